@@ -1,0 +1,317 @@
+"""What may be asked of an opening. Commands are imperative and may be refused (errors.CommandRefused).
+
+A command carries everything the decision needs: results of slow cryptography enter as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sessions.ids import BidderId, Digest, Jws, StepId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Do whatever time has made due. Harmless at any moment and from any worker."""
+
+
+# -- intake: before T0, in a log that nobody may read -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitBid:
+    """A complete, durable, checked sealed bid. A later one of the same bidder replaces it (补充、修改)."""
+
+    bidder: BidderId
+    name: str
+    header_sha256: Digest
+    declaration_sha256: Digest
+    root: Digest
+    length: int
+    deadline: datetime  # the one it was sealed under
+    sealed_tender: str
+    sealed_lot: str
+    sealed_bidder: BidderId
+    signing_certificate: Digest
+    first_byte_at: datetime
+    leaf_salt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseBid:
+    """Record that what a bidder sent was no acceptable bid (late, unsealed, foreign, malformed)."""
+
+    bidder: BidderId
+    name: str
+    code: str
+    header_sha256: Digest | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawBid:
+    """Take the bid back before the deadline (撤回), by a statement that the bidder signed."""
+
+    bidder: BidderId
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckIn:
+    """Be present (签到), before T0 or after it: attendance is a right (招标投标法 art. 35)."""
+
+    bidder: BidderId
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBid:
+    """A bid of the frozen set as intake hands it to the opening at T0."""
+
+    bidder: BidderId
+    name: str
+    header_sha256: Digest
+    received_at: datetime
+    tracker: str  # the receipt's short code
+    versions: int  # how often the bidder sent one; only the last can be opened
+    checked_in_at: datetime | None
+
+
+# -- opening: by the clock and the hall itself ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Found the session: the first command of all. ``plan`` is the canonical JSON form of a Plan."""
+
+    plan: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseIntake:
+    """Freeze the sealed set at T0. ``root`` is the RFC 6962 root over the header digests in row order."""
+
+    bids: tuple[SealedBid, ...]
+    root: Digest
+    intake_head: Digest
+    intake_length: int
+    session_key: str  # HPKE public key of this opening, base64url
+    clock_offset_ms: int | None  # measured against the configured time source, None if there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealChecks:
+    """What re-reading every frozen bid showed: bidder -> ``ok`` or a code (密封情况)."""
+
+    results: Mapping[BidderId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRelease:
+    """A key release arrived and was checked: ``code`` is None when it reproduces the sealed commitment."""
+
+    bidder: BidderId
+    group: str
+    release_sha256: Digest
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFailure:
+    """The bidder's own client could not unlock, and says why (wrong password, other certificate, ...)."""
+
+    bidder: BidderId
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """One bid opened at the barrier: its read-out sheet, or the code why there is none."""
+
+    bidder: BidderId
+    quote: Mapping[str, str] | None
+    quote_sha256: Digest | None
+    quote_key: str | None  # IK of the quote part, base64url: lets anyone repeat the decryption
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOpenings:
+    """All bids of the set, opened together behind the barrier."""
+
+    opened: tuple[Opened, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLateBid:
+    """A bid that came after T0 and was refused with a signed slip."""
+
+    bidder: BidderId
+    name: str
+    slip_sha256: Digest
+    code: str
+
+
+# -- opening: by people -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeChair:
+    """Staff enter the room. The deputy's ``takeover`` makes the deputy the acting host (AB 角交接)."""
+
+    takeover: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """Begin the next step of the rule pack. Naming it keeps a second click from skipping one."""
+
+    step: StepId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendWindow:
+    """Give the running window more time, by the amount that the rule pack allows."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Stop every timer. ``incident`` marks an outage of the hall rather than an order."""
+
+    reason: str
+    incident: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """Go on; every deadline moves by exactly the time that was frozen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postpone:
+    """Move T0, before T0 only (招标投标法 art. 23)."""
+
+    t0: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abort:
+    """End the session without an opening (终止)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCause:
+    """Two persons decide the cause of a failed decryption that the evidence left unknown."""
+
+    bidder: BidderId
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """The second person agrees to a proposed act."""
+
+    proposal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decline:
+    """The second person does not agree, or the first takes it back."""
+
+    proposal: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A supervisor's note on the record."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmRow:
+    """The bidder says that what was read out is what it sealed (signed)."""
+
+    bidder: BidderId
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeRow:
+    """The bidder says that its row is wrong; it becomes an objection that must be answered."""
+
+    bidder: BidderId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """Raise an objection (异议) or ask that somebody step aside (回避申请)."""
+
+    bidder: BidderId
+    recusal: bool
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoObjection:
+    """The bidder has none (无异议)."""
+
+    bidder: BidderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerObjection:
+    """Answer an objection on the spot (实施条例 art. 44)."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignRecord:
+    """Sign the opening record's digest: a bidder by its certificate, staff by the hall in their name."""
+
+    signer: str  # bidder id or account id
+    statement: Jws
+
+
+IntakeCommand = SubmitBid | RefuseBid | WithdrawBid | CheckIn | Postpone | Tick
+OpeningCommand = (
+    Schedule
+    | CloseIntake
+    | SealChecks
+    | RecordRelease
+    | ReportFailure
+    | RecordOpenings
+    | RecordLateBid
+    | CheckIn
+    | TakeChair
+    | Advance
+    | ExtendWindow
+    | Pause
+    | Resume
+    | Postpone
+    | Abort
+    | RuleCause
+    | Approve
+    | Decline
+    | Note
+    | ConfirmRow
+    | DisputeRow
+    | Object
+    | NoObjection
+    | AnswerObjection
+    | SignRecord
+    | Tick
+)

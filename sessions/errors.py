@@ -1,0 +1,32 @@
+"""Why something is refused. Rendered for people at one edge (web.errors), with the article behind the code."""
+
+from __future__ import annotations
+
+
+class CommandRefused(Exception):
+    """A command that may not be done now, or not by this actor, or not in this form.
+
+    ``code`` is stable and names the rule (RulePack.refusals gives its article); ``facts`` are values for the
+    sentence shown to people (sessions.words).
+    """
+
+    def __init__(self, code: str, **facts: str | int) -> None:
+        super().__init__(f"{code} {facts}" if facts else code)
+        self.code = code
+        self.facts = facts
+
+
+class Stale(Exception):
+    """Somebody appended first: load what is new, decide again."""
+
+
+class UnknownSession(Exception):
+    """No session has this id."""
+
+
+class Overloaded(Exception):
+    """Too many commands are waiting; try again after ``retry_after`` seconds with the same idempotency key."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many commands are waiting, retry after {retry_after} s")
+        self.retry_after = retry_after

@@ -1,0 +1,411 @@
+"""What happened. Events are past tense, are never refused and never changed (LIFECYCLE.md lists them all).
+
+Two streams per session: ``intake`` may be read by nobody before T0 (its very length would betray the number of
+bids), ``opening`` is the public ceremony. The number of an event in its stream is its number on the wire.
+
+A field named ``private`` holds what only some may see. The chained event carries a salted commitment to it, so the
+chain verifies for every reader, whatever they are shown (crypto.chain).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sessions.commands import SealedBid
+from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
+from sessions.roles import Actor, Role
+
+
+class Stream(StrEnum):
+    INTAKE = "intake"
+    OPENING = "opening"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeOpened:
+    plan: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BidReceived:
+    """An acceptable sealed bid, complete and durable before T0. ``replaces`` is the header digest before it."""
+
+    bidder: BidderId
+    name: str
+    header_sha256: Digest
+    declaration_sha256: Digest
+    root: Digest
+    length: int
+    signing_certificate: Digest
+    first_byte_at: datetime
+    leaf_salt: str
+    replaces: Digest | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BidRefused:
+    bidder: BidderId
+    name: str
+    code: str
+    header_sha256: Digest | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BidWithdrawn:
+    bidder: BidderId
+    header_sha256: Digest
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BidderCheckedIn:
+    """In the intake stream before T0, in the opening stream after it."""
+
+    bidder: BidderId
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeClosed:
+    """The last event of the intake stream that concerns a bid."""
+
+    received: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionScheduled:
+    """The announcement. ``plan`` is the canonical JSON form of a Plan (sessions.plan_json)."""
+
+    plan: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChairTaken:
+    role: Role
+    account: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostHandedOver:
+    """The deputy acts as host from here on."""
+
+    account: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class T0Moved:
+    """The opening time moved before it came. Both streams carry it."""
+
+    old: datetime
+    new: datetime
+    reason: str
+    approved_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFrozen:
+    """T0: intake closed by itself and the sealed set is fixed.
+
+    ``headers`` are the header digests in row order, ``root`` the RFC 6962 root over them. private: {"bids": [...]},
+    the SealedBid rows, which BiddersListed publishes unless the opening fails for want of bids.
+    """
+
+    received: int
+    headers: tuple[Digest, ...]
+    root: Digest
+    intake_head: Digest
+    intake_length: int
+    session_key: str
+    clock_offset_ms: int | None
+    private: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiddersListed:
+    """Who bid (公布投标人名单), in row order: the rows that SetFrozen committed to."""
+
+    bids: tuple[SealedBid, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningFailed:
+    """Fewer bids than the law asks for: nothing is opened, the bids stay sealed (招标投标法 art. 28)."""
+
+    received: int
+    minimum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEntered:
+    """A step began. ``due`` is its absolute deadline if it has one."""
+
+    step: StepId
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCompleted:
+    """A step's work is done: everyone acted, or its window is over. ``missing`` names who did not act."""
+
+    step: StepId
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealsChecked:
+    """Every frozen bid was read again: bidder -> ``ok`` or the code of what is wrong."""
+
+    results: Mapping[BidderId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CeilingAnnounced:
+    amount: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyReleased:
+    """A released key reproduces the commitment sealed before T0. Nothing has been decrypted with it."""
+
+    bidder: BidderId
+    group: str
+    release_sha256: Digest
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    """A try to unlock failed. private: {"code": ...} until the barrier."""
+
+    bidder: BidderId
+    attempt: int
+    release_sha256: Digest | None
+    private: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowExtended:
+    step: StepId
+    old: datetime
+    new: datetime
+    reason: str
+    approved_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierPassed:
+    """Every release is in (``all``) or the window is over (``window``): from here on the bids may be opened."""
+
+    reason: str
+    released: tuple[BidderId, ...]
+    missing: tuple[BidderId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BidOpened:
+    bidder: BidderId
+    quote: Mapping[str, str]
+    quote_sha256: Digest
+    quote_key: str
+    flags: tuple[str, ...]  # facts for the committee, such as ``over_ceiling``; never a judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BidNotOpened:
+    """A bid of the set that could not be opened: whose cause, and what follows in law (电子招标投标办法 art. 31).
+
+    ``cause``: B1-B6, P1-P5, X1-X2 (domain: decrypt-failure attribution) or ``unknown`` until two persons rule.
+    ``consequence``: revoked (撤销) | withdrawn (撤回) | pending.
+    """
+
+    bidder: BidderId
+    cause: str
+    consequence: str
+    evidence: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseRuled:
+    bidder: BidderId
+    cause: str
+    consequence: str
+    reason: str
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateBidRefused:
+    bidder: BidderId
+    name: str
+    slip_sha256: Digest
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowConfirmed:
+    bidder: BidderId
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionRaised:
+    """An objection, a recusal request or a disputed row. private: {"text": ...}."""
+
+    number: int
+    bidder: BidderId
+    kind: str  # objection | recusal | row
+    title: str
+    private: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionAnswered:
+    """private: {"text": ...}."""
+
+    number: int
+    private: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoneDeclared:
+    """The bidder declared that it has no objection."""
+
+    bidder: BidderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDrawn:
+    """The opening record (开标记录) as it stands, by digest; what is signed afterwards is this digest."""
+
+    record_sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSigned:
+    signer: str
+    role: Role
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorNoted:
+    """private: {"text": ...}, for the supervisor and the archive."""
+
+    private: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPaused:
+    reason: str
+    incident: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionResumed:
+    """Every running deadline moved by ``frozen_ms``; ``due`` is the current step's new one."""
+
+    frozen_ms: int
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActProposed:
+    """An act that needs two persons, waiting for the second. ``act`` names the command, ``fields`` its content."""
+
+    proposal: int
+    act: str
+    fields: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActDeclined:
+    proposal: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionAborted:
+    reason: str
+    approved_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """The ceremony is over and its record complete. ``unsigned`` names who did not sign."""
+
+    record_sha256: Digest
+    unsigned: tuple[str, ...]
+
+
+IntakeEvent = IntakeOpened | BidReceived | BidRefused | BidWithdrawn | BidderCheckedIn | T0Moved | IntakeClosed
+OpeningEvent = (
+    SessionScheduled
+    | ChairTaken
+    | HostHandedOver
+    | T0Moved
+    | SetFrozen
+    | BiddersListed
+    | OpeningFailed
+    | BidderCheckedIn
+    | StepEntered
+    | StepCompleted
+    | SealsChecked
+    | CeilingAnnounced
+    | KeyReleased
+    | AttemptFailed
+    | WindowExtended
+    | BarrierPassed
+    | BidOpened
+    | BidNotOpened
+    | CauseRuled
+    | LateBidRefused
+    | RowConfirmed
+    | ObjectionRaised
+    | ObjectionAnswered
+    | NoneDeclared
+    | RecordDrawn
+    | RecordSigned
+    | SupervisorNoted
+    | SessionPaused
+    | SessionResumed
+    | ActProposed
+    | ActDeclined
+    | SessionAborted
+    | SessionEnded
+)
+Event = IntakeEvent | OpeningEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An event as it stands in the log: numbered from 1 without gaps, dated, attributed, chained.
+
+    ``at`` is when the fact fell due or was done, never earlier than the event before it. ``digest`` is
+    crypto.chain.event_digest of the core; ``salt`` opens the commitment to the private part, if there is one.
+    """
+
+    session: SessionId
+    stream: Stream
+    number: int
+    at: datetime
+    actor: Actor
+    event: Event
+    salt: str | None
+    previous: Digest
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """A decided event with the moment it carries, before the store numbers and chains it."""
+
+    at: datetime
+    event: Event

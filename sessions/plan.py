@@ -1,0 +1,162 @@
+"""What an opening was announced with: the rule pack, the tender's own facts, the windows, the people.
+
+Everything here is data that the first event of a session carries; nothing in it changes afterwards except the
+opening time, which moves only by an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sessions.ids import AccountId, SessionId, StepId
+from sessions.roles import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A text for people in both languages. Neither is a translation key: both are written."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """A rule of law that a step or a refusal rests on: where it stands, and its point in a sentence."""
+
+    id: str
+    cite: Words
+    gist: Words
+
+
+class StepKind(StrEnum):
+    """What a step does. A rule pack chooses and orders them; a new kind is one thing to add."""
+
+    CHECKIN = "checkin"  # 签到: before T0; ends by the clock at T0
+    LIST = "list"  # 公布投标人名单
+    CHECK = "check"  # 密封检查: seals and identities, per bid
+    CEILING = "ceiling"  # 公布最高投标限价
+    DECRYPT = "decrypt"  # 解密: the window in which bidders release their keys; ends in the barrier
+    READOUT = "readout"  # 唱标
+    CONFIRM = "confirm"  # 确认: each bidder confirms its own row
+    OBJECTION = "objection"  # 异议、回避申请
+    SIGN = "sign"  # 签字: signatures on the opening record
+
+
+class Starts(StrEnum):
+    """What begins a step once the one before it is complete."""
+
+    CLOCK = "clock"  # by itself, at once
+    HOST = "host"  # when the host (or the deputy who took over) says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the ceremony as a rule pack words it."""
+
+    id: StepId
+    kind: StepKind
+    starts: Starts
+    title: Words
+    why: Words  # "what is happening and why", in plain words
+    article: str  # key into RulePack.articles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRule:
+    """How long a window is, what a tender document may set instead, and how far the host may stretch it."""
+
+    default: timedelta
+    shortest: timedelta
+    longest: timedelta
+    extension: timedelta = timedelta()  # one extension by the host
+    extensions: int = 0  # how many the host may give alone; beyond that two persons must agree
+
+
+class Phase(StrEnum):
+    """The columns of the visibility matrix (domain: who may see what, when)."""
+
+    BEFORE = "before"  # before T0
+    LISTED = "listed"  # intake closed, bidders published
+    DECRYPT = "decrypt"  # keys are being released
+    OPENED = "opened"  # after the barrier
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePack:
+    """The law and practice of one procedure in one jurisdiction, as data with article references.
+
+    ``digest`` is the SHA-256 of the file it was read from; a session's first event quotes it.
+    """
+
+    id: str
+    version: str
+    digest: str
+    title: Words
+    minimum_bidders: int
+    minimum_article: str
+    steps: tuple[Step, ...]
+    windows: Mapping[str, WindowRule]  # keys: checkin, decrypt, confirm, objection, sign
+    reading_pace: timedelta  # one row of the read-out
+    chairs: tuple[Role, ...]  # who must have taken the chair before the decrypt window may open
+    two_person: frozenset[str]  # commands that need a second person
+    articles: Mapping[str, Article]
+    refusals: Mapping[str, str]  # refusal code -> article id, where law stands behind it
+    visibility: Mapping[str, Mapping[Phase, frozenset[Role]]]  # datum -> phase -> roles that see it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteField:
+    """One column of the read-out sheet (开标一览表)."""
+
+    id: str
+    kind: str  # money | integer | date | text | percent (sessions.quote)
+    label: Words
+    required: bool = True
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tender:
+    """One lot (标段 / 采购包) as announced: what a bidder seals for."""
+
+    id: str
+    lot: str
+    title: Words
+    tenderer: Words  # 招标人
+    agent: Words | None  # 招标代理
+    place: Words  # where the opening is held; an address on the network counts
+    envelopes: int
+    quote: tuple[QuoteField, ...]
+    ceiling: str | None  # 最高投标限价: a decimal string, announced at its step
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A person whom the announcement names for a part."""
+
+    account: AccountId
+    role: Role
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one opening follows: the session, its tender, the rule pack, T0, the windows chosen, the people.
+
+    ``rehearsal`` lifts the lower limits of the windows, and every page and record says so (演练).
+    """
+
+    session: SessionId
+    tender: Tender
+    pack: RulePack
+    t0: datetime
+    windows: Mapping[str, timedelta]
+    reading_pace: timedelta
+    seats: tuple[Seat, ...]
+    rehearsal: bool = False

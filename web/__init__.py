@@ -1,0 +1,1 @@
+"""The edge: pages, API, streams, identity, command line."""
