@@ -1,0 +1,44 @@
+# Two commands matter: `make demo` plays a whole opening, `make test` proves the rest. Each installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test test-slow lint types-client services install lock clean
+
+demo: install
+	$(BIN)/kaibiao demo $(ARGS)
+
+test: install services lint
+	$(BIN)/pytest -n 2 --dist loadscope -m "not slow"
+
+test-slow: install services
+	$(BIN)/pytest -m slow
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+# What the tests use from the system: a browser, its fonts, a second opinion on sealed files. Says what it could not get.
+services:
+	@tests/services
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml hatch_build.py $(wildcard web/client/src/*.ts)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Rewrites requirements.lock: names, versions and hashes only.
+lock:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra team --extra media --group dev --group build \
+	  --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv web/static/js dist

@@ -1,0 +1,59 @@
+"""The house rules that a tool can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("crypto", "sessions", "hall", "web")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+ASKS_THE_TIME = re.compile(r"datetime\.now\(|datetime\.utcnow\(|time\.time\(|date\.today\(")
+
+
+def test_only_the_clock_asks_what_time_it_is() -> None:
+    asking = [str(path.relative_to(ROOT)) for path in SOURCES if ASKS_THE_TIME.search(path.read_text("utf-8"))]
+    assert asking == ["sessions/clock.py"]
+
+
+def test_no_module_takes_a_name_of_the_standard_library() -> None:
+    import sys
+
+    names = {path.stem for path in SOURCES} - {"__init__", "__main__"}
+    assert names & sys.stdlib_module_names == set()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    if path.read_text("utf-8").strip():
+        assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+
+
+def test_the_alembic_folder_is_no_package() -> None:
+    assert not (ROOT / "alembic" / "__init__.py").exists()
+
+
+def test_the_lock_names_no_address() -> None:
+    assert "://" not in (ROOT / "requirements.lock").read_text("utf-8")
+    assert '"resolved"' not in (ROOT / "web/client/package-lock.json").read_text("utf-8")
+
+
+def test_the_lock_has_every_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    locked = set(re.findall(r"^([a-z0-9.-]+)==", (ROOT / "requirements.lock").read_text("utf-8"), re.M))
+    declared = list(project["project"]["dependencies"])
+    for group in (*project["project"]["optional-dependencies"].values(), *project["dependency-groups"].values()):
+        declared += group
+    wanted = {re.split(r"[\[<>=!~ ;]", line)[0].lower().replace("_", "-") for line in declared}
+    assert wanted - locked == set()
+
+
+def test_no_committed_file_is_large() -> None:
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+    large = [name for name in map(bytes.decode, filter(None, files)) if (ROOT / name).stat().st_size > 1_500_000]
+    assert large == []
