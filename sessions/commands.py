@@ -37,6 +37,7 @@ class SubmitBid:
     signing_certificate: Digest
     first_byte_at: datetime
     leaf_salt: str
+    tracker: str  # the receipt's short code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +110,17 @@ class SealChecks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRelease:
-    """A key release arrived and was checked: ``code`` is None when it reproduces the sealed commitment."""
+    """A key release arrived and was checked: ``code`` is None when it reproduces the sealed commitment.
+
+    ``arrived_at`` is when it had entered the hall. One that came in time but was checked after the window is
+    recorded as a failed attempt that the hall answers for (cause P4), if the bids are not opened yet.
+    """
 
     bidder: BidderId
     group: str
     release_sha256: Digest
     code: str | None
+    arrived_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +292,7 @@ class SignRecord:
     statement: Jws
 
 
-IntakeCommand = SubmitBid | RefuseBid | WithdrawBid | CheckIn | Postpone | Tick
+IntakeCommand = Schedule | SubmitBid | RefuseBid | WithdrawBid | CheckIn | Postpone | Abort | Tick
 OpeningCommand = (
     Schedule
     | CloseIntake

@@ -42,6 +42,7 @@ class BidReceived:
     signing_certificate: Digest
     first_byte_at: datetime
     leaf_salt: str
+    tracker: str
     replaces: Digest | None
 
 
@@ -405,7 +406,12 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """A decided event with the moment it carries, before the store numbers and chains it."""
+    """A decided event with the moment and the actor it carries, before the store numbers and chains it.
+
+    ``actor`` need not be who sent the command: what time brings is the clock's, and an act of two persons is the
+    proposer's, with the second person in ``approved_by``. The store records this actor, or a replay would differ.
+    """
 
     at: datetime
+    actor: Actor
     event: Event
