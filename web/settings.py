@@ -1,0 +1,194 @@
+"""Everything an operator can set, read once into one frozen object. ``docs/settings.md`` is printed from it.
+
+A setting comes from the command line, else from the environment (``KAIBIAO_PORT=8080``), else from the TOML file
+named by ``--config`` or ``KAIBIAO_CONFIG``, else it has its default. A name nobody knows is an error: a misspelt
+limit must not silently be the default. Secrets are never settings; a setting names the file that holds one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "KAIBIAO_"
+CONFIG = PREFIX + "CONFIG"
+
+
+class SettingsRefused(Exception):
+    """A setting is unknown, missing or cannot be what it says; ``hint`` tells where to look."""
+
+    hint = "docs/settings.md lists every setting with its default"
+
+
+class Settings(BaseSettings):
+    """How this hall runs. Durations end in their unit, sizes in ``bytes``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_parse_none_str="none")
+
+    data_dir: Path = Field(
+        Path("kaibiao-data"), description="Folder of all that the hall keeps: database, bids, keys."
+    )
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy address of the database; without one, the SQLite file `kaibiao.db` in `data_dir`.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve. More than one needs Team mode.")
+    public_url: str = Field(
+        "",
+        description="Address by which people reach the hall, without a path; without one, `http://HOST:PORT`. "
+        "What bidders sign names it, and over `https:` cookies are bound to it.",
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="Networks of the proxies in front, whose `X-Forwarded-For` is believed."
+    )
+    anchors_dir: Path | None = Field(
+        None,
+        description="Folder with the CA certificates to trust (PEM or DER); without one, `anchors` in `data_dir`.",
+    )
+    crls_dir: Path | None = Field(
+        None, description="Folder with their revocation lists (PEM or DER); without one, `crls` in `data_dir`."
+    )
+    revocation: Literal["required", "when_present"] = Field(
+        "when_present",
+        description="Whether a certificate is refused when no list in date covers its issuer (`required`).",
+    )
+    rehearsal_allowed: bool = Field(
+        False,
+        description="Whether rehearsals (short windows, tickets for logins, the demo CA) may be held here.",
+    )
+    max_bid_bytes: int = Field(2 * 1024**3, ge=1024, le=2**53 - 1, description="Largest sealed bid that is taken.")
+    max_bidder_bytes_a_day: int = Field(
+        5 * 1024**3, ge=1024, description="How much one bidder may upload in 24 hours, replaced bids included."
+    )
+    login_hours: int = Field(12, ge=1, le=24, description="How long a login lasts.")
+    max_watchers: int = Field(20_000, ge=1, description="Open streams beyond which this process answers 503.")
+    readiness_token_file: Path | None = Field(
+        None,
+        description="File with the token (`Authorization: Bearer`) that shows a monitor the reasons of `/readyz`.",
+    )
+    log_format: Literal["lines", "json"] = Field("lines", description="Log as readable lines or as JSON.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is worth logging.")
+
+    @model_validator(mode="after")
+    def _address_is_one(self) -> Self:
+        address = urlsplit(self.origin)
+        if address.scheme not in ("http", "https") or not address.hostname or self.origin != _origin(self.origin):
+            raise ValueError("public_url is http:// or https:// with a host, and no path: https://hall.example.org")
+        if address.scheme == "http" and not _on_this_machine(address.hostname):
+            raise ValueError("public_url is https:// everywhere but on this machine (127.0.0.1, localhost)")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The origin in RFC 6454's form: scheme, host and a port other than the scheme's own."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104  # compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the hall over TLS; cookies and HSTS follow from it."""
+        return self.origin.startswith("https:")
+
+    @property
+    def database(self) -> str:
+        """The database's SQLAlchemy address."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'kaibiao.db'}"
+
+    @property
+    def anchors(self) -> Path:
+        """The folder of trust anchors."""
+        return self.anchors_dir or self.data_dir / "anchors"
+
+    @property
+    def crls(self) -> Path:
+        """The folder of revocation lists."""
+        return self.crls_dir or self.data_dir / "crls"
+
+
+def load(config: Path | None = None, **given: object) -> Settings:
+    """Return the settings; ``given`` are those of the command line, where None means not given.
+
+    Raises:
+        SettingsRefused: a name is unknown, a value is not possible, or the file cannot be read.
+    """
+    _refuse_unknown(os.environ)
+    path = config or os.environ.get(CONFIG)
+    try:
+        file = tomllib.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+        below = {name: value for name, value in file.items() if PREFIX + name.upper() not in os.environ}
+        return Settings(**below | {name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsRefused("; ".join(_sentence(each) for each in error.errors())) from None
+    except OSError as error:
+        raise SettingsRefused(f"{error.filename}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsRefused(f"{path}: {error}") from None
+
+
+def document() -> str:
+    """Return ``docs/settings.md``."""
+    lines = [
+        "# Settings",
+        "",
+        "A setting comes from the command line, else from the environment, else from the TOML file `--config` or",
+        f"`{CONFIG}` names, else it has its default. Unknown names are refused. Printed by `python -m web.settings`.",
+        "",
+        "| setting | environment | default | what it does |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, "", ()) else f"`{_toml(field.default)}`"
+        lines.append(f"| `{name}` | `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case _:
+            return f'"{value}"'
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {CONFIG, *(PREFIX + name.upper() for name in Settings.model_fields)}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsRefused(f"no such setting: {', '.join(unknown)}")
+
+
+def _sentence(error: Mapping[str, object]) -> str:
+    where = error["loc"]
+    name = ".".join(str(part) for part in where) if isinstance(where, tuple) else str(where)
+    return f"{name}: {error['msg']}" if name else str(error["msg"])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())
