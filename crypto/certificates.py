@@ -1,0 +1,194 @@
+"""Certificates and key files: what they say and what they may be used for (FORMAT.md section 9).
+
+Nothing here asks who issued a certificate or whether it is still good; that is ``crypto.paths``.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs12
+from cryptography.x509.oid import NameOID
+
+from crypto.digest import sha256
+from crypto.errors import CertificateRefused
+
+MAX_CERTIFICATE: Final = 16_384
+MAX_CREDENTIAL: Final = 262_144
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+_PEM_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_STRONG_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512, type(None))  # None: an issuer with Ed25519
+
+
+class Usage(StrEnum):
+    """What a bidder's certificate is for. Nobody may have one certificate for both (double certificates)."""
+
+    SIGN = "sign"
+    ENCRYPT = "encrypt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credential:
+    """A private key, its certificate, and whatever issuers came with them."""
+
+    key: PrivateKey
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...] = ()
+
+
+def parse_certificate(data: bytes) -> x509.Certificate:
+    """Return the certificate in ``data``, DER or PEM, at most 16 KiB."""
+    if len(data) > 2 * MAX_CERTIFICATE:
+        raise CertificateRefused("malformed_certificate", detail="too large")
+    try:
+        if data.lstrip().startswith(b"-----BEGIN"):
+            certificate = x509.load_pem_x509_certificate(data)
+        else:
+            certificate = x509.load_der_x509_certificate(data)
+        size = len(certificate.public_bytes(Encoding.DER))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateRefused("malformed_certificate") from error
+    if size > MAX_CERTIFICATE:
+        raise CertificateRefused("malformed_certificate", detail="too large")
+    return certificate
+
+
+def fingerprint(certificate: x509.Certificate) -> bytes:
+    """Return SHA-256 of the certificate's DER: how every format here names it."""
+    return sha256(certificate.public_bytes(Encoding.DER))
+
+
+def _first(name: x509.Name, *oids: x509.ObjectIdentifier) -> str | None:
+    for oid in oids:
+        for attribute in name.get_attributes_for_oid(oid):
+            if isinstance(attribute.value, str) and attribute.value.strip():
+                return attribute.value
+    return None
+
+
+def bidder_id(certificate: x509.Certificate) -> str:
+    """Return the organisation's number: organizationIdentifier (2.5.4.97), else serialNumber (2.5.4.5)."""
+    found = _first(certificate.subject, NameOID.ORGANIZATION_IDENTIFIER, NameOID.SERIAL_NUMBER)
+    if found is None:
+        raise CertificateRefused("no_identity")
+    return found
+
+
+def bidder_name(certificate: x509.Certificate) -> str:
+    """Return the organisation's name: organizationName, else the common name, else its number."""
+    found = _first(certificate.subject, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
+    return bidder_id(certificate) if found is None else found
+
+
+def public_key(certificate: x509.Certificate) -> PublicKey:
+    """Return the certificate's key if it is one we use: P-256, P-384 or RSA of 2048 to 8192 bits."""
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateRefused("weak_key") from error
+    match key:
+        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1() | ec.SECP384R1()):
+            return key
+        case rsa.RSAPublicKey(key_size=size) if 2048 <= size <= 8192:
+            exponent = key.public_numbers().e
+            if exponent >= 65_537 and exponent % 2:
+                return key
+    raise CertificateRefused("weak_key")
+
+
+def check_leaf(certificate: x509.Certificate, usage: Usage) -> None:
+    """Raise unless ``certificate`` is an end entity's, strong enough, and for ``usage`` and not the other.
+
+    Says nothing about issuer, dates or revocation: see ``crypto.paths.validate``.
+    """
+    try:
+        extensions = certificate.extensions
+        strong = isinstance(certificate.signature_hash_algorithm, _STRONG_HASHES)
+    except (ValueError, x509.DuplicateExtension) as error:
+        raise CertificateRefused("malformed_certificate") from error
+    except UnsupportedAlgorithm as error:
+        raise CertificateRefused("weak_key") from error
+    try:
+        if extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            raise CertificateRefused("not_a_leaf")
+    except x509.ExtensionNotFound:
+        pass
+    key = public_key(certificate)
+    if not strong or (usage is Usage.ENCRYPT and isinstance(key, ec.EllipticCurvePublicKey) and key.key_size != 256):
+        raise CertificateRefused("weak_key")
+    try:
+        stated = extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        raise CertificateRefused("wrong_key_usage") from None
+    signs = stated.digital_signature or stated.content_commitment
+    encrypts = stated.key_encipherment or stated.data_encipherment or stated.key_agreement
+    fits = stated.key_encipherment if isinstance(key, rsa.RSAPublicKey) else stated.key_agreement
+    match usage:
+        case Usage.SIGN:
+            right = signs and not encrypts
+        case Usage.ENCRYPT:
+            right = fits and not signs
+    if not right:
+        raise CertificateRefused("wrong_key_usage")
+
+
+def check_pair(sign: x509.Certificate, encrypt: x509.Certificate) -> None:
+    """Raise unless these are one bidder's double certificates: right usages, one subject, one issuer."""
+    check_leaf(sign, Usage.SIGN)
+    check_leaf(encrypt, Usage.ENCRYPT)
+    same_subject = sign.subject.public_bytes() == encrypt.subject.public_bytes()
+    if not same_subject or sign.issuer.public_bytes() != encrypt.issuer.public_bytes():
+        raise CertificateRefused("pair_mismatch")
+
+
+def load_credential(data: bytes, password: bytes | None = None) -> Credential:
+    """Return key and certificate from a PKCS#12 file, or a PEM that holds both; ``password`` as UTF-8 bytes.
+
+    ``wrong_password`` if it is missing or wrong, ``malformed_credential`` if the file is something else.
+    """
+    if len(data) > MAX_CREDENTIAL:
+        raise CertificateRefused("malformed_credential", detail="too large")
+    pem = b"-----BEGIN " in data[:4096]
+    key, certificates = _from_pem(data, password) if pem else _from_pkcs12(data, password)
+    if not isinstance(key, PrivateKey):
+        raise CertificateRefused("weak_key")
+    for certificate in certificates:
+        if public_key(certificate) == key.public_key():
+            chain = tuple(other for other in certificates if other is not certificate)
+            return Credential(key=key, certificate=certificate, chain=chain)
+    raise CertificateRefused("malformed_credential", detail="no certificate of this key")
+
+
+def _from_pem(data: bytes, password: bytes | None) -> tuple[object, list[x509.Certificate]]:
+    found = _PEM_KEY.search(data)
+    if found is None:
+        raise CertificateRefused("malformed_credential", detail="no private key")
+    encrypted = b"ENCRYPTED" in found[0]
+    try:
+        certificates = x509.load_pem_x509_certificates(data)
+    except ValueError as error:
+        raise CertificateRefused("malformed_credential", detail="no certificate") from error
+    try:
+        return load_pem_private_key(found[0], password if encrypted else None), certificates
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise CertificateRefused("wrong_password" if encrypted else "malformed_credential") from error
+
+
+def _from_pkcs12(data: bytes, password: bytes | None) -> tuple[object, list[x509.Certificate]]:
+    if data[:1] != b"\x30":
+        raise CertificateRefused("malformed_credential")
+    try:
+        loaded = pkcs12.load_pkcs12(data, password)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        code = "wrong_password" if "password" in str(error).lower() else "malformed_credential"
+        raise CertificateRefused(code) from error
+    own = [loaded.cert] if loaded.cert else []
+    return loaded.key, [entry.certificate for entry in (*own, *loaded.additional_certs)]

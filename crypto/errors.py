@@ -1,0 +1,56 @@
+"""Every way this package says no, on one screen.
+
+Verification raises and never returns a boolean, which could be forgotten. Each exception carries a stable ``code``
+(FORMAT.md section 10), a sentence and a hint; ``crypto.words`` has the sentences in both languages.
+"""
+
+from crypto.words import WORDS
+
+
+class CryptoRefused(Exception):
+    """Something did not verify. ``code`` is stable, ``sentence`` and ``hint`` are for people."""
+
+    def __init__(self, code: str, *, detail: str = "") -> None:
+        """``detail`` is added for the operator's log; it must not tell an attacker which byte was wrong."""
+        words = WORDS[code]
+        self.code = code
+        self.sentence = words.en
+        self.hint = words.hint_en
+        self.detail = detail
+        super().__init__(f"{words.en} ({detail})" if detail else words.en)
+
+
+class EncodingRefused(CryptoRefused):
+    """JSON, base64url or a field that is not in its one canonical form."""
+
+
+class SealedBidRefused(CryptoRefused):
+    """A ``.sbid`` file that is damaged, altered or not one at all."""
+
+
+class SlotRefused(SealedBidRefused):
+    """A key slot that is malformed, addressed to somebody else, or does not open."""
+
+
+class ReleaseRefused(CryptoRefused):
+    """A released key that is not this bid's, this session's or this challenge's."""
+
+
+class StatementRefused(CryptoRefused):
+    """A signed statement whose form, kind, signer or signature is wrong."""
+
+
+class CertificateRefused(CryptoRefused):
+    """A certificate or key file that cannot be used here and now."""
+
+
+class ChainBroken(CryptoRefused):
+    """An event chain with a gap, a change or an alien link; ``number`` is the first broken event."""
+
+    def __init__(self, code: str, *, number: int) -> None:
+        super().__init__(code, detail=f"event {number}")
+        self.number = number
+
+
+class ProofRefused(CryptoRefused):
+    """An inclusion or consistency proof that does not lead to the stated root."""

@@ -1,0 +1,132 @@
+"""What each refusal code means, for people, in both languages: a sentence and the next step."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence and a hint, in English and in Chinese."""
+
+    en: str
+    hint_en: str
+    zh: str
+    hint_zh: str
+
+
+_RESEAL = ("Seal the bid again and submit the new file.", "请重新加密封装并提交新文件。")
+_UPLOAD = ("Compare the file with your copy and upload it again.", "请与本地文件核对后重新上传。")
+_CA = ("Ask your certificate authority, or use another certificate.", "请联系发证机构，或改用其他证书。")
+_KEY = ("Use the certificate and key the bid was sealed with.", "请使用加密封装时所用的证书和私钥。")
+_SMALLER = ("Reduce its size.", "请减小后重试。")
+_SENDER = ("Ask the sender for the original bytes.", "请向出具方索取原始数据。")
+
+
+def _words(en: str, zh: str, hint: tuple[str, str]) -> Words:
+    return Words(en=en, hint_en=hint[0], zh=zh, hint_zh=hint[1])
+
+
+WORDS: dict[str, Words] = {
+    # encoding
+    "malformed_json": _words("This is not strict JSON.", "不是严格的 JSON 数据。", _SENDER),
+    "not_canonical": _words("The data is not in its canonical form.", "数据不是规范编码。", _SENDER),
+    "malformed_field": _words("A field has a form that is not allowed.", "字段格式不符合规定。", _SENDER),
+    "too_large": _words(
+        "The data is larger than the limit.", "数据超过大小上限。", ("Reduce its size.", "请减小后重试。")
+    ),
+    # the sealed bid
+    "not_a_sealed_bid": _words(
+        "This file is not a sealed bid.",
+        "该文件不是加密投标文件。",
+        ("Choose the .sbid file.", "请选择 .sbid 文件。"),
+    ),
+    "unsupported_version": _words(
+        "The sealed bid has a version this program does not know.",
+        "加密投标文件的版本不受支持。",
+        ("Update this program, or seal the bid again.", "请升级程序，或重新加密封装。"),
+    ),
+    "unsupported_suite": _words(
+        "The sealed bid uses an unknown cipher suite.", "加密投标文件使用了未知的密码套件。", _RESEAL
+    ),
+    "malformed_header": _words("The header of the sealed bid is malformed.", "加密投标文件的文件头有误。", _RESEAL),
+    "wrong_sizes": _words(
+        "The sealed bid is cut short, or something was added to it.", "加密投标文件不完整或被追加了内容。", _UPLOAD
+    ),
+    "malformed_declaration": _words("The bidder's declaration is malformed.", "投标人声明格式有误。", _RESEAL),
+    "wrong_certificate": _words(
+        "The sealed bid does not carry the certificate it names.", "加密投标文件所附证书与其声明不符。", _RESEAL
+    ),
+    "bad_signature": _words("The signature does not verify.", "签名验证失败。", _UPLOAD),
+    "wrong_header": _words("The declaration was signed for another header.", "声明所签署的并非此文件头。", _UPLOAD),
+    "malformed_slot": _words("A key slot of the sealed bid is malformed.", "密钥槽格式有误。", _RESEAL),
+    "wrong_recipient": _words("The key slot belongs to another certificate.", "密钥槽属于另一张证书。", _KEY),
+    "slot_not_openable": _words("The key slot does not open with this key.", "此私钥无法打开密钥槽。", _KEY),
+    "commitment_mismatch": _words(
+        "The key is not the one this bid was committed to.", "密钥与投标时的承诺值不符。", _KEY
+    ),
+    "wrong_segments": _words("The sealed bid was changed after it was signed.", "文件在签名后被改动。", _UPLOAD),
+    "damaged_part": _words("A part of the sealed bid is damaged.", "加密投标文件的部分内容已损坏。", _UPLOAD),
+    "malformed_quote": _words("The sealed quote is not canonical JSON.", "开标一览表数据格式有误。", _RESEAL),
+    "malformed_names": _words("The sealed list of file names is malformed.", "文件名清单格式有误。", _RESEAL),
+    "no_such_part": _words(
+        "The sealed bid has no such part or group.",
+        "加密投标文件中没有该部分。",
+        ("List its parts with `kaibiao explain`.", "可用 kaibiao explain 查看。"),
+    ),
+    "source_changed": _words(
+        "A file changed while it was being sealed.",
+        "文件在加密过程中发生变化。",
+        ("Close the programs that use it and seal again.", "请关闭占用该文件的程序后重试。"),
+    ),
+    # release
+    "malformed_release": _words("The release message is malformed.", "解密授权信息格式有误。", _SENDER),
+    "wrong_session": _words(
+        "The release was made for another opening.",
+        "该解密授权属于另一场开标。",
+        ("Answer the challenge of this opening.", "请对本场开标重新授权。"),
+    ),
+    "stale_nonce": _words(
+        "The release answers an old challenge.",
+        "该解密授权对应的是过期的质询。",
+        ("Reload the page and release again.", "请刷新页面后重新授权。"),
+    ),
+    "wrong_bid": _words("The release was made for another sealed bid.", "该解密授权属于另一份投标文件。", _KEY),
+    "not_decryptable": _words(
+        "The released key was not encrypted to this opening.",
+        "解密授权并非加密给本场开标。",
+        ("Reload the page and release again.", "请刷新页面后重新授权。"),
+    ),
+    # statements
+    "malformed_token": _words("The signed statement is malformed.", "签名文书格式有误。", _SENDER),
+    "wrong_kind": _words("The signed statement is of another kind.", "签名文书的种类不符。", _SENDER),
+    "wrong_signer": _words("The statement was signed by somebody else.", "签名文书由他人签署。", _SENDER),
+    # certificates
+    "malformed_certificate": _words("The certificate cannot be read.", "无法读取证书。", _CA),
+    "malformed_credential": _words(
+        "The key file cannot be read.",
+        "无法读取密钥文件。",
+        ("Use a PKCS#12 file, or a PEM with key and certificate.", "请使用 PKCS#12，或含私钥和证书的 PEM。"),
+    ),
+    "wrong_password": _words(
+        "The password does not open the key file.", "密码错误，无法打开密钥文件。", ("Try again.", "请重试。")
+    ),
+    "not_a_leaf": _words("This is an authority's certificate, not a bidder's.", "这是 CA 证书，不是用户证书。", _CA),
+    "weak_key": _words("The key is too weak or of an unknown kind.", "密钥强度不足或类型未知。", _CA),
+    "wrong_key_usage": _words("The certificate may not be used for this.", "证书的密钥用途不符。", _CA),
+    "pair_mismatch": _words(
+        "The signing and encryption certificates are not a pair.", "签名证书与加密证书不是同一对。", _CA
+    ),
+    "no_identity": _words("The certificate does not name an organisation number.", "证书未载明机构代码。", _CA),
+    "expired": _words("The certificate has expired.", "证书已过期。", _CA),
+    "not_yet_valid": _words("The certificate is not valid yet.", "证书尚未生效。", _CA),
+    "unknown_issuer": _words("No trusted authority issued this certificate.", "证书并非由受信任的机构签发。", _CA),
+    "revoked": _words("The certificate has been revoked.", "证书已被吊销。", _CA),
+    "revocation_unknown": _words(
+        "Whether the certificate is revoked cannot be told.",
+        "无法确认证书是否被吊销。",
+        ("Provide the authority's current revocation list.", "请提供发证机构当前的吊销列表。"),
+    ),
+    # records
+    "broken_chain": _words("The event chain is broken.", "事件链不连续。", _SENDER),
+    "malformed_event": _words("An event of the chain is malformed.", "事件格式有误。", _SENDER),
+    "wrong_proof": _words("The proof does not lead to the stated root.", "证明与根值不符。", _SENDER),
+}
