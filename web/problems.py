@@ -1,0 +1,269 @@
+"""What the edge itself can say no to, before any rule of the opening is asked: a table, in both languages.
+
+Refusals by the rules have their words in ``sessions.words`` and those of cryptography in ``crypto.words``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sessions.plan import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """One way to say no: the HTTP status, what is wrong, and what to do now."""
+
+    status: int
+    title: Words
+    next_step: Words
+
+
+class Problem(Exception):
+    """The edge refuses. ``code`` is a key of ``SAYINGS`` and stable on the wire.
+
+    ``retry_after`` is in seconds. ``members`` are added to the problem document (RFC 9457 section 3.2).
+    """
+
+    def __init__(self, code: str, *, retry_after: int | None = None, **members: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_after = retry_after
+        self.members = members
+
+
+def _say(status: int, zh: str, en: str, next_zh: str, next_en: str) -> Saying:
+    return Saying(status=status, title=Words(zh=zh, en=en), next_step=Words(zh=next_zh, en=next_en))
+
+
+SAYINGS: Mapping[str, Saying] = {
+    # -- the request itself
+    "malformed_json": _say(
+        400,
+        "请求正文不是严格的 JSON。",
+        "The body is not strict JSON.",
+        "请以 UTF-8 发送一个 JSON 对象，成员名不重复，只用整数。",
+        "Send one JSON object in UTF-8, without repeated members and with whole numbers only.",
+    ),
+    "malformed_text": _say(
+        400,
+        "文字中含有控制字符或改变书写方向的字符。",
+        "A text holds control characters or characters that turn the writing direction.",
+        "请删去这些字符后重试。",
+        "Take these characters out and send it again.",
+    ),
+    "malformed_command": _say(
+        400,
+        "请求正文不是一条指令。",
+        "The body is not a command.",
+        "请按接口说明填写指令名称及其全部成员。",
+        "Give the command's name and exactly its members, as the API page lists them.",
+    ),
+    "malformed_request": _say(
+        400,
+        "请求不完整或格式不对。",
+        "The request is incomplete or not in its form.",
+        "请按接口说明核对请求。",
+        "Compare the request with the API page.",
+    ),
+    "malformed_tender": _say(
+        400,
+        "招标信息不完整或格式不对。",
+        "The tender is incomplete or not in its form.",
+        "请按所指出的成员改正。",
+        "Correct the member that is named.",
+    ),
+    "bad_cursor": _say(
+        400,
+        "起始编号不存在。",
+        "There is no such number to go on from.",
+        "请从 0 重新开始读取。",
+        "Start again from 0.",
+    ),
+    "no_key": _say(
+        400,
+        "缺少幂等键。",
+        "The Idempotency-Key is missing or not a UUID.",
+        "请为每条指令生成一个新的 UUID；重试时沿用原来的。",
+        "Make a new UUID for each command and keep it when you try again.",
+    ),
+    "wrong_media_type": _say(
+        415,
+        "请求正文的类型不受支持。",
+        "The body has a type or encoding that is not taken here.",
+        "请以接口说明所列的类型发送，不要压缩。",
+        "Send the type that the API page names, without compression.",
+    ),
+    "too_large": _say(
+        413,
+        "请求正文过大。",
+        "The body is too large.",
+        "请缩短内容后重试。",
+        "Send less.",
+    ),
+    "too_slow": _say(
+        408,
+        "请求正文在规定时间内没有传完。",
+        "The body did not arrive in time.",
+        "请检查网络后重试。",
+        "Check the network and try again.",
+    ),
+    "not_found": _say(
+        404,
+        "没有这个页面或对象。",
+        "There is nothing at this address.",
+        "请核对地址，或从首页的开标日历进入。",
+        "Check the address, or start from the calendar of openings.",
+    ),
+    "unknown_session": _say(
+        404,
+        "没有这场开标会。",
+        "There is no such opening.",
+        "请从首页的开标日历进入。",
+        "Start from the calendar of openings.",
+    ),
+    "wrong_method": _say(
+        405,
+        "此地址不接受这种请求方法。",
+        "This address does not take this method.",
+        "请按接口说明使用。",
+        "See the API page for the methods it takes.",
+    ),
+    # -- who asks
+    "no_login": _say(
+        401,
+        "请先登录。",
+        "Please log in first.",
+        "投标人用数字证书登录；工作人员用账号登录。",
+        "Bidders log in with their certificate, staff with their account.",
+    ),
+    "not_same_origin": _say(
+        403,
+        "请求来自别的网站。",
+        "The request comes from another site.",
+        "请在本平台的页面上操作；程序请加上 X-Kaibiao: 1。",
+        "Act on a page of this hall; a program sends the header X-Kaibiao: 1.",
+    ),
+    "not_your_role": _say(
+        403,
+        "您的角色不能做这件事。",
+        "This is not for your role.",
+        "请由公告所列的人员操作。",
+        "It is for the person whom the announcement names.",
+    ),
+    "not_yours": _say(
+        403,
+        "只能为本投标人操作。",
+        "You can only act for yourself.",
+        "请用本单位的证书登录。",
+        "Log in with the certificate of the bidder who acts.",
+    ),
+    "login_failed": _say(
+        401,
+        "账号、密码或动态口令不正确。",
+        "The account, the password or the one-time code is not right.",
+        "请核对后重试；动态口令每 30 秒更换。",
+        "Check them and try again; the one-time code changes every 30 seconds.",
+    ),
+    "stale_challenge": _say(
+        409,
+        "登录口令已用过或已过期。",
+        "The login challenge has been used or is too old.",
+        "请重新获取登录口令。",
+        "Ask for a new challenge and sign that.",
+    ),
+    "wrong_origin": _say(
+        409,
+        "所签的登录声明属于另一个平台。",
+        "The login statement was signed for another hall.",
+        "请在本平台的页面上重新登录。",
+        "Log in again on a page of this hall.",
+    ),
+    "ticket_used": _say(
+        403,
+        "此入场链接已使用、已过期或不存在。",
+        "This ticket has been used, is too old or never existed.",
+        "请索取新的链接，或正常登录。",
+        "Ask for a new one, or log in.",
+    ),
+    "no_rehearsals": _say(
+        403,
+        "本平台不举行演练。",
+        "No rehearsals are held in this hall.",
+        "请在演练平台上进行。",
+        "Use a hall that is set up for rehearsals.",
+    ),
+    # -- uploads
+    "wrong_tus_version": _say(
+        412,
+        "不支持的断点续传版本。",
+        "This version of the upload protocol is not spoken here.",
+        "请使用 Tus-Resumable: 1.0.0。",
+        "Use Tus-Resumable: 1.0.0.",
+    ),
+    "wrong_offset": _say(
+        409,
+        "续传位置与已收到的长度不符。",
+        "The offset is not where the upload stands.",
+        "请用 HEAD 查询已收到的长度，再从该处继续。",
+        "Ask by HEAD how much has arrived and go on from there.",
+    ),
+    "unknown_upload": _say(
+        404,
+        "没有这个上传任务。",
+        "There is no such upload.",
+        "请重新开始上传。",
+        "Start a new upload.",
+    ),
+    "too_large_bid": _say(
+        413,
+        "投标文件超过规定大小。",
+        "The bid is larger than this hall takes.",
+        "请压缩附件后重新密封。",
+        "Make the attachments smaller and seal again.",
+    ),
+    # -- the hall
+    "not_over": _say(
+        409,
+        "开标会结束后才有归档文件。",
+        "The bundle exists once the opening is over.",
+        "请在结束后下载。",
+        "Come back after the end.",
+    ),
+    "exists": _say(
+        409,
+        "已有同名的开标会。",
+        "An opening with this name exists already.",
+        "请换一个编号。",
+        "Choose another name.",
+    ),
+    "too_many": _say(
+        429,
+        "请求过于频繁。",
+        "Too many requests.",
+        "请稍后重试。",
+        "Wait as long as Retry-After says.",
+    ),
+    "overloaded": _say(
+        503,
+        "平台繁忙。",
+        "The hall is busy.",
+        "请稍后用同一个幂等键重试。",
+        "Try again with the same Idempotency-Key after the time in Retry-After.",
+    ),
+    "out_of_step": _say(
+        503,
+        "同时有别的操作先行完成。",
+        "Somebody else acted first, several times over.",
+        "请用同一个幂等键重试。",
+        "Try again with the same Idempotency-Key.",
+    ),
+    "fault": _say(
+        500,
+        "平台出错，已记录。",
+        "Something went wrong here; it has been written down.",
+        "请重试；如再次出现，请报告事件编号。",
+        "Try again; if it happens twice, tell the operator the incident number.",
+    ),
+}
