@@ -19,7 +19,7 @@ export function fromUtf8(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (error) {
-    throw new Malformed("these bytes are not UTF-8 text", "malformed", error);
+    throw new Malformed("these bytes are not UTF-8 text", "malformed_field", error);
   }
 }
 

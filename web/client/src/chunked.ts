@@ -125,6 +125,13 @@ export async function* openRange(
   }
 }
 
+/** All that `stream` yields, in one piece; for what is known to be small. */
+export async function collect(stream: AsyncIterable<Bytes>): Promise<Bytes> {
+  const pieces: Bytes[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return concat(...pieces);
+}
+
 /** Run `work` on `count` pieces of `data` at once and join what they give, in order. */
 async function inChunks(
   count: number,

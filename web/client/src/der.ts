@@ -222,6 +222,11 @@ export function setOf(...parts: readonly Uint8Array[]): Bytes {
   return write(TAG.set, ...[...parts].sort(compare));
 }
 
+/** `element` under another tag, as implicit tags put it. */
+export function retagged(element: Bytes, tag: number): Bytes {
+  return concat(Uint8Array.of(tag), element.subarray(1));
+}
+
 function compare(a: Uint8Array, b: Uint8Array): number {
   const n = Math.min(a.length, b.length);
   for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;

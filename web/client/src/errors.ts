@@ -20,7 +20,7 @@ export class Refused extends Error {
 
 /** Bytes or text not in their form, before anybody knows what they are part of. {@link reading} names that. */
 export class Malformed extends Refused {
-  constructor(message: string, code = "malformed", cause?: unknown) {
+  constructor(message: string, code = "malformed_field", cause?: unknown) {
     super(code, message, "", cause);
     this.name = "Malformed";
   }
@@ -32,7 +32,7 @@ export function require(holds: boolean, code: string, message: string, hint = ""
 }
 
 /** Raise {@link Malformed} unless `holds`. */
-export function form(holds: boolean, message: string, code = "malformed"): asserts holds {
+export function form(holds: boolean, message: string, code = "malformed_field"): asserts holds {
   if (!holds) throw new Malformed(message, code);
 }
 

@@ -5,8 +5,7 @@
  * anchors; here a certificate is only understood, and its key imported.
  */
 
-import type { Bytes } from "./bytes.js";
-import { hex } from "./bytes.js";
+import { type Bytes, hex } from "./bytes.js";
 import * as der from "./der.js";
 import { form, reading, require } from "./errors.js";
 import { sha256 } from "./kdf.js";
@@ -32,8 +31,8 @@ const USAGES = [
 
 export type KeyUsage = (typeof USAGES)[number];
 
-/** The kinds of key we work with. */
-export type KeyKind = "P-256" | "P-384" | "RSA";
+/** The kinds of key we work with; an issuer may have an `other`, which only the server looks at. */
+export type KeyKind = "P-256" | "P-384" | "RSA" | "other";
 
 /** A certificate as far as we read it. */
 export interface Certificate {
@@ -61,7 +60,7 @@ export interface Certificate {
 const LIMIT = 16 * 1024;
 const NAME = { commonName: "2.5.4.3", serialNumber: "2.5.4.5", organization: "2.5.4.10", organizationIdentifier: "2.5.4.97" };
 
-/** Read one DER certificate of at most 16 KiB; `malformed_certificate` or `weak_key` if it is not one we can use. */
+/** Read one DER certificate of at most 16 KiB; `malformed_certificate` if it is not one. */
 export function readCertificate(bytes: Bytes): Certificate {
   return reading("malformed_certificate", "certificate", () => {
     form(bytes.length <= LIMIT, "larger than 16 KiB");
@@ -170,8 +169,7 @@ function readKeyKind(spki: der.Element | undefined): KeyKind {
     case "1.2.840.113549.1.1.1": {
       const [modulus] = der.children(der.read(der.bitString(key)), der.TAG.sequence);
       const size = trimmed(der.expect(modulus, der.TAG.integer).body).length * 8;
-      require(size >= 2048 && size <= 8192, "weak_key", "RSA keys of 2048 to 8192 bits are accepted");
-      return "RSA";
+      return size >= 2048 && size <= 8192 ? "RSA" : "other";
     }
     case "1.2.840.10045.2.1":
       switch (der.oid(parameters)) {
@@ -181,7 +179,7 @@ function readKeyKind(spki: der.Element | undefined): KeyKind {
           return "P-384";
       }
   }
-  require(false, "weak_key", "keys on P-256 or P-384 and RSA keys are accepted", "Ask your CA for a certificate of one of these kinds.");
+  return "other";
 }
 
 function trimmed(number: Bytes): Bytes {

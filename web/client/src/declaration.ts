@@ -1,0 +1,202 @@
+/**
+ * The declaration: the bidder's signature over a whole sealed bid, as CMS SignedData of the form CAdES-BES
+ * (crypto/FORMAT.md section 5; RFC 5652, RFC 5035, ETSI EN 319 122-1).
+ *
+ * @remarks `openssl cms -verify -inform DER` accepts what {@link declare} makes.
+ */
+
+import { type Bytes, equal, hex } from "./bytes.js";
+import { canonical, parseCanonical } from "./canonical.js";
+import * as der from "./der.js";
+import { form, Malformed, reading, require } from "./errors.js";
+import { asCount, asHex, asText, members } from "./fields.js";
+import type { KeyPair } from "./identity.js";
+import { sha256 } from "./kdf.js";
+import { cmsSignature, digestIdentifier, rawSignature, schemeOf, signatureIdentifier, signedBy, signRaw } from "./signing.js";
+import { type Certificate, readCertificate } from "./x509.js";
+
+/** Bytes of a segment, the leaf of the tree the declaration signs. */
+export const SEGMENT = 4_194_304;
+export const DECLARATION_LIMIT = 65_536;
+
+const STATEMENT =
+  "本投标人提交此密封投标文件，并对其全部内容负责。This bidder submits this sealed bid and answers for all of its content.";
+
+const OID = {
+  signedData: "1.2.840.113549.1.7.2",
+  data: "1.2.840.113549.1.7.1",
+  contentType: "1.2.840.113549.1.9.3",
+  messageDigest: "1.2.840.113549.1.9.4",
+  signingCertificate: "1.2.840.113549.1.9.16.2.47",
+};
+
+/** What is declared of a sealed bid: its header, its segments' root and number, and their length together. */
+export interface Declared {
+  readonly headerSha256: Bytes;
+  readonly root: Bytes;
+  readonly segments: number;
+  readonly totalLength: number;
+}
+
+/** A parsed declaration whose signature has been verified by the certificate it carries. */
+export interface Declaration extends Declared {
+  readonly signer: Certificate;
+  readonly certificates: readonly Certificate[];
+}
+
+/**
+ * Sign a declaration.
+ *
+ * @param carried - certificates that must travel along: those of the slots, and issuers. The signer's is added.
+ */
+export async function declare(declared: Declared, sign: KeyPair, carried: readonly Certificate[]): Promise<Bytes> {
+  const content = canonical({
+    v: 1,
+    header_sha256: hex(declared.headerSha256),
+    segments: { size: SEGMENT, alg: "rfc6962-sha256", root: hex(declared.root), n: declared.segments },
+    total_len: declared.totalLength,
+    statement: STATEMENT,
+  });
+  const { certificate, key } = sign;
+  const kind = certificate.keyKind;
+  const digest = new Uint8Array(await crypto.subtle.digest(schemeOf(kind).digest, content));
+  const attribute = (type: string, value: Bytes): Bytes => der.sequence(der.objectId(type), der.setOf(value));
+  // ESSCertIDv2 leaves out its hash algorithm when that is SHA-256, the default (RFC 5035 section 4).
+  const certId = der.sequence(der.octetString(await sha256(certificate.der)));
+  const attributes = der.setOf(
+    attribute(OID.contentType, der.objectId(OID.data)),
+    attribute(OID.messageDigest, der.octetString(digest)),
+    attribute(OID.signingCertificate, der.sequence(der.sequence(certId))),
+  );
+  const signature = await signRaw(kind, key, attributes);
+  const signer = der.sequence(
+    der.integer(1),
+    der.sequence(certificate.issuerDer, certificate.serialDer),
+    digestIdentifier(kind),
+    der.retagged(attributes, der.context(0)),
+    signatureIdentifier(kind),
+    der.octetString(cmsSignature(kind, signature)),
+  );
+  const unique = new Map([certificate, ...carried].map((each) => [hex(each.der), each.der]));
+  const signed = der.sequence(
+    der.integer(1),
+    der.setOf(digestIdentifier(kind)),
+    der.sequence(der.objectId(OID.data), der.write(der.context(0), der.octetString(content))),
+    der.retagged(der.setOf(...unique.values()), der.context(0)),
+    der.setOf(signer),
+  );
+  const whole = der.sequence(der.objectId(OID.signedData), der.write(der.context(0), signed));
+  require(whole.length <= DECLARATION_LIMIT, "too_large", "the declaration is larger than 64 KiB", "Carry fewer certificates.");
+  return whole;
+}
+
+/**
+ * Read and verify a declaration: checks 2 to 4 of FORMAT.md section 5, and the form of its content.
+ *
+ * @param sigCert - the digest of the signing certificate, from the header. Codes: `malformed_declaration`,
+ * `wrong_certificate`, `bad_signature`. Whether the certificate is to be trusted is not checked.
+ */
+export async function readDeclaration(bytes: Bytes, sigCert: Uint8Array): Promise<Declaration> {
+  const parsed = reading("malformed_declaration", "declaration", () => parse(bytes));
+  const signer = await find(parsed.certificates, sigCert);
+  const isSigner =
+    signer !== null &&
+    equal(parsed.certHash, sigCert) &&
+    equal(parsed.issuerAndSerial, der.sequence(signer.issuerDer, signer.serialDer));
+  require(isSigner, "wrong_certificate", "the declaration is not signed by the certificate the header names");
+  const kind = signer.keyKind;
+  const digest = new Uint8Array(await crypto.subtle.digest(schemeOf(kind).digest, parsed.content));
+  const valid =
+    equal(digest, parsed.messageDigest) &&
+    isAlgorithm(parsed.digestAlgorithm, digestIdentifier(kind)) &&
+    isAlgorithm(parsed.signatureAlgorithm, signatureIdentifier(kind)) &&
+    (await signedBy(
+      signer,
+      reading("bad_signature", "signature", () => rawSignature(kind, parsed.signature)),
+      der.retagged(parsed.attributes, der.TAG.set),
+    ));
+  require(valid, "bad_signature", "the signature of the declaration does not verify");
+  const declared = reading("malformed_declaration", "declaration", () => readContent(parsed.content));
+  return { ...declared, signer, certificates: parsed.certificates };
+}
+
+/** The certificate among `certificates` with this SHA-256, or null. */
+export async function find(certificates: readonly Certificate[], digest: Uint8Array): Promise<Certificate | null> {
+  for (const certificate of certificates) if (equal(await sha256(certificate.der), digest)) return certificate;
+  return null;
+}
+
+/** Equal, or `given` has the NULL parameters some writers add. */
+function isAlgorithm(given: Bytes, ours: Bytes): boolean {
+  return equal(given, ours) || equal(given, der.sequence(der.children(der.read(ours))[0]!.raw, der.nothing()));
+}
+
+function parse(bytes: Bytes) {
+  form(bytes.length <= DECLARATION_LIMIT, "larger than 64 KiB");
+  const [type, outer] = der.children(der.read(bytes), der.TAG.sequence);
+  form(der.oid(type) === OID.signedData, "not SignedData");
+  const parts = der.children(der.inner(outer, der.context(0)), der.TAG.sequence);
+  form(parts.length === 5, "five members are expected");
+  const [version, , encapsulated, certificates, signers] = parts;
+  form(der.smallInteger(version) === 1, "version 1 is expected");
+  const [contentType, content] = der.children(encapsulated, der.TAG.sequence);
+  form(der.oid(contentType) === OID.data, "its content is not plain data");
+  const signer = der.children(der.inner(signers, der.TAG.set), der.TAG.sequence);
+  form(signer.length === 6 && der.smallInteger(signer[0]) === 1, "a signer of another form");
+  const [, issuerAndSerial, digestAlgorithm, attributes, signatureAlgorithm, signature] = signer;
+  const values = readAttributes(der.expect(attributes, der.context(0)));
+  form(der.oid(values[OID.contentType]) === OID.data, "another content type is signed");
+  const [[certId] = []] = der
+    .children(values[OID.signingCertificate], der.TAG.sequence)
+    .map((certIds) => der.children(certIds, der.TAG.sequence));
+  return {
+    content: der.octets(der.inner(content, der.context(0))),
+    certificates: readCertificates(der.expect(certificates, der.context(0))),
+    issuerAndSerial: der.expect(issuerAndSerial).raw,
+    digestAlgorithm: der.expect(digestAlgorithm).raw,
+    attributes: der.expect(attributes).raw,
+    messageDigest: der.octets(values[OID.messageDigest]),
+    certHash: der.octets(der.children(certId, der.TAG.sequence)[0]),
+    signatureAlgorithm: der.expect(signatureAlgorithm).raw,
+    signature: der.octets(signature),
+  };
+}
+
+function readCertificates(set: der.Element): Certificate[] {
+  return der.children(set).map(({ raw }) => {
+    try {
+      return readCertificate(raw);
+    } catch (error) {
+      throw new Malformed("a certificate that cannot be read", "malformed_field", error);
+    }
+  });
+}
+
+/** The one value of each signed attribute; exactly our three, each once. */
+function readAttributes(set: der.Element): Readonly<Record<string, der.Element>> {
+  const values: Record<string, der.Element> = {};
+  for (const attribute of der.children(set)) {
+    const [type, value] = der.children(attribute, der.TAG.sequence);
+    values[der.oid(type)] = der.inner(value, der.TAG.set);
+  }
+  const expected = [OID.contentType, OID.messageDigest, OID.signingCertificate];
+  form(
+    der.children(set).length === 3 && expected.every((type) => Object.hasOwn(values, type)),
+    "other signed attributes than the three of CAdES-BES",
+  );
+  return values;
+}
+
+function readContent(content: Bytes): Declared {
+  const top = members(parseCanonical(content, DECLARATION_LIMIT), ["v", "header_sha256", "segments", "total_len", "statement"]);
+  const segments = members(top.segments, ["size", "alg", "root", "n"]);
+  form(top.v === 1 && segments.size === SEGMENT && segments.alg === "rfc6962-sha256", "another version or another tree");
+  const length = [...asText(top.statement)].length;
+  form(length >= 1 && length <= 2000, "a statement has 1 to 2000 characters");
+  return {
+    headerSha256: asHex(top.header_sha256, 32),
+    root: asHex(segments.root, 32),
+    segments: asCount(segments.n),
+    totalLength: asCount(top.total_len),
+  };
+}

@@ -1,0 +1,147 @@
+/** The header of a sealed bid: its members and the rules they obey (crypto/FORMAT.md section 2). */
+
+import type { Bytes } from "./bytes.js";
+import { type Json, parseStrict } from "./canonical.js";
+import { PREFIX, sealedLength } from "./chunked.js";
+import { form, reading, require } from "./errors.js";
+import { asBase64url, asCount, asHex, asIdentifier, asList, asMoment, asText, members } from "./fields.js";
+import type { Binding } from "./keys.js";
+
+/** `A` is technical, or all of a bid in one envelope; `B` is commercial. */
+export type GroupId = "A" | "B";
+
+export interface SlotEntry {
+  /** SHA-256 of the encryption certificate the slot is for. */
+  readonly certificate: Bytes;
+  readonly data: Bytes;
+}
+
+export interface Group {
+  readonly id: GroupId;
+  readonly kcb: Bytes;
+  readonly slots: readonly SlotEntry[];
+}
+
+export interface Part {
+  readonly id: string;
+  readonly group: GroupId;
+  readonly media: string;
+  readonly plainLength: number;
+  /** From the end of the header. */
+  readonly offset: number;
+  readonly length: number;
+  readonly salt: Bytes;
+  readonly commitment: Bytes;
+}
+
+/** A header that obeys every rule of its section. */
+export interface Header extends Binding {
+  readonly signer: Bytes;
+  readonly groups: readonly Group[];
+  readonly parts: readonly Part[];
+}
+
+/** The part that is read out, and the greatest length of it and of the lists of names. */
+export const QUOTE = "quote";
+export const SHEET_LIMIT = 65_536;
+export const HEADER_LIMIT = 1_048_576;
+
+const MEDIA = /^[a-z0-9!#$&^_.+-]{1,63}\/[a-z0-9!#$&^_.+-]{1,63}$/;
+
+/** Read header bytes; `too_large`, `malformed_header`, `unsupported_suite` or `wrong_sizes` if they break a rule. */
+export function readHeader(bytes: Uint8Array): Header {
+  require(bytes.length <= HEADER_LIMIT, "too_large", "the header is larger than 1 MiB");
+  return reading("malformed_header", "header", () => {
+    const value = parseStrict(bytes, HEADER_LIMIT);
+    const top = members(
+      value,
+      ["v", "suite", "env", "tender", "lot", "bidder", "deadline", "sig_cert", "groups", "parts"],
+      "extensions",
+    );
+    form(top.v === 1, "version 1 is expected");
+    const suite = asText(top.suite);
+    require(suite === "INTL-1", "unsupported_suite", `the suite ${suite} is not supported`);
+    const groups = asList(top.groups, 1, 2).map(readGroup);
+    form(groups.map(({ id }) => id).join("") === "AB".slice(0, groups.length), "groups are A, or A and B");
+    const parts = asList(top.parts, 1, 200).map(readPart);
+    checkOrder(parts, groups);
+    checkSizes(parts);
+    return {
+      suite,
+      env: asHex(top.env, 16),
+      tender: asIdentifier(top.tender),
+      lot: asIdentifier(top.lot),
+      bidder: asIdentifier(top.bidder),
+      deadline: asMoment(top.deadline, "seconds"),
+      signer: asHex(top.sig_cert, 32),
+      groups,
+      parts,
+    };
+  });
+}
+
+/** The bytes all parts take together. */
+export function bodyLength(header: Header): number {
+  const last = header.parts.at(-1)!;
+  return last.offset + last.length;
+}
+
+function readGroupId(value: Json): GroupId {
+  form(value === "A" || value === "B", "a group is A or B");
+  return value;
+}
+
+function readGroup(value: Json): Group {
+  const { id, kcb, kct, slots } = members(value, ["id", "kcb", "kct", "slots"], "extensions");
+  form(kct === null, "a second key layer does not exist in version 1");
+  return { id: readGroupId(id), kcb: asHex(kcb, 32), slots: asList(slots, 1, 8).map(readSlotEntry) };
+}
+
+function readSlotEntry(value: Json): SlotEntry {
+  const { role, fmt, cert, data } = members(value, ["role", "fmt", "cert", "data"], "extensions");
+  form(role === "bidder" && fmt === "cms", "slots are the bidder's, in CMS");
+  const bytes = asBase64url(data);
+  form(bytes.length <= 8192, "a slot has at most 8192 bytes");
+  return { certificate: asHex(cert, 32), data: bytes };
+}
+
+function readPart(value: Json): Part {
+  const names = ["id", "group", "media", "plain_len", "off", "len", "salt", "kc"] as const;
+  const part = members(value, names, "extensions");
+  return {
+    id: asText(part.id, /^[a-z][a-z0-9-]{0,31}$/),
+    group: readGroupId(part.group),
+    media: asText(part.media, MEDIA),
+    plainLength: asCount(part.plain_len),
+    offset: asCount(part.off),
+    length: asCount(part.len),
+    salt: asHex(part.salt, 24),
+    commitment: asHex(part.kc, PREFIX - 24),
+  };
+}
+
+function checkOrder(parts: readonly Part[], groups: readonly Group[]): void {
+  form(new Set(parts.map(({ id }) => id)).size === parts.length, "a part given twice");
+  const order = parts.map(({ group }) => group).join("");
+  form(/^A*B*$/.test(order) && parts.every(({ group }) => groups.some(({ id }) => id === group)), "parts not in the order of their groups");
+  const lastGroup = groups.at(-1)!.id;
+  const sheet = (part: Part): boolean => part.media === "application/json" && part.plainLength <= SHEET_LIMIT;
+  const quote = parts.find(({ group }) => group === lastGroup);
+  form(quote?.id === QUOTE && sheet(quote) && quote.plainLength >= 2, "the first part of the last group is the quote");
+  for (const part of parts.filter(({ id }) => id === "names-A" || id === "names-B")) {
+    const last = parts.findLast(({ group }) => group === part.group);
+    form(part.id === `names-${part.group}` && part === last && sheet(part), "names come last in their own group");
+  }
+}
+
+function checkSizes(parts: readonly Part[]): void {
+  let offset = 0;
+  for (const part of parts) {
+    require(
+      part.offset === offset && part.length === sealedLength(part.plainLength) && Number.isSafeInteger(offset + part.length),
+      "wrong_sizes",
+      "the parts do not fill the file as the header says",
+    );
+    offset += part.length;
+  }
+}

@@ -1,0 +1,76 @@
+/** Receipts: what the hall signed when a bid arrived (crypto/FORMAT.md section 7). */
+
+import { type Bytes, concat, fromHex, hex, utf8 } from "./bytes.js";
+import { canonical, type JsonObject } from "./canonical.js";
+import { reading } from "./errors.js";
+import { asCount, asHex, asIdentifier, asMoment, members } from "./fields.js";
+import { type HallKey, verifyByHall } from "./jws.js";
+import { sha256 } from "./kdf.js";
+
+/** A verified receipt. Digests are lower-case hex. */
+export interface Receipt {
+  readonly session: string;
+  readonly tender: string;
+  readonly lot: string;
+  readonly bidder: string;
+  readonly headerSha256: string;
+  readonly root: string;
+  readonly length: number;
+  readonly declarationSha256: string;
+  /** UTC, to the millisecond. */
+  readonly receivedAt: string;
+  readonly leafSalt: string;
+  /** The number of the event in the intake's chain. */
+  readonly number: number;
+  /** The short code on paper and screens. */
+  readonly tracker: string;
+}
+
+/** Verify a receipt by the hall; `malformed_token`, `wrong_kind`, `wrong_signer` or `bad_signature` if it is not one. */
+export async function verifyReceipt(token: string, hall: HallKey): Promise<Receipt> {
+  const payload = await verifyByHall(token, "receipt", hall);
+  const receipt = reading("malformed_token", "receipt", () => {
+    const names = [
+      ...["v", "session", "tender", "lot", "bidder", "header_sha256", "root", "length"],
+      ...["declaration_sha256", "received_at", "leaf_salt", "n"],
+    ];
+    const value = members(payload, names);
+    return {
+      session: asIdentifier(value["session"]),
+      tender: asIdentifier(value["tender"]),
+      lot: asIdentifier(value["lot"]),
+      bidder: asIdentifier(value["bidder"]),
+      headerSha256: hex(asHex(value["header_sha256"], 32)),
+      root: hex(asHex(value["root"], 32)),
+      length: asCount(value["length"]),
+      declarationSha256: hex(asHex(value["declaration_sha256"], 32)),
+      receivedAt: asMoment(value["received_at"], "milliseconds"),
+      leafSalt: hex(asHex(value["leaf_salt"], 32)),
+      number: asCount(value["n"]),
+    };
+  });
+  return { ...receipt, tracker: await trackerCode(payload) };
+}
+
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** The tracker code of a receipt or slip: 70 bits of its digest in Crockford base32, grouped 4-4-4-2. */
+export async function trackerCode(payload: JsonObject): Promise<string> {
+  const digest = await sha256(utf8("SBID1/tracker"), canonical(payload));
+  const bits = Array.from(digest.subarray(0, 9), (byte) => byte.toString(2).padStart(8, "0")).join("");
+  const symbols = Array.from({ length: 14 }, (_, i) => CROCKFORD[parseInt(bits.slice(5 * i, 5 * i + 5), 2)]).join("");
+  return [symbols.slice(0, 4), symbols.slice(4, 8), symbols.slice(8, 12), symbols.slice(12)].join("-");
+}
+
+/** A tracker code as typed, in its one spelling: capitals, `O` as 0, `I` and `L` as 1, dashes in place; null if it is none. */
+export function readTrackerCode(typed: string): string | null {
+  const plain = typed.toUpperCase().replace(/[\s-]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
+  const match = /^([0-9A-HJKMNP-TV-Z]{4})([0-9A-HJKMNP-TV-Z]{4})([0-9A-HJKMNP-TV-Z]{4})([0-9A-HJKMNP-TV-Z]{2})$/.exec(plain);
+  return match === null ? null : match.slice(1).join("-");
+}
+
+/** The leaf this receipt has in the public log; it tells nothing to whoever lacks the salt. */
+export async function logLeaf(payload: JsonObject, leafSalt: string): Promise<Bytes> {
+  const inside = await sha256(concat(fromHex(leafSalt), await sha256(canonical(payload))));
+  return sha256(utf8("SBID1/leaf"), inside);
+}
