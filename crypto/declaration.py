@@ -1,11 +1,11 @@
-"""The bidder's declaration: CMS SignedData, CAdES-BES, content included (FORMAT.md section 5; RFC 5652, EN 319 122-1).
+"""The bidder's declaration: CMS SignedData, CAdES-BES, content included (FORMAT.md section 5; RFC 5652).
 
 It signs the header, and through the segment tree every byte before itself. ``openssl cms -verify`` accepts it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from crypto import der
 from crypto.certificates import Credential, PublicKey, fingerprint, parse_certificate, public_key
 from crypto.digest import SEGMENT, TREE
-from crypto.encoding import MAX_INTEGER, canonical, exactly, parse_canonical, unhex
+from crypto.encoding import canonical, check_integer, exactly, parse_canonical, unhex
 from crypto.errors import CertificateRefused, EncodingRefused, SealedBidRefused
 
 MAX_DECLARATION: Final = 65_536
@@ -92,7 +92,7 @@ def content(*, header_sha256: str, root: str, segments: int, total_len: int, sta
 
 
 def sign(signed_content: bytes, signer: Credential, certificates: Iterable[x509.Certificate] = ()) -> bytes:
-    """Return the DER declaration over ``signed_content``; ``certificates`` go along (each slot's, and any issuers)."""
+    """Return the DER declaration over ``signed_content``; ``certificates`` go along."""
     algorithm = _algorithm(public_key(signer.certificate))
     attributes = _attributes(signed_content, algorithm, fingerprint(signer.certificate))
     to_sign = der.set_of(attributes)
@@ -139,7 +139,7 @@ def _attributes(signed_content: bytes, algorithm: _Algorithm, certificate_hash: 
 def verify(declaration: bytes, sig_cert: bytes) -> Declaration:
     """Return what ``declaration`` says if the certificate with fingerprint ``sig_cert`` signed it.
 
-    Does not judge that certificate (see ``crypto.paths``), nor compare the content with a file: ``check_sealed`` does.
+    Does not judge that certificate (see ``crypto.paths``), nor compare the content with a file (``check_sealed``).
     """
     try:
         parsed = _parse(declaration)
@@ -254,11 +254,14 @@ def _statement(
         tree = exactly(stated["segments"], ("size", "alg", "root", "n"))
         unhex(stated["header_sha256"], 32)
         unhex(tree["root"], 32)
+        check_integer(stated["v"], 1, 1)
+        check_integer(tree["size"], SEGMENT, SEGMENT)
+        check_integer(tree["n"], 1)
+        check_integer(stated["total_len"], 1)
     except EncodingRefused as error:
         raise SealedBidRefused("malformed_declaration", detail=error.detail) from error
-    constants = (stated["v"], tree["size"], tree["alg"]) == (1, SEGMENT, TREE)
     text = stated["statement"]
-    if not constants or not isinstance(text, str) or not 1 <= len(text) <= 2000 or not _counts(stated, tree):
+    if tree["alg"] != TREE or not isinstance(text, str) or not 1 <= len(text) <= 2000:
         raise SealedBidRefused("malformed_declaration", detail="content")
     return Declaration(
         signer=signer,
@@ -269,7 +272,3 @@ def _statement(
         total_len=stated["total_len"],
         statement=text,
     )
-
-
-def _counts(stated: Mapping[str, Any], tree: Mapping[str, Any]) -> bool:
-    return all(type(number) is int and 1 <= number <= MAX_INTEGER for number in (stated["total_len"], tree["n"]))

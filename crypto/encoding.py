@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, NoReturn
 
 import rfc8785
@@ -18,6 +19,10 @@ MAX_TEXT = 128
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _B64U = re.compile(r"[A-Za-z0-9_-]*")
+_MOMENTS = (
+    re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"),
+    re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"),
+)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?')
 
@@ -153,6 +158,24 @@ def check_identifier(text: object) -> str:
     if not isinstance(text, str) or not 1 <= len(text) <= MAX_TEXT or _CONTROL.search(text):
         raise EncodingRefused("malformed_field", detail="not an identifier")
     lv(text)
+    return text
+
+
+def check_integer(value: object, low: int = 0, high: int = MAX_INTEGER) -> int:
+    """Return ``value`` if it is an integer (and no boolean) from ``low`` to ``high``."""
+    if type(value) is not int or not low <= value <= high:
+        raise EncodingRefused("malformed_field", detail="not an integer in range")
+    return value
+
+
+def check_moment(text: object, *, milliseconds: bool = False) -> str:
+    """Return ``text`` if it is a UTC moment: ``2026-11-21T01:00:00Z``, or with exactly three decimals."""
+    if not isinstance(text, str) or not _MOMENTS[milliseconds].fullmatch(text):
+        raise EncodingRefused("malformed_field", detail="not a UTC moment")
+    try:
+        datetime.strptime(text[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError as error:
+        raise EncodingRefused("malformed_field", detail="no such moment") from error
     return text
 
 

@@ -1,0 +1,269 @@
+"""The header of a sealed bid: its members, their limits, and how its parts tile the body (FORMAT.md section 2)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from crypto import suites
+from crypto.chunked import HEAD, SALT, sealed_length
+from crypto.encoding import (
+    MAX_INTEGER,
+    b64u,
+    canonical,
+    check_identifier,
+    check_integer,
+    check_moment,
+    exactly,
+    parse_strict,
+    unb64u,
+    unhex,
+)
+from crypto.errors import EncodingRefused, SealedBidRefused
+from crypto.keys import group_context
+from crypto.recipients import MAX_SLOT
+from crypto.suites import Suite
+
+MAX_HEADER: Final = 1_048_576
+MAX_PARTS: Final = 200
+MAX_SLOTS: Final = 8
+MAX_SHEET: Final = 65_536
+QUOTE: Final = "quote"
+JSON: Final = "application/json"
+
+_PART_ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_NAMES_ID = re.compile(r"names-([AB])")
+_TOKEN = r"[a-z0-9!#$&^_.+-]{1,63}"  # noqa: S105  (a media type's token, RFC 6838 section 4.2, in lower case)
+_MEDIA = re.compile(f"{_TOKEN}/{_TOKEN}")
+
+
+def names_id(group: str) -> str:
+    """Return the id of the part that holds the group's file names."""
+    return f"names-{group}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A key slot: the recipient certificate's fingerprint and the slot's bytes."""
+
+    cert: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What is released together: the commitment to its key, and the slots that hold it."""
+
+    id: str
+    kcb: bytes
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One encrypted file: ``off`` counts from the end of the header, ``head`` is salt and commitment."""
+
+    id: str
+    group: str
+    media: str
+    plain_len: int
+    off: int
+    head: bytes
+
+    @property
+    def length(self) -> int:
+        """How many bytes of the sealed bid the part takes."""
+        return sealed_length(self.plain_len)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """Everything a sealed bid shows before it is opened."""
+
+    suite: Suite
+    env: bytes
+    tender: str
+    lot: str
+    bidder: str
+    deadline: str
+    sig_cert: bytes
+    groups: tuple[Group, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def body_length(self) -> int:
+        """How long all parts are together."""
+        return self.parts[-1].off + self.parts[-1].length
+
+    def group(self, group: str) -> Group:
+        """Return the group with this id."""
+        for each in self.groups:
+            if each.id == group:
+                return each
+        raise SealedBidRefused("no_such_part", detail=group)
+
+    def part(self, part: str) -> Part:
+        """Return the part with this id."""
+        for each in self.parts:
+            if each.id == part:
+                return each
+        raise SealedBidRefused("no_such_part", detail=part)
+
+    def parts_of(self, group: str) -> tuple[Part, ...]:
+        """Return the group's parts in file order."""
+        return tuple(part for part in self.parts if part.group == group)
+
+    def context(self, group: str) -> bytes:
+        """Return ``ctx_g``, what the group's keys are bound to."""
+        return group_context(
+            self.suite,
+            tender=self.tender,
+            lot=self.lot,
+            bidder=self.bidder,
+            deadline=self.deadline,
+            env=self.env,
+            group=group,
+        )
+
+    def encode(self) -> bytes:
+        """Return the header's bytes. Only for sealing: a received header is never serialised again."""
+        return canonical(
+            {
+                "v": 1,
+                "suite": self.suite.name,
+                "env": self.env.hex(),
+                "tender": self.tender,
+                "lot": self.lot,
+                "bidder": self.bidder,
+                "deadline": self.deadline,
+                "sig_cert": self.sig_cert.hex(),
+                "groups": [_group_json(group, self.suite) for group in self.groups],
+                "parts": [_part_json(part) for part in self.parts],
+            }
+        )
+
+
+def _group_json(group: Group, suite: Suite) -> dict[str, Any]:
+    slots = [
+        {"role": "bidder", "fmt": suite.slot, "cert": slot.cert.hex(), "data": b64u(slot.data)}
+        for slot in group.slots
+    ]
+    return {"id": group.id, "kcb": group.kcb.hex(), "kct": None, "slots": slots}
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    return {
+        "id": part.id,
+        "group": part.group,
+        "media": part.media,
+        "plain_len": part.plain_len,
+        "off": part.off,
+        "len": part.length,
+        "salt": part.head[:SALT].hex(),
+        "kc": part.head[SALT:].hex(),
+    }
+
+
+def parse(data: bytes) -> Header:
+    """Return the header in ``data``, every member checked; refuse what is unknown, missing, or does not tile."""
+    try:
+        members = _members(
+            parse_strict(data, limit=MAX_HEADER),
+            "v suite env tender lot bidder deadline sig_cert groups parts",
+        )
+        check_integer(members["v"], 1, 1)
+        suite = suites.named(_text(members["suite"]))
+        header = Header(
+            suite=suite,
+            env=unhex(members["env"], 16),
+            tender=check_identifier(members["tender"]),
+            lot=check_identifier(members["lot"]),
+            bidder=check_identifier(members["bidder"]),
+            deadline=check_moment(members["deadline"]),
+            sig_cert=unhex(members["sig_cert"], 32),
+            groups=tuple(_group(each, suite) for each in _list(members["groups"], 2)),
+            parts=_parts(members["parts"]),
+        )
+    except EncodingRefused as error:
+        raise SealedBidRefused("malformed_header", detail=error.detail) from error
+    _check_arrangement(header)
+    return header
+
+
+def _members(value: object, names: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise EncodingRefused("malformed_field", detail="not an object")
+    critical = {name: item for name, item in value.items() if not name.startswith("x-")}
+    return exactly(critical, names.split())
+
+
+def _list(value: object, most: int) -> list[Any]:
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise EncodingRefused("malformed_field", detail="not a list of the allowed length")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise EncodingRefused("malformed_field", detail="not a string")
+    return value
+
+
+def _group(value: object, suite: Suite) -> Group:
+    members = _members(value, "id kcb kct slots")
+    if members["kct"] is not None:
+        raise EncodingRefused("malformed_field", detail="a second key layer is not part of version 1")
+    slots = tuple(_slot(each, suite) for each in _list(members["slots"], MAX_SLOTS))
+    return Group(id=_text(members["id"]), kcb=unhex(members["kcb"], 32), slots=slots)
+
+
+def _slot(value: object, suite: Suite) -> Slot:
+    members = _members(value, "role fmt cert data")
+    data = unb64u(members["data"])
+    if (members["role"], members["fmt"]) != ("bidder", suite.slot) or len(data) > MAX_SLOT:
+        raise EncodingRefused("malformed_field", detail="slot")
+    return Slot(cert=unhex(members["cert"], 32), data=data)
+
+
+def _parts(value: object) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    end = 0
+    for each in _list(value, MAX_PARTS):
+        members = _members(each, "id group media plain_len off len salt kc")
+        part = Part(
+            id=_text(members["id"]),
+            group=_text(members["group"]),
+            media=_text(members["media"]),
+            plain_len=check_integer(members["plain_len"]),
+            off=check_integer(members["off"]),
+            head=unhex(members["salt"], SALT) + unhex(members["kc"], HEAD - SALT),
+        )
+        if not _PART_ID.fullmatch(part.id) and not _NAMES_ID.fullmatch(part.id):
+            raise EncodingRefused("malformed_field", detail="part id")
+        if not _MEDIA.fullmatch(part.media):
+            raise EncodingRefused("malformed_field", detail="media type")
+        if part.off != end or part.length != check_integer(members["len"]):
+            raise SealedBidRefused("wrong_sizes")
+        end += part.length
+        if end > MAX_INTEGER:
+            raise SealedBidRefused("wrong_sizes")
+        parts.append(part)
+    return tuple(parts)
+
+
+def _check_arrangement(header: Header) -> None:
+    groups = [group.id for group in header.groups]
+    ids = [part.id for part in header.parts]
+    arranged = [part.group for part in header.parts]
+    if groups not in (["A"], ["A", "B"]) or len(set(ids)) != len(ids) or arranged != sorted(arranged):
+        raise SealedBidRefused("malformed_header", detail="groups and parts")
+    if set(arranged) != set(groups):
+        raise SealedBidRefused("malformed_header", detail="a group without parts, or a part without a group")
+    quote = header.parts_of(groups[-1])[0]
+    if QUOTE not in ids or quote.id != QUOTE or not 2 <= quote.plain_len <= MAX_SHEET or quote.media != JSON:
+        raise SealedBidRefused("malformed_header", detail="quote")
+    for part in header.parts:
+        if match := _NAMES_ID.fullmatch(part.id):
+            last = header.parts_of(part.group)[-1]
+            if match[1] != part.group or part is not last or part.plain_len > MAX_SHEET or part.media != JSON:
+                raise SealedBidRefused("malformed_header", detail="names")
