@@ -30,7 +30,7 @@ class Problem(Exception):
         super().__init__(code)
         self.code = code
         self.retry_after = retry_after
-        self.members = members
+        self.members: dict[str, object] = members
 
 
 def _say(status: int, zh: str, en: str, next_zh: str, next_en: str) -> Saying:
@@ -244,6 +244,20 @@ SAYINGS: Mapping[str, Saying] = {
         "Too many requests.",
         "请稍后重试。",
         "Wait as long as Retry-After says.",
+    ),
+    "too_many_watchers": _say(
+        503,
+        "实时连接已满。",
+        "No more live connections for now.",
+        "请改用定时刷新，或稍后再连。",
+        "Poll the events, or come back after the time in Retry-After.",
+    ),
+    "going_away": _say(
+        503,
+        "平台正在重新启动。",
+        "The hall is restarting.",
+        "请稍后重新连接，内容不会丢失。",
+        "Come back in a moment; nothing is lost.",
     ),
     "overloaded": _say(
         503,

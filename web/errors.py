@@ -1,0 +1,213 @@
+"""The one edge where an exception becomes an answer: a problem document (RFC 9457) for programs, a page for people.
+
+A refusal says which rule and what to do next. A fault says an incident number and nothing else: what went wrong is in
+the log, by place in the code and without values, because a value may be what a bid says.
+"""
+
+from __future__ import annotations
+
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from crypto.errors import CryptoRefused
+from crypto.words import WORDS as CRYPTO_WORDS
+from hall.errors import HallRefused
+from sessions.errors import CommandRefused, Overloaded, Stale, UnknownSession
+from sessions.plan import Article, Words
+from sessions.ports import WrongOffset
+from sessions.shape import Misshapen
+from web.problems import SAYINGS, Problem
+
+Document = dict[str, Any]
+ProblemPage = Callable[[Request, Document], Response]
+Explain = Callable[[Request, CommandRefused], Awaitable[tuple[Words, Words, Article | None]]]
+
+KIND = "https://kaibiao.invalid/refusals/"
+
+_log = structlog.get_logger("kaibiao.incident")
+_BY_STATUS = {
+    400: "malformed_request",
+    404: "not_found",
+    405: "wrong_method",
+    413: "too_large",
+    415: "wrong_media_type",
+}
+
+
+def document(
+    code: str,
+    status: int,
+    title: Words,
+    next_step: Words,
+    *,
+    article: Article | None = None,
+    incident: str | None = None,
+    retry_after: int | None = None,
+) -> Document:
+    """Return the problem document as PROTOCOL.md has it."""
+    return {
+        "type": KIND + code,
+        "title": _both(title),
+        "status": status,
+        "code": code,
+        "article": article and {"id": article.id, "cite": _both(article.cite), "gist": _both(article.gist)},
+        "next_step": _both(next_step),
+        "incident": incident,
+        "retry_after": retry_after,
+    }
+
+
+def said(problem: Problem, *, incident: str | None = None) -> Document:
+    """Return the document of one of the edge's own problems."""
+    saying = SAYINGS[problem.code]
+    plain = document(
+        problem.code,
+        saying.status,
+        saying.title,
+        saying.next_step,
+        incident=incident,
+        retry_after=problem.retry_after,
+    )
+    return plain | problem.members
+
+
+def answer(request: Request, problem: Document, page: ProblemPage | None = None) -> Response:
+    """Return the document in the form this reader wants: a page where a browser asked for one."""
+    path = request.url.path
+    wants_page = not path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    if wants_page and page is not None:
+        response = page(request, problem)
+        response.status_code = problem["status"]
+    elif wants_page:
+        lines = (
+            problem["title"]["zh"],
+            problem["title"]["en"],
+            problem["next_step"]["zh"],
+            problem["next_step"]["en"],
+        )
+        response = PlainTextResponse("\n".join((*lines, problem["incident"] or "")), problem["status"])
+    else:
+        response = JSONResponse(problem, problem["status"], media_type="application/problem+json")
+    if problem["retry_after"] is not None:
+        response.headers["retry-after"] = str(problem["retry_after"])
+    if problem["status"] == 401:
+        response.headers["www-authenticate"] = 'Kaibiao realm="hall"'  # RFC 9110 section 15.5.2 asks for one
+    return response
+
+
+def to_problem(error: Exception) -> Document | None:
+    """Return the document of an expected exception that needs no look at the session; None for a fault."""
+    match error:
+        case Problem():
+            return said(error)
+        case CryptoRefused():
+            return _crypto(error)
+        case UnknownSession():
+            return said(Problem("unknown_session"))
+        case Stale():
+            return said(Problem("out_of_step", retry_after=1))
+        case Overloaded():
+            return said(Problem("overloaded", retry_after=error.retry_after))
+        case WrongOffset():
+            return said(Problem("wrong_offset", offset=error.size))
+        case Misshapen():
+            return said(Problem("malformed_request", detail=str(error)))
+        case HallRefused():
+            return said(Problem(error.code, retry_after=getattr(error, "retry_after", None)))
+        case RequestValidationError():
+            where = [".".join(str(part) for part in each["loc"]) for each in error.errors()]
+            return said(Problem("malformed_request", detail=", ".join(where)))
+        case HTTPException():
+            return said(Problem(_BY_STATUS.get(error.status_code, "malformed_request")))
+    return None
+
+
+def install(app: FastAPI, *, explain: Explain, page: ProblemPage | None = None) -> None:
+    """Answer every exception of ``app``'s routes. ``explain`` finds words and article of a refusal by the rules."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, CommandRefused)
+        title, next_step, article = await explain(request, error)
+        return answer(request, document(error.code, 409, title, next_step, article=article), page)
+
+    async def expected(request: Request, error: Exception) -> Response:
+        problem = to_problem(error)
+        assert problem is not None
+        response = answer(request, problem, page)
+        if isinstance(error, HTTPException) and error.headers:
+            response.headers.update(error.headers)  # Allow, with 405
+        return response
+
+    app.add_exception_handler(CommandRefused, refused)
+    for kind in (
+        Problem,
+        CryptoRefused,
+        UnknownSession,
+        Stale,
+        Overloaded,
+        WrongOffset,
+        Misshapen,
+        HallRefused,
+        RequestValidationError,
+        HTTPException,
+    ):
+        app.add_exception_handler(kind, expected)
+
+
+class Incidents:
+    """Turn whatever nobody expected into an incident: a number for the reader, its place in the code for the log.
+
+    Pure ASGI. When the answer had begun already, the connection is cut instead, so that nothing looks complete.
+    """
+
+    def __init__(self, app: ASGIApp, *, page: ProblemPage | None = None) -> None:
+        self.app = app
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            incident = log_incident(error, path=scope["path"])
+            if not begun:
+                response = answer(Request(scope), said(Problem("fault"), incident=incident), self._page)
+                await response(scope, receive, send)
+
+
+def log_incident(error: BaseException, **about: str) -> str:
+    """Log a fault by its kind and place, without its message or any value, and return its number."""
+    incident = f"{secrets.token_hex(4)}-{secrets.token_hex(2)}"
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    _log.error("incident", incident=incident, kind=type(error).__qualname__, frames=frames, **about)
+    _log.debug("incident in full", incident=incident, exc_info=error)
+    return incident
+
+
+def _crypto(error: CryptoRefused) -> Document:
+    words = CRYPTO_WORDS[error.code]
+    status = 413 if error.code == "too_large" else 400 if error.code.startswith("malformed") else 409
+    return document(error.code, status, Words(zh=words.zh, en=words.en), Words(zh=words.hint_zh, en=words.hint_en))
+
+
+def _both(words: Words) -> Mapping[str, str]:
+    return {"zh": words.zh, "en": words.en}
