@@ -1,0 +1,75 @@
+"""Whom this hall believes: the CA certificates and revocation lists in two folders.
+
+Read again whenever a file in them changes, so that a list an operator drops in counts at the next act.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+
+from crypto.certificates import parse_certificate
+from crypto.errors import CertificateRefused
+from crypto.paths import Trust
+
+_Stamp = tuple[tuple[str, int, int], ...]
+
+
+class TrustRefused(Exception):
+    """A file in the folders is neither a certificate nor a revocation list."""
+
+    hint = "keep only CA certificates in the anchors folder and revocation lists in the other, as PEM or DER"
+
+
+class TrustFolders:
+    """The trust of this moment. A file that cannot be read stops every check: silence would be a decision."""
+
+    def __init__(self, anchors: Path, crls: Path, *, require_crl: bool) -> None:
+        self._anchors = anchors
+        self._crls = crls
+        self._require_crl = require_crl
+        self._stamp: _Stamp | None = None
+        self._trust = Trust(anchors=(), require_crl=require_crl)
+
+    def current(self) -> Trust:
+        """Return what is trusted now; raise ``TrustRefused`` naming the first file that is neither."""
+        stamp = (*_stamp(self._anchors), *_stamp(self._crls))
+        if stamp != self._stamp:
+            self._trust = Trust(
+                anchors=tuple(map(_certificate, _files(self._anchors))),
+                crls=tuple(map(_crl, _files(self._crls))),
+                require_crl=self._require_crl,
+            )
+            self._stamp = stamp
+        return self._trust
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _stamp(folder: Path) -> Iterator[tuple[str, int, int]]:
+    for path in _files(folder):
+        status = os.stat(path)
+        yield str(path), status.st_mtime_ns, status.st_size
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        return parse_certificate(path.read_bytes())
+    except CertificateRefused as error:
+        raise TrustRefused(f"{path}: not a certificate") from error
+
+
+def _crl(path: Path) -> x509.CertificateRevocationList:
+    content = path.read_bytes()
+    try:
+        if content.lstrip().startswith(b"-----BEGIN"):
+            return x509.load_pem_x509_crl(content)
+        return x509.load_der_x509_crl(content)
+    except ValueError as error:
+        raise TrustRefused(f"{path}: not a revocation list") from error
