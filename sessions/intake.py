@@ -1,0 +1,252 @@
+"""Before T0: bids come in, sealed, into a log that nobody may read until T0 is over.
+
+The core checks what a bid was sealed for; its container, signature and certificates were checked before it got here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never, cast
+
+from sessions import commands as c
+from sessions import events as e
+from sessions.commands import SealedBid
+from sessions.errors import CommandRefused
+from sessions.ids import BidderId, Digest
+from sessions.plan import Plan, StepKind
+from sessions.plan_json import plan_from_json
+from sessions.roles import CLOCK, Actor, Role
+from sessions.shape import rfc3339
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """The bid of one bidder as it stands: the last version, and when it was durable."""
+
+    bidder: BidderId
+    name: str
+    header_sha256: Digest
+    received_at: datetime
+    tracker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """The intake of one session. ``bids`` holds what would be frozen if T0 were now."""
+
+    plan: Plan
+    at: datetime
+    t0: datetime
+    deadlines: frozenset[datetime]  # this T0 and those it moved from: a bid sealed for an earlier one stays good
+    checkin_opens: datetime
+    bids: Mapping[BidderId, Received]
+    versions: Mapping[BidderId, int]
+    checked_in: Mapping[BidderId, datetime]
+    closed: bool = False
+
+
+def decide(intake: Intake | None, command: c.IntakeCommand, actor: Actor, now: datetime) -> tuple[e.Happening, ...]:
+    """Return what happens if ``command`` arrives at ``now``, what was due before it first; raise CommandRefused.
+
+    ``now`` is when a bid was complete and durable. A bid or a check-in that is there already changes nothing.
+    """
+    if intake is None:
+        return _open(command, actor, now)
+    now = max(now, intake.at)
+    due = next_due(intake)
+    settled: tuple[e.Happening, ...] = ()
+    if due is not None and due <= now:
+        settled = (e.Happening(at=due, actor=CLOCK, event=_closing(intake)),)
+        intake = evolve(intake, settled[0])
+    event = _event(intake, command, actor, now)
+    return (*settled, e.Happening(at=now, actor=actor, event=event)) if event is not None else settled
+
+
+def next_due(intake: Intake) -> datetime | None:
+    """Return T0 until the intake is closed."""
+    return None if intake.closed else max(intake.t0, intake.at)
+
+
+def sealed_bids(intake: Intake) -> tuple[SealedBid, ...]:
+    """Return the set to freeze, in row order: by receipt of the final version, then by header digest."""
+    rows = sorted(intake.bids.values(), key=lambda bid: (bid.received_at, bid.header_sha256))
+    return tuple(
+        SealedBid(
+            bidder=bid.bidder,
+            name=bid.name,
+            header_sha256=bid.header_sha256,
+            received_at=bid.received_at,
+            tracker=bid.tracker,
+            versions=intake.versions[bid.bidder],
+            checked_in_at=intake.checked_in.get(bid.bidder),
+        )
+        for bid in rows
+    )
+
+
+def evolve(intake: Intake | None, fact: e.Happening | e.Recorded) -> Intake:
+    """Return the intake after ``fact``; the first is IntakeOpened, and only that may meet None."""
+    at, event = fact.at, cast(e.IntakeEvent, fact.event)
+    if isinstance(event, e.IntakeOpened):
+        plan = plan_from_json(event.plan)
+        opens = plan.t0 - plan.windows[StepKind.CHECKIN]
+        return Intake(
+            plan=plan,
+            at=at,
+            t0=plan.t0,
+            deadlines=frozenset({plan.t0}),
+            checkin_opens=opens,
+            bids={},
+            versions={},
+            checked_in={},
+        )
+    if intake is None:
+        raise TypeError("an intake begins with IntakeOpened")
+    return _after(replace(intake, at=at), at, event)
+
+
+def _after(i: Intake, at: datetime, event: e.IntakeEvent) -> Intake:
+    match event:
+        case e.BidReceived():
+            received = Received(
+                bidder=event.bidder,
+                name=event.name,
+                header_sha256=event.header_sha256,
+                received_at=at,
+                tracker=event.tracker,
+            )
+            versions = {**i.versions, event.bidder: i.versions.get(event.bidder, 0) + 1}
+            return replace(i, bids={**i.bids, event.bidder: received}, versions=versions)
+        case e.BidWithdrawn():
+            return replace(i, bids={bidder: bid for bidder, bid in i.bids.items() if bidder != event.bidder})
+        case e.BidderCheckedIn():
+            return replace(i, checked_in={**i.checked_in, event.bidder: at})
+        case e.T0Moved():
+            # A check-in window that is open stays open.
+            opens = event.new - i.plan.windows[StepKind.CHECKIN]
+            opens = i.checkin_opens if i.checkin_opens <= at else opens
+            return replace(i, t0=event.new, deadlines=i.deadlines | {event.new}, checkin_opens=opens)
+        case e.IntakeClosed():
+            return replace(i, closed=True)
+        case e.BidRefused() | e.IntakeOpened():
+            return i
+        case _:
+            assert_never(event)
+
+
+def _open(command: c.IntakeCommand, actor: Actor, now: datetime) -> tuple[e.Happening, ...]:
+    if not isinstance(command, c.Schedule):
+        raise CommandRefused("not_scheduled")
+    _by_clock(actor)
+    if plan_from_json(command.plan).t0 <= now:
+        raise CommandRefused("t0_passed")
+    return (e.Happening(at=now, actor=CLOCK, event=e.IntakeOpened(plan=command.plan)),)
+
+
+def _event(i: Intake, command: c.IntakeCommand, actor: Actor, now: datetime) -> e.IntakeEvent | None:
+    match command:
+        case c.Tick():
+            return None
+        case c.Schedule():
+            raise CommandRefused("already_scheduled")
+        case c.SubmitBid():
+            return _submit(i, command, actor, now)
+        case c.RefuseBid():
+            _by_clock(actor)
+            _still_open(i, now)
+            return e.BidRefused(
+                bidder=command.bidder, name=command.name, code=command.code, header_sha256=command.header_sha256
+            )
+        case c.WithdrawBid():
+            _own(actor, command.bidder)
+            _still_open(i, now)
+            bid = _bid(i, command.bidder)
+            return e.BidWithdrawn(bidder=command.bidder, header_sha256=bid.header_sha256, statement=command.statement)
+        case c.CheckIn():
+            return _check_in(i, command, actor, now)
+        case c.Postpone():
+            _by_clock(actor)  # the opening decided it; this stream only follows
+            _still_open(i, now)
+            if command.t0 <= i.t0:
+                raise CommandRefused("t0_not_later", t0=rfc3339(i.t0))
+            return e.T0Moved(old=i.t0, new=command.t0, reason=command.reason, approved_by=None)
+        case c.Abort():
+            _by_clock(actor)
+            return None if i.closed else _closing(i)
+        case _:
+            assert_never(command)
+
+
+def _submit(i: Intake, command: c.SubmitBid, actor: Actor, now: datetime) -> e.BidReceived | None:
+    _own(actor, command.bidder)
+    _still_open(i, now)
+    tender = i.plan.tender
+    if command.sealed_tender != tender.id:
+        raise CommandRefused("foreign_tender", sealed_for=command.sealed_tender)
+    if command.sealed_lot != tender.lot:
+        raise CommandRefused("foreign_lot", sealed_for=command.sealed_lot)
+    if command.sealed_bidder != command.bidder:
+        raise CommandRefused("foreign_bidder", sealed_by=command.sealed_bidder)
+    if command.deadline not in i.deadlines:
+        raise CommandRefused("wrong_deadline", t0=rfc3339(i.t0))
+    before = i.bids.get(command.bidder)
+    if before is not None and before.header_sha256 == command.header_sha256:
+        return None
+    if any(bid.header_sha256 == command.header_sha256 for bid in i.bids.values()):
+        raise CommandRefused("foreign_bidder", sealed_by=command.sealed_bidder)
+    return e.BidReceived(
+        bidder=command.bidder,
+        name=command.name,
+        header_sha256=command.header_sha256,
+        declaration_sha256=command.declaration_sha256,
+        root=command.root,
+        length=command.length,
+        signing_certificate=command.signing_certificate,
+        first_byte_at=command.first_byte_at,
+        leaf_salt=command.leaf_salt,
+        tracker=command.tracker,
+        replaces=before.header_sha256 if before else None,
+    )
+
+
+def _check_in(i: Intake, command: c.CheckIn, actor: Actor, now: datetime) -> e.BidderCheckedIn | None:
+    _own(actor, command.bidder)
+    _still_open(i, now)
+    _bid(i, command.bidder)
+    if now < i.checkin_opens:
+        raise CommandRefused("checkin_not_open", opens=rfc3339(i.checkin_opens))
+    if command.bidder in i.checked_in:
+        return None
+    return e.BidderCheckedIn(bidder=command.bidder, statement=command.statement)
+
+
+def _closing(i: Intake) -> e.IntakeClosed:
+    return e.IntakeClosed(received=len(i.bids))
+
+
+def _still_open(i: Intake, now: datetime) -> None:
+    """In time is before T0, to the millisecond (招标投标法 art. 28)."""
+    if now >= i.t0:
+        raise CommandRefused("late", t0=rfc3339(i.t0), received_at=rfc3339(now))
+    if i.closed:
+        raise CommandRefused("closed")
+
+
+def _own(actor: Actor, bidder: BidderId) -> None:
+    if actor.role is not Role.BIDDER:
+        raise CommandRefused("not_your_role", role=actor.role.value)
+    if actor.id != bidder:
+        raise CommandRefused("not_yours")
+
+
+def _by_clock(actor: Actor) -> None:
+    if actor.role is not Role.CLOCK:
+        raise CommandRefused("not_your_role", role=actor.role.value)
+
+
+def _bid(i: Intake, bidder: BidderId) -> Received:
+    if bidder not in i.bids:
+        raise CommandRefused("no_bid")
+    return i.bids[bidder]

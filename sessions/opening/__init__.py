@@ -1,0 +1,31 @@
+"""The opening of one lot as pure rules: commands and the time in, events out. See LIFECYCLE.md."""
+
+from sessions.opening.authority import permitted
+from sessions.opening.decide import decide, next_due
+from sessions.opening.evolve import evolve
+from sessions.opening.state import OVER, BidState, Opening, ProposalState, Status
+from sessions.opening.work import CheckSeals, FreezeSet, OpenBids, Work, work_due
+from sessions.plan import Phase
+
+__all__ = [
+    "OVER",
+    "BidState",
+    "CheckSeals",
+    "FreezeSet",
+    "OpenBids",
+    "Opening",
+    "ProposalState",
+    "Status",
+    "Work",
+    "decide",
+    "evolve",
+    "next_due",
+    "permitted",
+    "phase_of",
+    "work_due",
+]
+
+
+def phase_of(opening: Opening) -> Phase:
+    """Return the column of the visibility matrix that holds now."""
+    return opening.phase

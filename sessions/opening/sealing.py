@@ -1,0 +1,67 @@
+"""From T0 to the checked seals: freeze the set, re-read it, and record who comes after the door is shut."""
+
+from __future__ import annotations
+
+from sessions.commands import CheckIn, CloseIntake, RecordLateBid, SealChecks
+from sessions.errors import CommandRefused
+from sessions.events import BidderCheckedIn, LateBidRefused, SealsChecked, SetFrozen
+from sessions.opening.draft import Draft, by_clock
+from sessions.opening.work import CheckSeals, FreezeSet, work_due
+from sessions.sealed_set import set_root
+from sessions.shape import to_json
+
+
+def close_intake(draft: Draft, command: CloseIntake) -> None:
+    """Freeze the set as it was at T0; the event carries T0 unless something was recorded since."""
+    o = draft.opening
+    if o.frozen is not None:
+        return  # another worker was faster; the set is fixed once
+    if not isinstance(work_due(o), FreezeSet):
+        raise CommandRefused("not_due")
+    headers = tuple(bid.header_sha256 for bid in command.bids)
+    if len({bid.bidder for bid in command.bids}) < len(command.bids) or len(set(headers)) < len(headers):
+        raise CommandRefused("wrong_set")
+    if any(bid.received_at >= o.t0 for bid in command.bids):
+        raise CommandRefused("late")
+    if command.root != set_root(headers):
+        raise CommandRefused("wrong_root")
+    frozen = SetFrozen(
+        received=len(command.bids),
+        headers=headers,
+        root=command.root,
+        intake_head=command.intake_head,
+        intake_length=command.intake_length,
+        session_key=command.session_key,
+        clock_offset_ms=command.clock_offset_ms,
+        private={"bids": to_json(command.bids)},
+    )
+    draft.fall_due(by_clock(max(o.t0, o.at), frozen))
+
+
+def record_seals(draft: Draft, command: SealChecks) -> None:
+    """Record what re-reading every bid showed. A bad seal is a fact for the record, not a verdict."""
+    o = draft.opening
+    if o.bids and all(bid.seal for bid in o.bids):
+        return
+    if not isinstance(work_due(o), CheckSeals):
+        raise CommandRefused("not_due")
+    if command.results.keys() != {bid.bidder for bid in o.bids}:
+        raise CommandRefused("wrong_set")
+    draft.put(SealsChecked(results=dict(command.results)))
+
+
+def record_late_bid(draft: Draft, command: RecordLateBid) -> None:
+    """Record that a bid came too late; the same slip is recorded once."""
+    if all(late.slip_sha256 != command.slip_sha256 for late in draft.opening.late):
+        draft.put(
+            LateBidRefused(
+                bidder=command.bidder, name=command.name, slip_sha256=command.slip_sha256, code=command.code
+            )
+        )
+
+
+def check_in(draft: Draft, command: CheckIn) -> None:
+    """Check in after T0: attendance is a right (招标投标法 art. 35), and being late costs nothing but the wait."""
+    bid = draft.opening.bid(command.bidder)
+    if bid is not None and bid.checked_in_at is None:
+        draft.put(BidderCheckedIn(bidder=command.bidder, statement=command.statement))

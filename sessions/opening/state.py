@@ -1,0 +1,328 @@
+"""The opening as it stands after an event: frozen values, changed by copying (opening.evolve)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sessions.commands import SealedBid
+from sessions.ids import BidderId, Digest, Jws, StepId
+from sessions.plan import Phase, Plan, Step, StepKind
+from sessions.roles import Actor, Role
+
+
+class Status(StrEnum):
+    """Where the session as a whole stands (LIFECYCLE.md)."""
+
+    SCHEDULED = "scheduled"  # announced; the check-in window has not begun
+    CHECKIN = "checkin"
+    LIVE = "live"  # from T0
+    FAILED = "failed"  # fewer bids than the law asks for
+    ENDED = "ended"
+    ABORTED = "aborted"
+
+
+OVER = frozenset({Status.FAILED, Status.ENDED, Status.ABORTED})
+
+
+class BidState(StrEnum):
+    """How far one bid of the frozen set has come."""
+
+    WAITING = "waiting"  # no accepted key yet
+    RELEASED = "released"  # the key is in; nothing is decrypted
+    OPENED = "opened"
+    NOT_OPENED = "not_opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a bidder to hand over a key; ``code`` is None when the key reproduced the commitment."""
+
+    number: int
+    at: datetime
+    group: str | None
+    release_sha256: Digest | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bid:
+    """One row: a bid of the frozen set and everything that happened to it since T0."""
+
+    row: int
+    bidder: BidderId
+    name: str
+    header_sha256: Digest
+    received_at: datetime
+    tracker: str
+    versions: int
+    checked_in_at: datetime | None
+    seal: str | None = None  # ``ok`` or a code, once checked
+    state: BidState = BidState.WAITING
+    groups: frozenset[str] = frozenset()  # the groups whose keys are in
+    attempts: tuple[Attempt, ...] = ()
+    quote: Mapping[str, str] | None = None
+    quote_sha256: Digest | None = None
+    quote_key: str | None = None
+    flags: tuple[str, ...] = ()
+    cause: str | None = None
+    consequence: str | None = None
+    evidence: Mapping[str, str] | None = None
+    confirmed_at: datetime | None = None
+    confirmation: Jws | None = None
+    disputed: bool = False
+    none_declared: bool = False
+
+    @property
+    def acted(self) -> bool:
+        """Whether the bidder did anything in the opening: it is then asked to sign the record."""
+        return bool(self.checked_in_at or self.attempts or self.confirmed_at or self.disputed or self.none_declared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chair:
+    """A member of staff who has entered the room."""
+
+    role: Role
+    account: str
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A pause that is in force: nothing falls due until it is lifted."""
+
+    reason: str
+    incident: bool
+    by: Actor
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interruption:
+    """A pause that is over."""
+
+    hold: Hold
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """More time for a window; ``approved_by`` names the second person if the host alone might not give it."""
+
+    at: datetime
+    old: datetime
+    new: datetime
+    reason: str
+    by: Actor
+    approved_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRun:
+    """A step that was entered: when, until when at most, when it was complete and who did not act."""
+
+    step: Step
+    entered_at: datetime
+    due: datetime | None
+    completed_at: datetime | None = None
+    missing: tuple[str, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """T0 moved from one moment to a later one."""
+
+    at: datetime
+    old: datetime
+    new: datetime
+    reason: str
+    by: Actor
+    approved_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenSet:
+    """What SetFrozen committed to at T0."""
+
+    at: datetime
+    received: int
+    headers: tuple[Digest, ...]
+    root: Digest
+    intake_head: Digest
+    intake_length: int
+    session_key: str
+    clock_offset_ms: int | None
+    sealed: tuple[SealedBid, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barrier:
+    """The moment from which the bids may be opened, and why it came."""
+
+    at: datetime
+    reason: str
+    released: tuple[BidderId, ...]
+    missing: tuple[BidderId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """An objection (异议), a recusal request (回避申请) or a disputed row, and its answer."""
+
+    number: int
+    bidder: BidderId
+    kind: str  # objection | recusal | row
+    title: str
+    text: str
+    at: datetime
+    answer: str | None = None
+    answered_at: datetime | None = None
+    answered_by: Actor | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.answered_at is None
+
+
+class ProposalState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    DECLINED = "declined"
+    LAPSED = "lapsed"  # the step it was made in is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """An act that needs two persons, proposed by the first."""
+
+    number: int
+    act: str
+    fields: Mapping[str, str]
+    reason: str
+    by: Actor
+    at: datetime
+    state: ProposalState = ProposalState.OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateBid:
+    """A bid that came after T0 and was refused with a signed slip."""
+
+    bidder: BidderId
+    name: str
+    slip_sha256: Digest
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorNote:
+    """A supervisor's note."""
+
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """A signature on the opening record."""
+
+    signer: str
+    role: Role
+    name: str
+    statement: Jws
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnRecord:
+    """The opening record as it stood when it was put up for signature. ``asked``: who is waited for."""
+
+    at: datetime
+    sha256: Digest
+    content: Mapping[str, object]
+    asked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """One opening. ``at`` is the moment of its newest event; ``t0`` the opening time as it stands now."""
+
+    plan: Plan
+    at: datetime
+    t0: datetime
+    status: Status = Status.SCHEDULED
+    phase: Phase = Phase.BEFORE
+    runs: tuple[StepRun, ...] = ()
+    hold: Hold | None = None
+    pauses: tuple[Interruption, ...] = ()
+    moves: tuple[Move, ...] = ()
+    chairs: tuple[Chair, ...] = ()
+    acting: str | None = None  # account of the acting host (主持人)
+    frozen: FrozenSet | None = None
+    listed: bool = False
+    bids: tuple[Bid, ...] = ()  # row order; empty before SetFrozen
+    late: tuple[LateBid, ...] = ()
+    ceiling_announced: bool = False
+    barrier: Barrier | None = None
+    opened: bool = False  # the results of all bids are recorded
+    objections: tuple[Objection, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    notes: tuple[SupervisorNote, ...] = ()
+    drawn: DrawnRecord | None = None
+    signatures: tuple[Signature, ...] = ()
+    unsigned: tuple[str, ...] = ()
+    ended_at: datetime | None = None
+    abort_reason: str | None = None
+
+    @property
+    def run(self) -> StepRun | None:
+        """The current step: the one entered last."""
+        return self.runs[-1] if self.runs else None
+
+    @property
+    def step(self) -> StepId | None:
+        return self.runs[-1].step.id if self.runs else None
+
+    @property
+    def kind(self) -> StepKind | None:
+        return self.runs[-1].step.kind if self.runs else None
+
+    @property
+    def step_complete(self) -> bool:
+        return bool(self.runs) and self.runs[-1].completed_at is not None
+
+    @property
+    def due(self) -> datetime | None:
+        """The absolute deadline of the current step while it is running."""
+        run = self.run
+        return run.due if run and run.completed_at is None else None
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups of a sealed bid whose keys are asked for (crypto/FORMAT.md section 2)."""
+        return frozenset("AB"[: self.plan.tender.envelopes])
+
+    def bid(self, bidder: str) -> Bid | None:
+        return next((bid for bid in self.bids if bid.bidder == bidder), None)
+
+    def run_of(self, kind: StepKind) -> StepRun | None:
+        """The run of the step of this kind, if it was entered."""
+        return next((run for run in self.runs if run.step.kind is kind), None)
+
+    def reading(self) -> tuple[datetime, timedelta, tuple[Bid, ...]] | None:
+        """When the read-out began, the time per row and the rows read; None before it.
+
+        Counted back from the deadline, so that a pause moves it.
+        """
+        run = self.run_of(StepKind.READOUT)
+        if run is None or run.due is None:
+            return None
+        rows = tuple(bid for bid in self.bids if bid.state is BidState.OPENED)
+        return run.due - self.plan.reading_pace * len(rows), self.plan.reading_pace, rows

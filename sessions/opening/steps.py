@@ -1,0 +1,170 @@
+"""The walk through the rule pack: what comes next, when it falls due, and what stands in its way.
+
+``coming`` is the one place that knows. A Tick records it once its moment is over; ``next_due`` reads its moment.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from sessions.events import (
+    BarrierPassed,
+    BiddersListed,
+    CeilingAnnounced,
+    Event,
+    Happening,
+    OpeningFailed,
+    RecordDrawn,
+    SessionEnded,
+    StepCompleted,
+    StepEntered,
+)
+from sessions.opening.draft import by_clock
+from sessions.opening.state import OVER, Bid, BidState, Opening, StepRun
+from sessions.plan import Starts, Step, StepKind
+from sessions.record import record_digest
+from sessions.roles import Role
+
+
+def coming(o: Opening) -> Happening | None:
+    """Return the next event that time or completeness brings, with the moment it falls due, never before ``o.at``.
+
+    None while only a command can change something: a person's, or the result of slow work (opening.work).
+    """
+    if o.status in OVER:
+        return None
+    if o.run is None:
+        # A pause holds the room shut, but T0 comes in spite of it.
+        opens = o.t0 if o.hold else o.t0 - o.plan.windows[StepKind.CHECKIN]
+        return _at(o, opens, StepEntered(step=o.plan.pack.steps[0].id, due=o.t0))
+    if o.run.completed_at is None:
+        return _ending(o, o.run)
+    if o.frozen is None or o.hold:
+        return None
+    if not o.listed and o.frozen.received < o.plan.pack.minimum_bidders:
+        return _at(o, o.at, OpeningFailed(received=o.frozen.received, minimum=o.plan.pack.minimum_bidders))
+    step = following(o)
+    if step is None:
+        digest = record_digest(o)
+        return _at(o, o.at, SessionEnded(record_sha256=digest, unsigned=o.run.missing))
+    if step.starts is Starts.CLOCK and hindrance(o, step) is None:
+        return _at(o, o.at, entering(o, step, o.at))
+    return None
+
+
+def following(o: Opening) -> Step | None:
+    """Return the step after the current one; the ceiling is passed over when the tender has none."""
+    steps = o.plan.pack.steps
+    for step in steps[len(_entered(o)) :]:
+        if step.kind is not StepKind.CEILING or o.plan.tender.ceiling is not None:
+            return step
+    return None
+
+
+def _entered(o: Opening) -> tuple[Step, ...]:
+    return o.plan.pack.steps[: o.plan.pack.steps.index(o.runs[-1].step) + 1] if o.runs else ()
+
+
+def hindrance(o: Opening, step: Step) -> str | None:
+    """Return the refusal code of what keeps ``step`` from beginning, if anything does."""
+    match step.kind:
+        case StepKind.DECRYPT if empty_chairs(o):
+            return "chair_empty"
+        case StepKind.SIGN if pending_causes(o):
+            return "cause_pending"
+        case StepKind.SIGN if open_objections(o):
+            return "objection_open"
+        case _:
+            return None
+
+
+def entering(o: Opening, step: Step, at: datetime) -> StepEntered:
+    """Return the event with which ``step`` begins at ``at``, with its deadline if the kind has one."""
+    match step.kind:
+        case StepKind.CHECKIN:
+            due: datetime | None = o.t0
+        case StepKind.LIST | StepKind.CHECK | StepKind.CEILING:
+            due = None
+        case StepKind.READOUT:
+            due = at + o.plan.reading_pace * len(opened_bids(o))
+        case StepKind.DECRYPT | StepKind.CONFIRM | StepKind.OBJECTION | StepKind.SIGN:
+            due = at + o.plan.windows[step.kind]
+        case _:
+            assert_never(step.kind)
+    return StepEntered(step=step.id, due=due)
+
+
+def _ending(o: Opening, run: StepRun) -> Happening | None:
+    """What completes the running step, or brings it forward."""
+    if run.step.kind is StepKind.CHECKIN:
+        return _at(o, o.t0, StepCompleted(step=run.step.id, missing=()))  # names nobody: who bids is secret
+    if o.hold:
+        return None
+    match run.step.kind:
+        case StepKind.LIST if not o.listed:
+            return _at(o, o.at, BiddersListed(bids=o.frozen.sealed if o.frozen else ()))
+        case StepKind.CEILING if not o.ceiling_announced:
+            tender = o.plan.tender
+            return _at(o, o.at, CeilingAnnounced(amount=tender.ceiling or "", currency=tender.currency))
+        case StepKind.LIST | StepKind.CEILING:
+            return _complete(o, run, o.at)
+        case StepKind.CHECK:
+            return _complete(o, run, o.at) if all(bid.seal for bid in o.bids) else None
+        case StepKind.DECRYPT:
+            return _decrypting(o, run)
+        case StepKind.READOUT:
+            return _complete(o, run, run.due)
+        case StepKind.CONFIRM:
+            silent = (bid.bidder for bid in opened_bids(o) if not bid.confirmed_at and not bid.disputed)
+            return _everyone_or_due(o, run, tuple(silent))
+        case StepKind.OBJECTION:
+            if open_objections(o):
+                return None
+            return _everyone_or_due(o, run, tuple(bid.bidder for bid in o.bids if not bid.none_declared))
+        case StepKind.SIGN:
+            if o.drawn is None:
+                return _at(o, o.at, RecordDrawn(record_sha256=record_digest(o)))
+            signed = {signature.signer for signature in o.signatures}
+            return _everyone_or_due(o, run, tuple(signer for signer in o.drawn.asked if signer not in signed))
+        case _:
+            assert_never(run.step.kind)
+
+
+def _decrypting(o: Opening, run: StepRun) -> Happening | None:
+    if o.barrier is not None:
+        return _complete(o, run, o.at, missing=o.barrier.missing) if o.opened else None
+    released = tuple(bid.bidder for bid in o.bids if bid.state is BidState.RELEASED)
+    missing = tuple(bid.bidder for bid in o.bids if bid.state is BidState.WAITING)
+    reason, at = ("window", run.due) if missing else ("all", o.at)
+    return _at(o, at, BarrierPassed(reason=reason, released=released, missing=missing))
+
+
+def _everyone_or_due(o: Opening, run: StepRun, missing: tuple[str, ...]) -> Happening:
+    return _complete(o, run, run.due, missing=missing) if missing else _complete(o, run, o.at)
+
+
+def _complete(o: Opening, run: StepRun, at: datetime | None, *, missing: tuple[str, ...] = ()) -> Happening:
+    return _at(o, at, StepCompleted(step=run.step.id, missing=missing))
+
+
+def _at(o: Opening, moment: datetime | None, event: Event) -> Happening:
+    return by_clock(max(moment or o.at, o.at), event)
+
+
+def opened_bids(o: Opening) -> tuple[Bid, ...]:
+    return tuple(bid for bid in o.bids if bid.state is BidState.OPENED)
+
+
+def open_objections(o: Opening) -> tuple[int, ...]:
+    return tuple(item.number for item in o.objections if item.open)
+
+
+def pending_causes(o: Opening) -> tuple[str, ...]:
+    return tuple(bid.bidder for bid in o.bids if bid.consequence == "pending")
+
+
+def empty_chairs(o: Opening) -> tuple[Role, ...]:
+    """Return the parts the pack wants in the room that nobody has taken yet. A deputy in charge counts as host."""
+    taken = {chair.role for chair in o.chairs} | ({Role.HOST} if o.acting else set())
+    return tuple(role for role in o.plan.pack.chairs if role not in taken)

@@ -1,0 +1,164 @@
+"""The opening record (开标记录表): what was announced, read out and recorded, as one JSON document.
+
+It is a projection of the log and nothing else. What is signed is the SHA-256 of its canonical form at RecordDrawn;
+anyone who replays the log to that event computes the same digest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crypto.digest import sha256_hex
+from crypto.encoding import canonical
+from sessions.amounts import grouped, in_chinese, is_amount
+from sessions.ids import Digest
+from sessions.roles import Role
+from sessions.shape import to_json
+
+if TYPE_CHECKING:  # the state keeps the record as it was drawn, so the import at run time goes the other way
+    from sessions.opening.state import Bid, Extension, Interruption, Move, Objection, Opening, StepRun
+    from sessions.plan import Tender
+
+
+def record(opening: Opening) -> dict[str, Any]:
+    """Return the record as drawn for signature, or as it would stand now if it is not drawn yet.
+
+    Holds nothing but canonical JSON. Names bidders only once they are published, prices only once they are opened.
+    """
+    return dict(opening.drawn.content) if opening.drawn else project(opening)
+
+
+def record_digest(opening: Opening) -> Digest:
+    """Return the digest that is signed."""
+    return opening.drawn.sha256 if opening.drawn else Digest(sha256_hex(canonical(project(opening))))
+
+
+def asked(opening: Opening) -> tuple[str, ...]:
+    """Return who is asked to sign: bidders who came or acted, the acting host, the supervisors in the room."""
+    supervisors = (chair.account for chair in opening.chairs if chair.role is Role.SUPERVISOR)
+    bidders = (bid.bidder for bid in opening.bids if bid.acted)
+    return (*bidders, *((opening.acting,) if opening.acting else ()), *supervisors)
+
+
+def project(o: Opening) -> dict[str, Any]:
+    """Return the record as it stands now, whether it was drawn or not."""
+    plan, tender = o.plan, o.plan.tender
+    document = {
+        "v": 1,
+        "session": plan.session,
+        "rehearsal": plan.rehearsal,
+        "rules": {name: getattr(plan.pack, name) for name in ("id", "version", "digest", "title")},
+        "tender": {
+            **{
+                name: getattr(tender, name)
+                for name in ("id", "lot", "title", "tenderer", "agent", "place", "currency")
+            },
+            "ceiling": _amount(tender.ceiling, tender.currency) if o.ceiling_announced else None,
+        },
+        "t0": o.t0,
+        "minimum_bidders": plan.pack.minimum_bidders,
+        "fields": [{"id": field.id, "kind": field.kind, "label": field.label} for field in tender.quote],
+        "sealed_set": _sealed_set(o),
+        "barrier": {"at": o.barrier.at, "reason": o.barrier.reason} if o.barrier else None,
+        "rows": [_row(bid, tender) for bid in o.bids] if o.listed else [],
+        "late": o.late,
+        "steps": [_step(run) for run in o.runs],
+        "objections": [_objection(item) for item in o.objections],
+        "pauses": [_pause(past) for past in o.pauses],
+        "postponements": [_change(move) for move in o.moves],
+        "present": [{**to_json(chair), "host": chair.account == o.acting} for chair in o.chairs],
+    }
+    content: dict[str, Any] = to_json(document)
+    return content
+
+
+def _sealed_set(o: Opening) -> dict[str, Any] | None:
+    if o.frozen is None:
+        return None
+    return {
+        "received": o.frozen.received,
+        "root": o.frozen.root,
+        "headers": o.frozen.headers,
+        "frozen_at": o.frozen.at,
+        "intake_head": o.frozen.intake_head,
+        "intake_length": o.frozen.intake_length,
+        "clock_offset_ms": o.frozen.clock_offset_ms,
+    }
+
+
+def _row(bid: Bid, tender: Tender) -> dict[str, Any]:
+    money = [field for field in tender.quote if field.kind == "money"]
+    quote = bid.quote or {}
+    return {
+        "row": bid.row,
+        "bidder": bid.bidder,
+        "name": bid.name,
+        "tracker": bid.tracker,
+        "header_sha256": bid.header_sha256,
+        "received_at": bid.received_at,
+        "versions": bid.versions,
+        "checked_in_at": bid.checked_in_at,
+        "seal": bid.seal,
+        "attempts": len(bid.attempts),
+        "state": bid.state,
+        "quote": bid.quote,
+        "quote_sha256": bid.quote_sha256,
+        "amounts": {
+            field.id: _amount(quote[field.id], field.currency or tender.currency)
+            for field in money
+            if is_amount(quote.get(field.id, ""))
+        },
+        "flags": bid.flags,
+        "cause": bid.cause,
+        "consequence": bid.consequence,
+        "evidence": bid.evidence,
+        "confirmed_at": bid.confirmed_at,
+        "disputed": bid.disputed,
+    }
+
+
+def _amount(amount: str | None, currency: str) -> dict[str, Any] | None:
+    if amount is None:
+        return None
+    words = {"words": in_chinese(amount)} if currency == "CNY" else {}
+    return {"amount": amount, "currency": currency, "figures": grouped(amount), **words}
+
+
+def _step(run: StepRun) -> dict[str, Any]:
+    return {
+        "step": run.step.id,
+        "title": run.step.title,
+        "article": run.step.article,
+        "entered_at": run.entered_at,
+        "due": run.due,
+        "completed_at": run.completed_at,
+        "missing": run.missing,
+        "extensions": [_change(item) for item in run.extensions],
+    }
+
+
+def _change(change: Extension | Move) -> dict[str, Any]:
+    return {**to_json(change), "by": change.by.name}
+
+
+def _pause(past: Interruption) -> dict[str, Any]:
+    hold = past.hold
+    return {
+        "reason": hold.reason,
+        "incident": hold.incident,
+        "by": hold.by.name,
+        "since": hold.since,
+        "until": past.until,
+    }
+
+
+def _objection(item: Objection) -> dict[str, Any]:
+    return {
+        "number": item.number,
+        "bidder": item.bidder,
+        "kind": item.kind,
+        "title": item.title,
+        "at": item.at,
+        "answered_at": item.answered_at,
+        "answered_by": item.answered_by.name if item.answered_by else None,
+    }
