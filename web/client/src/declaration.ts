@@ -5,7 +5,7 @@
  * @remarks `openssl cms -verify -inform DER` accepts what {@link declare} makes.
  */
 
-import { type Bytes, equal, hex } from "./bytes.js";
+import { type Bytes, concat, equal, hex } from "./bytes.js";
 import { canonical, parseCanonical } from "./canonical.js";
 import * as der from "./der.js";
 import { form, Malformed, reading, require } from "./errors.js";
@@ -13,7 +13,7 @@ import { asCount, asHex, asText, members } from "./fields.js";
 import type { KeyPair } from "./identity.js";
 import { sha256 } from "./kdf.js";
 import { cmsSignature, digestIdentifier, rawSignature, schemeOf, signatureIdentifier, signedBy, signRaw } from "./signing.js";
-import { type Certificate, readCertificate } from "./x509.js";
+import { type Certificate, type KeyKind, readCertificate } from "./x509.js";
 
 /** Bytes of a segment, the leaf of the tree the declaration signs. */
 export const SEGMENT = 4_194_304;
@@ -59,15 +59,7 @@ export async function declare(declared: Declared, sign: KeyPair, carried: readon
   });
   const { certificate, key } = sign;
   const kind = certificate.keyKind;
-  const digest = new Uint8Array(await crypto.subtle.digest(schemeOf(kind).digest, content));
-  const attribute = (type: string, value: Bytes): Bytes => der.sequence(der.objectId(type), der.setOf(value));
-  // ESSCertIDv2 leaves out its hash algorithm when that is SHA-256, the default (RFC 5035 section 4).
-  const certId = der.sequence(der.octetString(await sha256(certificate.der)));
-  const attributes = der.setOf(
-    attribute(OID.contentType, der.objectId(OID.data)),
-    attribute(OID.messageDigest, der.octetString(digest)),
-    attribute(OID.signingCertificate, der.sequence(der.sequence(certId))),
-  );
+  const attributes = await attributesOf(content, kind, await sha256(certificate.der));
   const signature = await signRaw(kind, key, attributes);
   const signer = der.sequence(
     der.integer(1),
@@ -99,21 +91,29 @@ export async function declare(declared: Declared, sign: KeyPair, carried: readon
 export async function readDeclaration(bytes: Bytes, sigCert: Uint8Array): Promise<Declaration> {
   const parsed = reading("malformed_declaration", "declaration", () => parse(bytes));
   const signer = await find(parsed.certificates, sigCert);
-  const isSigner =
-    signer !== null &&
-    equal(parsed.certHash, sigCert) &&
-    equal(parsed.issuerAndSerial, der.sequence(signer.issuerDer, signer.serialDer));
-  require(isSigner, "wrong_certificate", "the declaration is not signed by the certificate the header names");
+  const named = signer !== null && equal(parsed.issuerAndSerial, der.sequence(signer.issuerDer, signer.serialDer));
+  require(named && signer.keyKind !== "other", "wrong_certificate", "the declaration is not by the certificate the header names");
   const kind = signer.keyKind;
-  const digest = new Uint8Array(await crypto.subtle.digest(schemeOf(kind).digest, parsed.content));
+  require(
+    equal(parsed.algorithms, concat(digestIdentifier(kind), digestIdentifier(kind), signatureIdentifier(kind))),
+    "malformed_declaration",
+    "another algorithm than the one for keys of this kind",
+  );
+  // What must be signed is known, so it is written down afresh and compared; nothing is taken apart.
+  const expected = await attributesOf(parsed.content, kind, sigCert);
+  const signingCertificate = signingCertificateOf(sigCert);
+  require(
+    parsed.attributes.some((each) => equal(each, signingCertificate)),
+    "wrong_certificate",
+    "the declaration was signed for another certificate",
+  );
+  const attributes = der.write(der.TAG.set, ...parsed.attributes);
   const valid =
-    equal(digest, parsed.messageDigest) &&
-    isAlgorithm(parsed.digestAlgorithm, digestIdentifier(kind)) &&
-    isAlgorithm(parsed.signatureAlgorithm, signatureIdentifier(kind)) &&
+    equal(attributes, expected) &&
     (await signedBy(
       signer,
       reading("bad_signature", "signature", () => rawSignature(kind, parsed.signature)),
-      der.retagged(parsed.attributes, der.TAG.set),
+      attributes,
     ));
   require(valid, "bad_signature", "the signature of the declaration does not verify");
   const declared = reading("malformed_declaration", "declaration", () => readContent(parsed.content));
@@ -126,65 +126,77 @@ export async function find(certificates: readonly Certificate[], digest: Uint8Ar
   return null;
 }
 
-/** Equal, or `given` has the NULL parameters some writers add. */
-function isAlgorithm(given: Bytes, ours: Bytes): boolean {
-  return equal(given, ours) || equal(given, der.sequence(der.children(der.read(ours))[0]!.raw, der.nothing()));
+/** The signed attributes of a declaration, as the DER SET OF that is signed. */
+async function attributesOf(content: Bytes, kind: KeyKind, certHash: Uint8Array): Promise<Bytes> {
+  const digest = new Uint8Array(await crypto.subtle.digest(schemeOf(kind).digest, content));
+  return der.setOf(
+    attribute(OID.contentType, der.objectId(OID.data)),
+    attribute(OID.messageDigest, der.octetString(digest)),
+    signingCertificateOf(certHash),
+  );
 }
 
-function parse(bytes: Bytes) {
+/** ESSCertIDv2 leaves out its hash algorithm when that is SHA-256, the default (RFC 5035 section 4). */
+function signingCertificateOf(certHash: Uint8Array): Bytes {
+  const certId = der.sequence(der.octetString(certHash));
+  return attribute(OID.signingCertificate, der.sequence(der.sequence(certId)));
+}
+
+function attribute(type: string, value: Bytes): Bytes {
+  return der.sequence(der.objectId(type), der.setOf(value));
+}
+
+/** The members of a declaration, by its form alone. */
+interface Parsed {
+  readonly content: Bytes;
+  readonly certificates: readonly Certificate[];
+  readonly issuerAndSerial: Bytes;
+  /** The digest algorithm, the signer's digest algorithm and the signature algorithm, joined. */
+  readonly algorithms: Bytes;
+  readonly attributes: readonly Bytes[];
+  readonly signature: Bytes;
+}
+
+function parse(bytes: Bytes): Parsed {
   form(bytes.length <= DECLARATION_LIMIT, "larger than 64 KiB");
-  const [type, outer] = der.children(der.read(bytes), der.TAG.sequence);
-  form(der.oid(type) === OID.signedData, "not SignedData");
+  const [type, outer, ...after] = der.children(der.read(bytes), der.TAG.sequence);
+  form(der.oid(type) === OID.signedData && after.length === 0, "not SignedData");
   const parts = der.children(der.inner(outer, der.context(0)), der.TAG.sequence);
   form(parts.length === 5, "five members are expected");
-  const [version, , encapsulated, certificates, signers] = parts;
-  form(der.smallInteger(version) === 1, "version 1 is expected");
-  const [contentType, content] = der.children(encapsulated, der.TAG.sequence);
-  form(der.oid(contentType) === OID.data, "its content is not plain data");
+  const [version, digests, encapsulated, certificates, signers] = parts;
+  const [contentType, content, ...more] = der.children(encapsulated, der.TAG.sequence);
+  form(der.oid(contentType) === OID.data && more.length === 0, "its content is not plain data");
   const signer = der.children(der.inner(signers, der.TAG.set), der.TAG.sequence);
-  form(signer.length === 6 && der.smallInteger(signer[0]) === 1, "a signer of another form");
-  const [, issuerAndSerial, digestAlgorithm, attributes, signatureAlgorithm, signature] = signer;
-  const values = readAttributes(der.expect(attributes, der.context(0)));
-  form(der.oid(values[OID.contentType]) === OID.data, "another content type is signed");
-  const [[certId] = []] = der
-    .children(values[OID.signingCertificate], der.TAG.sequence)
-    .map((certIds) => der.children(certIds, der.TAG.sequence));
+  form(der.smallInteger(version) === 1 && signer.length === 6, "a version or signer of another form");
+  const [signerVersion, issuerAndSerial, digest, attributes, algorithm, signature] = signer;
+  form(der.smallInteger(signerVersion) === 1, "a signer of another version");
+  const carried = der.children(certificates, der.context(0)).map(({ raw }) => raw);
+  // DER sorts a SET OF, and nothing needs to be in it twice.
+  const sorted = der.retagged(der.setOf(...carried), der.context(0));
+  const unique = new Set(carried.map(hex)).size === carried.length;
+  form(unique && equal(sorted, der.expect(certificates).raw), "certificates not in DER order");
+  const stated = der.children(attributes, der.context(0));
+  form(stated.length === 3 && stated.some(isContentType), "other signed attributes than the three of CAdES-BES");
   return {
     content: der.octets(der.inner(content, der.context(0))),
-    certificates: readCertificates(der.expect(certificates, der.context(0))),
+    certificates: carried.map(readCarried),
     issuerAndSerial: der.expect(issuerAndSerial).raw,
-    digestAlgorithm: der.expect(digestAlgorithm).raw,
-    attributes: der.expect(attributes).raw,
-    messageDigest: der.octets(values[OID.messageDigest]),
-    certHash: der.octets(der.children(certId, der.TAG.sequence)[0]),
-    signatureAlgorithm: der.expect(signatureAlgorithm).raw,
+    algorithms: concat(der.inner(digests, der.TAG.set).raw, der.expect(digest).raw, der.expect(algorithm).raw),
+    attributes: stated.map(({ raw }) => raw),
     signature: der.octets(signature),
   };
 }
 
-function readCertificates(set: der.Element): Certificate[] {
-  return der.children(set).map(({ raw }) => {
-    try {
-      return readCertificate(raw);
-    } catch (error) {
-      throw new Malformed("a certificate that cannot be read", "malformed_field", error);
-    }
-  });
+function isContentType({ raw }: der.Element): boolean {
+  return equal(raw, attribute(OID.contentType, der.objectId(OID.data)));
 }
 
-/** The one value of each signed attribute; exactly our three, each once. */
-function readAttributes(set: der.Element): Readonly<Record<string, der.Element>> {
-  const values: Record<string, der.Element> = {};
-  for (const attribute of der.children(set)) {
-    const [type, value] = der.children(attribute, der.TAG.sequence);
-    values[der.oid(type)] = der.inner(value, der.TAG.set);
+function readCarried(bytes: Bytes): Certificate {
+  try {
+    return readCertificate(bytes);
+  } catch (error) {
+    throw new Malformed("a certificate that cannot be read", "malformed_field", error);
   }
-  const expected = [OID.contentType, OID.messageDigest, OID.signingCertificate];
-  form(
-    der.children(set).length === 3 && expected.every((type) => Object.hasOwn(values, type)),
-    "other signed attributes than the three of CAdES-BES",
-  );
-  return values;
 }
 
 function readContent(content: Bytes): Declared {

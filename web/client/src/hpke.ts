@@ -1,8 +1,8 @@
 /**
  * HPKE base mode, single shot (RFC 9180): DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-GCM with empty AAD.
  *
- * @remarks Our releases use AES-256-GCM (AEAD 2). The RFC's printed vectors for this KEM and KDF are for
- * AES-128-GCM (AEAD 1), so the key length is a parameter and the test runs them.
+ * @remarks Our releases use AES-256-GCM (AEAD 2). The vectors printed in the RFC for this KEM and KDF are for
+ * AES-128-GCM (AEAD 1) with AAD, so both are parameters inside and the test runs the printed ones.
  */
 
 import { type Bytes, concat, u16, utf8 } from "./bytes.js";
@@ -38,11 +38,13 @@ export async function sealWith(
   info: Bytes,
   plain: Bytes,
   keyLength: KeyLength,
+  aad: Bytes = NONE,
 ): Promise<Bytes> {
   const enc = new Uint8Array(await crypto.subtle.exportKey("raw", ephemeral.publicKey));
   const shared = await sharedSecret(ephemeral.privateKey, recipient, enc, recipient);
   const { key, nonce } = await schedule(shared, info, keyLength);
-  return concat(enc, new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, key, plain)));
+  const gcm = { name: "AES-GCM", iv: nonce, additionalData: aad };
+  return concat(enc, new Uint8Array(await crypto.subtle.encrypt(gcm, key, plain)));
 }
 
 /**

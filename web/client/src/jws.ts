@@ -25,6 +25,7 @@ export interface HallKey {
 
 /** A statement taken apart; nothing of it is verified. */
 export interface Statement {
+  /** Empty where the type is none of ours. */
   readonly kind: string;
   readonly alg: string;
   /** SHA-256 of the signer's certificate in base64url, or null where the hall signed. */
@@ -52,12 +53,11 @@ export function readStatement(token: string): Statement {
     const value = parseCanonical(head!, TOKEN_LIMIT);
     const byCertificate = typeof value === "object" && value !== null && "x5t#S256" in value;
     const { alg, typ, ...signer } = members(value, ["alg", "typ", byCertificate ? "x5t#S256" : "kid"]);
-    const match = /^kaibiao-([a-z][a-z0-9-]{0,31})\+jws$/.exec(asText(typ));
-    form(match !== null, "a type of another form");
+    const kind = /^kaibiao-(.*)\+jws$/.exec(asText(typ))?.[1] ?? "";
     const content = parseCanonical(payload!, TOKEN_LIMIT);
     form(typeof content === "object" && content !== null && !Array.isArray(content), "its payload is not an object");
     return {
-      kind: match[1]!,
+      kind,
       alg: asText(alg),
       certificate: byCertificate ? asText(signer["x5t#S256"]) : null,
       kid: byCertificate ? null : asText(signer.kid),
@@ -73,11 +73,8 @@ export function readStatement(token: string): Statement {
  */
 export async function verifyByCertificate(token: string, kind: string, certificate: Certificate): Promise<JsonObject> {
   const statement = readStatement(token);
-  const { alg } = schemeOf(certificate.keyKind);
-  checkKind(statement, kind);
   const own = base64url(await fingerprint(certificate));
-  require(statement.certificate === own, "wrong_signer", "the statement is by another certificate");
-  require(statement.alg === alg, "malformed_token", `the statement's algorithm is not ${alg}`);
+  checkHead(statement, schemeOf(certificate.keyKind).alg, kind, own, null);
   const { signed, signature } = taken(token);
   require(await signedBy(certificate, signature, signed), "bad_signature", "the signature does not verify");
   return statement.payload;
@@ -86,14 +83,19 @@ export async function verifyByCertificate(token: string, kind: string, certifica
 /** Verify a statement of this kind by the hall; return its payload. Codes as {@link verifyByCertificate}. */
 export async function verifyByHall(token: string, kind: string, hall: HallKey): Promise<JsonObject> {
   const statement = readStatement(token);
-  checkKind(statement, kind);
-  require(statement.kid === hall.kid, "wrong_signer", "the statement is by another key");
-  require(statement.alg === "Ed25519", "malformed_token", "the statement's algorithm is not Ed25519");
+  checkHead(statement, "Ed25519", kind, null, hall.kid);
   const { signed, signature } = taken(token);
   const key = await crypto.subtle.importKey("raw", hall.raw, "Ed25519", false, ["verify"]);
   const valid = signature.length === 64 && (await crypto.subtle.verify("Ed25519", key, signature, signed));
   require(valid, "bad_signature", "the signature does not verify");
   return statement.payload;
+}
+
+function checkHead(statement: Statement, alg: string, kind: string, certificate: string | null, kid: string | null): void {
+  const sameMembers = (statement.kid === null) === (kid === null);
+  require(sameMembers && statement.alg === alg, "malformed_token", `a statement by ${alg} is expected`);
+  require(statement.kind === kind, "wrong_kind", `the statement is a ${statement.kind} and not a ${kind}`);
+  require(statement.certificate === certificate && statement.kid === kid, "wrong_signer", "the statement is by another key");
 }
 
 /** Read the hall key's public document; `malformed_token` or `weak_key` if it is not one. */
@@ -136,10 +138,6 @@ function hasSmallOrder(raw: Bytes): boolean {
 function typeOf(kind: string): string {
   require(/^[a-z][a-z0-9-]{0,31}$/.test(kind), "wrong_kind", `${kind} is no kind of statement`);
   return `kaibiao-${kind}+jws`;
-}
-
-function checkKind(statement: Statement, kind: string): void {
-  require(statement.kind === kind, "wrong_kind", `the statement is a ${statement.kind} and not a ${kind}`);
 }
 
 function taken(token: string): { signed: Bytes; signature: Bytes } {
