@@ -26,8 +26,8 @@ class Line:
 def explain(file: BinaryIO) -> list[Line]:
     """Return what ``file`` is and says. Nothing is verified: a line repeats a claim.
 
-    Sealed bids are recognised by their magic, bundles as zip files, statements as three dotted pieces; anything else is
-    refused as ``not_a_sealed_bid``.
+    Sealed bids are recognised by their magic, bundles as zip files, statements as three dotted pieces; anything else
+    is refused as ``not_a_sealed_bid``.
     """
     file.seek(0)
     start = file.read(signing.MAX_TOKEN + 2)
