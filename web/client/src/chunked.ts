@@ -62,7 +62,7 @@ function nonceOf(key: StreamKey, k: number): Bytes {
  * Seal `plain` as it streams by: yields the prefix, then about 1 MiB of sealed chunks at a time.
  *
  * @remarks Memory stays constant whatever the size of the file. A file that cannot be read any more (it was
- * changed or removed after it was chosen) is refused as `file_changed`.
+ * changed or removed after it was chosen) is refused as `source_changed`.
  */
 export async function* seal(key: StreamKey, plain: Blob): AsyncGenerator<Bytes, void, undefined> {
   yield concat(key.salt, key.commitment);
@@ -150,6 +150,6 @@ async function bytesOf(blob: Blob, start: number, end: number): Promise<Bytes> {
   try {
     return new Uint8Array(await slice.arrayBuffer());
   } catch (error) {
-    throw new Refused("file_changed", "the file can no longer be read", "Choose it again; it was moved or changed.", error);
+    throw new Refused("source_changed", "the file can no longer be read", "Choose it again; it was moved or changed.", error);
   }
 }

@@ -67,7 +67,7 @@ interface PlainPart {
 /**
  * Seal a bid.
  *
- * @remarks Refuses with `malformed_header` what a reader would refuse, `file_changed` for a file that cannot be read
+ * @remarks Refuses with `malformed_header` what a reader would refuse, `source_changed` for a file that cannot be read
  * any more, `no_identity`, `weak_key`, `too_large`. Whatever went into the sink before a refusal is worthless.
  */
 export async function sealBid(request: SealRequest): Promise<SealedBid> {

@@ -1,8 +1,8 @@
-/** Receipts: what the hall signed when a bid arrived (crypto/FORMAT.md section 7). */
+/** Receipts and refusal slips: what the hall signed when a bid arrived (crypto/FORMAT.md section 7). */
 
 import { type Bytes, concat, fromHex, hex, utf8 } from "./bytes.js";
-import { canonical, type JsonObject } from "./canonical.js";
-import { reading } from "./errors.js";
+import { canonical, type Json, type JsonObject } from "./canonical.js";
+import { form, reading } from "./errors.js";
 import { asCount, asHex, asIdentifier, asMoment, members } from "./fields.js";
 import { type HallKey, verifyByHall } from "./jws.js";
 import { sha256 } from "./kdf.js";
@@ -26,30 +26,80 @@ export interface Receipt {
   readonly tracker: string;
 }
 
+/** A verified refusal slip: the hall did not take the bytes, and signed that it did not. */
+export interface Slip {
+  readonly session: string;
+  readonly tender: string;
+  readonly lot: string;
+  /** Null where the hall could not tell. */
+  readonly bidder: string | null;
+  readonly headerSha256: string | null;
+  readonly declarationSha256: string | null;
+  readonly length: number;
+  /** UTC, to the millisecond. */
+  readonly receivedAt: string;
+  /** Why, as a stable code. */
+  readonly code: string;
+  readonly number: number | null;
+  readonly tracker: string;
+}
+
 /** Verify a receipt by the hall; `malformed_token`, `wrong_kind`, `wrong_signer` or `bad_signature` if it is not one. */
 export async function verifyReceipt(token: string, hall: HallKey): Promise<Receipt> {
   const payload = await verifyByHall(token, "receipt", hall);
   const receipt = reading("malformed_token", "receipt", () => {
-    const names = [
-      ...["v", "session", "tender", "lot", "bidder", "header_sha256", "root", "length"],
-      ...["declaration_sha256", "received_at", "leaf_salt", "n"],
-    ];
+    const names = ["header_sha256", "root", "declaration_sha256", "bidder", "leaf_salt", "n", ...COMMON] as const;
     const value = members(payload, names);
     return {
-      session: asIdentifier(value["session"]),
-      tender: asIdentifier(value["tender"]),
-      lot: asIdentifier(value["lot"]),
-      bidder: asIdentifier(value["bidder"]),
-      headerSha256: hex(asHex(value["header_sha256"], 32)),
-      root: hex(asHex(value["root"], 32)),
-      length: asCount(value["length"]),
-      declarationSha256: hex(asHex(value["declaration_sha256"], 32)),
-      receivedAt: asMoment(value["received_at"], "milliseconds"),
-      leafSalt: hex(asHex(value["leaf_salt"], 32)),
-      number: asCount(value["n"]),
+      ...readCommon(value),
+      bidder: asIdentifier(value.bidder),
+      headerSha256: asDigest(value.header_sha256),
+      root: asDigest(value.root),
+      declarationSha256: asDigest(value.declaration_sha256),
+      leafSalt: asDigest(value.leaf_salt),
+      number: asCount(value.n),
     };
   });
   return { ...receipt, tracker: await trackerCode(payload) };
+}
+
+/** Verify a refusal slip by the hall; codes as {@link verifyReceipt}. */
+export async function verifySlip(token: string, hall: HallKey): Promise<Slip> {
+  const payload = await verifyByHall(token, "slip", hall);
+  const slip = reading("malformed_token", "slip", () => {
+    const names = ["header_sha256", "declaration_sha256", "bidder", "code", "n", ...COMMON] as const;
+    const value = members(payload, names);
+    return {
+      ...readCommon(value),
+      bidder: unlessNull(value.bidder, asIdentifier),
+      headerSha256: unlessNull(value.header_sha256, asDigest),
+      declarationSha256: unlessNull(value.declaration_sha256, asDigest),
+      code: asIdentifier(value.code),
+      number: unlessNull(value.n, asCount),
+    };
+  });
+  return { ...slip, tracker: await trackerCode(payload) };
+}
+
+const COMMON = ["v", "session", "tender", "lot", "length", "received_at"] as const;
+
+function readCommon(value: { readonly [name in (typeof COMMON)[number]]: Json }) {
+  form(value.v === 1, "version 1 is expected");
+  return {
+    session: asIdentifier(value.session),
+    tender: asIdentifier(value.tender),
+    lot: asIdentifier(value.lot),
+    length: asCount(value.length),
+    receivedAt: asMoment(value.received_at, "milliseconds"),
+  };
+}
+
+function asDigest(value: Json): string {
+  return hex(asHex(value, 32));
+}
+
+function unlessNull<T>(value: Json, read: (value: Json) => T): T | null {
+  return value === null ? null : read(value);
 }
 
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

@@ -196,6 +196,6 @@ async function bytesOf(file: Blob, start: number, end: number): Promise<Bytes> {
   try {
     return new Uint8Array(await file.slice(start, end).arrayBuffer());
   } catch (error) {
-    throw new Refused("file_changed", "the file can no longer be read", "Choose it again; it was moved or changed.", error);
+    throw new Refused("source_changed", "the file can no longer be read", "Choose it again; it was moved or changed.", error);
   }
 }

@@ -62,5 +62,5 @@ test("a stream cut short, made longer or with its chunks exchanged is refused", 
 
 test("a file that can no longer be read says so", async () => {
   const gone = { size: 10, slice: () => ({ arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")) }) };
-  await assert.rejects(async () => collect(seal(await aKey(), gone)), refusal("file_changed"));
+  await assert.rejects(async () => collect(seal(await aKey(), gone)), refusal("source_changed"));
 });

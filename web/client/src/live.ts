@@ -1,0 +1,5 @@
+/** The public page of an opening. */
+
+import { Page, pageData } from "./page.js";
+
+new Page(pageData()).start();

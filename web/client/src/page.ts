@@ -1,0 +1,209 @@
+/**
+ * A page that follows one opening: it keeps the view, fills the markup, and shows clock, countdown and connection.
+ *
+ * @remarks Shared by the public page and the desks of bidder, host and supervisor.
+ */
+
+import { Channel, type Door, type Link } from "./channel.js";
+import { countdown, ServerClock } from "./clock.js";
+import { at, cloneRow, fill, moment, type Speech } from "./dom.js";
+import { type Fact, type Members, reduce, type View } from "./hall.js";
+import { rowsRead, type Said, screen } from "./screen.js";
+
+/** What the server tells the script, in the element `#page`. */
+export interface PageData extends Speech {
+  readonly view: View;
+  readonly role: string;
+  /** The opening's API, or a gallery page that has none. */
+  readonly source: string;
+  readonly socket: string | null;
+  readonly live: boolean;
+  readonly reading: number;
+  readonly said: Said;
+}
+
+const NEAR = 60_000;
+const SPEAK = 2_000;
+
+/** Read the data that came with the page. */
+export function pageData(): PageData {
+  return JSON.parse(document.getElementById("page")!.textContent) as PageData;
+}
+
+export class Page {
+  readonly data: PageData;
+  readonly clock = new ServerClock("/api/v1/time");
+  view: View;
+  #reading = -1;
+  #refetching = false;
+  #retryAt: number | null = null;
+  #link: Link | "static" = "static";
+  #unsaid: string[] = [];
+  #saidAt = 0;
+  readonly #channel: Channel;
+  readonly #changed: (view: View) => void;
+  readonly #title = document.title;
+
+  /** `changed` runs after each fill. */
+  constructor(data: PageData, changed: (view: View) => void = () => undefined) {
+    this.data = data;
+    this.view = data.view;
+    this.#changed = changed;
+    this.#channel = new Channel(data.source, data.socket, {
+      after: () => this.view.n,
+      fact: (fact) => this.#fact(fact),
+      signal: (signal) => this.#signal(signal),
+      link: (state, door, retryAt) => this.#linked(state, door, retryAt),
+    });
+  }
+
+  start(): void {
+    document.querySelector('[data-link="retry"]')?.addEventListener("click", () => this.#channel.again());
+    if (this.data.live) {
+      this.clock.start();
+      this.#channel.start();
+      setInterval(() => this.#tick(this.clock.now()), 200);
+    } else {
+      this.#reading = this.data.reading; // a page of the gallery: time stands at the view's own moment
+      this.#tick(Date.parse(this.view.at));
+    }
+    this.#changed(this.view);
+  }
+
+  /** Show the view as it stands. */
+  draw(): void {
+    fill(document, this.shown(), this.data);
+    this.#changed(this.view);
+  }
+
+  /** The view with what the screen adds to it. */
+  shown(): Members {
+    return screen(this.view, Math.max(0, this.#reading), this.data.said);
+  }
+
+  /** Fetch the whole view; what is on the screen stays until it is here. */
+  async refetch(): Promise<void> {
+    if (this.#refetching) return;
+    this.#refetching = true;
+    try {
+      const answer = await fetch(this.data.source, { cache: "no-store" });
+      if (answer.ok) {
+        const { view } = (await answer.json()) as { view: View };
+        const after = this.view.n;
+        this.view = view;
+        this.draw();
+        if (view.n > after) await this.#missed(after);
+      }
+    } catch {
+      // The channel's own retries say that we are cut off; the old view stays.
+    } finally {
+      this.#refetching = false;
+    }
+  }
+
+  #fact(fact: Fact): void {
+    const outcome = reduce(this.view, fact);
+    if (outcome.kind === "known") return;
+    if (outcome.kind === "gap") {
+      void this.refetch();
+      return;
+    }
+    this.view = outcome.view;
+    this.#log(fact);
+    this.draw();
+  }
+
+  async #missed(after: number): Promise<void> {
+    const answer = await fetch(`${this.data.source}/events?after=${after}`, { cache: "no-store" });
+    if (!answer.ok) return;
+    const { events } = (await answer.json()) as { events: Fact[] };
+    for (const fact of events) if (fact.n <= this.view.n) this.#log(fact);
+  }
+
+  #log(fact: Fact): void {
+    this.#unsaid.push(fact.words[this.data.language]);
+    const log = document.getElementById("log");
+    if (log === null || document.getElementById(`e${fact.n}`) !== null) return;
+    const row = cloneRow(log, String(fact.n));
+    row.id = `e${fact.n}`;
+    row.querySelector("a")?.setAttribute("href", `#e${fact.n}`);
+    row.classList.add("arrived");
+    fill(row, fact as unknown as Members, this.data);
+    log.prepend(row);
+  }
+
+  #signal(signal: { readonly signal: string; readonly [member: string]: unknown }): void {
+    if (signal.signal !== "watching") return;
+    for (const element of document.querySelectorAll<HTMLElement>("[data-watching]")) {
+      element.hidden = false;
+      element.querySelector("[data-watching-count]")!.textContent = String(signal["count"]);
+    }
+  }
+
+  #linked(state: Link, door: Door, retryAt: number | null): void {
+    this.#link = state;
+    this.#retryAt = retryAt;
+    const line = document.getElementById("link");
+    if (line === null) return;
+    line.dataset["value"] = state;
+    const { words } = this.data;
+    line.querySelector('[data-link="state"]')!.textContent = words[`link.${state}`] ?? state;
+    line.querySelector<HTMLElement>('[data-link="retry"]')!.hidden = state !== "reconnecting" && state !== "offline";
+    line.dataset["door"] = door;
+    this.#detail();
+  }
+
+  #detail(): void {
+    const line = document.getElementById("link");
+    const detail = line?.querySelector('[data-link="detail"]');
+    if (!line || !detail) return;
+    const { words, language } = this.data;
+    const since = `${words["ui.since"]} ${moment(Date.parse(this.view.at), "clock", language)}`;
+    const wait = this.#retryAt === null ? 0 : Math.ceil((this.#retryAt - performance.now()) / 1000);
+    const retry = wait > 0 ? ` · ${wait} ${words["ui.retry_in"]}` : "";
+    const text = this.#link === "connected" ? (words[`door.${line.dataset["door"]}`] ?? "") : since + retry;
+    if (detail.textContent !== text) detail.textContent = text;
+  }
+
+  #tick(now: number): void {
+    const reading = this.data.live ? rowsRead(this.view, now) : this.#reading;
+    if (reading !== this.#reading) {
+      this.#reading = reading;
+      this.draw();
+    }
+    const { language, words } = this.data;
+    for (const element of document.querySelectorAll("[data-clock]")) element.textContent = moment(now, "moment", language);
+    const offset = this.clock.offset();
+    for (const element of document.querySelectorAll("[data-offset]")) {
+      element.textContent = offset === null ? "" : `±${(offset.uncertainty / 1000).toFixed(2)} s`;
+      if (offset !== null && Math.abs(offset.ahead) > 2_000) element.textContent += ` · ${words["ui.clock_off"]}`;
+    }
+    let title = this.#title;
+    const data = this.shown();
+    for (const element of document.querySelectorAll<HTMLElement>("[data-countdown]")) {
+      const due = at(data, element.dataset["countdown"]!);
+      if (typeof due !== "string") continue;
+      const left = Date.parse(due) - now;
+      const text = countdown(Date.parse(due), now);
+      if (element.textContent !== text) element.textContent = text;
+      element.dataset["near"] = left < NEAR ? "yes" : "no";
+      title = `${text} ${this.#title}`;
+    }
+    if (document.title !== title) document.title = title;
+    this.#detail();
+    this.#speak();
+  }
+
+  /** One sentence for a screen reader, at most every two seconds; many facts become their newest. */
+  #speak(): void {
+    if (this.#unsaid.length === 0 || performance.now() - this.#saidAt < SPEAK) return;
+    const say = document.getElementById("say");
+    if (say !== null) {
+      const line = document.createElement("p");
+      line.textContent = this.#unsaid.slice(-3).join(this.data.language === "zh" ? "；" : "; ");
+      say.replaceChildren(line);
+    }
+    this.#unsaid = [];
+    this.#saidAt = performance.now();
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * What a screen says beyond the view: counts, where the ceremony stands, the row being read.
+ *
+ * @remarks The same as web/screen.py, so that a page that lived through the events equals one rendered afresh;
+ * `tests/vectors/screen.json` holds both to it.
+ */
+
+import type { Members, Value, View } from "./hall.js";
+
+/** The words of the server for what no step of the rule pack says: `stage.ended` -> both languages. */
+export type Said = { readonly [key: string]: { readonly zh: string; readonly en: string } };
+
+const before = new Set(["scheduled", "checkin"]);
+
+/** `view` with the member `screen`. `reading` counts the rows read or being read, from {@link rowsRead}. */
+export function screen(view: View, reading: number, said: Said): Members {
+  return {
+    ...view,
+    screen: { ...stage(view, said), ...time(view), ...row(view, reading), counts: counts(view) },
+  };
+}
+
+/** How many rows of the read-out have begun at `now` (milliseconds of the server's clock). */
+export function rowsRead(view: View, now: number): number {
+  const reading = view["reading"] as Members | null | undefined;
+  if (!reading || view["hold"]) return 0;
+  const elapsed = now - Date.parse(reading["from"] as string);
+  const begun = Math.trunc(elapsed / Math.max(1, reading["pace_ms"] as number)) + 1;
+  return Math.max(0, Math.min(begun, (reading["rows"] as Value[]).length + 1));
+}
+
+/** The keys of `rows` by their `order`, else as numbers, else as text. */
+export function keysInOrder(rows: Value | undefined): string[] {
+  if (typeof rows !== "object" || rows === null || Array.isArray(rows)) return [];
+  const place = (key: string): number => {
+    const one = rows[key];
+    const order = typeof one === "object" && one !== null && !Array.isArray(one) ? one["order"] : undefined;
+    return typeof order === "number" ? order : /^\d+$/.test(key) ? Number(key) : 0;
+  };
+  return Object.keys(rows).sort((a, b) => place(a) - place(b) || (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function stage(view: View, said: Said): Members {
+  const status = view["status"] as string;
+  const steps = (view["steps"] ?? {}) as Record<string, Members>;
+  const order = keysInOrder(steps);
+  const id = view["step"] as string | null | undefined;
+  const step = id === null || id === undefined ? undefined : steps[id];
+  if (step !== undefined && (status === "checkin" || status === "live")) {
+    return {
+      title: step["title"]!,
+      why: step["why"]!,
+      article: step["article"]!,
+      kind: step["kind"]!,
+      place: order.indexOf(id!) + 1,
+      of: order.length,
+    };
+  }
+  const kind = status === "checkin" ? "scheduled" : status;
+  const words = (group: string): Members => ({ ...said[`${group}.${kind}`] });
+  return { title: words("stage"), why: words("why"), article: null, kind, place: 0, of: order.length };
+}
+
+function time(view: View): Members {
+  const status = view["status"] as string;
+  if (view["hold"]) return { due: null, face: "hold" };
+  if (before.has(status)) return { due: view["t0"]!, face: "t0" };
+  if (status === "live" && view["due"]) return { due: view["due"], face: "due" };
+  return { due: null, face: status };
+}
+
+function row(view: View, begun: number): Members {
+  const reading = view["reading"] as Members | null | undefined;
+  if (!reading || begun === 0) return { reading: null, rows: {} };
+  const rows = (reading["rows"] as Value[]).map(String);
+  const states = Object.fromEntries(
+    rows.map((one, i) => [one, i + 1 < begun ? "read" : i + 1 === begun ? "now" : "next"]),
+  );
+  const now = begun <= rows.length ? (view["bids"] as Record<string, Members>)[rows[begun - 1]!] : undefined;
+  if (now === undefined) return { reading: null, rows: states };
+  return {
+    reading: { place: begun, of: rows.length, name: now["name"]!, amount: now["amount"] ?? null },
+    rows: states,
+  };
+}
+
+function counts(view: View): Members {
+  const bids = Object.values((view["bids"] ?? {}) as Record<string, Members>);
+  const count = (member: string, ...values: Value[]): number =>
+    bids.filter((bid) => values.includes(bid[member] as Value)).length;
+  const open = (member: string): number =>
+    Object.values((view[member] ?? {}) as Record<string, Members>).filter((one) => one["state"] === "open").length;
+  return {
+    listed: bids.length,
+    checked_in: count("checked_in", true),
+    released: count("state", "released", "opened"),
+    opened: count("state", "opened"),
+    not_opened: count("state", "not_opened"),
+    answered: count("confirmed", "yes", "disputed"),
+    none_declared: count("none_declared", true),
+    signed: count("signed", true),
+    undecided: count("consequence", "pending"),
+    objections_open: open("objections"),
+    proposals_open: open("proposals"),
+  };
+}
