@@ -16,6 +16,16 @@ class CommandRefused(Exception):
         self.facts = facts
 
 
+class PlanRefused(Exception):
+    """A tender file that no opening can be planned from: ``field`` names the place, ``code`` the rule."""
+
+    def __init__(self, code: str, field: str, **facts: str | int) -> None:
+        super().__init__(f"{field}: {code} {facts}" if facts else f"{field}: {code}")
+        self.code = code
+        self.field = field
+        self.facts = facts
+
+
 class Stale(Exception):
     """Somebody appended first: load what is new, decide again."""
 

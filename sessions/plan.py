@@ -74,6 +74,7 @@ class WindowRule:
     longest: timedelta
     extension: timedelta = timedelta()  # one extension by the host
     extensions: int = 0  # how many the host may give alone; beyond that two persons must agree
+    article: str | None = None  # key into RulePack.articles: what the window rests on
 
 
 class Phase(StrEnum):
