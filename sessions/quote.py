@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from crypto.encoding import parse_canonical
+from crypto.errors import EncodingRefused
 from sessions.amounts import is_amount
+from sessions.errors import CommandRefused
 from sessions.plan import QuoteField, Tender
 
 KINDS = frozenset({"money", "integer", "percent", "date", "text"})
@@ -20,6 +23,47 @@ _INTEGER = re.compile(r"0|[1-9][0-9]{0,14}")
 _PERCENT = re.compile(r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,4})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+class QuoteRefused(CommandRefused):
+    """A read-out sheet that may not be sealed: ``field`` is the one at fault, empty for the sheet as a whole.
+
+    Codes: malformed_quote, quote_missing, quote_malformed, quote_unknown, price_not_positive.
+    """
+
+    def __init__(self, code: str, field: str = "") -> None:
+        super().__init__(code, field=field)
+        self.field = field
+
+
+def read_sheet(quote: bytes) -> dict[str, str]:
+    """Return the sheet in ``quote``, which must be a canonical JSON object of strings, at most 64 KiB.
+
+    Looks at the form only, so it is what an opening uses: what the values are worth is a matter of ``flags``.
+    """
+    try:
+        sheet = parse_canonical(quote)
+    except EncodingRefused as error:
+        raise QuoteRefused("malformed_quote") from error
+    if not isinstance(sheet, dict) or not all(isinstance(value, str) for value in sheet.values()):
+        raise QuoteRefused("malformed_quote")
+    return sheet
+
+
+def check_quote(fields: tuple[QuoteField, ...], quote: bytes) -> Mapping[str, str]:
+    """Return the sheet in ``quote`` if it may be sealed for a tender with these ``fields``; refuse the first fault.
+
+    Stricter than the opening, because here a repair is free: no field missing, unknown or malformed, and the price
+    (the first money field) above zero.
+    """
+    sheet = read_sheet(quote)
+    for problem in problems(fields, sheet):
+        kind, _, field = problem.partition(":")
+        raise QuoteRefused(f"quote_{kind}", field)
+    money = next((field.id for field in fields if field.kind == "money"), None)
+    if money in sheet and not Decimal(sheet[money]):
+        raise QuoteRefused("price_not_positive", money)
+    return sheet
 
 
 def is_well_formed(kind: str, value: str) -> bool:
