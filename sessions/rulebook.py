@@ -1,4 +1,4 @@
-"""Rule packs: the law and practice of one procedure, read from ``packs/*.toml``. No number or article lives in code."""
+"""Rule packs: the law and practice of one procedure, as ``packs/*.toml``. No number or article lives in code."""
 
 from __future__ import annotations
 
