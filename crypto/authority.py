@@ -26,6 +26,7 @@ from crypto.certificates import Credential, PrivateKey, Usage
 from crypto.digest import sha256
 
 PKCS12_ROUNDS: Final = 600_000
+DEMONSTRATION: Final = "for demonstration only 仅供演示"
 _SHA256 = hashes.SHA256()
 
 
@@ -45,9 +46,10 @@ class Authority:
 
 
 def create(name: str, *, at: datetime, days: int = 3650) -> Authority:
-    """Return a new root authority called ``name``, valid from ``at``."""
+    """Return a new root authority called ``name``, valid from ``at``; its subject says what it is for."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    purpose = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, DEMONSTRATION)
+    subject = x509.Name([purpose, x509.NameAttribute(NameOID.COMMON_NAME, name)])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     certificate = (
         _certificate(subject, subject, key.public_key(), at, days)
@@ -57,6 +59,12 @@ def create(name: str, *, at: datetime, days: int = 3650) -> Authority:
         .sign(key, _SHA256)
     )
     return Authority(key=key, certificate=certificate)
+
+
+def is_demonstration(certificate: x509.Certificate) -> bool:
+    """Return whether ``create`` made this root: whoever runs a demonstration has its key."""
+    units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+    return any(unit.value == DEMONSTRATION for unit in units)
 
 
 def issue(
