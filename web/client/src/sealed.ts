@@ -18,7 +18,7 @@ import { sha256 } from "./kdf.js";
 import { checkCommitment, contextOf, GroupKey } from "./keys.js";
 import { Segments } from "./merkle.js";
 import { checkRecipient, openSlot, readSlot } from "./slots.js";
-import { fingerprint } from "./x509.js";
+import { fingerprint, organisation } from "./x509.js";
 
 const CUT = "the file has been cut short or added to";
 
@@ -68,6 +68,11 @@ export async function readSealed(file: Blob): Promise<Sealed> {
 export async function checkSealed(sealed: Sealed): Promise<Declaration> {
   const { header, headerSha256, declarationAt, file, partsAt } = sealed;
   const declaration = await readDeclaration(sealed.declaration, header.signer);
+  require(
+    organisation(declaration.signer) === header.bidder,
+    "wrong_certificate",
+    "the declaration is signed by another organisation than the header names",
+  );
   require(equal(declaration.headerSha256, headerSha256), "wrong_header", "the declaration is about another header");
   require(declaration.totalLength === declarationAt, "wrong_sizes", "the declaration is about a file of another length");
   for (const { certificate, data } of header.groups.flatMap(({ slots }) => slots)) {

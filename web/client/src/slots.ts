@@ -23,6 +23,7 @@ const OID = {
   ecdh: "1.3.132.1.11.1",
   aesWrap: "2.16.840.1.101.3.4.1.45",
   ecKey: "1.2.840.10045.2.1",
+  p256: "1.2.840.10045.3.1.7",
 };
 const LIMIT = 8192;
 
@@ -216,7 +217,7 @@ function readAgreement(element: der.Element): { recipient: Recipient; transport:
   const [version, originator, algorithm, keys, ...more] = der.children(element);
   form(der.smallInteger(version) === 3 && more.length === 0, "a recipient of another version");
   const [kind, point] = der.children(der.inner(originator, der.context(0)), der.context(1));
-  form(der.oid(der.children(kind, der.TAG.sequence)[0]) === OID.ecKey, "its originator has no key on a curve");
+  form(isEcKey(der.expect(kind, der.TAG.sequence).raw), "its originator has no key on P-256");
   const [scheme, wrap, ...rest] = der.children(algorithm, der.TAG.sequence);
   form(
     der.oid(scheme) === OID.ecdh && rest.length === 0 && equal(der.expect(wrap).raw, aesWrap()),
@@ -235,6 +236,13 @@ function readAgreement(element: der.Element): { recipient: Recipient; transport:
 function readIssuerAndSerial(element: der.Element | undefined): Recipient {
   const [issuer, serial] = der.children(element, der.TAG.sequence);
   return { issuer: der.expect(issuer, der.TAG.sequence).raw, serial: der.expect(serial, der.TAG.integer).raw };
+}
+
+/** id-ecPublicKey with parameters absent, NULL, or the curve by name (RFC 5753 section 7.1.2, and what is written). */
+function isEcKey(algorithm: Bytes): boolean {
+  const id = der.objectId(OID.ecKey);
+  const forms = [der.sequence(id), der.sequence(id, der.nothing()), der.sequence(id, der.objectId(OID.p256))];
+  return forms.some((each) => equal(algorithm, each));
 }
 
 function isSha256(algorithm: der.Element | undefined): boolean {

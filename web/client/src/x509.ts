@@ -103,11 +103,21 @@ export function fingerprint(certificate: Certificate): Promise<Bytes> {
   return sha256(certificate.der);
 }
 
-/** The identity a certificate speaks for: organizationIdentifier (2.5.4.97), else serialNumber (2.5.4.5). */
+/** The number of the organisation a certificate speaks for: organizationIdentifier, else serialNumber; null if none. */
+export function organisation(certificate: Certificate): string | null {
+  return attribute(certificate, "organizationIdentifier") ?? attribute(certificate, "serialNumber");
+}
+
+/** The same, refusing as `no_identity` a certificate without: it is how the hall names a bidder. */
 export function bidderId(certificate: Certificate): string {
-  const id = attribute(certificate, "organizationIdentifier") ?? attribute(certificate, "serialNumber");
-  require(id !== null, "no_identity", "the certificate names no organisation by number", "Ask your CA for a certificate with your unified social credit code.");
-  return id.normalize("NFC");
+  const id = organisation(certificate);
+  require(
+    id !== null,
+    "no_identity",
+    "the certificate names no organisation by number",
+    "Ask your CA for a certificate with your unified social credit code.",
+  );
+  return id;
 }
 
 /** The first value of a subject attribute, or null. */
