@@ -1,0 +1,70 @@
+"""Who reads a page: language, paper, login; and how a page is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from web.i18n import LANGUAGES, Language, choose
+from web.pages import Pages, Theme
+
+_YEAR: Final = 365 * 24 * 3600
+_THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """One reader of one page. ``chosen`` are the cookies to set because the address asked for them."""
+
+    pages: Pages
+    language: Language
+    theme: Theme
+    path: str
+    login: Mapping[str, str] | None
+    chosen: Mapping[str, str]
+    secure: bool
+
+    def page(self, template: str, *, status: int = 200, here: str = "", **values: Any) -> Response:
+        """Return a page that is not kept: it may depend on the login."""
+        body = self.pages.render(
+            template, self.language, theme=self.theme, path=self.path, here=here, login=self.login, **values
+        )
+        return self.answer(body, status=status)
+
+    def answer(self, body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """Return ``body`` as the page, with the reader's choice of language and paper remembered."""
+        response = Response(
+            body, status_code=status, media_type="text/html; charset=utf-8", headers=dict(headers or {})
+        )
+        response.headers["content-language"] = "zh-CN" if self.language == "zh" else "en"
+        for name, value in self.chosen.items():
+            response.set_cookie(name, value, max_age=_YEAR, samesite="lax", httponly=True, secure=self.secure)
+        return response
+
+
+def reader(request: Request, login: Mapping[str, str] | None = None) -> Reader:
+    """Return the reader behind ``request``: what the address asks for counts most, then what it asked for before."""
+    language = choose(
+        request.query_params.get("lang"), request.cookies.get("lang"), request.headers.get("accept-language")
+    )
+    theme: Theme = "auto"
+    for wanted in (request.cookies.get("theme"), request.query_params.get("theme")):
+        theme = next((one for one in _THEMES if one == wanted), theme)
+    chosen = {}
+    if request.query_params.get("lang") in LANGUAGES:
+        chosen["lang"] = str(language)
+    if request.query_params.get("theme") in _THEMES:
+        chosen["theme"] = theme
+    return Reader(
+        pages=request.app.state.pages,
+        language=language,
+        theme=theme,
+        path=request.url.path,
+        login=login,
+        chosen=chosen,
+        secure=request.url.scheme == "https",
+    )

@@ -1,0 +1,118 @@
+"""What a screen says beyond the view: counts, where the ceremony stands, the row being read, the next lawful step.
+
+A pure function of the view and of which row is being read, so equal inputs give equal bytes and a page can be cached
+per event number. ``client/src/screen.ts`` computes the same; ``tests/vectors/screen.json`` holds both to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from web.binding import keys_in_order
+from web.words import WORDS
+
+View = Mapping[str, Any]
+
+
+def screen(view: View, reading: int = 0) -> dict[str, Any]:
+    """Return ``view`` with the member ``screen``. ``reading`` counts the rows begun, from `rows_read`."""
+    return {**view, "screen": {**_stage(view), **_time(view), **_reading(view, reading), "counts": _counts(view)}}
+
+
+def rows_read(view: View, now: datetime) -> int:
+    """Return how many rows of the read-out have begun at ``now``: the row being read follows from the clock alone."""
+    reading = view.get("reading")
+    if not reading or view.get("hold"):
+        return 0
+    elapsed = now - datetime.fromisoformat(reading["from"])
+    begun = int(elapsed / timedelta(milliseconds=max(1, reading["pace_ms"]))) + 1
+    return max(0, min(begun, len(reading["rows"]) + 1))
+
+
+def said() -> dict[str, dict[str, str]]:
+    """Return, in both languages, what is said where no step of the rule pack says it; the script gets it too."""
+    return {
+        f"{group}.{key}": {"zh": words.zh, "en": words.en}
+        for group in ("stage", "why")
+        for key, words in WORDS[group].items()
+    }
+
+
+def _stage(view: View) -> dict[str, Any]:
+    """Return what is happening and why: the current step of the pack, or what stands in its place."""
+    status, steps = view["status"], view["steps"]
+    order = keys_in_order(steps)
+    step = view["step"]
+    if step in steps and status in {"checkin", "live"}:
+        one = steps[step]
+        return {
+            "title": one["title"],
+            "why": one["why"],
+            "article": one["article"],
+            "kind": one["kind"],
+            "place": order.index(step) + 1,
+            "of": len(order),
+        }
+    key = "scheduled" if status == "checkin" else status
+    words = said()
+    return {
+        "title": words[f"stage.{key}"],
+        "why": words[f"why.{key}"],
+        "article": None,
+        "kind": key,
+        "place": 0,
+        "of": len(order),
+    }
+
+
+def _time(view: View) -> dict[str, Any]:
+    """Return which moment the big figures count to: T0 before it, then the deadline of the step."""
+    if view["hold"]:
+        return {"due": None, "face": "hold"}
+    if view["status"] in {"scheduled", "checkin"}:
+        return {"due": view["t0"], "face": "t0"}
+    if view["status"] == "live" and view["due"]:
+        return {"due": view["due"], "face": "due"}
+    return {"due": None, "face": view["status"]}
+
+
+def _reading(view: View, begun: int) -> dict[str, Any]:
+    """Return the row being read and, per row, whether it was read, is being read or comes later."""
+    reading = view.get("reading")
+    if not reading or begun == 0:
+        return {"reading": None, "rows": {}}
+    rows = [str(row) for row in reading["rows"]]
+    states = {row: "read" if i + 1 < begun else "now" if i + 1 == begun else "next" for i, row in enumerate(rows)}
+    now = view["bids"].get(rows[begun - 1]) if begun <= len(rows) else None
+    if now is None:
+        return {"reading": None, "rows": states}
+    return {
+        "reading": {"place": begun, "of": len(rows), "name": now["name"], "amount": now["amount"]},
+        "rows": states,
+    }
+
+
+def _counts(view: View) -> dict[str, int]:
+    bids = list((view.get("bids") or {}).values())
+
+    def count(member: str, *values: object) -> int:
+        return sum(bid.get(member) in values for bid in bids)
+
+    def open_ones(member: str) -> int:
+        return sum(one["state"] == "open" for one in (view.get(member) or {}).values())
+
+    return {
+        "listed": len(bids),
+        "checked_in": count("checked_in", True),
+        "released": count("state", "released", "opened"),
+        "opened": count("state", "opened"),
+        "not_opened": count("state", "not_opened"),
+        "answered": count("confirmed", "yes", "disputed"),
+        "none_declared": count("none_declared", True),
+        "signed": count("signed", True),
+        "undecided": count("consequence", "pending"),
+        "objections_open": open_ones("objections"),
+        "proposals_open": open_ones("proposals"),
+    }

@@ -1,0 +1,230 @@
+"""Words for people beside the value they name, in both languages: states, causes, roles, effects.
+
+A value's words are found as ``group.value``. Scripts get the groups that their page needs as JSON, so a state reads the
+same whether the server or the browser wrote it.
+"""
+
+# ruff: noqa: E501 - a Chinese character counts as two columns
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from sessions.plan import Words
+from web.i18n import Language
+
+
+def _w(zh: str, en: str) -> Words:
+    return Words(zh=zh, en=en)
+
+
+WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
+    "status": {
+        "scheduled": _w("未开始", "Scheduled"),
+        "checkin": _w("签到中", "Checking in"),
+        "live": _w("正在开标", "Live now"),
+        "failed": _w("开标失败", "Failed opening"),
+        "ended": _w("已结束", "Ended"),
+        "aborted": _w("已终止", "Aborted"),
+    },
+    # what a whole opening is doing, where no step of the pack says so
+    "stage": {
+        "scheduled": _w("等待开标", "Waiting for the opening"),
+        "live": _w("投标截止", "Intake closed"),
+        "failed": _w("本次开标失败", "This opening has failed"),
+        "ended": _w("开标结束", "The opening has ended"),
+        "aborted": _w("开标终止", "The opening was aborted"),
+    },
+    "why": {
+        "scheduled": _w(
+            "投标文件已加密，到开标时间前任何人都无法打开，包括主持人和本系统。投标人数量和名称在开标前不公开。",
+            "Bids are sealed with the bidders' own keys. Until the opening time nobody can open one, the host and this "
+            "system included. How many there are, and whose, stays unknown until then.",
+        ),
+        "live": _w(
+            "开标时间已到，投标文件集合已冻结，不能再增加、删除或更换。",
+            "The opening time has come. The set of sealed bids is frozen: none can be added, dropped or exchanged.",
+        ),
+        "failed": _w(
+            "收到的投标少于法定数量，不得开标。所有投标文件保持密封、原样退回，不公布投标人名称。招标人应当分析原因，依法重新招标。",
+            "Fewer bids arrived than the law asks for, so none may be opened. All stay sealed and go back as they came; no "
+            "names are published. The tenderer finds out why and invites tenders anew.",
+        ),
+        "ended": _w(
+            "开标记录已形成并签字。任何人都可以下载全部事实，离线核验。",
+            "The record is complete and signed. Anyone can download every fact and verify it offline.",
+        ),
+        "aborted": _w(
+            "本次开标已终止。未打开的投标文件保持密封。",
+            "This opening was aborted. Bids that were not opened stay sealed.",
+        ),
+    },
+    "step": {
+        "done": _w("已完成", "done"),
+        "current": _w("进行中", "now"),
+        "complete": _w("已完成，等待下一步", "complete, next step to come"),
+        "ahead": _w("未开始", "to come"),
+    },
+    "bid": {
+        "waiting": _w("等待解密", "waiting"),
+        "released": _w("已解锁", "unlocked"),
+        "opened": _w("已开启", "opened"),
+        "not_opened": _w("未能开启", "not opened"),
+        "none": _w("密封", "sealed"),
+    },
+    "row": {
+        "yes": _w("已确认", "confirmed"),
+        "disputed": _w("有异议", "disputed"),
+        "none": _w("–", "–"),
+    },
+    "seal": {"ok": _w("完好", "intact")},
+    "consequence": {
+        "revoked": _w("视为撤销投标文件", "the bid counts as revoked"),
+        "withdrawn": _w("视为撤回投标文件", "the bid counts as withdrawn"),
+        "pending": _w("待两人认定", "to be decided by two persons"),
+    },
+    "cause": {
+        "B1": _w("未到场，未尝试解密", "absent, never tried to unlock"),
+        "B2": _w("证书或密钥不是加密时所用的", "not the certificate or key it was sealed with"),
+        "B3": _w("证书已过期或已更换", "certificate expired or re-issued"),
+        "B4": _w("密码错误或证书被锁", "wrong password, or the certificate is locked"),
+        "B5": _w("投标人离线，而其他投标人连接正常", "offline while others reached the hall"),
+        "B6": _w("文件加密前已损坏", "the file was damaged before it was sealed"),
+        "P1": _w("开标大厅故障", "a fault of the hall"),
+        "P2": _w("存储的文件与回执不符", "the stored file no longer equals the receipt"),
+        "P3": _w("证书服务中断", "the certificate service was down"),
+        "P4": _w("按时提交但未及时处理", "sent in time, not served in time"),
+        "P5": _w("招标人密钥缺失", "the tenderer's key was missing"),
+        "X1": _w("骨干网络中断", "the network backbone failed"),
+        "X2": _w("不可抗力", "force majeure"),
+        "unknown": _w("原因待查", "cause not yet established"),
+    },
+    "flag": {
+        "over_ceiling": _w("高于最高投标限价", "above the ceiling"),
+        "identity_mismatch": _w("名称不一致", "name differs"),
+    },
+    "failure": {
+        "wrong_key": _w("密钥不是加密时所用的", "this key did not seal the bid"),
+        "commitment_mismatch": _w("密钥与投标时的承诺值不符", "the key is not the one committed to"),
+        "bad_signature": _w("签名未通过", "the signature does not verify"),
+        "wrong_bid": _w("不是本标段的投标文件", "made for another bid"),
+        "certificate_expired": _w("证书已过期", "the certificate has expired"),
+        "certificate_changed": _w("证书已更换", "the certificate was re-issued"),
+        "wrong_password": _w("密码错误", "wrong password"),
+        "locked": _w("证书已锁定", "the certificate is locked"),
+        "hall_error": _w("大厅故障", "a fault of the hall"),
+        "revocation_unavailable": _w("证书状态服务不可用", "the revocation service is down"),
+    },
+    "late": {
+        "late": _w("逾期送达，拒收", "arrived late, refused"),
+    },
+    "role": {
+        "host": _w("主持人", "Host"),
+        "deputy": _w("备岗", "Deputy"),
+        "supervisor": _w("监督人", "Supervisor"),
+        "bidder": _w("投标人", "Bidder"),
+        "public": _w("公众", "Public"),
+    },
+    "objection": {
+        "open": _w("待答复", "waiting for an answer"),
+        "answered": _w("已答复", "answered"),
+    },
+    "objection_kind": {
+        "objection": _w("异议", "Objection"),
+        "recusal": _w("回避申请", "Recusal request"),
+        "row": _w("唱标内容异议", "Disputed row"),
+    },
+    "proposal": {
+        "open": _w("待第二人同意", "waiting for a second person"),
+        "done": _w("已执行", "done"),
+        "declined": _w("未同意", "declined"),
+        "lapsed": _w("已失效", "lapsed"),
+    },
+    "act": {
+        "Postpone": _w("推迟开标", "Postpone the opening"),
+        "Abort": _w("终止开标", "Abort the opening"),
+        "RuleCause": _w("认定解密失败原因", "Rule on the cause of a failure"),
+        "extend_beyond": _w("超出次数再次延长", "Extend beyond the plan"),
+        "ExtendWindow": _w("延长窗口", "Extend the window"),
+    },
+    "hold": {
+        "pause": _w("暂停", "Paused"),
+        "incident": _w("故障，计时已冻结", "Incident: all timers are frozen"),
+    },
+    "link": {
+        "static": _w("静态页面", "Page as of this moment"),
+        "connecting": _w("正在连接", "Connecting"),
+        "connected": _w("已连接", "Connected"),
+        "reconnecting": _w("正在重新连接", "Reconnecting"),
+        "stale": _w("数据可能滞后", "Data may be behind"),
+        "offline": _w("离线", "Offline"),
+    },
+    "door": {
+        "ws": _w("WebSocket", "WebSocket"),
+        "sse": _w("SSE", "SSE"),
+        "poll": _w("轮询", "polling"),
+    },
+    "ui": {
+        "left": _w("剩余", "left"),
+        "until": _w("截止", "until"),
+        "since": _w("数据截至", "data as of"),
+        "retry_in": _w("秒后重试", "s to the next try"),
+        "clock_off": _w(
+            "您设备的时钟与服务器相差较大；本页只采用服务器时间。",
+            "Your device's clock is off; this page goes by the server's.",
+        ),
+        "copied": _w("已复制", "Copied"),
+        "working": _w("正在处理…", "Working…"),
+        "done": _w("完成", "Done"),
+        "failed": _w("未成功", "Not done"),
+        "network": _w(
+            "连接不到服务器，请检查网络后重试。", "The server cannot be reached. Check your network and try again."
+        ),
+        "over": _w("时间已到", "time is up"),
+    },
+    "task": {
+        "done": _w("已完成", "done"),
+        "current": _w("现在", "now"),
+        "ahead": _w("稍后", "later"),
+        "missed": _w("未完成", "missed"),
+    },
+    # what the host's next step does, said before it is done
+    "effect": {
+        "list": _w("公布全部投标人名单，所有人可见。", "The names of all bidders become visible to everyone."),
+        "check": _w("逐份复核密封文件，结果公开。", "Every sealed bid is read again; the results are public."),
+        "ceiling": _w("公布最高投标限价，不可撤回。", "The ceiling is announced. It cannot be taken back."),
+        "decrypt": _w(
+            "开启解密窗口，投标人用自己的密钥解锁。窗口结束前任何价格都不会出现。",
+            "The window opens in which bidders unlock with their own keys. No price appears before it is over.",
+        ),
+        "readout": _w("逐行唱读报价，所有人可见。", "The bids are read out row by row to everyone."),
+        "confirm": _w("请每个投标人确认自己的一行。", "Each bidder is asked to confirm its own row."),
+        "objection": _w(
+            "开始异议环节，每一项异议都必须答复。",
+            "Objections may be raised; each must be answered before the opening can end.",
+        ),
+        "sign": _w(
+            "形成开标记录并请各方签字，此后内容不再变化。",
+            "The record is drawn up for signature; it no longer changes.",
+        ),
+    },
+    "need": {
+        "complete": _w("当前步骤已完成", "the current step is complete"),
+        "chairs": _w("应到人员已就位", "everyone who must be present is here"),
+        "objections": _w("没有待答复的异议", "no objection waits for an answer"),
+        "causes": _w("没有待认定的失败原因", "no failure waits for its cause"),
+        "running": _w("没有暂停", "the opening is not paused"),
+    },
+}
+
+
+def word(group: str, value: object, language: Language) -> str:
+    """Return the words for ``value``; an unknown value stands for itself, so a newer code is shown and not hidden."""
+    found = WORDS[group].get(str(value))
+    return getattr(found, language) if found is not None else str(value)
+
+
+def table(groups: Iterable[str], language: Language) -> dict[str, str]:
+    """Return the words of ``groups`` as ``group.value`` -> text, for a page's script."""
+    return {f"{group}.{value}": getattr(words, language) for group in groups for value, words in WORDS[group].items()}
