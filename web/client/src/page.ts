@@ -161,6 +161,7 @@ export class Page {
     const since = `${words["ui.since"]} ${moment(Date.parse(this.view.at), "clock", language)}`;
     const wait = this.#retryAt === null ? 0 : Math.ceil((this.#retryAt - performance.now()) / 1000);
     const retry = wait > 0 ? ` · ${wait} ${words["ui.retry_in"]}` : "";
+    if (this.#link === "static") return;
     const text = this.#link === "connected" ? (words[`door.${line.dataset["door"]}`] ?? "") : since + retry;
     if (detail.textContent !== text) detail.textContent = text;
   }
