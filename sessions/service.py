@@ -1,0 +1,193 @@
+"""Load, settle, decide, append, announce. No rules: those are in intake and opening.
+
+One ``Sessions`` serves a process. Its memory is a cache of the log and may be thrown away at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sessions.appender import Appender
+from sessions.batch import Held
+from sessions.clock import Clock
+from sessions.codec import Command
+from sessions.commands import Schedule, Tick
+from sessions.errors import CommandRefused, UnknownSession
+from sessions.events import Recorded, Stream
+from sessions.ids import SessionId
+from sessions.intake import Intake
+from sessions.opening import Opening
+from sessions.plan import Plan
+from sessions.plan_json import plan_to_json
+from sessions.ports import Announcer, BlobStore, EventStore, IntakeStore, SecretStore, Summary
+from sessions.roles import CLOCK, Actor
+from sessions.work import Worker
+
+QUEUE = 4096
+"""Commands of one session that may wait; beyond it callers are told to come back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Everything a hall keeps."""
+
+    events: EventStore
+    intake: IntakeStore
+    secrets: SecretStore
+    blobs: BlobStore
+
+
+class Sessions:
+    """Every opening of this hall. All methods belong to one event loop; call ``start`` first and ``close`` last."""
+
+    def __init__(self, stores: Stores, *, clock: Clock, announcer: Announcer, queue: int = QUEUE) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._announcer = announcer
+        self._queue = queue
+        self._appenders: dict[SessionId, Appender] = {}
+        self._worker = Worker(self, intake=stores.intake, secrets=stores.secrets, blobs=stores.blobs)
+
+    async def start(self) -> None:
+        """Catch up with the time that passed and take up the work that was interrupted.
+
+        Answer what came in before the stop first (Submissions.recover): settling closes what is past its T0.
+        """
+        for session, _ in await self._stores.events.live():
+            await self.settle(session)
+            self._worker.look(await self._held(session))
+
+    async def close(self) -> None:
+        """Finish the commits and the work that have begun, and nothing more."""
+        await self._worker.close()
+        for appender in list(self._appenders.values()):
+            await appender.close()
+
+    async def create(self, plan: Plan) -> tuple[Recorded, ...]:
+        """Announce an opening. Refused with ``already_scheduled`` if the session exists."""
+        return await self.handle(plan.session, Schedule(plan=plan_to_json(plan)), CLOCK)
+
+    async def handle(
+        self,
+        session: SessionId,
+        command: Command,
+        actor: Actor,
+        key: str | None = None,
+        *,
+        at: datetime | None = None,
+    ) -> tuple[Recorded, ...]:
+        """Do what ``command`` asks and return the events it caused, durable; none when there was nothing to do.
+
+        The caller has authenticated ``actor`` and verified every statement in the command. With an idempotency
+        ``key`` the same command by the same actor has one outcome, however often it is sent, a refusal included.
+        ``at`` is only for bids (Batch.act).
+
+        Raises:
+            CommandRefused: the rules do not allow it; nothing happened.
+            UnknownSession: there is no such session.
+            Overloaded: too many commands wait; nothing happened, send it again with the same key.
+        """
+        appender = self._appender(session)
+        try:
+            return await appender.handle(command, actor, key, at)
+        except UnknownSession:
+            if self._appenders.get(session) is appender:
+                del self._appenders[session]  # or strangers could fill the memory with made-up names
+            raise
+
+    async def settle(self, session: SessionId) -> tuple[Recorded, ...]:
+        """Let happen what is due. Harmless at any moment and from any worker; the events go out by announcement."""
+        return await self.handle(session, Tick(), CLOCK)
+
+    async def state(self, session: SessionId) -> Opening:
+        """Return the opening as it stands. Raises UnknownSession."""
+        held = await self._held(session)
+        if held.opening is None:
+            raise UnknownSession(session)
+        return held.opening
+
+    async def intake(self, session: SessionId) -> Intake:
+        """Return the intake as it stands: secret before T0, even its size. Raises UnknownSession."""
+        held = await self._held(session)
+        if held.intake is None:
+            raise UnknownSession(session)
+        return held.intake
+
+    async def events(
+        self, session: SessionId, stream: Stream = Stream.OPENING, *, after: int = 0, limit: int | None = None
+    ) -> tuple[Recorded, ...]:
+        """Return events from the log, in order. Whoever shows them redacts them (hall.views)."""
+        return await self._stores.events.read(session, stream, after=after, limit=limit)
+
+    async def summary(self, session: SessionId) -> Summary:
+        """Return one line of the calendar. Raises UnknownSession."""
+        found = await self._stores.events.summary(session)
+        if found is None:
+            raise UnknownSession(session)
+        return found
+
+    async def calendar(self) -> tuple[Summary, ...]:
+        """Return every session, latest T0 first."""
+        return await self._stores.events.calendar()
+
+    async def next_due(self) -> datetime | None:
+        """Return when something falls due next in any session, if ever."""
+        return min((due for _, due in await self._falling_due()), default=None)
+
+    async def due(self, now: datetime) -> tuple[SessionId, ...]:
+        """Return the sessions in which something is due by ``now``."""
+        return tuple(session for session, due in await self._falling_due() if due <= now)
+
+    def forget(self, session: SessionId) -> None:
+        """Read this session's log again before the next use, because another worker rang."""
+        if session in self._appenders:
+            self._appenders[session].forget()
+
+    @contextmanager
+    def finishing(self, session: SessionId) -> Iterator[None]:
+        """Keep T0 from closing the intake while a bid that is complete is being checked (Appender.finishing)."""
+        with self._appender(session).finishing():
+            yield
+
+    @contextmanager
+    def answering(self, session: SessionId) -> Iterator[None]:
+        """Keep the bids shut while a release that came in time is being checked (Worker.answering)."""
+        with self._worker.answering(session):
+            yield
+
+    async def _falling_due(self) -> list[tuple[SessionId, datetime]]:
+        # A session that waits for bids to be checked settles by itself when they are.
+        waits = {session for session, appender in self._appenders.items() if appender.waits_for_bids}
+        return [(session, due) for session, due in await self._stores.events.live() if due and session not in waits]
+
+    async def _held(self, session: SessionId) -> Held:
+        appender = self._appenders.get(session)
+        if appender is None:
+            if await self._stores.events.summary(session) is None:
+                raise UnknownSession(session)
+            appender = self._appender(session)
+        return await appender.held()
+
+    def _appender(self, session: SessionId) -> Appender:
+        if session not in self._appenders:
+            self._appenders[session] = Appender(
+                session,
+                events=self._stores.events,
+                secrets=self._stores.secrets,
+                clock=self._clock,
+                committed=self._committed,
+                limit=self._queue,
+            )
+        return self._appenders[session]
+
+    def _committed(self, held: Held, records: tuple[Recorded, ...]) -> None:
+        public = tuple(record for record in records if record.stream is Stream.OPENING)
+        if public:
+            self._announcer.announce(held.session, public)
+            self._worker.look(held)
+
+
+__all__ = ["CommandRefused", "Sessions", "Stores"]

@@ -1,0 +1,115 @@
+"""Large content in a local folder: ``NAME.part`` while it grows, ``NAME`` once it is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterable
+from pathlib import Path
+from typing import BinaryIO
+
+from sessions.clock import Clock
+from sessions.ports import Appended, WrongOffset
+
+PIECE = 1 << 20
+"""Small pieces of a request are gathered to this many bytes: one trip to a thread for each, not for every packet."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+
+
+class FolderBlobs:
+    """A BlobStore (sessions.ports) in a folder of its own. One process writes; several may read."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._busy: set[str] = set()
+
+    async def append(self, name: str, offset: int, pieces: AsyncIterable[bytes], limit: int) -> Appended:
+        """See BlobStore. Two appends to one blob at once: the second meets WrongOffset."""
+        path = self._path(name, ".part")
+        size = await asyncio.to_thread(_size, path)
+        if name in self._busy or offset != size:
+            raise WrongOffset(size)
+        self._busy.add(name)
+        try:
+            file = await asyncio.to_thread(path.open, "ab")
+            try:
+                await _write_all(file, pieces, limit - size)
+            finally:
+                # Whatever ended the sending, the bytes that came are kept, and only durable ones are counted.
+                appended = await asyncio.shield(asyncio.to_thread(self._settle, file))
+            return appended
+        finally:
+            self._busy.discard(name)
+
+    async def size(self, name: str) -> int:
+        """See BlobStore."""
+        part, whole = self._path(name, ".part"), self._path(name)
+        return await asyncio.to_thread(lambda: _size(whole) or _size(part))
+
+    async def finish(self, name: str) -> None:
+        """See BlobStore."""
+        await asyncio.to_thread(self._finish, name)
+
+    async def discard(self, name: str) -> None:
+        """See BlobStore."""
+        await asyncio.to_thread(self._path(name, ".part").unlink, missing_ok=True)
+
+    def open(self, name: str) -> BinaryIO:
+        """See BlobStore."""
+        return self._path(name).open("rb")
+
+    def _settle(self, file: BinaryIO) -> Appended:
+        with file:
+            file.flush()
+            size = file.tell()
+            os.fsync(file.fileno())
+        _sync_folder(self._folder)
+        return Appended(size=size, at=self._clock.now())
+
+    def _finish(self, name: str) -> None:
+        part, whole = self._path(name, ".part"), self._path(name)
+        if part.exists():
+            part.rename(whole)
+            whole.chmod(0o400)
+            _sync_folder(self._folder)
+        elif not whole.exists():
+            raise FileNotFoundError(whole)
+
+    def _path(self, name: str, suffix: str = "") -> Path:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name the hall gives")
+        return self._folder / (name + suffix)
+
+
+async def _write_all(file: BinaryIO, pieces: AsyncIterable[bytes], room: int) -> None:
+    gathered = bytearray()
+    try:
+        async for piece in pieces:
+            room -= len(piece)
+            if room < 0:
+                raise WrongOffset(file.tell() + len(gathered))
+            gathered += piece
+            if len(gathered) >= PIECE:
+                full, gathered = gathered, bytearray()
+                await asyncio.to_thread(file.write, full)
+    finally:
+        file.write(gathered)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,209 @@
+"""The log in SQL. The primary key (session, stream, number) decides every race."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, func, select, true, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from crypto.encoding import canonical
+from sessions.codec import event_from_json, event_to_json
+from sessions.errors import Stale
+from sessions.events import Recorded, Stream
+from sessions.ids import Digest, SessionId
+from sessions.ports import Outcome, Summary
+from sessions.roles import Actor, Role
+from sessions.store import tables
+from sessions.store.database import Database
+
+
+class SqlEvents:
+    """An EventStore (sessions.ports) over SQLAlchemy."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._plans: dict[str, Mapping[str, object]] = {}
+
+    async def append(
+        self,
+        session: SessionId,
+        records: Sequence[Recorded],
+        *,
+        summary: Summary | None = None,
+        outcomes: Sequence[Outcome] = (),
+    ) -> None:
+        """See EventStore."""
+        try:
+            async with self._database.writing() as connection:
+                if summary is not None:
+                    await _put_summary(connection, summary)
+                if records:
+                    await _check_heads(connection, session, records)
+                    await connection.execute(tables.events.insert(), [_event_row(record) for record in records])
+                if outcomes:
+                    rows = [_outcome_row(session, outcome) for outcome in outcomes]
+                    await connection.execute(tables.outcomes.insert(), rows)
+        except IntegrityError as error:
+            raise Stale from error
+
+    async def read(
+        self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None
+    ) -> tuple[Recorded, ...]:
+        """See EventStore."""
+        event = tables.events.c
+        wanted = (
+            select(tables.events)
+            .where(event.session == session, event.stream == stream.value, event.number > after)
+            .order_by(event.number)
+            .limit(limit)
+        )
+        return tuple(_recorded(row) for row in await self._rows(wanted))
+
+    async def outcomes(self, session: SessionId, keys: Sequence[tuple[str, str]]) -> tuple[Outcome, ...]:
+        """See EventStore."""
+        outcome = tables.outcomes.c
+        wanted = select(tables.outcomes).where(
+            outcome.session == session, tuple_(outcome.actor, outcome.key).in_(list(keys))
+        )
+        return tuple(_outcome(row) for row in await self._rows(wanted)) if keys else ()
+
+    async def summary(self, session: SessionId) -> Summary | None:
+        """See EventStore."""
+        found = await self._summaries(tables.sessions.c.id == session)
+        return found[0] if found else None
+
+    async def calendar(self) -> tuple[Summary, ...]:
+        """See EventStore."""
+        return await self._summaries(true())
+
+    async def live(self) -> tuple[tuple[SessionId, datetime | None], ...]:
+        """See EventStore."""
+        session = tables.sessions.c
+        rows = await self._rows(select(session.id, session.due).where(session.ended_at.is_(None)))
+        return tuple((SessionId(row.id), row.due) for row in rows)
+
+    async def _summaries(self, which: ColumnElement[bool]) -> tuple[Summary, ...]:
+        # A plan never changes, and with its rule pack inside it is long: each is read and parsed once.
+        session = tables.sessions.c
+        light = [column for column in session if column is not session.plan]
+        rows = await self._rows(select(*light).where(which).order_by(session.t0.desc(), session.id))
+        if missing := [row.id for row in rows if row.id not in self._plans]:
+            found = await self._rows(select(session.id, session.plan).where(session.id.in_(missing)))
+            self._plans |= {row.id: json.loads(row.plan) for row in found}
+        return tuple(_summary(row, self._plans[row.id]) for row in rows)
+
+    async def _rows(self, wanted: Select[Any]) -> Sequence[Row[Any]]:
+        async with self._database.reading() as connection:
+            rows: Sequence[Row[Any]] = (await connection.execute(wanted)).all()
+            return rows
+
+
+async def _put_summary(connection: AsyncConnection, summary: Summary) -> None:
+    row = {
+        "t0": summary.t0,
+        "status": summary.status,
+        "step": summary.step,
+        "due": summary.due,
+        "ended_at": summary.ended_at,
+    }
+    changed = await connection.execute(
+        update(tables.sessions).where(tables.sessions.c.id == summary.session).values(row)
+    )
+    if not changed.rowcount:
+        founding = {"id": summary.session, "created_at": summary.created_at, "plan": _text(summary.plan)}
+        await connection.execute(tables.sessions.insert().values(row | founding))
+
+
+async def _check_heads(connection: AsyncConnection, session: SessionId, records: Sequence[Recorded]) -> None:
+    """Raise Stale unless the first record of each stream follows the last one stored, by number and by digest."""
+    first: dict[Stream, Recorded] = {}
+    for record in records:
+        first.setdefault(record.stream, record)
+    for stream, record in first.items():
+        event = tables.events.c
+        mine = (event.session == session) & (event.stream == stream.value)
+        newest = select(func.max(event.number)).where(mine).scalar_subquery()
+        head = (
+            await connection.execute(select(event.number, event.digest).where(mine, event.number == newest))
+        ).first()
+        if (record.number, record.previous) != ((head.number + 1, head.digest) if head else (1, "0" * 64)):
+            raise Stale
+
+
+def _event_row(record: Recorded) -> dict[str, Any]:
+    name, data, private = event_to_json(record.event)
+    return {
+        "session": record.session,
+        "stream": record.stream.value,
+        "number": record.number,
+        "at": record.at,
+        "role": record.actor.role.value,
+        "actor": record.actor.id,
+        "actor_name": record.actor.name,
+        "type": name,
+        "data": _text(data),
+        "private": None if private is None else _text(private),
+        "salt": record.salt,
+        "prev": record.previous,
+        "digest": record.digest,
+    }
+
+
+def _recorded(row: Row[Any]) -> Recorded:
+    private = None if row.private is None else json.loads(row.private)
+    return Recorded(
+        session=SessionId(row.session),
+        stream=Stream(row.stream),
+        number=row.number,
+        at=row.at,
+        actor=Actor(role=Role(row.role), id=row.actor, name=row.actor_name),
+        event=event_from_json(row.type, json.loads(row.data), private),
+        salt=row.salt,
+        previous=Digest(row.prev),
+        digest=Digest(row.digest),
+    )
+
+
+def _outcome_row(session: SessionId, outcome: Outcome) -> dict[str, Any]:
+    refusal = None if outcome.refusal is None else {"code": outcome.refusal[0], "facts": outcome.refusal[1]}
+    return {
+        "session": session,
+        "actor": outcome.actor,
+        "key": outcome.key,
+        "command": outcome.command,
+        "numbers": _text([[stream.value, number] for stream, number in outcome.numbers]),
+        "refusal": None if refusal is None else _text(refusal),
+    }
+
+
+def _outcome(row: Row[Any]) -> Outcome:
+    refusal: Mapping[str, Any] | None = None if row.refusal is None else json.loads(row.refusal)
+    return Outcome(
+        actor=row.actor,
+        key=row.key,
+        command=Digest(row.command),
+        numbers=tuple((Stream(stream), number) for stream, number in json.loads(row.numbers)),
+        refusal=None if refusal is None else (refusal["code"], refusal["facts"]),
+    )
+
+
+def _summary(row: Row[Any], plan: Mapping[str, object]) -> Summary:
+    return Summary(
+        session=SessionId(row.id),
+        plan=plan,
+        created_at=row.created_at,
+        t0=row.t0,
+        status=row.status,
+        step=row.step,
+        due=row.due,
+        ended_at=row.ended_at,
+    )
+
+
+def _text(value: object) -> str:
+    return canonical(value).decode("utf-8")

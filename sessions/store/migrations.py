@@ -1,0 +1,58 @@
+"""Bring a database to the present form: ``alembic/`` in a checkout, its copy ``web/migrations`` in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from sessions.store.database import Database
+
+
+class NoMigrations(Exception):
+    """The migration scripts are missing from this installation."""
+
+    def __init__(self) -> None:
+        super().__init__("the migration scripts are missing: install kaibiao again")
+
+
+def scripts() -> Path:
+    """Return the folder of the migration scripts."""
+    home = Path(__file__).resolve().parents[2]
+    # The wheel's copy first: beside an installed package, ``alembic`` is the library.
+    for folder in (home / "web" / "migrations", home / "alembic"):
+        if (folder / "versions").is_dir() and (folder / "env.py").is_file():
+            return folder
+    raise NoMigrations
+
+
+async def migrate(database: Database) -> None:
+    """Apply what is missing; harmless when nothing is. One transaction: it is all done, or nothing is."""
+    async with database.writing() as connection:
+        await connection.run_sync(_upgrade)
+
+
+async def pending(database: Database) -> bool:
+    """Return whether ``migrate`` would change something."""
+    async with database.reading() as connection:
+        return await connection.run_sync(_behind)
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(_config(connection), "head")
+
+
+def _behind(connection: Connection) -> bool:
+    head = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() != head

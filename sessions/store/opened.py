@@ -1,0 +1,24 @@
+"""Every store of one hall, opened together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sessions.clock import Clock
+from sessions.hallkey import master_key
+from sessions.service import Stores
+from sessions.store.blobs import FolderBlobs
+from sessions.store.database import Database
+from sessions.store.events import SqlEvents
+from sessions.store.intake import SqlIntake
+from sessions.store.vault import Vault
+
+
+def stores(database: Database, folder: Path, clock: Clock) -> Stores:
+    """Return the stores over ``database``, with blobs and the master key in ``folder``. Migrate first."""
+    return Stores(
+        events=SqlEvents(database),
+        intake=SqlIntake(database),
+        secrets=Vault(database, master_key(folder)),
+        blobs=FolderBlobs(folder / "bids", clock),
+    )

@@ -1,0 +1,166 @@
+"""The tables. JSON is kept as the canonical text that was hashed, moments as ISO 8601 text that sorts by time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger as Big
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from sessions.shape import rfc3339
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment of whole milliseconds in UTC."""
+
+    impl = String(24)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
+        """Write it."""
+        return None if value is None else rfc3339(value)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
+        """Read it."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+metadata = MetaData()
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("t0", Moment, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("step", String(64)),
+    Column("due", Moment),
+    Column("ended_at", Moment),
+    Index("sessions_by_t0", "t0"),
+    Index("sessions_by_due", "ended_at", "due"),
+)
+
+events = Table(  # append-only: triggers of the first migration refuse everything else
+    "events",
+    metadata,
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("stream", String(16), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("actor_name", Text, nullable=False),  # beside the chain: a name for people, not part of the fact
+    Column("type", String(64), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("private", Text),
+    Column("salt", String(128)),
+    Column("prev", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    PrimaryKeyConstraint("session", "stream", "number"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("actor", String(160), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("command", String(64), nullable=False),
+    Column("numbers", Text, nullable=False),
+    Column("refusal", Text),
+    PrimaryKeyConstraint("session", "actor", "key"),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("bidder", String(128), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("length", Big, nullable=False),
+    Column("first_byte_at", Moment, nullable=False),
+    Column("completed_at", Moment),
+    Column("state", String(16), nullable=False),
+    Index("uploads_by_bidder", "bidder", "first_byte_at"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("bidder", String(128), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("header_sha256", String(64)),
+    Column("blob", String(64)),
+    Column("statement", Text, nullable=False),
+    Column("code", String(64)),
+    Index("answers_by_bidder", "session", "bidder"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("bidder", String(128), nullable=False),
+    Column("group", String(8), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("code", String(64)),
+    Index("releases_once", "session", "bidder", "sha256", unique=True),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("session", String(128), nullable=False),  # "" for the hall's own
+    Column("name", String(200), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("session", "name"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("password", Text, nullable=False),  # Argon2id, PHC string
+    Column("totp", LargeBinary, nullable=False),  # sealed
+    Column("totp_used", Big, nullable=False),  # the last time step that was accepted: a code works once
+    Column("roles", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", Moment),
+    Column("disabled", Boolean, nullable=False),
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),  # bidder | staff
+    Column("subject", String(128), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("certificate", LargeBinary),  # the certificate a bidder logged in with
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("logins_by_subject", "kind", "subject"),
+)

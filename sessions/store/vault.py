@@ -1,0 +1,79 @@
+"""Small secrets, sealed with AES-256-GCM under the hall's master key before they reach the database.
+
+The associated data binds each to its session and name, so that a sealed secret moved to another row does not open.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from crypto.encoding import lv
+from sessions.ids import SessionId
+from sessions.store import tables
+from sessions.store.database import Database
+
+NONCE = 12
+
+
+class SecretDamaged(Exception):
+    """A stored secret does not open under this master key."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the secret {name!r} does not open: is this the master key it was sealed with?")
+
+
+class MasterKey:
+    """Seals and opens small values. 32 bytes; random 96-bit nonces are safe far beyond the few thousand uses here."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def seal(self, session: str, name: str, secret: bytes) -> bytes:
+        """Return nonce and sealed secret."""
+        nonce = os.urandom(NONCE)
+        return nonce + self._aead.encrypt(nonce, secret, _bound(session, name))
+
+    def open(self, session: str, name: str, sealed: bytes) -> bytes:
+        """Return the secret; raise SecretDamaged."""
+        try:
+            return self._aead.decrypt(sealed[:NONCE], sealed[NONCE:], _bound(session, name))
+        except (InvalidTag, ValueError) as error:
+            raise SecretDamaged(name) from error
+
+
+class Vault:
+    """A SecretStore (sessions.ports) in the database."""
+
+    def __init__(self, database: Database, master: MasterKey) -> None:
+        self._database = database
+        self._master = master
+
+    async def keep(self, session: SessionId, name: str, secret: bytes) -> bytes:
+        """See SecretStore."""
+        row = {"session": session, "name": name, "sealed": self._master.seal(session, name, secret)}
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(tables.secrets.insert().values(row))
+        except IntegrityError:
+            first = await self.get(session, name)
+            if first is None:
+                raise
+            return first
+        return secret
+
+    async def get(self, session: SessionId, name: str) -> bytes | None:
+        """See SecretStore."""
+        secret = tables.secrets.c
+        wanted = select(secret.sealed).where(secret.session == session, secret.name == name)
+        async with self._database.reading() as connection:
+            sealed = (await connection.execute(wanted)).scalar_one_or_none()
+        return None if sealed is None else self._master.open(session, name, sealed)
+
+
+def _bound(session: str, name: str) -> bytes:
+    return lv("kaibiao/secret/1") + lv(session) + lv(name)
