@@ -1,0 +1,264 @@
+"""One writer for one session: whatever waits is decided in order and shares one commit (group commit).
+
+While one commit runs the next batch gathers by itself, so a lone command waits for nothing and 500 share one fsync.
+Commit first, then answer, then announce: what somebody was told has happened, and survives whatever comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from crypto.digest import sha256_hex
+from crypto.encoding import canonical
+from crypto.release import session_public
+from sessions.batch import Batch, Held
+from sessions.chaining import check
+from sessions.clock import Clock
+from sessions.codec import Command, command_to_json
+from sessions.errors import CommandRefused, Overloaded, Stale
+from sessions.events import Recorded, Stream
+from sessions.ids import Digest, SessionId
+from sessions.ports import EventStore, Outcome, SecretStore
+from sessions.roles import Actor
+from sessions.session_key import session_key
+
+MOST = 512
+"""Commands in one transaction: beyond it the last one's wait grows faster than the commits saved."""
+
+ATTEMPTS = 8
+"""How often a batch that lost its race to another worker is decided again before the callers are asked to retry."""
+
+Result = tuple[Recorded, ...] | Exception
+Done = dict[tuple[str, str], tuple[Digest, Result]]
+"""Results by actor and idempotency key, with what was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A command and whoever waits for its result. ``at``: see Batch.act."""
+
+    command: Command
+    actor: Actor
+    key: str | None
+    at: datetime | None
+    result: asyncio.Future[tuple[Recorded, ...]]
+
+    @property
+    def who(self) -> str:
+        """The actor as the chain writes it."""
+        return f"{self.actor.role}:{self.actor.id}"
+
+    @property
+    def digest(self) -> Digest:
+        """What was asked, to notice an idempotency key that is used for something else."""
+        return Digest(sha256_hex(canonical(list(command_to_json(self.command)))))
+
+    def answer(self, result: Result) -> None:
+        """Give the result to whoever still waits."""
+        if self.result.done():
+            return
+        if isinstance(result, Exception):
+            self.result.set_exception(result)
+        else:
+            self.result.set_result(result)
+
+
+class Appender:
+    """Decides and appends for one session. Every method belongs to one event loop."""
+
+    def __init__(
+        self,
+        session: SessionId,
+        *,
+        events: EventStore,
+        secrets: SecretStore,
+        clock: Clock,
+        committed: Callable[[Held, tuple[Recorded, ...]], None],
+        limit: int,
+    ) -> None:
+        self._session = session
+        self._events = events
+        self._secrets = secrets
+        self._clock = clock
+        self._committed = committed
+        self._limit = limit
+        self._waiting: list[Waiting] = []
+        self._held = Held(session=session)
+        self._current = False
+        self._loading = asyncio.Lock()
+        self._finishing = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def handle(
+        self, command: Command, actor: Actor, key: str | None, at: datetime | None
+    ) -> tuple[Recorded, ...]:
+        """Return what the command caused, once it is durable."""
+        if len(self._waiting) >= self._limit:
+            raise Overloaded(1)
+        result: asyncio.Future[tuple[Recorded, ...]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Waiting(command=command, actor=actor, key=key, at=at, result=result))
+        self._stir()
+        return await result
+
+    async def held(self) -> Held:
+        """Return the session as it stands."""
+        return self._held if self._current else await self._load()
+
+    def forget(self) -> None:
+        """Read from the log again before the next use: somebody else may have appended."""
+        self._current = False
+
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Hold T0's freezing back while a bid that is on the disk is being checked.
+
+        A bid is in time when it was durable before T0, and checking a large one takes seconds. What is sent
+        meanwhile waits, except acts that carry a moment before T0.
+        """
+        state = self._held.intake
+        counts = state is None or self._clock.now() < state.t0  # who comes after T0 holds nothing back
+        self._finishing += counts
+        try:
+            yield
+        finally:
+            self._finishing -= counts
+            self._stir()
+
+    @property
+    def waits_for_bids(self) -> bool:
+        """Whether T0 has come and bids that came before it are still being checked."""
+        return self._is_gated(self._clock.now())
+
+    async def close(self) -> None:
+        """Let the batch that is being written finish; what still waits is told to come back."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.answer(Overloaded(1))
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _stir(self) -> None:
+        if self._waiting and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work(), name=f"append {self._session}")
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                batch: Sequence[Waiting] = ()
+                try:
+                    if not self._current:
+                        await self._load()
+                    now = self._clock.now()
+                    gated = self._is_gated(now)
+                    batch = self._take(gated)
+                    if not batch:
+                        return
+                    await self._commit(batch, now, gated)
+                except Exception as error:  # whether the commit happened is unknown: say so, and read the log again
+                    self.forget()
+                    for one in batch or self._take(gated=False):
+                        one.answer(error)
+        finally:
+            self._task = None
+
+    def _is_gated(self, now: datetime) -> bool:
+        state = self._held.intake
+        return bool(self._finishing and state and not state.closed and now >= state.t0)
+
+    def _take(self, gated: bool) -> list[Waiting]:
+        if gated:
+            taken = [one for one in self._waiting if one.at is not None][:MOST]
+            self._waiting = [one for one in self._waiting if one not in taken]
+        else:
+            taken, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        return taken
+
+    async def _commit(self, waiting: Sequence[Waiting], now: datetime, gated: bool) -> None:
+        for _ in range(ATTEMPTS):
+            if not self._current:
+                await self._load()
+            done = await self._known(waiting)
+            batch = Batch(self._held, now, settles=not gated)
+            batch.settle()
+            if batch.waits_for_freezing:
+                key = await session_key(self._secrets, self._session)
+                batch.freeze(session_public(key.public_key()))
+            results, outcomes = _decide_all(batch, waiting, done)
+            batch.settle()
+            try:
+                if batch.records or outcomes:
+                    moved = any(record.stream is Stream.OPENING for record in batch.records)
+                    summary = batch.held.summary() if moved else None
+                    await self._events.append(self._session, batch.records, summary=summary, outcomes=outcomes)
+            except Stale:
+                self.forget()
+                continue
+            self._held = batch.held
+            for one, result in zip(waiting, results, strict=True):
+                one.answer(result)
+            if batch.records:
+                self._committed(batch.held, tuple(batch.records))
+            return
+        raise Overloaded(1)
+
+    async def _known(self, waiting: Sequence[Waiting]) -> Done:
+        """Return the results of commands that were here before, by idempotency key."""
+        keys = [(one.who, one.key) for one in waiting if one.key is not None]
+        found = await self._events.outcomes(self._session, keys) if keys else ()
+        return {(known.actor, known.key): (known.command, await self._recall(known)) for known in found}
+
+    async def _recall(self, outcome: Outcome) -> Result:
+        if outcome.refusal is not None:
+            return CommandRefused(outcome.refusal[0], **outcome.refusal[1])
+        found: list[Recorded] = []
+        for stream, number in outcome.numbers:
+            found += await self._events.read(self._session, stream, after=number - 1, limit=1)
+        return tuple(found)
+
+    async def _load(self) -> Held:
+        """Follow the log from where this memory ends, checking the chain on the way."""
+        async with self._loading:
+            held = self._held
+            for stream in Stream:
+                records = await self._events.read(self._session, stream, after=held.heads[stream].number)
+                check(held.heads[stream], records)
+                for record in records:
+                    held = held.after(record)
+            self._held = held
+            self._current = True
+            return held
+
+
+def _decide_all(batch: Batch, waiting: Sequence[Waiting], done: Done) -> tuple[list[Result], list[Outcome]]:
+    results: list[Result] = []
+    outcomes: list[Outcome] = []
+    for one in waiting:
+        before = done.get((one.who, one.key)) if one.key is not None else None
+        if before is not None:
+            command, result = before
+            results.append(result if command == one.digest else CommandRefused("idempotency_key_reused"))
+            continue
+        result = _decide(batch, one)
+        results.append(result)
+        if one.key is not None and isinstance(result, tuple | CommandRefused):
+            done[one.who, one.key] = (one.digest, result)
+            outcomes.append(_outcome(one, one.key, result))
+    return results, outcomes
+
+
+def _decide(batch: Batch, one: Waiting) -> Result:
+    try:
+        return batch.act(one.command, one.actor, one.at)
+    except Exception as error:  # one command's failure, refusal or bug, is its own and breaks nobody else's
+        return error
+
+
+def _outcome(one: Waiting, key: str, result: tuple[Recorded, ...] | CommandRefused) -> Outcome:
+    if isinstance(result, CommandRefused):
+        return Outcome(actor=one.who, key=key, command=one.digest, refusal=(result.code, result.facts))
+    numbers = tuple((record.stream, record.number) for record in result)
+    return Outcome(actor=one.who, key=key, command=one.digest, numbers=numbers)

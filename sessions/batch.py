@@ -1,0 +1,189 @@
+"""Many commands decided in order at one moment, to be kept in one transaction. No I/O.
+
+Settle before you act: a Tick goes ahead of every command, so a slow timekeeper lets no late bid in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import cast
+
+from sessions import intake, opening
+from sessions.chaining import Head, chain
+from sessions.codec import Command
+from sessions.commands import (
+    Abort,
+    CheckIn,
+    CloseIntake,
+    IntakeCommand,
+    OpeningCommand,
+    Postpone,
+    RefuseBid,
+    Schedule,
+    SubmitBid,
+    Tick,
+    WithdrawBid,
+)
+from sessions.errors import UnknownSession
+from sessions.events import BidReceived, Happening, Recorded, SessionAborted, Stream, T0Moved
+from sessions.ids import SessionId
+from sessions.intake import Intake
+from sessions.opening import FreezeSet, Opening, work_due
+from sessions.opening.state import OVER
+from sessions.plan_json import plan_to_json
+from sessions.ports import Summary
+from sessions.receipts import tracker_of
+from sessions.roles import CLOCK, Actor
+from sessions.sealed_set import set_root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One session as it stands in memory: what its two streams add up to, and where they end."""
+
+    session: SessionId
+    opening: Opening | None = None
+    intake: Intake | None = None
+    heads: Mapping[Stream, Head] = field(default_factory=lambda: dict.fromkeys(Stream, Head()))
+    created_at: datetime | None = None
+
+    def after(self, record: Recorded) -> Held:
+        """Return the session once ``record`` happened."""
+        heads = {**self.heads, record.stream: self.heads[record.stream].after(record)}
+        moved = replace(self, heads=heads, created_at=self.created_at or record.at)
+        if record.stream is Stream.INTAKE:
+            return replace(moved, intake=intake.evolve(self.intake, record))
+        return replace(moved, opening=opening.evolve(self.opening, record))
+
+    @property
+    def last_at(self) -> datetime | None:
+        """When the newest event of either stream happened."""
+        return max((head.at for head in self.heads.values() if head.at), default=None)
+
+    @property
+    def due(self) -> datetime | None:
+        """When a Tick will next change something."""
+        if self.opening is None or self.intake is None or self.opening.status in OVER:
+            return None
+        return min(filter(None, (opening.next_due(self.opening), intake.next_due(self.intake))), default=None)
+
+    def summary(self) -> Summary:
+        """Return the session's line in the calendar."""
+        if self.opening is None or self.created_at is None:
+            raise UnknownSession(self.session)
+        over = self.opening.status in OVER
+        return Summary(
+            session=self.session,
+            plan=plan_to_json(self.opening.plan),
+            created_at=self.created_at,
+            t0=self.opening.t0,
+            status=self.opening.status.value,
+            step=self.opening.step,
+            due=self.due,
+            ended_at=self.opening.at if over else None,
+        )
+
+
+class Batch:
+    """Decides command after command and gathers what is to be appended."""
+
+    def __init__(self, held: Held, now: datetime, *, settles: bool = True) -> None:
+        """``now`` is one moment for all of them; it is never before what was already recorded.
+
+        Without ``settles`` nothing falls due: only for acts that were complete before the moment that is due.
+        """
+        self.held = held
+        self._settles = settles
+        self.now = max(now, held.last_at or now)
+        self.records: list[Recorded] = []
+
+    def settle(self) -> None:
+        """Let everything happen that is due."""
+        if self._settles and self.held.opening is not None:
+            self._take(Stream.INTAKE, Tick(), CLOCK, self.now)
+            self._take(Stream.OPENING, Tick(), CLOCK, self.now)
+
+    @property
+    def waits_for_freezing(self) -> bool:
+        """Whether T0 has come and the sealed set is not fixed yet."""
+        state = self.held.opening
+        return self._settles and state is not None and isinstance(work_due(state), FreezeSet)
+
+    def freeze(self, session_key: str) -> None:
+        """Fix the sealed set in the same transaction that closes intake, so that nothing comes between."""
+        state = self.held.intake
+        if state is None:
+            raise UnknownSession(self.held.session)
+        bids = intake.sealed_bids(state)
+        head = self.held.heads[Stream.INTAKE]
+        command = CloseIntake(
+            bids=bids,
+            root=set_root([bid.header_sha256 for bid in bids]),
+            intake_head=head.digest,
+            intake_length=head.number,
+            session_key=session_key,
+            clock_offset_ms=None,  # no time source to measure against is configured
+        )
+        self._take(Stream.OPENING, command, CLOCK, self.now)
+        self.settle()
+
+    def act(self, command: Command, actor: Actor, at: datetime | None = None) -> tuple[Recorded, ...]:
+        """Return what ``command`` causes; raise CommandRefused and change nothing.
+
+        ``at`` is when an act was complete that is only now known to be acceptable: a bid that was durable before T0
+        and took until after T0 to check. Only SubmitBid and RefuseBid may carry it.
+        """
+        if self.held.opening is None and not isinstance(command, Schedule):
+            raise UnknownSession(self.held.session)
+        if at is None:
+            self.settle()
+        before = len(self.records)
+        for stream in _streams(command, self.held):
+            self._take(stream, command, actor, self.now if at is None else at)
+        return tuple(self.records[before:])
+
+    def _take(self, stream: Stream, command: Command, actor: Actor, now: datetime) -> None:
+        for happening in self._decide(stream, command, actor, now):
+            self._add(stream, happening)
+            if stream is Stream.OPENING:
+                self._mirror(happening)
+
+    def _decide(self, stream: Stream, command: Command, actor: Actor, now: datetime) -> tuple[Happening, ...]:
+        if stream is Stream.INTAKE:
+            return intake.decide(self.held.intake, cast(IntakeCommand, command), actor, now)
+        return opening.decide(self.held.opening, cast(OpeningCommand, command), actor, now)
+
+    def _add(self, stream: Stream, happening: Happening) -> None:
+        head = self.held.heads[stream]
+        record = chain(head, self.held.session, stream, happening)
+        if isinstance(record.event, BidReceived) and self.held.opening is not None:
+            # The receipt's code covers number and moment of this very event, so it is known only here.
+            code = tracker_of(record, self.held.opening.plan.tender)
+            happening = replace(happening, event=replace(record.event, tracker=code))
+            record = chain(head, self.held.session, stream, happening)
+        self.records.append(record)
+        self.held = self.held.after(record)
+
+    def _mirror(self, happening: Happening) -> None:
+        """Let intake follow what two persons decided in the opening: it has no proposals of its own."""
+        match happening.event:
+            case T0Moved(new=t0, reason=reason):
+                self._take(Stream.INTAKE, Postpone(t0=t0, reason=reason), CLOCK, happening.at)
+            case SessionAborted(reason=reason):
+                self._take(Stream.INTAKE, Abort(reason=reason), CLOCK, happening.at)
+            case _:
+                pass
+
+
+def _streams(command: Command, held: Held) -> tuple[Stream, ...]:
+    match command:
+        case Schedule():
+            return Stream.OPENING, Stream.INTAKE
+        case SubmitBid() | RefuseBid() | WithdrawBid():
+            return (Stream.INTAKE,)
+        case CheckIn() if held.opening is not None and held.opening.frozen is None:
+            return (Stream.INTAKE,)
+        case _:
+            return (Stream.OPENING,)

@@ -1,0 +1,209 @@
+"""Reading the sealed set: once more after T0, and open behind the barrier. Everything heavy happens in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crypto.digest import sha256_hex
+from crypto.encoding import b64u, canonical
+from crypto.envelope import check_sealed, open_group
+from crypto.errors import CryptoRefused, SealedBidRefused
+from crypto.release import open_release
+from sessions.commands import Opened
+from sessions.events import BidReceived, Recorded, Stream
+from sessions.ids import BidderId, Digest, Jws, SessionId
+from sessions.nonces import nonce, window_digest
+from sessions.opening import CheckSeals, OpenBids, Opening
+from sessions.opening.attribution import STORAGE
+from sessions.ports import BlobStore, IntakeStore, SecretStore
+from sessions.quote import QuoteRefused, read_sheet
+from sessions.session_key import session_key
+
+OK = "ok"
+CHANGED = "stored_bytes_changed"
+QUOTE = "quote"
+
+
+class Log(Protocol):
+    """Where the events are read."""
+
+    async def events(
+        self, session: SessionId, stream: Stream = ..., *, after: int = ..., limit: int | None = ...
+    ) -> tuple[Recorded, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A bid of the set as it was received, and where its bytes are."""
+
+    received: BidReceived
+    blob: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Key:
+    """The way to one bid's keys: its accepted releases and what they were checked against."""
+
+    session: SessionId
+    private: ec.EllipticCurvePrivateKey
+    nonce: str
+    tokens: Mapping[str, Jws]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Result:
+    opened: Opened
+    secrets: Mapping[str, bytes]
+
+
+class Unsealing:
+    """Reads bids for the worker."""
+
+    def __init__(
+        self, log: Log, *, intake: IntakeStore, secrets: SecretStore, blobs: BlobStore, threads: ThreadPoolExecutor
+    ) -> None:
+        self._log = log
+        self._intake = intake
+        self._secrets = secrets
+        self._blobs = blobs
+        self._threads = threads
+
+    async def check_seals(self, opening: Opening, work: CheckSeals) -> dict[BidderId, str]:
+        """Return for every bid of the set ``ok``, or the code of what re-reading it showed."""
+        stored = await self._stored(opening.plan.session)
+        checks = (self._run(self._check, stored[header]) for _, header in work.headers)
+        return dict(zip((bidder for bidder, _ in work.headers), await asyncio.gather(*checks), strict=True))
+
+    async def open_bids(self, opening: Opening, work: OpenBids) -> tuple[Opened, ...]:
+        """Return the result for every bid of the set, opened if its keys are in. Only behind the barrier.
+
+        The keys and the key of every quote are kept, sealed, for the stages that follow.
+        """
+        session = opening.plan.session
+        if opening.barrier is None:
+            raise RuntimeError("nothing is opened before the barrier")
+        stored = await self._stored(session)
+        keys = await self._keys(opening, work)
+        opens = (self._run(self._open, stored[header], keys[bidder]) for bidder, header in work.released)
+        results = await asyncio.gather(*opens)
+        for result in results:
+            for name, secret in result.secrets.items():
+                await self._secrets.keep(session, f"{name}/{result.opened.bidder}", secret)
+        opened = {result.opened.bidder: result.opened for result in results}
+        return tuple(opened.get(bid.bidder) or _not_opened(bid.bidder, None) for bid in opening.bids)
+
+    async def _stored(self, session: SessionId) -> dict[Digest, _Stored]:
+        answers = await self._intake.answers(session)
+        blobs = {answer.header_sha256: answer.blob for answer in answers if answer.code is None}
+        received = [record.event for record in await self._log.events(session, Stream.INTAKE)]
+        return {
+            event.header_sha256: _Stored(received=event, blob=blobs.get(event.header_sha256))
+            for event in received
+            if isinstance(event, BidReceived)
+        }
+
+    async def _keys(self, opening: Opening, work: OpenBids) -> dict[BidderId, _Key]:
+        session = opening.plan.session
+        private = await session_key(self._secrets, session)
+        window = window_digest(opening, await self._log.events(session))
+        if window is None:
+            raise RuntimeError("the decrypt window has not begun")
+        tokens: dict[BidderId, dict[str, Jws]] = {bidder: {} for bidder, _ in work.released}
+        for released in await self._intake.releases(session):
+            if released.code is None and released.bidder in tokens:
+                tokens[released.bidder].setdefault(released.group, released.statement)
+        return {
+            bidder: _Key(session=session, private=private, nonce=nonce(window, bidder), tokens=found)
+            for bidder, found in tokens.items()
+        }
+
+    async def _run(self, function: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    def _check(self, stored: _Stored) -> str:
+        if stored.blob is None:
+            return CHANGED
+        try:
+            with self._blobs.open(stored.blob) as file:
+                checked = check_sealed(file)
+        except CryptoRefused as error:
+            # Intake accepted these bytes, so whatever is wrong with them now, they are other bytes.
+            return error.code if error.code in STORAGE else CHANGED
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EIO):
+                return CHANGED
+            raise
+        now = (checked.container.header_sha256, checked.container.declaration_sha256, checked.root)
+        then = stored.received
+        return OK if now == (then.header_sha256, then.declaration_sha256, then.root) else CHANGED
+
+    def _open(self, stored: _Stored, key: _Key) -> _Result:
+        bidder = stored.received.bidder
+        try:
+            return self._read(stored, key)
+        except (CryptoRefused, OSError) as error:
+            # Whose fault it is depends on whether these are still the bytes of the receipt.
+            intact = self._check(stored) == OK
+            if not isinstance(error, CryptoRefused) and intact:
+                raise
+            code = error.code if intact and isinstance(error, CryptoRefused) else CHANGED
+            return _Result(opened=_not_opened(bidder, code), secrets={})
+
+    def _read(self, stored: _Stored, key: _Key) -> _Result:
+        if stored.blob is None:
+            raise FileNotFoundError(errno.ENOENT, "no stored bid")
+        bidder = stored.received.bidder
+        with self._blobs.open(stored.blob) as file:
+            checked = check_sealed(file)
+            container = checked.container
+            secrets: dict[str, bytes] = {}
+            for group in container.header.groups:
+                secret = open_release(
+                    key.tokens[group.id],
+                    header=container.header,
+                    header_sha256=container.header_sha256,
+                    group=group.id,
+                    session=key.session,
+                    session_key=key.private,
+                    nonce=key.nonce,
+                    certificate=checked.declaration.signer,
+                )
+                opened = open_group(file, container, group.id, secret)
+                secrets[f"group-key-{group.id}"] = secret
+            quote = canonical(opened.quote())
+            secrets["quote-key"] = opened.part_key(QUOTE)
+        return _Result(
+            opened=Opened(
+                bidder=bidder,
+                quote=_sheet(quote),
+                quote_sha256=Digest(sha256_hex(quote)),
+                quote_key=b64u(secrets["quote-key"]),
+                code=None,
+            ),
+            secrets=secrets,
+        )
+
+
+def _as_text(quote: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sheet with every value as text. An integer has one spelling in canonical JSON; that is its text."""
+    if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in quote.values()):
+        raise SealedBidRefused("malformed_quote")
+    return {name: str(value) for name, value in quote.items()}
+
+
+def _sheet(quote: bytes) -> dict[str, str]:
+    try:
+        return read_sheet(quote)
+    except QuoteRefused as error:
+        raise SealedBidRefused("malformed_quote") from error
+
+
+def _not_opened(bidder: BidderId, code: str | None) -> Opened:
+    return Opened(bidder=bidder, quote=None, quote_sha256=None, quote_key=None, code=code)
