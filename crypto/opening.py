@@ -83,7 +83,7 @@ class OpenedGroup:
 
     def quote(self) -> Mapping[str, Any]:
         """Return the figures to be read out, strictly parsed. What they mean is checked elsewhere."""
-        return parse_sheet(self._whole(QUOTE), "malformed_quote")
+        return parse_sheet(self.whole(QUOTE), "malformed_quote")
 
     def names(self) -> Mapping[str, str]:
         """Return the file names by part id; a name is a label for people, never a path."""
@@ -91,7 +91,7 @@ class OpenedGroup:
         sheet = names_id(self.group)
         if sheet not in parts:
             return {}
-        names = parse_sheet(self._whole(sheet), "malformed_names")
+        names = parse_sheet(self.whole(sheet), "malformed_names")
         if not names.keys() <= parts or not all(isinstance(v, str) and _NAME.fullmatch(v) for v in names.values()):
             raise SealedBidRefused("malformed_names")
         return names
@@ -109,7 +109,8 @@ class OpenedGroup:
         scheme = self.container.header.suite.body
         return check_head(scheme, self.key.part_key(part.id), self.key.part_context(part.id), part.head)
 
-    def _whole(self, part: str) -> bytes:
+    def whole(self, part: str) -> bytes:
+        """Return all of one part at once, its length proven. Mind the size: this is for small parts."""
         reader = self.part(part)
         reader.check_end()
         return reader.read(0, reader.plain_len)

@@ -17,7 +17,7 @@ DURING = BEGIN + timedelta(days=100)
 AFTER = BEGIN + timedelta(days=400)
 DEADLINE = "2026-11-21T01:00:00Z"
 TENDER, LOT = "ZB-2026-001", "1"
-QUOTE: Mapping[str, Any] = {"price": "1280000.00", "days": 180}
+QUOTE: Mapping[str, Any] = {"price": "1280000.00", "duration": "180"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

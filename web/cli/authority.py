@@ -1,0 +1,152 @@
+"""``kaibiao ca``: a certificate authority in a folder, for demonstrations and tests only.
+
+The folder holds the root, its key in the clear, and ``index.json`` with what was issued and revoked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from crypto import authority
+from crypto.authority import Algorithm, Authority
+from crypto.certificates import PrivateKey, Usage, load_credential
+from sessions.clock import SystemClock
+from web.cli.refused import Refused
+
+app = typer.Typer(help="A certificate authority for demonstrations and tests.", no_args_is_help=True)
+
+_ROOT, _KEY, _INDEX, _CRL = "root.pem", "root.key", "index.json", "crl.pem"
+_UNSAFE = re.compile(r"[^\w.-]+")
+Folder = Annotated[Path, typer.Argument(metavar="DIR", file_okay=False)]
+
+
+@app.command()
+def init(
+    folder: Folder, name: Annotated[str, typer.Option(help="Name of the authority.")] = "Kaibiao demo CA"
+) -> None:
+    """Make a new authority in DIR."""
+    if (folder / _KEY).exists():
+        raise Refused(f"{folder} already holds an authority.", "Choose another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    made = authority.create(name, at=_now())
+    _write_private(folder / _KEY, _pem_key(made.key))
+    (folder / _ROOT).write_bytes(made.certificate.public_bytes(Encoding.PEM))
+    _write_index(folder, {"issued": {}, "revoked": {}})
+    typer.echo(f"cert {folder / _ROOT}")
+    typer.echo(f"key {folder / _KEY}")
+
+
+@app.command()
+def issue(
+    folder: Folder,
+    name: Annotated[str, typer.Option(help="Name of the organisation.")],
+    kind: Annotated[Usage, typer.Option(help="What the certificate is for; a bidder needs one of each.")],
+    alg: Annotated[Algorithm, typer.Option(help="Kind of key.")] = Algorithm.P256,
+    identifier: Annotated[
+        str | None, typer.Option(help="Organisation number; made up from the name without it.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Validity in days.")] = 365,
+    p12: Annotated[str | None, typer.Option(metavar="PASSWORD", help="Also write a PKCS#12 file.")] = None,
+) -> None:
+    """Issue a certificate with a new key: `cert`, `key` and `pem` (both together), and `p12` if asked."""
+    issued = authority.issue(
+        _load(folder),
+        name=name,
+        identifier=identifier or authority.demo_identifier(name),
+        usage=kind,
+        algorithm=alg,
+        at=_now(),
+        days=days,
+    )
+    index = _read_index(folder)
+    serial = f"{issued.certificate.serial_number:x}"
+    stem = _free_stem(folder, f"{_UNSAFE.sub('-', name).strip('-.') or 'bidder'}-{kind}")
+    certificate = issued.certificate.public_bytes(Encoding.PEM)
+    (folder / f"{stem}.crt").write_bytes(certificate)
+    typer.echo(f"cert {folder / stem}.crt")
+    _write_private(folder / f"{stem}.key", _pem_key(issued.key))
+    typer.echo(f"key {folder / stem}.key")
+    _write_private(folder / f"{stem}.pem", authority.to_pem(issued))
+    typer.echo(f"pem {folder / stem}.pem")
+    if p12 is not None:
+        _write_private(folder / f"{stem}.p12", authority.to_pkcs12(issued, p12))
+        typer.echo(f"p12 {folder / stem}.p12")
+    index["issued"][serial] = {"name": name, "kind": kind, "file": f"{stem}.crt"}
+    _write_index(folder, index)
+    typer.echo(f"serial {serial}", err=True)
+
+
+@app.command()
+def revoke(folder: Folder, serial: Annotated[str, typer.Argument(help="Serial number in hex.")]) -> None:
+    """Revoke a certificate as of now, and write a new revocation list."""
+    index = _read_index(folder)
+    known = serial.lower().replace(":", "").lstrip("0")
+    if known not in index["issued"]:
+        raise Refused(f"This authority issued no certificate {serial}.", f"The numbers stand in {folder / _INDEX}.")
+    index["revoked"].setdefault(known, _now().isoformat())
+    _write_index(folder, index)
+    crl(folder)
+
+
+@app.command()
+def crl(folder: Folder) -> None:
+    """Write the revocation list, valid for seven days from now."""
+    revoked = {
+        int(serial, 16): datetime.fromisoformat(when) for serial, when in _read_index(folder)["revoked"].items()
+    }
+    now = _now()
+    made = authority.revocation_list(_load(folder), revoked, at=now, number=int(now.timestamp()))
+    (folder / _CRL).write_bytes(made.public_bytes(Encoding.PEM))
+    typer.echo(f"crl {folder / _CRL}")
+
+
+def _now() -> datetime:
+    return SystemClock().now().astimezone(UTC).replace(microsecond=0)
+
+
+def _load(folder: Path) -> Authority:
+    try:
+        loaded = load_credential((folder / _KEY).read_bytes() + (folder / _ROOT).read_bytes())
+    except FileNotFoundError as error:
+        raise Refused(f"{folder} holds no authority.", f"Make one with `kaibiao ca init {folder}`.") from error
+    if not isinstance(loaded.key, ec.EllipticCurvePrivateKey):
+        raise Refused(f"{folder / _KEY} is not a key of ours.", "Make a new authority in another folder.")
+    return Authority(key=loaded.key, certificate=loaded.certificate)
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    try:
+        index: dict[str, Any] = json.loads((folder / _INDEX).read_bytes())
+    except FileNotFoundError as error:
+        raise Refused(f"{folder} holds no authority.", f"Make one with `kaibiao ca init {folder}`.") from error
+    return index
+
+
+def _write_index(folder: Path, index: dict[str, Any]) -> None:
+    (folder / _INDEX).write_text(json.dumps(index, ensure_ascii=False, indent=1) + "\n")
+
+
+def _free_stem(folder: Path, stem: str) -> str:
+    number, free = 1, stem
+    while (folder / f"{free}.crt").exists():
+        number += 1
+        free = f"{stem}-{number}"
+    return free
+
+
+def _pem_key(key: PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)

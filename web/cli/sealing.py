@@ -1,0 +1,237 @@
+"""The bidder's side of a sealed bid on the command line: seal, explain, slot, unseal; and the demo authority.
+
+Passwords come from a file or a prompt, never from the arguments, which every user of the machine can read.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from crypto import envelope, explain
+from crypto.certificates import Credential, load_credential, parse_certificate
+from crypto.container import CheckedBid
+from crypto.errors import CertificateRefused
+from crypto.header import QUOTE, names_id
+from crypto.opening import OpenedGroup
+from sessions.quote import QuoteRefused, check_quote
+from web.cli import authority, example
+from web.cli.progress import Step, progress
+from web.cli.refused import Refused
+from web.cli.tender import TenderSheet, read_tender
+
+_MEDIA = re.compile(r"[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}")
+_LONGEST_NAME = 200  # bytes; most file systems allow 255
+_QUOTE_FAULTS = {
+    "malformed_quote": "is not a JSON object of strings in canonical form",
+    "quote_missing": "lacks a field the tender asks for",
+    "quote_malformed": "has a value of the wrong form",
+    "quote_unknown": "has a field the tender does not ask for",
+    "price_not_positive": "has a price that is not above zero",
+}
+
+ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+PasswordFile = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="File with the key's password on its first line.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module, and those of the demo authority, to ``app``."""
+    app.command("seal")(seal)
+    app.command("explain")(explain_file)
+    app.command("slot")(slot)
+    app.command("unseal")(unseal)
+    app.command("example")(example.example)
+    app.add_typer(authority.app, name="ca")
+
+
+def seal(
+    files: Annotated[
+        list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="Technical documents.")
+    ] = None,
+    *,
+    tender: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The announcement's tender.json.")],
+    quote: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The figures to be read out, JSON.")],
+    sign: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Signing key: PKCS#12 or PEM.")],
+    encrypt_to: Annotated[
+        list[Path], typer.Option(exists=True, dir_okay=False, help="Encryption certificate; may be repeated.")
+    ],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The .sbid file to write.")],
+    commercial: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="A document for the second envelope; may be repeated."),
+    ] = None,
+    password_file: PasswordFile = None,
+) -> None:
+    """Seal a bid: encrypt the quote and the documents to your own certificate, and sign the whole."""
+    sheet = read_tender(tender)
+    if commercial and sheet.envelopes == 1:
+        raise Refused("This tender has one envelope only.", "Give all documents without --commercial.")
+    if sheet.envelopes == 2 and not files:
+        raise Refused("The first envelope is empty.", "Name at least one technical document.")
+    figures = _quote(sheet, quote)
+    signer = _credential(sign, password_file)
+    recipients = [parse_certificate(path.read_bytes()) for path in encrypt_to]
+    with ExitStack() as stack:
+        sources = [
+            _source(stack, path, group)
+            for group, paths in (("A", files or []), ("B", commercial or []))
+            for path in paths
+        ]
+        step = stack.enter_context(progress("sealing", sum(source.size for source in sources)))
+        with _written(out) as file:
+            sealed = envelope.seal(
+                file,
+                tender=sheet.id,
+                lot=sheet.lot,
+                deadline=sheet.deadline,
+                quote=figures,
+                files=sources,
+                signer=signer,
+                encrypt_to=recipients,
+                envelopes=sheet.envelopes,
+                progress=step,
+            )
+    typer.echo(f"sealed {out}")
+    typer.echo(f"bidder {sealed.header.bidder}")
+    typer.echo(f"length {sealed.length}")
+    typer.echo(f"header_sha256 {sealed.header_sha256}")
+    typer.echo(f"root {sealed.root}")
+
+
+def explain_file(file: ExistingFile) -> None:
+    """Describe a sealed bid, a receipt, a slip or a bundle without opening it."""
+    with file.open("rb") as stream:
+        lines = explain.explain(stream)
+    width = max(len(line.label) for line in lines)
+    for line in lines:
+        typer.echo(f"{_printable(line.label):{width}}  {_printable(line.value)}")
+
+
+def slot(
+    bid: ExistingFile,
+    group: Annotated[str, typer.Option(help="A, or B for the second envelope.")] = "A",
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="File to write; standard output without it.")
+    ] = None,
+) -> None:
+    """Take out the key slot (DER), which `openssl cms -decrypt -inform DER` can open with your key."""
+    with bid.open("rb") as file:
+        data = envelope.read_header(file).header.group(group).slots[0].data
+    if out is None:
+        sys.stdout.buffer.write(data)
+    else:
+        out.write_bytes(data)
+        typer.echo(f"slot {out}")
+
+
+def unseal(
+    bid: ExistingFile,
+    *,
+    key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Encryption key: PKCS#12 or PEM.")],
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for what was sealed.")],
+    password_file: PasswordFile = None,
+) -> None:
+    """Open your own sealed bid offline: check all of it, then write the quote and every document."""
+    holder = _credential(key, password_file)
+    with bid.open("rb") as file:
+        checked = envelope.check_sealed(file)
+        out.mkdir(parents=True, exist_ok=True)
+        total = sum(part.plain_len for part in checked.container.header.parts)
+        with progress("opening", total) as step:
+            written = [path for group in _groups(file, checked, holder) for path in _write_group(group, out, step)]
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+def _groups(file: BinaryIO, checked: CheckedBid, holder: Credential) -> Iterator[OpenedGroup]:
+    for group in checked.container.header.groups:
+        secret = envelope.unlock(checked.container, group.id, holder)
+        yield envelope.open_group(file, checked.container, group.id, secret)
+
+
+def _write_group(group: OpenedGroup, out: Path, step: Step) -> Iterator[Path]:
+    names = group.names()
+    taken = {path.name for path in out.iterdir()}
+    for part in group.container.header.parts_of(group.group):
+        if part.id == names_id(group.group):
+            continue
+        name = "quote.json" if part.id == QUOTE else _safe_name(part.id, names.get(part.id, part.id))
+        if name in taken:
+            name = f"{part.id}-{name}"
+        taken.add(name)
+        path = out / name
+        with _written(path) as target:
+
+            def write(piece: memoryview, target: BinaryIO = target) -> None:
+                target.write(piece)
+                step(len(piece))
+
+            group.copy(part.id, write)
+        yield path
+
+
+def _safe_name(part: str, name: str) -> str:
+    # A sealed name is a label, not a path: FORMAT.md section 2. It has no separators; the rest is taken care of here.
+    if name.startswith(".") or len(name.encode()) > _LONGEST_NAME:
+        return f"{part}{Path(name).suffix[:16]}"
+    return name
+
+
+def _quote(sheet: TenderSheet, path: Path) -> dict[str, str]:
+    try:
+        return dict(check_quote(sheet.fields, sheet.canonical_quote(path)))
+    except QuoteRefused as error:
+        where = f", field {error.field}" if error.field else ""
+        wanted = "; ".join(f"{field.id} ({field.kind})" for field in sheet.fields)
+        raise Refused(f"The quote {_QUOTE_FAULTS[error.code]}{where}.", f"The tender asks for: {wanted}.") from error
+
+
+def _source(stack: ExitStack, path: Path, group: str) -> envelope.Source:
+    guessed = mimetypes.guess_type(path.name)[0] or ""
+    media = guessed if _MEDIA.fullmatch(guessed) else "application/octet-stream"
+    stream = stack.enter_context(path.open("rb"))
+    return envelope.Source(name=path.name, media=media, stream=stream, size=path.stat().st_size, group=group)
+
+
+def _credential(path: Path, password_file: Path | None) -> Credential:
+    data = path.read_bytes()
+    if password_file is not None:
+        lines = password_file.read_bytes().splitlines()
+        return load_credential(data, lines[0] if lines else b"")
+    try:
+        return load_credential(data)
+    except CertificateRefused as error:
+        if error.code != "wrong_password":
+            raise
+        if not sys.stdin.isatty():
+            raise Refused(f"{path.name} needs a password.", "Put it into a file and give --password-file.") from error
+    return load_credential(data, typer.prompt(f"Password of {path.name}", hide_input=True, err=True).encode())
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name only when it is complete."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".kaibiao-")
+    unfinished = Path(name)
+    try:
+        with open(handle, "wb") as file:
+            yield file
+    except BaseException:
+        unfinished.unlink()
+        raise
+    unfinished.replace(path)
+
+
+def _printable(text: str) -> str:
+    # What a stranger wrote must not steer the terminal.
+    return "".join(symbol if symbol.isprintable() else "�" for symbol in text)
