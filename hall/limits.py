@@ -1,0 +1,77 @@
+"""How much of everything, as data, and the buckets that count commands. Pure: the caller brings the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one worker allows. The defaults hold a county on a small machine (realtime notes: 2-6 KiB a watcher)."""
+
+    watchers: int = 15_000  # in total; stays below the usual 20,000 descriptors
+    watchers_per_address: int = 200  # a carrier's NAT is one address
+    watchers_per_bidder: int = 3  # a seat, its spare and a phone
+    chunk: int = 262_144  # bytes handed to a door at once, so that a long replay needs no long buffer
+    inbound_frame: int = 4_096  # a stream is receive-only: what comes in are close and ping frames
+    facts_per_call: int = 500
+    tick: timedelta = timedelta(milliseconds=50)  # events closer together than this travel in one write
+    beat: timedelta = timedelta(seconds=15)
+    stall: timedelta = timedelta(seconds=30)  # a door closes (1013) a reader that takes nothing for so long
+    idle: timedelta = timedelta(minutes=10)  # then an unwatched room is forgotten; the log has everything
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """``burst`` at once, then ``count`` in every ``per``."""
+
+    count: int
+    per: timedelta
+    burst: int
+
+    @property
+    def interval(self) -> timedelta:
+        return self.per / self.count
+
+
+RATES = {
+    "command": Rate(count=10, per=timedelta(seconds=1), burst=20),
+    "login": Rate(count=5, per=timedelta(minutes=1), burst=5),
+    "login_address": Rate(count=20, per=timedelta(minutes=1), burst=20),
+    "release": Rate(count=20, per=timedelta(minutes=30), burst=20),
+    "stream": Rate(count=10, per=timedelta(minutes=1), burst=10),
+    "upload": Rate(count=30, per=timedelta(hours=1), burst=30),
+    "receipt": Rate(count=10, per=timedelta(seconds=1), burst=10),
+}
+"""By what is asked for. Each is counted by account, bidder or address, as the route says."""
+
+
+@dataclass(slots=True)
+class Buckets:
+    """Token buckets by key, kept as the one moment each would be full again (GCRA, ITU-T I.371).
+
+    In one process and lost with it: a limit protects the machine, it is no rule of the ceremony. ``most`` bounds the
+    memory; buckets that are full again are forgotten first.
+    """
+
+    most: int = 100_000
+    _full_at: dict[Hashable, datetime] = field(default_factory=dict)
+
+    def take(self, key: Hashable, rate: Rate, now: datetime) -> timedelta | None:
+        """Take one token. Return None if there was one, else how long to wait for the next."""
+        if len(self._full_at) >= self.most:
+            self._full_at = {k: full for k, full in self._full_at.items() if full > now}
+        full = max(self._full_at.get(key, now), now)
+        wait = full - now - rate.interval * (rate.burst - 1)
+        if wait > timedelta():
+            return wait
+        self._full_at[key] = full + rate.interval
+        return None
+
+    def __len__(self) -> int:
+        return len(self._full_at)

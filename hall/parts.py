@@ -1,0 +1,137 @@
+"""The parts of a view that everyone sees alike: the tender, the rules, the steps, the people, the acts of two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sessions.amounts import grouped, in_chinese, in_english
+from sessions.opening.state import Chair, Opening, Proposal, Signature, StepRun
+from sessions.plan import Plan, RulePack, StepKind, Tender
+from sessions.roles import Actor, Role
+from sessions.shape import rfc3339, to_json
+
+
+def session(plan: Plan) -> dict[str, Any]:
+    """What is opened, for whom, by which rules."""
+    tender, pack = plan.tender, plan.pack
+    return {
+        "id": plan.session,
+        "tender": tender.id,
+        "lot": tender.lot,
+        "title": to_json(tender.title),
+        "tenderer": to_json(tender.tenderer),
+        "agent": to_json(tender.agent),
+        "place": to_json(tender.place),
+        "currency": tender.currency,
+        "rules": {"id": pack.id, "version": pack.version, "title": to_json(pack.title), "digest": pack.digest},
+        "rehearsal": plan.rehearsal,
+    }
+
+
+def fields(tender: Tender) -> dict[str, Any]:
+    """The columns of the read-out sheet, by id."""
+    return {
+        field.id: {
+            "order": order,
+            "kind": field.kind,
+            "label": to_json(field.label),
+            "currency": field.currency or (tender.currency if field.kind == "money" else None),
+        }
+        for order, field in enumerate(tender.quote)
+    }
+
+
+def steps(plan: Plan, runs: tuple[StepRun, ...]) -> dict[str, Any]:
+    """The ceremony step by step: what each is for, on which article it rests, and how far it is."""
+    entered = {run.step.id: run for run in runs}
+    listed = [
+        step for step in plan.pack.steps if step.kind is not StepKind.CEILING or plan.tender.ceiling is not None
+    ]
+    return {
+        step.id: {
+            "order": order,
+            "kind": step.kind,
+            "title": to_json(step.title),
+            "why": to_json(step.why),
+            "article": article(plan.pack, step.article),
+            "starts": step.starts,
+            "state": _state(entered.get(step.id), runs),
+            "due": moment(entered[step.id].due) if step.id in entered else None,
+        }
+        for order, step in enumerate(listed)
+    }
+
+
+def _state(run: StepRun | None, runs: tuple[StepRun, ...]) -> str:
+    if run is None:
+        return "ahead"
+    if run is not runs[-1]:
+        return "done"
+    return "complete" if run.completed_at else "current"
+
+
+def article(pack: RulePack, key: str) -> Any:
+    """A rule of law as a page shows it; None for a key that the pack does not explain."""
+    return to_json(pack.articles.get(key))
+
+
+def chairs(taken: tuple[Chair, ...], acting: str | None) -> dict[str, Any]:
+    """Who of the staff is in the room, and who leads it."""
+    held = {chair.role: {"name": chair.name, "since": rfc3339(chair.at)} for chair in taken}
+    leader = next((chair.role for chair in taken if chair.account == acting), Role.HOST)
+    return {**{role: held.get(role) for role in (Role.HOST, Role.DEPUTY, Role.SUPERVISOR)}, "acting": leader}
+
+
+def ceiling(tender: Tender) -> dict[str, Any] | None:
+    """The highest price that may be bid (最高投标限价)."""
+    if tender.ceiling is None:
+        return None
+    written = amount(tender.ceiling, tender.currency)
+    return {"amount": tender.ceiling, "currency": tender.currency, **written}
+
+
+def amount(figures: str, currency: str) -> dict[str, str]:
+    """An amount as people read it. Chinese capitals are for yuan; another currency has none."""
+    words = in_chinese(figures) if currency == "CNY" else f"{grouped(figures)} {currency}"
+    return {"grouped": grouped(figures), "zh": words, "en": in_english(figures, currency)}
+
+
+def proposal(made: Proposal) -> dict[str, Any]:
+    """An act that waits, or waited, for a second person."""
+    return {
+        "proposal": made.number,
+        "act": made.act,
+        "fields": dict(made.fields),
+        "reason": made.reason,
+        "by": person(made.by),
+        "at": rfc3339(made.at),
+        "state": made.state,
+    }
+
+
+def signature(given: Signature) -> dict[str, Any]:
+    """A signature on the opening record."""
+    return {"role": given.role, "name": given.name, "at": rfc3339(given.at)}
+
+
+def hold(opening: Opening) -> dict[str, Any] | None:
+    """The pause in force."""
+    held = opening.hold
+    if held is None:
+        return None
+    return {
+        "reason": held.reason,
+        "incident": held.incident,
+        "since": rfc3339(held.since),
+        "by": person(held.by),
+    }
+
+
+def person(actor: Actor) -> dict[str, str]:
+    """Who did something: the part, the account or bidder, and the name to show."""
+    return {"role": actor.role, "id": actor.id, "name": actor.name}
+
+
+def moment(at: Any) -> str | None:
+    """A moment on the wire, or None."""
+    return None if at is None else rfc3339(at)

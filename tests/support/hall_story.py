@@ -1,0 +1,370 @@
+"""A whole ceremony played through the real rules, event by event, as the hall hears of it.
+
+The plan is small and made here, so that a change of the published rule packs does not move these tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sessions import commands as c
+from sessions.chaining import Head, chain
+from sessions.errors import CommandRefused
+from sessions.events import Recorded, Stream
+from sessions.ids import AccountId, BidderId, Digest, Jws, SessionId, StepId
+from sessions.opening import BidState, CheckSeals, FreezeSet, OpenBids, Opening, decide, evolve, next_due, work_due
+from sessions.plan import (
+    Article,
+    Phase,
+    Plan,
+    QuoteField,
+    RulePack,
+    Seat,
+    Starts,
+    Step,
+    StepKind,
+    Tender,
+    WindowRule,
+    Words,
+)
+from sessions.plan_json import plan_to_json
+from sessions.roles import CLOCK, Actor, Role
+from sessions.sealed_set import set_root
+
+T0 = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
+SESSION = SessionId("zb-2026-001-1")
+HOST = Actor(role=Role.HOST, id="host-1", name="王主持")
+DEPUTY = Actor(role=Role.DEPUTY, id="deputy-1", name="李备岗")
+SUPERVISOR = Actor(role=Role.SUPERVISOR, id="super-1", name="赵监督")
+EVERYONE = frozenset({Role.PUBLIC, Role.BIDDER, Role.HOST, Role.DEPUTY, Role.SUPERVISOR})
+
+
+def words(zh: str, en: str) -> Words:
+    return Words(zh=zh, en=en)
+
+
+def a_step(kind: StepKind, starts: Starts = Starts.CLOCK) -> Step:
+    return Step(
+        id=StepId(kind.value),
+        kind=kind,
+        starts=starts,
+        title=words(f"{kind}步", f"Step {kind}"),
+        why=words("为了公开", "So that everyone sees"),
+        article="art",
+    )
+
+
+def from_phase(first: Phase, roles: frozenset[Role]) -> dict[Phase, frozenset[Role]]:
+    """Visible to ``roles`` from a phase on."""
+    phases = list(Phase)
+    return {phase: roles if phases.index(phase) >= phases.index(first) else frozenset() for phase in phases}
+
+
+def a_plan(*, minimum: int = 3, ceiling: str | None = "2000000.00", session: SessionId = SESSION) -> Plan:
+    window = WindowRule(
+        default=timedelta(minutes=30),
+        shortest=timedelta(minutes=5),
+        longest=timedelta(hours=2),
+        extension=timedelta(minutes=10),
+        extensions=1,
+    )
+    windows = ("checkin", "decrypt", "confirm", "objection", "sign")
+    pack = RulePack(
+        id="test",
+        version="1",
+        digest="ab" * 32,
+        title=words("测试规则", "Test rules"),
+        minimum_bidders=minimum,
+        minimum_article="art",
+        steps=(
+            a_step(StepKind.CHECKIN),
+            a_step(StepKind.LIST),
+            a_step(StepKind.CHECK),
+            a_step(StepKind.CEILING, Starts.HOST),
+            a_step(StepKind.DECRYPT, Starts.HOST),
+            a_step(StepKind.READOUT, Starts.HOST),
+            a_step(StepKind.CONFIRM),
+            a_step(StepKind.OBJECTION),
+            a_step(StepKind.SIGN, Starts.HOST),
+        ),
+        windows=dict.fromkeys(windows, window),
+        reading_pace=timedelta(seconds=8),
+        chairs=(Role.HOST, Role.SUPERVISOR),
+        two_person=frozenset({"Abort", "Postpone", "RuleCause", "ExtendBeyond"}),
+        articles={
+            "art": Article(
+                id="art", cite=words("招标投标法第三十六条", "Bidding Law art. 36"), gist=words("公开", "In public")
+            )
+        },
+        refusals={},
+        visibility={
+            "count": from_phase(Phase.LISTED, EVERYONE),
+            "names": from_phase(Phase.LISTED, EVERYONE),
+            "receipts": from_phase(Phase.LISTED, EVERYONE),
+            "attendance": from_phase(Phase.LISTED, EVERYONE),
+            "decrypt_status": from_phase(Phase.DECRYPT, EVERYONE),
+            "cause": from_phase(Phase.OPENED, EVERYONE),
+            "quote": from_phase(Phase.OPENED, EVERYONE),
+            "objection_title": from_phase(Phase.LISTED, EVERYONE),
+            "objection_text": from_phase(Phase.LISTED, EVERYONE - {Role.PUBLIC}),
+            "notes": from_phase(Phase.BEFORE, frozenset({Role.SUPERVISOR})),
+            "proposals": from_phase(Phase.BEFORE, EVERYONE),
+        },
+    )
+    tender = Tender(
+        id="ZB-2026-001",
+        lot="1",
+        title=words("滨河路改造工程", "Riverside Road works"),
+        tenderer=words("市城建局", "City Works Bureau"),
+        agent=None,
+        place=words("网络开标大厅", "Online hall"),
+        envelopes=1,
+        quote=(
+            QuoteField(id="price", kind="money", label=words("投标总价", "Total price")),
+            QuoteField(id="days", kind="integer", label=words("工期", "Days")),
+        ),
+        ceiling=ceiling,
+        currency="CNY",
+    )
+    return Plan(
+        session=session,
+        tender=tender,
+        pack=pack,
+        t0=T0,
+        windows=dict.fromkeys(windows, timedelta(minutes=30)),
+        reading_pace=timedelta(seconds=8),
+        seats=tuple(
+            Seat(account=AccountId(actor.id), role=actor.role, name=actor.name)
+            for actor in (HOST, DEPUTY, SUPERVISOR)
+        ),
+    )
+
+
+def bidder_id(number: int) -> BidderId:
+    return BidderId(f"91430000MA4L0000{number:02d}")
+
+
+def bidder(number: int) -> Actor:
+    return Actor(role=Role.BIDDER, id=bidder_id(number), name=f"秘密{number}号公司")
+
+
+def sealed(number: int) -> c.SealedBid:
+    return c.SealedBid(
+        bidder=bidder_id(number),
+        name=bidder(number).name,
+        header_sha256=Digest(f"{number:064x}"),
+        received_at=T0 - timedelta(hours=1) + timedelta(seconds=number),
+        tracker=f"K7F2-9QWM-3TRD-{number:02d}",
+        versions=1,
+        checked_in_at=T0 - timedelta(minutes=10) if number % 2 else None,
+    )
+
+
+def price(number: int) -> str:
+    return f"{1_770_000 + number}.00"
+
+
+class Story:
+    """An opening being told. Every verb sends a command through the rules and keeps what they record."""
+
+    def __init__(self, plan: Plan | None = None, *, bids: int = 3) -> None:
+        self.plan = plan or a_plan()
+        self.bids = bids
+        self.now = T0 - timedelta(hours=2)
+        self.opening: Opening | None = None
+        self.records: list[Recorded] = []
+        self._head = Head()
+        self.send(c.Schedule(plan=plan_to_json(self.plan)), CLOCK)
+
+    def send(self, command: c.OpeningCommand, actor: Actor) -> Story:
+        for happening in decide(self.opening, command, actor, self.now):
+            record = chain(self._head, self.plan.session, Stream.OPENING, happening)
+            self._head = self._head.after(record)
+            self.records.append(record)
+            self.opening = evolve(self.opening, record)
+        return self
+
+    def wait(self, **time: float) -> Story:
+        """Let time pass, and let everything happen that falls due in it; the hall does its slow work at once."""
+        end = self.now + timedelta(**time)
+        while True:
+            assert self.opening is not None
+            work = work_due(self.opening)
+            if work is not None:
+                self.work(work)
+                continue
+            due = next_due(self.opening)
+            if due is None or due > end:
+                break
+            self.now = max(self.now, due)
+            self.send(c.Tick(), CLOCK)
+        self.now = end
+        return self.send(c.Tick(), CLOCK)
+
+    def work(self, work: FreezeSet | CheckSeals | OpenBids) -> None:
+        match work:
+            case FreezeSet():
+                rows = tuple(sealed(number) for number in range(1, self.bids + 1))
+                self.send(
+                    c.CloseIntake(
+                        bids=rows,
+                        root=set_root([row.header_sha256 for row in rows]),
+                        intake_head=Digest("cd" * 32),
+                        intake_length=9,
+                        session_key="BPub",
+                        clock_offset_ms=3,
+                    ),
+                    CLOCK,
+                )
+            case CheckSeals(headers=headers):
+                self.send(c.SealChecks(results={bidder: "ok" for bidder, _ in headers}), CLOCK)
+            case OpenBids(released=released):
+                opened = {bidder for bidder, _ in released}
+                self.send(
+                    c.RecordOpenings(
+                        opened=tuple(
+                            c.Opened(
+                                bidder=bidder_id(number),
+                                quote={"price": price(number), "days": "180"}
+                                if bidder_id(number) in opened
+                                else None,
+                                quote_sha256=Digest("ef" * 32) if bidder_id(number) in opened else None,
+                                quote_key="a2V5" if bidder_id(number) in opened else None,
+                                code=None,
+                            )
+                            for number in range(1, self.bids + 1)
+                        )
+                    ),
+                    CLOCK,
+                )
+
+    # -- the usual course ------------------------------------------------------------------------------------
+
+    def to_checkin(self) -> Story:
+        return self.wait(seconds=(T0 - timedelta(minutes=20) - self.now).total_seconds())
+
+    def to_t0(self) -> Story:
+        """Until the list is published and the seals are checked, or the opening has failed."""
+        return self.wait(seconds=(T0 + timedelta(seconds=5) - self.now).total_seconds())
+
+    def seat_staff(self) -> Story:
+        for actor in (HOST, SUPERVISOR):
+            self.send(c.TakeChair(), actor)
+        return self
+
+    def advance(self, step: str) -> Story:
+        return self.send(c.Advance(step=StepId(step)), HOST)
+
+    def to_decrypt(self) -> Story:
+        self.to_checkin().seat_staff().to_t0()
+        if self.plan.tender.ceiling is not None:
+            self.advance("ceiling")
+        return self.advance("decrypt")
+
+    def release(self, number: int, code: str | None = None) -> Story:
+        digest = Digest(f"{number + 1000:064x}")
+        return self.send(
+            c.RecordRelease(bidder=bidder_id(number), group="A", release_sha256=digest, code=code), bidder(number)
+        )
+
+    def fail(self, number: int, code: str) -> Story:
+        return self.send(c.ReportFailure(bidder=bidder_id(number), code=code), bidder(number))
+
+    def statement(self, number: int) -> Jws:
+        return Jws(f"eyJ.statement.{number}")
+
+    def finish(self) -> Story:
+        """From the barrier to the end, with every bidder of one mind."""
+        self.advance("readout").wait(minutes=5)
+        assert self.opening is not None
+        for bid in self.opening.bids:
+            if bid.state is BidState.OPENED:
+                self.send(c.ConfirmRow(bidder=bid.bidder, statement=self.statement(bid.row)), bidder(bid.row))
+        for number in range(1, self.bids + 1):
+            self.send(c.NoObjection(bidder=bidder_id(number)), bidder(number))
+        return self.sign_by(HOST)
+
+    def sign_by(self, host: Actor) -> Story:
+        self.send(c.Advance(step=StepId("sign")), host)
+        assert self.opening is not None
+        assert self.opening.drawn is not None
+        for signer in self.opening.drawn.asked:
+            actor = {host.id: host, SUPERVISOR.id: SUPERVISOR}.get(signer) or bidder(int(signer[-2:]))
+            self.send(c.SignRecord(signer=signer, statement=Jws(f"eyJ.sign.{signer}")), actor)
+        return self
+
+
+def a_full_story(bids: int = 5) -> Story:
+    """One of everything: a postponement, a handover, failed tries, a missing bidder, a pause, objections."""
+    story = Story(bids=bids).to_checkin().seat_staff().send(c.TakeChair(), DEPUTY)
+    story.send(c.Note(text="密記甲"), SUPERVISOR)
+    story.send(c.Postpone(t0=T0 + timedelta(minutes=30), reason="power cut"), HOST)
+    story.send(c.Approve(proposal=1), DEPUTY)
+    story.wait(seconds=(T0 + timedelta(minutes=30, seconds=5) - story.now).total_seconds())
+    story.send(
+        c.RecordLateBid(bidder=bidder_id(77), name="迟到公司", slip_sha256=Digest("77" * 32), code="late"), CLOCK
+    )
+    story.send(c.CheckIn(bidder=bidder_id(2), statement=story.statement(2)), bidder(2))
+    story.advance("ceiling").advance("decrypt").wait(seconds=3)
+    story.fail(2, "wrong_password").release(1).release(2, code="bad_signature").release(2).fail(3, "locked")
+    story.send(c.Pause(reason="外网中断", incident=True), SUPERVISOR).wait(minutes=4).send(c.Resume(), HOST)
+    story.send(c.ExtendWindow(reason="slow network"), HOST)
+    story.send(c.ExtendWindow(reason="slower network"), HOST).send(c.Decline(proposal=2, reason="enough"), SUPERVISOR)
+    story.send(c.TakeChair(takeover=True, reason="host unwell"), DEPUTY)
+    for number in range(4, bids):
+        story.release(number)
+    story.wait(hours=1)
+    story.send(c.Advance(step=StepId("readout")), DEPUTY).wait(minutes=1)
+    story.send(c.Object(bidder=bidder_id(1), recusal=False, title="公開標題", text="密異議"), bidder(1))
+    story.send(c.DisputeRow(bidder=bidder_id(2), text="密爭議"), bidder(2))
+    story.send(c.ConfirmRow(bidder=bidder_id(1), statement=story.statement(1)), bidder(1)).wait(minutes=31)
+    for number, answer in ((1, "密答甲"), (2, "密答乙")):
+        story.send(c.AnswerObjection(number=number, text=answer), DEPUTY)
+    for number in range(1, bids + 1):
+        story.send(c.NoObjection(bidder=bidder_id(number)), bidder(number))
+    return story.sign_by(DEPUTY)
+
+
+def wander(choices: Sequence[int], bids: int) -> Story:
+    """A ceremony by somebody who tries things at random; what the rules refuse does not happen."""
+    story = Story(a_plan(minimum=2), bids=bids).to_checkin()
+    acts = _acts()
+    for choice in choices:
+        act = acts[choice % len(acts)]
+        try:
+            act(story, choice // len(acts) % max(bids, 1) + 1)
+        except CommandRefused:
+            continue
+    return story
+
+
+def _acts() -> list[Callable[[Story, int], object]]:
+    steps = ("ceiling", "decrypt", "readout", "sign")
+    return [
+        lambda s, n: s.wait(seconds=20 * n),
+        lambda s, n: s.wait(minutes=25),
+        lambda s, n: s.send(c.TakeChair(), (HOST, DEPUTY, SUPERVISOR)[n % 3]),
+        lambda s, n: s.seat_staff(),
+        *(lambda s, n, step=step: s.advance(step) for step in steps),
+        lambda s, n: s.release(n),
+        lambda s, n: s.release(n),
+        lambda s, n: s.release(n, code="bad_signature"),
+        lambda s, n: s.fail(n, "locked"),
+        lambda s, n: s.send(c.CheckIn(bidder=bidder_id(n), statement=s.statement(n)), bidder(n)),
+        lambda s, n: s.send(c.Pause(reason="停"), SUPERVISOR),
+        lambda s, n: s.send(c.Resume(), HOST),
+        lambda s, n: s.send(c.ExtendWindow(reason="慢"), HOST),
+        lambda s, n: s.send(c.Abort(reason="终止"), HOST),
+        lambda s, n: s.send(c.Approve(proposal=n), DEPUTY),
+        lambda s, n: s.send(c.Decline(proposal=n, reason="否"), SUPERVISOR),
+        lambda s, n: s.send(c.Postpone(t0=s.plan.t0 + timedelta(minutes=n), reason="改期"), HOST),
+        lambda s, n: s.send(c.Object(bidder=bidder_id(n), recusal=n % 2 == 0, title="题", text="密"), bidder(n)),
+        lambda s, n: s.send(c.AnswerObjection(number=n, text="密答"), HOST),
+        lambda s, n: s.send(c.DisputeRow(bidder=bidder_id(n), text="密"), bidder(n)),
+        lambda s, n: s.send(c.ConfirmRow(bidder=bidder_id(n), statement=s.statement(n)), bidder(n)),
+        lambda s, n: s.send(c.NoObjection(bidder=bidder_id(n)), bidder(n)),
+        lambda s, n: s.send(c.SignRecord(signer=bidder_id(n), statement=s.statement(n)), bidder(n)),
+        lambda s, n: s.send(c.Note(text="密記"), SUPERVISOR),
+        lambda s, n: s.finish(),
+    ]
