@@ -16,8 +16,8 @@ export const SEALED_CHUNK = CHUNK + 16;
 /** Bytes of salt and commitment in front of the chunks. */
 export const PREFIX = 56;
 
-/** Chunks handled at once: 1 MiB, enough to keep WebCrypto's threads busy and little to hold. */
-const BATCH = 64;
+/** Chunks handled at once, 4 MiB: Chromium reads a file at 506 MB/s in slices of 4 MiB and at 163 in slices of 1. */
+const BATCH = 256;
 
 /** The key of one stream. The AES key inside cannot be exported. */
 export interface StreamKey {
@@ -59,7 +59,7 @@ function nonceOf(key: StreamKey, k: number): Bytes {
 }
 
 /**
- * Seal `plain` as it streams by: yields the prefix, then about 1 MiB of sealed chunks at a time.
+ * Seal `plain` as it streams by: yields the prefix, then about 4 MiB of sealed chunks at a time.
  *
  * @remarks Memory stays constant whatever the size of the file. A file that cannot be read any more (it was
  * changed or removed after it was chosen) is refused as `source_changed`.
@@ -90,7 +90,7 @@ export async function checkPrefix(key: StreamKey, stream: Blob): Promise<void> {
   );
 }
 
-/** Open a whole `stream`: yields about 1 MiB of plain text at a time, each byte authenticated before it is given out. */
+/** Open a whole `stream`: yields about 4 MiB of plain text at a time, each byte authenticated before it is given out. */
 export function open(key: StreamKey, stream: Blob): AsyncGenerator<Bytes, void, undefined> {
   return openRange(key, stream, 0, Infinity);
 }

@@ -1,7 +1,7 @@
 /**
  * Sealing a bid: from a quote and files to one `.sbid` (crypto/FORMAT.md sections 1 to 5), in one pass.
  *
- * @remarks No more than a few MiB are in memory at once: files are read in slices, and what is sealed goes to a
+ * @remarks No more than some 20 MiB are in memory at once: files are read in slices, and what is sealed goes to a
  * {@link Sink}. Needs both certificates of the bidder; only the signing key is used.
  */
 
@@ -44,7 +44,7 @@ export interface SealRequest {
   readonly files: readonly BidFile[];
   readonly identity: Identity;
   readonly sink: Sink;
-  /** Called with the bytes sealed so far and the bytes there will be, about once a MiB. */
+  /** Called with the bytes sealed so far and the bytes there will be, about once in 4 MiB. */
   readonly progress?: (done: number, total: number) => void;
 }
 

@@ -1,6 +1,6 @@
 /** Who takes part: the certificates of one bidder and the keys to them. */
 
-import { equal } from "./bytes.js";
+import { equal, hex } from "./bytes.js";
 import { Refused, require } from "./errors.js";
 import { signedBy, signRaw } from "./signing.js";
 import { openSlot, sealSlot } from "./slots.js";
@@ -17,7 +17,7 @@ export interface KeyPair {
 export interface Identity {
   readonly sign: KeyPair;
   readonly encrypt: KeyPair;
-  /** The issuers that came along, in no order; they help others to build the path. */
+  /** The issuers that came along, each once; they help others to build the path. */
   readonly issuers: readonly Certificate[];
 }
 
@@ -53,8 +53,9 @@ export function identityOf(...files: readonly Opened[]): Identity {
     "the two certificates are not of the same subject and issuer",
     "Choose the two files that were issued together.",
   );
-  const issuers = files.flatMap((file) => file.others).filter((certificate) => certificate.isAuthority);
-  return { sign, encrypt, issuers };
+  const authorities = files.flatMap((file) => file.others).filter((certificate) => certificate.isAuthority);
+  const unique = new Map(authorities.map((certificate) => [hex(certificate.der), certificate]));
+  return { sign, encrypt, issuers: [...unique.values()] };
 }
 
 /**

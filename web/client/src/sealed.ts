@@ -117,7 +117,7 @@ export interface OpenPart {
   readonly name: string;
   readonly media: string;
   readonly length: number;
-  /** The plain bytes, about 1 MiB at a time, each authenticated before it is given out. */
+  /** The plain bytes, about 4 MiB at a time, each authenticated before it is given out. */
   content(): AsyncGenerator<Bytes, void, undefined>;
 }
 

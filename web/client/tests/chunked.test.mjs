@@ -7,7 +7,7 @@ import { flipped, refusal, someBytes } from "./support.mjs";
 
 const KEY = someBytes(32);
 const SALT = someBytes(24);
-const LENGTHS = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 64 * CHUNK, 64 * CHUNK + 5, 130 * CHUNK + 7];
+const LENGTHS = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 256 * CHUNK - 1, 256 * CHUNK, 513 * CHUNK + 7];
 
 const aKey = (key = KEY, context = "test") => streamKey(key, utf8(context), SALT);
 const sealed = async (plain) => collect(seal(await aKey(), new Blob([plain])));
@@ -23,9 +23,9 @@ test("what was sealed opens, at every length around a chunk and a batch", async 
 });
 
 test("a range opens alone", async () => {
-  const plain = someBytes(70 * CHUNK + 9);
+  const plain = someBytes(270 * CHUNK + 9);
   const stream = new Blob([await sealed(plain)]);
-  for (const [start, end] of [[0, 1], [5, 5], [CHUNK - 1, CHUNK + 1], [CHUNK, 2 * CHUNK], [3, 69 * CHUNK], [70 * CHUNK, Infinity], [0, 70 * CHUNK + 9]]) {
+  for (const [start, end] of [[0, 1], [5, 5], [CHUNK - 1, CHUNK + 1], [CHUNK, 2 * CHUNK], [3, 269 * CHUNK], [255 * CHUNK, 257 * CHUNK], [270 * CHUNK, Infinity], [0, 270 * CHUNK + 9], [271 * CHUNK, Infinity]]) {
     assert.deepEqual(await collect(openRange(await aKey(), stream, start, end)), plain.slice(start, end));
   }
 });

@@ -10,6 +10,13 @@ test("two files make an identity, and so does one with both keys", async () => {
   assert.deepEqual(identityOf({ pairs: [sign, encrypt], others: [] }), { sign, encrypt, issuers: [] });
 });
 
+test("an issuer that came with both files is kept once", async () => {
+  const { sign, encrypt } = await anIdentity();
+  const authority = { ...(await aPair("sign")).certificate, isAuthority: true };
+  const { issuers } = identityOf({ pairs: [sign], others: [authority] }, { pairs: [encrypt], others: [{ ...authority }] });
+  assert.deepEqual(issuers, [authority]);
+});
+
 test("certificates of two subjects, one alone, or two to sign make no identity", async () => {
   const [one, two] = [await anIdentity({ bidder: "91330100MA0000000A" }), await anIdentity({ bidder: "91330100MA0000000B" })];
   for (const pairs of [[one.sign, two.encrypt], [one.sign], [one.encrypt], [one.sign, two.sign, one.encrypt]]) {
