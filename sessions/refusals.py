@@ -1,0 +1,406 @@
+"""Why a command was refused and what to do now, for people, in both languages. Codes are stable (sessions.errors)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sessions.moments import spoken
+from sessions.plan import Words
+from sessions.shape import Misshapen, moment
+
+
+class _Facts(dict[str, str]):
+    """A fact that was not given is shown as an ellipsis instead of spoiling the sentence."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def refusal(code: str, facts: Mapping[str, str | int] | None = None) -> tuple[Words, Words]:
+    """Return the sentence and the next step for a CommandRefused; raise KeyError for a code without words."""
+    return _fill(REFUSALS[code], facts or {})
+
+
+def plan_refusal(code: str, field: str, facts: Mapping[str, str | int] | None = None) -> tuple[Words, Words]:
+    """Return the sentence and the next step for a PlanRefused."""
+    return _fill(PLAN_REFUSALS[code], {**(facts or {}), "field": field})
+
+
+def _fill(texts: tuple[str, str, str, str], facts: Mapping[str, str | int]) -> tuple[Words, Words]:
+    said = {name: _said(value) for name, value in facts.items()}
+    zh, en, next_zh, next_en = texts
+    chinese = _Facts({name: words.zh for name, words in said.items()})
+    english = _Facts({name: words.en for name, words in said.items()})
+    return (
+        Words(zh=zh.format_map(chinese), en=en.format_map(english)),
+        Words(zh=next_zh.format_map(chinese), en=next_en.format_map(english)),
+    )
+
+
+def _said(value: str | int) -> Words:
+    try:
+        return spoken(moment(value))
+    except Misshapen:
+        return Words(zh=str(value), en=str(value))
+
+
+_LOOK = ("请查看当前环节，再选择可用的操作。", "Look at the current step and choose what it offers.")
+_WAIT = ("无需操作，系统会自行继续。", "Nothing to do: the hall goes on by itself.")
+_RESEAL = ("请按本标段的招标文件重新封装后递交。", "Seal the bid again for this lot and submit it.")
+_NEXT_TIME = (
+    "投标文件未被接收，也未被打开；请保存拒收凭证。",
+    "The bid was neither taken nor opened; keep the slip that says so.",
+)
+
+REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
+    # -- intake
+    "late": (
+        "投标截止时间 {t0} 已过，投标文件不予接收。",
+        "The deadline {t0} has passed; no bid is taken any more.",
+        *_NEXT_TIME,
+    ),
+    "closed": ("本次开标已终止，不再接收投标文件。", "This session was ended and takes no bids.", *_NEXT_TIME),
+    "foreign_tender": (
+        "投标文件封装给了另一个项目（{sealed_for}）。",
+        "The bid was sealed for another tender ({sealed_for}).",
+        *_RESEAL,
+    ),
+    "foreign_lot": (
+        "投标文件封装给了另一个标段（{sealed_for}）。",
+        "The bid was sealed for another lot ({sealed_for}).",
+        *_RESEAL,
+    ),
+    "foreign_bidder": (
+        "投标文件由另一个单位封装（{sealed_by}）。",
+        "The bid was sealed by somebody else ({sealed_by}).",
+        "请用本单位的证书封装并递交。",
+        "Seal and submit with your own organisation's certificates.",
+    ),
+    "wrong_deadline": (
+        "投标文件所写的截止时间与公告不符。",
+        "The deadline written in the bid is not the announced one.",
+        "请下载最新的招标文件（截止时间 {t0}），重新封装后递交。",
+        "Fetch the current tender file (deadline {t0}), seal again and submit.",
+    ),
+    "no_bid": (
+        "没有找到贵单位按时递交的投标文件。",
+        "There is no bid of yours that arrived in time.",
+        "请确认登录的单位和标段是否正确。",
+        "Check that you are logged in for the right organisation and lot.",
+    ),
+    "checkin_not_open": (
+        "签到尚未开始。",
+        "Check-in has not begun.",
+        "请在 {opens} 之后签到。",
+        "Check in from {opens} on.",
+    ),
+    # -- who
+    "not_your_role": (
+        "您的角色不能做这项操作。",
+        "Your part in this session does not include this act.",
+        "请由规则指定的人员操作。",
+        "Leave it to the person the rules name.",
+    ),
+    "not_seated": (
+        "公告的人员名单中没有您。",
+        "You are not among the people named in the announcement.",
+        "请用公告中列明的账户登录。",
+        "Log in with the account that was announced.",
+    ),
+    "not_yours": (
+        "只能为本单位操作。",
+        "You can act for yourself only.",
+        "请用本单位的账户登录。",
+        "Log in as the one you act for.",
+    ),
+    "not_acting_host": (
+        "您目前不是主持人。",
+        "You are not the acting host at present.",
+        "请由现任主持人操作；备岗接任需先说明理由接手主持。",
+        "Leave it to the acting host; a deputy takes over first, with a reason.",
+    ),
+    "same_person": (
+        "提出的人不能自己同意。",
+        "The person who proposed cannot also approve.",
+        "请另一人（不同账户）同意或不同意。",
+        "Ask somebody with another account to approve or decline.",
+    ),
+    # -- when
+    "not_scheduled": ("没有这场开标。", "There is no such session.", "请核对网址。", "Check the address."),
+    "already_scheduled": ("这场开标已经公告。", "This session is announced already.", *_LOOK),
+    "not_now": ("现在不能做这项操作。", "This cannot be done now.", *_LOOK),
+    "room_not_open": (
+        "开标厅尚未开放或已经关闭。",
+        "The room is not open.",
+        "请在签到时间开始后进入。",
+        "Come back when check-in has begun.",
+    ),
+    "t0_passed": (
+        "开标时间已到，不能再改。",
+        "The opening time has come and can no longer be moved.",
+        "如有必要，可以暂停或者终止开标。",
+        "If needed, pause the session or abort it.",
+    ),
+    "t0_not_later": (
+        "新的开标时间须晚于现在的开标时间（{t0}）。",
+        "The new opening time must be later than the present one ({t0}).",
+        "请填写更晚的时间。",
+        "Give a later time.",
+    ),
+    "t0_not_whole_seconds": (
+        "开标时间须为整秒。",
+        "The opening time must be a whole second.",
+        "请去掉毫秒。",
+        "Leave out the fraction.",
+    ),
+    "not_frozen": (
+        "投标文件集合正在锁定。",
+        "The set of bids is just being fixed.",
+        "请稍候片刻再试。",
+        "Try again in a moment.",
+    ),
+    "not_live": ("开标尚未开始或已经结束。", "The session is not live.", *_LOOK),
+    "session_over": (
+        "开标已经结束。",
+        "The session is over.",
+        "可在记录页查阅全部内容。",
+        "Read it all on the record page.",
+    ),
+    "held": (
+        "开标已暂停：{reason}",
+        "The session is paused: {reason}",
+        "所有计时都已停止；恢复后再继续。",
+        "Every clock has stopped; go on once it is resumed.",
+    ),
+    "not_held": ("开标没有暂停。", "The session is not paused.", *_LOOK),
+    "not_due": ("还没到做这件事的时候。", "This is not due.", *_WAIT),
+    # -- steps
+    "step_passed": ("这个环节已经开始过了。", "This step has begun already.", *_LOOK),
+    "step_running": (
+        "当前环节还没有完成，不能跳过。",
+        "The current step is not complete and cannot be skipped.",
+        "请等当前环节完成。",
+        "Wait until it is.",
+    ),
+    "wrong_step": (
+        "按规则，下一个环节不是这一个。",
+        "By the rules another step comes next.",
+        "请开始规则列明的下一个环节。",
+        "Begin the step that the rules put next.",
+    ),
+    "chair_empty": (
+        "规则要求到场的人员还没有到齐。",
+        "Somebody whose presence the rules require has not come in.",
+        "请有关人员进入开标厅后再开始解密。",
+        "Ask them to enter the room, then begin.",
+    ),
+    "cause_pending": (
+        "还有未解密的投标原因待认定，不能签字。",
+        "A bid was not opened and its cause is still to be ruled on; nothing can be signed.",
+        "请两人认定原因。",
+        "Have two persons rule on the cause.",
+    ),
+    "objection_open": (
+        "还有异议没有答复，不能签字。",
+        "An objection is unanswered; nothing can be signed.",
+        "请先当场答复。",
+        "Answer it first.",
+    ),
+    # -- windows
+    "window_closed": (
+        "这个环节的时限已过。",
+        "The window for this is over.",
+        "如认为责任不在己方，可在异议环节提出。",
+        "If the cause was not yours, say so in the objection step.",
+    ),
+    "no_window": ("当前没有可以延长的时限。", "No window is running that could be extended.", *_LOOK),
+    "no_extension": (
+        "规则不允许延长这个环节。",
+        "The rules allow no extension of this step.",
+        "如遇故障，请改用暂停。",
+        "If something is broken, pause instead.",
+    ),
+    # -- decryption
+    "no_such_group": (
+        "投标文件没有这一组。",
+        "The bid has no such group.",
+        "请刷新页面重试。",
+        "Reload the page and try again.",
+    ),
+    "no_such_failure": (
+        "无法识别的失败原因。",
+        "This is not a failure that a bidder's own program can report.",
+        "请刷新页面重试，或联系现场。",
+        "Reload the page and try again, or call the hall.",
+    ),
+    "before_barrier": (
+        "解密屏障之前不能做这项操作。",
+        "This cannot be done before the bids are opened.",
+        "请等钥匙交齐或时限结束。",
+        "Wait until every key is in or the window is over.",
+    ),
+    "not_released": (
+        "没有收到该投标人的钥匙，不能打开。",
+        "This bid's key was not released, so it cannot have been opened.",
+        "请核对开标记录与系统日志。",
+        "Compare the log with what the hall did.",
+    ),
+    "wrong_set": (
+        "内容与锁定的投标文件集合不一致。",
+        "This does not cover exactly the frozen set.",
+        "请重新读取集合后再试。",
+        "Read the set again and retry.",
+    ),
+    "wrong_root": (
+        "集合的根哈希不符。",
+        "The root over the set is not the one stated.",
+        "请重新读取集合后再试。",
+        "Read the set again and retry.",
+    ),
+    "not_opened": (
+        "贵单位的投标没有打开，没有可确认的内容。",
+        "Your bid was not opened; there is no row to confirm.",
+        *_LOOK,
+    ),
+    # -- two persons
+    "already_proposed": (
+        "同样的提议已在等待同意（第 {proposal} 号）。",
+        "The same act is already proposed (number {proposal}).",
+        "请直接对第 {proposal} 号提议表示同意或不同意。",
+        "Approve or decline proposal {proposal} instead.",
+    ),
+    "no_such_proposal": (
+        "没有等待同意的第 {proposal} 号提议。",
+        "No proposal {proposal} is waiting.",
+        "提议随所在环节结束而失效，请重新提出。",
+        "Proposals lapse with their step; propose again if needed.",
+    ),
+    "no_such_row": (
+        "该投标人没有需要认定的原因。",
+        "There is nothing to rule on for this bidder.",
+        "请核对投标人。",
+        "Check which bidder you mean.",
+    ),
+    "cause_known": (
+        "原因已由证据确定（{cause}），不能另行认定。",
+        "The evidence already shows the cause ({cause}); there is nothing to rule on.",
+        "如有不同意见，请通过异议提出。",
+        "Whoever disagrees can object.",
+    ),
+    "no_such_cause": (
+        "没有这个原因代码：{cause}。",
+        "There is no cause {cause}.",
+        "请从列出的原因中选择。",
+        "Choose one of the listed causes.",
+    ),
+    # -- objections
+    "objections_closed": (
+        "现在不是提出异议的时间。",
+        "Objections cannot be raised at this point.",
+        "异议从公布名单起至异议环节结束前提出；此后请按规定投诉。",
+        "They are raised from the list of bidders until the objection step is over; afterwards file a complaint.",
+    ),
+    "own_objection_open": (
+        "贵单位提出的异议还没有答复。",
+        "Your own objection is still unanswered.",
+        "请等答复之后再声明无异议。",
+        "Wait for the answer before declaring that you have none.",
+    ),
+    "no_such_objection": ("没有第 {number} 号异议。", "There is no objection {number}.", *_LOOK),
+    "already_answered": ("第 {number} 号异议已经答复。", "Objection {number} is answered already.", *_LOOK),
+    # -- what was written
+    "text_missing": (
+        "请写明内容。",
+        "Something must be written here.",
+        "请填写后重试。",
+        "Fill it in and try again.",
+    ),
+    "text_too_long": (
+        "内容太长，最多 {longest} 个字符。",
+        "The text is too long; at most {longest} characters.",
+        "请缩短后重试。",
+        "Shorten it and try again.",
+    ),
+    "idempotency_key_reused": (
+        "同一个请求编号用在了不同的操作上。",
+        "This idempotency key was used for another command.",
+        "请刷新页面重试。",
+        "Reload the page and try again.",
+    ),
+}
+
+PLAN_REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
+    "malformed": (
+        "{field} 的形式不对。",
+        "{field} has the wrong form.",
+        "请改正后重试。",
+        "Correct it and try again.",
+    ),
+    "missing": ("缺少 {field}。", "{field} is missing.", "请补上。", "Add it."),
+    "unknown_field": (
+        "{field} 不是招标文件的成员。",
+        "{field} is no member of a tender file.",
+        "请删去或改正拼写。",
+        "Remove it or correct its spelling.",
+    ),
+    "unknown_pack": (
+        "没有这个规则包。",
+        "There is no such rule pack.",
+        "可用的有：{available}。",
+        "These exist: {available}.",
+    ),
+    "unknown_kind": (
+        "{field} 不是已知的类型。",
+        "{field} is no known kind.",
+        "可用的有：{known}。",
+        "These exist: {known}.",
+    ),
+    "unknown_role": (
+        "{field} 不是已知的角色。",
+        "{field} is no known role.",
+        "可用的有：{known}。",
+        "These exist: {known}.",
+    ),
+    "unknown_window": (
+        "规则包没有时限 {field}。",
+        "The rule pack has no {field}.",
+        "可用的有：{known}。",
+        "These exist: {known}.",
+    ),
+    "out_of_range": (
+        "{field} 超出规则允许的范围。",
+        "{field} is outside what the rules allow.",
+        "允许 {shortest} 至 {longest}。",
+        "From {shortest} to {longest} is allowed.",
+    ),
+    "not_an_amount": (
+        "{field} 不是金额。",
+        "{field} is no amount.",
+        "请写成数字，最多两位小数，例如 1500000.00。",
+        "Write a decimal with at most two places, such as 1500000.00.",
+    ),
+    "not_a_moment": (
+        "{field} 不是时间。",
+        "{field} is no moment.",
+        "请写成整秒的 RFC 3339 时间，例如 2026-11-21T01:00:00Z。",
+        "Write RFC 3339 in whole seconds, such as 2026-11-21T01:00:00Z.",
+    ),
+    "twice": (
+        "{field} 出现了两次。",
+        "{field} occurs twice.",
+        "一人在一场开标中只担任一个角色。",
+        "One person has one part in a session.",
+    ),
+    "seat_missing": (
+        "人员中缺少规则要求的角色（{role}）。",
+        "The rules want somebody as {role}.",
+        "请在 {field} 中补上。",
+        "Add one to {field}.",
+    ),
+    "second_person_missing": (
+        "有些操作须两人共同完成，而人员只有一人。",
+        "Some acts need two persons, and there is only one.",
+        "请在 {field} 中补上备岗或监督人。",
+        "Add a deputy or a supervisor to {field}.",
+    ),
+}

@@ -1,0 +1,58 @@
+"""The names of values as sentences use them, in both languages: roles, causes, consequences, acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sessions.plan import Words
+from sessions.roles import Role
+
+
+def _words(zh: str, en: str) -> Words:
+    return Words(zh=zh, en=en)
+
+
+ROLES: Mapping[str, Words] = {
+    Role.PUBLIC: _words("公众", "public"),
+    Role.BIDDER: _words("投标人", "bidder"),
+    Role.HOST: _words("主持人", "host"),
+    Role.DEPUTY: _words("备岗", "deputy"),
+    Role.SUPERVISOR: _words("监督人", "supervisor"),
+    Role.CLOCK: _words("系统", "the hall"),
+}
+
+CAUSES: Mapping[str, Words] = {
+    "B1": _words("投标人未到场", "the bidder was absent"),
+    "B2": _words("证书或密钥不对", "wrong certificate or key"),
+    "B3": _words("证书过期或已换发", "certificate expired or re-issued"),
+    "B4": _words("口令错误或证书锁定", "wrong password, or certificate locked"),
+    "B5": _words("投标人掉线，同时他人连接正常", "the bidder was offline while others reached the hall"),
+    "B6": _words("文件在封装时已损坏", "the file was damaged when it was sealed"),
+    "P1": _words("开标厅故障", "a fault of the hall"),
+    "P2": _words("存储的文件与回执不符", "the stored file no longer matches its receipt"),
+    "P3": _words("证书服务中断", "the certificate service was down"),
+    "P4": _words("按时送达而未及时处理", "arrived in time and was not served in time"),
+    "P5": _words("缺少招标人密钥", "the tenderer's key was missing"),
+    "X1": _words("公共网络故障", "failure of the public network"),
+    "X2": _words("不可抗力", "force majeure"),
+    "unknown": _words("原因待认定", "cause to be ruled on"),
+}
+
+CONSEQUENCES: Mapping[str, Words] = {
+    "revoked": _words("视为撤销投标", "counts as revoked by the bidder"),
+    "withdrawn": _words("视为撤回投标", "counts as withdrawn, without fault of the bidder"),
+    "pending": _words("待两人认定", "to be ruled on by two persons"),
+}
+
+OBJECTIONS: Mapping[str, Words] = {
+    "objection": _words("异议", "an objection"),
+    "recusal": _words("回避申请", "a request for recusal"),
+    "row": _words("对本单位唱标内容的异议", "an objection to its own row"),
+}
+
+ACTS: Mapping[str, Words] = {
+    "Postpone": _words("推迟开标", "to postpone the opening"),
+    "Abort": _words("终止开标", "to abort the session"),
+    "RuleCause": _words("认定未解密的原因", "to rule on why a bid was not opened"),
+    "ExtendBeyond": _words("再次延长时限", "to extend the window once more"),
+}

@@ -1,0 +1,233 @@
+"""What happened, in one sentence a citizen can read, in both languages: timeline, captions, screen readers.
+
+A sentence says only what everyone may know at that moment; what is private stays in the private part.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import assert_never
+
+from sessions import events as e
+from sessions.amounts import grouped
+from sessions.moments import spoken
+from sessions.opening.state import Opening
+from sessions.plan import Words
+from sessions.quote import price
+from sessions.refusals import plan_refusal, refusal
+from sessions.roles import Actor
+from sessions.terms import ACTS, CAUSES, CONSEQUENCES, OBJECTIONS, ROLES
+
+__all__ = ["describe", "plan_refusal", "refusal"]
+
+
+def describe(fact: e.Happening | e.Recorded, opening: Opening | None) -> Words:
+    """Return what ``fact`` says. ``opening`` is the state before it (None before SessionScheduled)."""
+    zh, en = _sentence(fact.event, fact.actor, opening)
+    return Words(zh=zh, en=en)
+
+
+def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str]:
+    by_zh, by_en = _by(actor)
+    match event:
+        case e.IntakeOpened():
+            return "开始接收投标文件。", "Intake opened."
+        case e.BidReceived():
+            return f"收到{event.name}的投标文件。", f"A bid of {event.name} was received."
+        case e.BidRefused():
+            return f"{event.name}递交的文件未予接收。", f"What {event.name} sent was not taken as a bid."
+        case e.BidWithdrawn():
+            return "一份投标文件在截止前撤回。", "A bid was withdrawn before the deadline."
+        case e.IntakeClosed():
+            return (
+                f"接收结束，共 {event.received} 份投标文件。",
+                f"Intake closed with {_count(event.received, 'bid')}.",
+            )
+        case e.BidderCheckedIn():
+            name = _name(o, event.bidder)
+            return f"{name}签到。", f"{name} checked in."
+        case e.SessionScheduled():
+            return "开标公告发布。", "The opening was announced."
+        case e.ChairTaken():
+            role = ROLES[event.role]
+            return f"{role.zh}{event.name}进入开标厅。", f"{event.name} came in as {role.en}."
+        case e.HostHandedOver():
+            return f"{event.name}接任主持：{event.reason}", f"{event.name} took over as host: {event.reason}"
+        case e.T0Moved():
+            return (
+                f"开标时间改为{spoken(event.new).zh}：{event.reason}",
+                f"The opening time moved to {spoken(event.new).en}: {event.reason}",
+            )
+        case e.SetFrozen():
+            return (
+                f"开标时间到，停止接收。{event.received} 份投标文件已锁定。",
+                f"The opening time came and intake closed. {_count(event.received, 'bid')} fixed.",
+            )
+        case e.BiddersListed():
+            return (
+                f"公布投标人名单：{'、'.join(bid.name for bid in event.bids)}。",
+                f"The bidders were announced: {', '.join(bid.name for bid in event.bids)}.",
+            )
+        case e.OpeningFailed():
+            return (
+                f"收到 {event.received} 份投标文件，少于法定的 {event.minimum} 份，不得开标，全部原样封存。",
+                f"{_count(event.received, 'bid')} received, fewer than the {event.minimum} the law asks for: "
+                "nothing is opened and all stay sealed.",
+            )
+        case e.StepEntered():
+            title = _step(o, event.step)
+            return f"{title.zh}开始。", f"{title.en}: begun."
+        case e.StepCompleted():
+            title = _step(o, event.step)
+            if not event.missing:
+                return f"{title.zh}完成。", f"{title.en}: complete."
+            names = [_name(o, who) for who in event.missing]
+            return (
+                f"{title.zh}结束，未完成的有：{'、'.join(names)}。",
+                f"{title.en}: over. Did not act: {', '.join(names)}.",
+            )
+        case e.SealsChecked():
+            bad = [_name(o, bidder) for bidder, code in event.results.items() if code != "ok"]
+            if bad:
+                return (
+                    f"密封检查完毕，{'、'.join(bad)}的文件与回执不符，已记录。",
+                    f"The seals were checked; those of {', '.join(bad)} did not pass, which is on record.",
+                )
+            return "密封检查完毕，全部完好。", "The seals were checked and all are intact."
+        case e.CeilingAnnounced():
+            amount = grouped(event.amount)
+            return f"最高投标限价 {amount}（{event.currency}）。", f"The ceiling is {event.currency} {amount}."
+        case e.KeyReleased():
+            name = _name(o, event.bidder)
+            return f"{name}解密成功。", f"{name} released its key."
+        case e.AttemptFailed():
+            name = _name(o, event.bidder)
+            return f"{name}第 {event.attempt} 次解密未成功。", f"{name}: attempt {event.attempt} did not succeed."
+        case e.WindowExtended():
+            title = _step(o, event.step)
+            minutes = _minutes(event.new - event.old)
+            return (
+                f"{title.zh}延长 {minutes[0]}：{event.reason}",
+                f"{title.en}: {minutes[1]} more. {event.reason}",
+            )
+        case e.BarrierPassed():
+            return _barrier(event)
+        case e.BidOpened():
+            name = _name(o, event.bidder)
+            offer = price(o.plan.tender, event.quote) if o else None
+            if offer is None or o is None:
+                return f"{name}的投标已打开。", f"The bid of {name} is open."
+            return f"{name}，报价 {grouped(offer)}。", f"{name}: {o.plan.tender.currency} {grouped(offer)}."
+        case e.BidNotOpened() | e.CauseRuled():
+            name, cause, consequence = _name(o, event.bidder), CAUSES[event.cause], CONSEQUENCES[event.consequence]
+            if isinstance(event, e.CauseRuled):
+                return (
+                    f"经两人认定，{name}未解密的原因是{cause.zh}，{consequence.zh}。",
+                    f"Two persons ruled on {name}: {cause.en}; the bid {consequence.en}.",
+                )
+            if event.consequence == "pending":
+                return (
+                    f"{name}的投标未能打开，原因待认定。",
+                    f"The bid of {name} was not opened; its cause is to be ruled on.",
+                )
+            return (
+                f"{name}的投标未能打开：{cause.zh}，{consequence.zh}。",
+                f"The bid of {name} was not opened: {cause.en}. It {consequence.en}.",
+            )
+        case e.LateBidRefused():
+            return (
+                f"{event.name}的文件在截止后送达，拒收。",
+                f"A file of {event.name} came after the deadline and was refused.",
+            )
+        case e.RowConfirmed():
+            name = _name(o, event.bidder)
+            return f"{name}确认唱标内容无误。", f"{name} confirmed its row."
+        case e.ObjectionRaised():
+            name, kind, about = _name(o, event.bidder), OBJECTIONS[event.kind], event.title
+            return (
+                f"{name}提出{kind.zh}（第 {event.number} 号）" + (f"：{about}" if about else "。"),
+                f"{name} raised {kind.en} (number {event.number})" + (f": {about}" if about else "."),
+            )
+        case e.ObjectionAnswered():
+            return f"{by_zh}答复第 {event.number} 号异议。", f"{by_en} answered objection {event.number}."
+        case e.NoneDeclared():
+            name = _name(o, event.bidder)
+            return f"{name}声明无异议。", f"{name} declared that it has no objection."
+        case e.RecordDrawn():
+            return "开标记录生成，请签字。", "The opening record was drawn up for signature."
+        case e.RecordSigned():
+            name = actor.name or _name(o, event.signer)
+            return f"{name}在开标记录上签名。", f"{name} signed the record."
+        case e.SupervisorNoted():
+            return f"{by_zh}作了一条记录。", f"{by_en} made a note."
+        case e.SessionPaused():
+            zh, en = ("因故障暂停", "paused for an incident") if event.incident else ("暂停", "paused")
+            return (
+                f"开标{zh}，所有计时停止：{event.reason}",
+                f"The session is {en}; every clock has stopped: {event.reason}",
+            )
+        case e.SessionResumed():
+            zh, en = _minutes(timedelta(milliseconds=event.frozen_ms))
+            return f"开标恢复，各时限顺延 {zh}。", f"The session goes on; running deadlines moved by {en}."
+        case e.ActProposed():
+            act = ACTS[event.act]
+            return (
+                f"{by_zh}提议{act.zh}，待另一人同意：{event.reason}",
+                f"{by_en} proposed {act.en}; a second person must agree: {event.reason}",
+            )
+        case e.ActDeclined():
+            return f"{by_zh}未同意第 {event.proposal} 号提议。", f"{by_en} declined proposal {event.proposal}."
+        case e.SessionAborted():
+            return f"开标终止：{event.reason}", f"The session was aborted: {event.reason}"
+        case e.SessionEnded():
+            if event.unsigned:
+                names = [_name(o, who) for who in event.unsigned]
+                return (
+                    f"开标结束。未签名的有：{'、'.join(names)}。",
+                    f"The opening is over. Not signed by: {', '.join(names)}.",
+                )
+            return "开标结束，到会各方均已签名。", "The opening is over, and everyone asked has signed."
+        case _:
+            assert_never(event)
+
+
+def _barrier(event: e.BarrierPassed) -> tuple[str, str]:
+    if event.reason == "all":
+        return "钥匙全部交齐，现在可以打开投标文件。", "Every key is in: the bids may now be opened."
+    released, missing = len(event.released), len(event.missing)
+    return (
+        f"解密时间到，{released} 家交出钥匙，{missing} 家没有。现在可以打开投标文件。",
+        f"The window is over: {released} released, {missing} did not. The bids may now be opened.",
+    )
+
+
+def _name(o: Opening | None, who: str) -> str:
+    """The name behind a bidder or account id, as far as it is published."""
+    if o is None:
+        return who
+    bid = o.bid(who)
+    if bid is not None:
+        return bid.name
+    return next((seat.name for seat in o.plan.seats if seat.account == who), who)
+
+
+def _by(actor: Actor) -> tuple[str, str]:
+    role = ROLES[actor.role]
+    return f"{role.zh}{actor.name}", f"{actor.name} ({role.en})" if actor.name else role.en.capitalize()
+
+
+def _step(o: Opening | None, step: str) -> Words:
+    steps = o.plan.pack.steps if o else ()
+    return next((item.title for item in steps if item.id == step), Words(zh=step, en=step))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _minutes(length: timedelta) -> tuple[str, str]:
+    minutes, seconds = divmod(round(length.total_seconds()), 60)
+    zh = (f"{minutes} 分" if minutes else "") + (f"{seconds} 秒" if seconds or not minutes else "钟")
+    parts = [_count(minutes, "minute")] if minutes else []
+    parts += [_count(seconds, "second")] if seconds or not minutes else []
+    return zh, " ".join(parts)
