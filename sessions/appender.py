@@ -113,14 +113,14 @@ class Appender:
         self._current = False
 
     @contextmanager
-    def finishing(self) -> Iterator[None]:
-        """Hold T0's freezing back while a bid that is on the disk is being checked.
+    def finishing(self, complete_at: datetime) -> Iterator[None]:
+        """Hold the closing of intake back while a bid is checked whose bytes were all here at ``complete_at``.
 
-        A bid is in time when it was durable before T0, and checking a large one takes seconds. What is sent
-        meanwhile waits, except acts that carry a moment before T0.
+        A bid is in time when it was durable before T0, and checking a large one takes seconds. What is sent after
+        T0 waits meanwhile, except acts that carry their moment (Batch.act).
         """
         state = self._held.intake
-        counts = state is None or self._clock.now() < state.t0  # who comes after T0 holds nothing back
+        counts = state is None or complete_at < state.t0  # who comes after T0 holds nothing back
         self._finishing += counts
         try:
             yield

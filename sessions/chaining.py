@@ -15,7 +15,6 @@ from sessions.events import Happening, Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.shape import rfc3339
 
-
 _FIRST = Digest(GENESIS)
 
 

@@ -66,6 +66,10 @@ class Sessions:
         for appender in list(self._appenders.values()):
             await appender.close()
 
+    async def idle(self) -> None:
+        """Return when no work is under way in this process; for tools and tests that wait for results."""
+        await self._worker.idle()
+
     async def create(self, plan: Plan) -> tuple[Recorded, ...]:
         """Announce an opening. Refused with ``already_scheduled`` if the session exists."""
         return await self.handle(plan.session, Schedule(plan=plan_to_json(plan)), CLOCK)
@@ -147,9 +151,9 @@ class Sessions:
             self._appenders[session].forget()
 
     @contextmanager
-    def finishing(self, session: SessionId) -> Iterator[None]:
+    def finishing(self, session: SessionId, complete_at: datetime) -> Iterator[None]:
         """Keep T0 from closing the intake while a bid that is complete is being checked (Appender.finishing)."""
-        with self._appender(session).finishing():
+        with self._appender(session).finishing(complete_at):
             yield
 
     @contextmanager

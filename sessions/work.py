@@ -71,6 +71,11 @@ class Worker:
             done.set_result(None)
             self._answering[session].discard(done)
 
+    async def idle(self) -> None:
+        """Return when no session's work is under way."""
+        while self._running:
+            await asyncio.wait(set(self._running.values()))
+
     async def close(self) -> None:
         """Stop. Work that is cut off is found again at the next start."""
         for task in self._running.values():

@@ -1,0 +1,347 @@
+"""A sealed bid comes in: resumable, durable, checked without a key, and answered with a signed receipt or slip.
+
+A bid is in time when its last byte was on the disk before T0; how long the checks take afterwards does not matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from crypto.certificates import Usage, check_pair, fingerprint
+from crypto.digest import sha256_hex
+from crypto.envelope import CheckedBid, check_sealed, read_header
+from crypto.errors import CryptoRefused
+from crypto.paths import Trust, validate
+from crypto.receipt import Slip, issue
+from crypto.signing import HallKey
+from sessions.clock import Clock
+from sessions.commands import RecordLateBid, RefuseBid, SubmitBid
+from sessions.errors import CommandRefused
+from sessions.events import BidReceived, Recorded, Stream
+from sessions.ids import BidderId, Digest, Jws, SessionId
+from sessions.plan import Plan
+from sessions.ports import Answer, Upload, UploadState, WrongOffset
+from sessions.receipts import receipt_of
+from sessions.roles import CLOCK, Actor, Role
+from sessions.service import Sessions, Stores
+from sessions.shape import rfc3339
+
+DAY = timedelta(days=1)
+LATE = "late"
+
+
+class NoSuchUpload(Exception):
+    """There is no such upload of this bidder: begin a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a bidder may send: one bid, and everything within 24 hours."""
+
+    bid_bytes: int
+    bidder_bytes_a_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far an upload is; ``answer`` once it was complete."""
+
+    upload: Upload
+    offset: int
+    answer: Answer | None = None
+
+
+class Refused(CommandRefused):
+    """A bid that was not taken; ``slip`` says so under the hall's key and is for the bidder to keep."""
+
+    def __init__(self, code: str, slip: Jws, **facts: str | int) -> None:
+        super().__init__(code, **facts)
+        self.slip = slip
+
+
+class Submissions:
+    """Takes bids in. Every method's ``actor`` is a bidder whose login the caller has checked."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        stores: Stores,
+        *,
+        clock: Clock,
+        trust: Callable[[], Trust],
+        hall: HallKey,
+        limits: Limits,
+    ) -> None:
+        self._sessions = sessions
+        self._stores = stores
+        self._clock = clock
+        self._trust = trust
+        self._hall = hall
+        self._limits = limits
+
+    async def recover(self) -> None:
+        """Answer what was complete when the hall stopped. Call before ``Sessions.start`` and before serving."""
+        uploads = await self._stores.intake.unanswered()
+        with ExitStack() as gates:
+            complete = []
+            for upload in uploads:
+                if await self._stores.blobs.size(upload.id) == upload.length:
+                    # Not marked complete: that its last byte came before the stop cannot be shown any more.
+                    at = upload.completed_at or self._clock.now()
+                    gates.enter_context(self._sessions.finishing(upload.session, at))
+                    complete.append(replace(upload, completed_at=at))
+            for upload in complete:
+                with suppress(Refused):  # the slip is kept; the bidder finds it among its answers
+                    await self._complete(upload, Actor(role=Role.BIDDER, id=upload.bidder, name=upload.name))
+
+    async def begin(self, session: SessionId, actor: Actor, length: int) -> Upload:
+        """Open an upload of ``length`` bytes.
+
+        Raises:
+            Refused: ``late``, with the slip.
+            CommandRefused: ``too_large``, ``quota_exceeded``, ``closed``.
+        """
+        intake = await self._sessions.intake(session)
+        now = self._clock.now()
+        if now >= intake.t0:
+            raise await self._late(intake.plan, actor, length, now)
+        if intake.closed:
+            raise CommandRefused("closed")
+        if not 1 <= length <= self._limits.bid_bytes:
+            raise CommandRefused("too_large", limit=self._limits.bid_bytes)
+        sent = await self._stores.intake.uploaded_bytes(BidderId(actor.id), now - DAY)
+        if sent + length > self._limits.bidder_bytes_a_day:
+            raise CommandRefused("quota_exceeded", limit=self._limits.bidder_bytes_a_day)
+        upload = Upload(
+            id=secrets.token_hex(16),
+            session=session,
+            bidder=BidderId(actor.id),
+            name=actor.name,
+            length=length,
+            first_byte_at=now,
+        )
+        await self._stores.intake.add_upload(upload)
+        return upload
+
+    async def progress(self, session: SessionId, upload: str, actor: Actor) -> Progress:
+        """Return how far an upload is. Raises NoSuchUpload, also for somebody else's."""
+        found = await self._own(session, upload, actor)
+        return Progress(upload=found, offset=await self._stores.blobs.size(found.id))
+
+    async def receive(
+        self, session: SessionId, upload: str, actor: Actor, offset: int, pieces: AsyncIterable[bytes]
+    ) -> Progress:
+        """Add bytes; after the last one check the bid and answer it.
+
+        Raises:
+            Refused: the bid is late or not acceptable; with the slip.
+            WrongOffset: ask for the offset and go on from there.
+            NoSuchUpload: there is none of this bidder.
+        """
+        found = await self._own(session, upload, actor)
+        if found.state is not UploadState.OPEN:
+            return await self._answered(found)
+        intake = await self._sessions.intake(session)
+        if (now := self._clock.now()) >= intake.t0:
+            raise await self._late(intake.plan, actor, found.length, now, upload=found)
+        with ExitStack() as gate:
+
+            async def watched() -> AsyncIterator[bytes]:
+                size = offset
+                async for piece in pieces:
+                    size += len(piece)
+                    if size == found.length:  # all of it is here, and only what the hall does itself is left
+                        gate.enter_context(self._sessions.finishing(session, self._clock.now()))
+                    yield piece
+
+            appended = await self._stores.blobs.append(found.id, offset, watched(), found.length)
+            if appended.size < found.length:
+                return Progress(upload=found, offset=appended.size)
+            return await self._complete(replace(found, completed_at=appended.at), actor)
+
+    async def drop(self, session: SessionId, upload: str, actor: Actor) -> None:
+        """Give an unfinished upload up. What was complete stays: it is evidence."""
+        found = await self._own(session, upload, actor)
+        if found.state is not UploadState.OPEN:
+            raise CommandRefused("already_answered")
+        await self._stores.blobs.discard(found.id)
+        await self._stores.intake.drop_upload(found.id)
+
+    async def mine(self, session: SessionId, actor: Actor) -> tuple[Answer, ...]:
+        """Return the receipts and slips this bidder was given, in order. Nobody else's, before or after T0."""
+        return await self._stores.intake.answers(session, BidderId(actor.id))
+
+    async def _own(self, session: SessionId, upload: str, actor: Actor) -> Upload:
+        found = await self._stores.intake.upload(upload)
+        if found is None or (found.session, found.bidder) != (session, actor.id):
+            raise NoSuchUpload
+        return found
+
+    async def _answered(self, upload: Upload) -> Progress:
+        answers = await self._stores.intake.answers(upload.session, upload.bidder)
+        answer = next((answer for answer in answers if answer.blob == upload.id), None)
+        if answer is None:
+            raise WrongOffset(upload.length)  # it is being checked at this moment
+        if answer.code is not None:
+            raise Refused(answer.code, answer.statement)
+        return Progress(upload=upload, offset=upload.length, answer=answer)
+
+    async def _complete(self, upload: Upload, actor: Actor) -> Progress:
+        at = upload.completed_at or self._clock.now()
+        await self._stores.intake.complete_upload(upload.id, at)
+        await self._stores.blobs.finish(upload.id)
+        intake = await self._sessions.intake(upload.session)
+        if at >= intake.t0:
+            raise await self._late(intake.plan, actor, upload.length, at, upload=upload, blob=upload.id)
+        try:
+            checked = await asyncio.to_thread(self._check, upload.id, intake.plan, at)
+            record = await self._submit(upload, actor, checked, at)
+        except (CryptoRefused, CommandRefused) as error:
+            raise await self._refuse(intake.plan, upload, actor, at, error) from error
+        receipt = Jws(issue(receipt_of(record, intake.plan.tender), self._hall))
+        header = Digest(checked.container.header_sha256)
+        answer = await self._keep(upload, record.at, receipt, header=header, blob=upload.id, code=None)
+        return Progress(upload=upload, offset=upload.length, answer=answer)
+
+    def _check(self, blob: str, plan: Plan, at: datetime) -> CheckedBid:
+        """Check everything that needs no key (crypto/FORMAT.md section 5) and whom the certificates belong to."""
+        with self._stores.blobs.open(blob) as file:
+            checked = check_sealed(file)
+        trust, offered = self._trust(), checked.declaration.certificates
+        signer = checked.declaration.signer
+        validate(signer, usage=Usage.SIGN, trust=trust, at=at, offered=offered)
+        for certificate in checked.encrypted_to:
+            check_pair(signer, certificate)
+            validate(certificate, usage=Usage.ENCRYPT, trust=trust, at=at, offered=offered)
+        if len(checked.container.header.groups) != plan.tender.envelopes:
+            raise CommandRefused("wrong_envelopes", envelopes=plan.tender.envelopes)
+        return checked
+
+    async def _submit(self, upload: Upload, actor: Actor, checked: CheckedBid, at: datetime) -> Recorded:
+        container = checked.container
+        digest = Digest(container.header_sha256)
+        command = SubmitBid(
+            bidder=upload.bidder,
+            name=actor.name,
+            header_sha256=digest,
+            declaration_sha256=Digest(container.declaration_sha256),
+            root=Digest(checked.root),
+            length=container.length,
+            deadline=datetime.fromisoformat(container.header.deadline),
+            sealed_tender=container.header.tender,
+            sealed_lot=container.header.lot,
+            sealed_bidder=BidderId(container.header.bidder),
+            signing_certificate=Digest(fingerprint(checked.declaration.signer).hex()),
+            first_byte_at=upload.first_byte_at,
+            leaf_salt=secrets.token_hex(32),
+            tracker="",  # known with the event's number (batch)
+        )
+        await self._sessions.handle(upload.session, command, actor, at=at)
+        # Also when it caused nothing: the same bid was received before, and its receipt is given again.
+        log = await self._sessions.events(upload.session, Stream.INTAKE)
+        return next(
+            record
+            for record in reversed(log)
+            if isinstance(record.event, BidReceived) and record.event.header_sha256 == digest
+        )
+
+    async def _refuse(
+        self, plan: Plan, upload: Upload, actor: Actor, at: datetime, error: CryptoRefused | CommandRefused
+    ) -> Refused:
+        header, declaration = await asyncio.to_thread(self._names, upload.id)
+        command = RefuseBid(bidder=upload.bidder, name=actor.name, code=error.code, header_sha256=header)
+        number = None
+        with suppress(CommandRefused):  # the intake may have been closed by then: the slip stands without a number
+            records = await self._sessions.handle(upload.session, command, CLOCK, at=at)
+            number = records[-1].number
+        slip = self._slip(plan, actor, upload.length, at, error.code, header, declaration, number)
+        await self._keep(upload, at, slip, header=header, blob=upload.id, code=error.code)
+        facts = error.facts if isinstance(error, CommandRefused) else {}
+        return Refused(error.code, slip, **facts)
+
+    async def _late(
+        self,
+        plan: Plan,
+        actor: Actor,
+        length: int,
+        at: datetime,
+        *,
+        upload: Upload | None = None,
+        blob: str | None = None,
+    ) -> Refused:
+        """Return the refusal of a bid that came too late. A bidder's first one goes into the public record."""
+        answers = await self._stores.intake.answers(plan.session, BidderId(actor.id))
+        if before := next((answer for answer in answers if answer.code == LATE), None):
+            return Refused(LATE, before.statement, received_at=rfc3339(before.at))
+        header, declaration = await asyncio.to_thread(self._names, blob) if blob else (None, None)
+        # No number: the event that records the slip is named by the slip's digest.
+        slip = self._slip(plan, actor, length, at, LATE, header, declaration, None)
+        with suppress(CommandRefused):  # nothing is recorded any more once the session is over
+            digest = Digest(sha256_hex(slip.encode()))
+            command = RecordLateBid(bidder=BidderId(actor.id), name=actor.name, slip_sha256=digest, code=LATE)
+            await self._sessions.handle(plan.session, command, CLOCK)
+        answer = Answer(
+            session=plan.session,
+            bidder=BidderId(actor.id),
+            at=at,
+            header_sha256=header,
+            blob=blob,
+            statement=slip,
+            code=LATE,
+        )
+        await self._stores.intake.answer(answer, upload.id if upload else None)
+        return Refused(LATE, slip, received_at=rfc3339(at))
+
+    def _names(self, blob: str) -> tuple[Digest | None, Digest | None]:
+        """Return the digests of header and declaration, as far as the file has them."""
+        try:
+            with self._stores.blobs.open(blob) as file:
+                container = read_header(file)
+        except CryptoRefused:
+            return None, None
+        return Digest(container.header_sha256), Digest(container.declaration_sha256)
+
+    def _slip(
+        self,
+        plan: Plan,
+        actor: Actor,
+        length: int,
+        at: datetime,
+        code: str,
+        header: Digest | None,
+        declaration: Digest | None,
+        number: int | None,
+    ) -> Jws:
+        slip = Slip(
+            session=plan.session,
+            tender=plan.tender.id,
+            lot=plan.tender.lot,
+            bidder=actor.id,
+            header_sha256=header,
+            declaration_sha256=declaration,
+            length=length,
+            received_at=rfc3339(at),
+            code=code,
+            n=number,
+        )
+        return Jws(issue(slip, self._hall))
+
+    async def _keep(
+        self, upload: Upload, at: datetime, statement: Jws, *, header: Digest | None, blob: str, code: str | None
+    ) -> Answer:
+        answer = Answer(
+            session=upload.session,
+            bidder=upload.bidder,
+            at=at,
+            header_sha256=header,
+            blob=blob,
+            statement=statement,
+            code=code,
+        )
+        await self._stores.intake.answer(answer, upload.id)
+        return answer
