@@ -154,7 +154,7 @@ class IntakeStore(Protocol):
         """Return the answers in the order given."""
 
     async def keep_release(self, released: Released) -> None:
-        """Keep the message; the same message a second time changes nothing."""
+        """Keep the message; the same one again is another attempt."""
 
     async def releases(self, session: SessionId) -> tuple[Released, ...]:
         """Return the releases in the order they came."""

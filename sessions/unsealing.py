@@ -146,6 +146,8 @@ class Unsealing:
 
     def _open(self, stored: _Stored, key: _Key) -> _Result:
         bidder = stored.received.bidder
+        if not key.tokens:  # its key was accepted, so that its message is gone is the hall's doing
+            return _Result(opened=_not_opened(bidder, "hall_error"), secrets={})
         try:
             return self._read(stored, key)
         except (CryptoRefused, OSError) as error:

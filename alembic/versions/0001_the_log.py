@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.Column("statement", sa.Text, nullable=False),
         sa.Column("code", sa.String(64)),
     )
-    op.create_index("releases_once", "releases", ["session", "bidder", "sha256"], unique=True)
+    op.create_index("releases_by_session", "releases", ["session"])
     op.create_table(
         "secrets",
         sa.Column("session", sa.String(128), nullable=False),

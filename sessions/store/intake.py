@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
-from sqlalchemy.exc import IntegrityError
 
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.ports import Answer, Released, Upload, UploadState
@@ -102,13 +101,8 @@ class SqlIntake:
             "statement": released.statement,
             "code": released.code,
         }
-        try:
-            async with self._database.writing() as connection:
-                await connection.execute(tables.releases.insert().values(row))
-        except IntegrityError:
-            kept = await self.releases(released.session)
-            if not any((one.bidder, one.sha256) == (released.bidder, released.sha256) for one in kept):
-                raise
+        async with self._database.writing() as connection:
+            await connection.execute(tables.releases.insert().values(row))
 
     async def releases(self, session: SessionId) -> tuple[Released, ...]:
         """See IntakeStore."""

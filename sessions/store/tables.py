@@ -126,7 +126,7 @@ releases = Table(
     Column("sha256", String(64), nullable=False),
     Column("statement", Text, nullable=False),
     Column("code", String(64)),
-    Index("releases_once", "session", "bidder", "sha256", unique=True),
+    Index("releases_by_session", "session"),
 )
 
 secrets = Table(

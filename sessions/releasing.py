@@ -1,0 +1,220 @@
+"""A bidder hands its key over: the challenge, the check against the sealed commitment, and the evidence.
+
+Before the barrier nothing is decrypted with a key. It is opened here only to compare it with what the bidder
+committed to, so that a wrong one can be told at once while a retry is free, and forgotten again; behind the barrier
+it is opened anew from the message that is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crypto import declaration as declarations
+from crypto.certificates import Usage
+from crypto.container import Container, read_header
+from crypto.digest import sha256_hex
+from crypto.errors import CryptoRefused, StatementRefused
+from crypto.paths import Trust, validate
+from crypto.release import open_release
+from crypto.signing import peek
+from sessions.clock import Clock
+from sessions.commands import RecordRelease
+from sessions.errors import CommandRefused
+from sessions.events import Recorded
+from sessions.ids import BidderId, Digest, Jws, SessionId
+from sessions.nonces import nonce, window_digest
+from sessions.opening import Opening
+from sessions.plan import StepKind
+from sessions.ports import Answer, Released
+from sessions.roles import Actor
+from sessions.service import Sessions, Stores
+from sessions.session_key import session_key
+
+LONGEST = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A key slot of a sealed bid: the certificate it is for, and its bytes."""
+
+    certificate: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """Everything a bidder's program needs to release a group's key, and to convince itself before it does."""
+
+    session: SessionId
+    group: str
+    header_sha256: Digest
+    header: bytes
+    slots: tuple[Slot, ...]
+    nonce: str
+    session_key: str
+    headers: tuple[Digest, ...]
+    root: Digest
+    receipt: Jws
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a release. ``code`` is None when the key is in."""
+
+    records: tuple[Recorded, ...]
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bid:
+    container: Container
+    certificates: tuple[x509.Certificate, ...]  # the signer's first
+
+
+class Releasing:
+    """Takes keys in. Every method's ``actor`` is a bidder whose login the caller has checked."""
+
+    def __init__(self, sessions: Sessions, stores: Stores, *, clock: Clock, trust: Callable[[], Trust]) -> None:
+        self._sessions = sessions
+        self._stores = stores
+        self._clock = clock
+        self._trust = trust
+
+    async def challenge(self, session: SessionId, actor: Actor, group: str) -> Challenge:
+        """Return what this bidder answers. Refused outside the decrypt window, without a bid, for another group."""
+        opening = await self._sessions.state(session)
+        bid, frozen = opening.bid(actor.id), opening.frozen
+        self._check_now(opening, actor, group)
+        if bid is None or frozen is None:
+            raise CommandRefused("no_bid")
+        answer = await self._answer(session, actor, bid.header_sha256)
+        found = await asyncio.to_thread(self._read, answer)
+        slots = found.container.header.group(group).slots
+        return Challenge(
+            session=session,
+            group=group,
+            header_sha256=bid.header_sha256,
+            header=found.container.header_bytes,
+            slots=tuple(Slot(certificate=slot.cert.hex(), data=slot.data) for slot in slots),
+            nonce=await self._nonce(opening, actor),
+            session_key=frozen.session_key,
+            headers=frozen.headers,
+            root=frozen.root,
+            receipt=answer.statement,
+            due=opening.due,
+        )
+
+    async def release(self, session: SessionId, actor: Actor, token: Jws) -> Verdict:
+        """Check a release message, keep it whatever it is worth, and record what it was.
+
+        Raises:
+            CommandRefused: no release is expected now, or from this bidder.
+        """
+        arrived_at = self._clock.now()
+        with self._sessions.answering(session):
+            opening = await self._sessions.state(session)
+            group = _group(token)
+            self._check_now(opening, actor, group)
+            if len(token) > LONGEST:
+                raise CommandRefused("too_large", limit=LONGEST)
+            code = await self._verdict(opening, actor, group, token, arrived_at)
+            digest = Digest(sha256_hex(token.encode()))
+            await self._stores.intake.keep_release(
+                Released(
+                    session=session,
+                    bidder=BidderId(actor.id),
+                    group=group,
+                    at=arrived_at,
+                    sha256=digest,
+                    statement=token,
+                    code=code,
+                )
+            )
+            command = RecordRelease(
+                bidder=BidderId(actor.id), group=group, release_sha256=digest, code=code, arrived_at=arrived_at
+            )
+            return Verdict(records=await self._sessions.handle(session, command, actor), code=code)
+
+    def _check_now(self, opening: Opening, actor: Actor, group: str) -> None:
+        if opening.kind is not StepKind.DECRYPT or opening.opened:
+            raise CommandRefused("window_closed", step=opening.step or "")
+        if opening.bid(actor.id) is None:
+            raise CommandRefused("no_bid")
+        if group not in opening.groups:
+            raise CommandRefused("no_such_group", group=group)
+
+    async def _verdict(self, opening: Opening, actor: Actor, group: str, token: Jws, at: datetime) -> str | None:
+        session = opening.plan.session
+        bid = opening.bid(actor.id)
+        if bid is None:
+            raise CommandRefused("no_bid")
+        try:
+            found = await asyncio.to_thread(self._read, await self._answer(session, actor, bid.header_sha256))
+            key = await session_key(self._stores.secrets, session)
+            challenge = await self._nonce(opening, actor)
+            await asyncio.to_thread(self._open, found, session, group, token, key, challenge, at)
+        except CryptoRefused as error:
+            return error.code
+        except OSError:
+            return "hall_error"
+        return None
+
+    def _open(
+        self,
+        found: _Bid,
+        session: SessionId,
+        group: str,
+        token: Jws,
+        key: ec.EllipticCurvePrivateKey,
+        challenge: str,
+        at: datetime,
+    ) -> None:
+        leaf, *offered = found.certificates
+        validate(leaf, usage=Usage.SIGN, trust=self._trust(), at=at, offered=offered)
+        open_release(  # the key it returns is not kept: see the head of this file
+            token,
+            header=found.container.header,
+            header_sha256=found.container.header_sha256,
+            group=group,
+            session=session,
+            session_key=key,
+            nonce=challenge,
+            certificate=leaf,
+        )
+
+    def _read(self, answer: Answer) -> _Bid:
+        if answer.blob is None:
+            raise FileNotFoundError("no stored bid")
+        with self._stores.blobs.open(answer.blob) as file:
+            container = read_header(file)
+        stated = declarations.verify(container.declaration, container.header.sig_cert)
+        others = (each for each in stated.certificates if each != stated.signer)
+        return _Bid(container=container, certificates=(stated.signer, *others))
+
+    async def _answer(self, session: SessionId, actor: Actor, header: Digest) -> Answer:
+        for answer in await self._stores.intake.answers(session, BidderId(actor.id)):
+            if answer.code is None and answer.header_sha256 == header:
+                return answer
+        raise CommandRefused("no_bid")
+
+    async def _nonce(self, opening: Opening, actor: Actor) -> str:
+        window = window_digest(opening, await self._sessions.events(opening.plan.session))
+        if window is None:
+            raise CommandRefused("window_closed", step=opening.step or "")
+        return nonce(window, BidderId(actor.id))
+
+
+def _group(token: Jws) -> str:
+    """Return the group a message names, unverified: it only says which commitment to compare with."""
+    try:
+        group = peek(token)[1].get("group")
+    except StatementRefused:
+        return "A"
+    return group if isinstance(group, str) and len(group) <= 8 else "A"

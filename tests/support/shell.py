@@ -1,0 +1,152 @@
+"""A hall without a web: the real service over a real SQLite file, with real bidders, and a clock that is moved."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+
+from crypto.container import read_header
+from crypto.envelope import unlock
+from crypto.paths import Trust
+from crypto.release import load_session_public, make_release
+from sessions.clock import Clock
+from sessions.commands import Advance, TakeChair
+from sessions.events import Recorded, Stream
+from sessions.hallkey import hall_key
+from sessions.ids import Jws, SessionId, StepId
+from sessions.opening import Opening
+from sessions.ports import Answer
+from sessions.releasing import Challenge, Releasing, Verdict
+from sessions.roles import Actor, Role
+from sessions.service import Sessions, Stores
+from sessions.store.database import Database
+from sessions.store.migrations import migrate
+from sessions.store.opened import stores
+from sessions.submission import Limits, Submissions
+from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
+from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
+from tests.support.fake_clock import FakeClock
+
+SESSION = SessionId("gx-1")
+LIMITS = Limits(bid_bytes=64 * 1024 * 1024, bidder_bytes_a_day=256 * 1024 * 1024)
+
+
+@dataclass
+class Bell:
+    """An announcer that remembers what it was told."""
+
+    rung: list[Recorded] = field(default_factory=list)
+
+    def announce(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
+        self.rung += records
+
+
+@dataclass
+class Shell:
+    """One process of the hall over one folder."""
+
+    folder: Path
+    clock: Clock
+    database: Database
+    stores: Stores
+    sessions: Sessions
+    submissions: Submissions
+    releasing: Releasing
+    bell: Bell
+
+    async def state(self) -> Opening:
+        return await self.sessions.state(SESSION)
+
+    async def log(self, stream: Stream = Stream.OPENING) -> list[str]:
+        return [type(record.event).__name__ for record in await self.sessions.events(SESSION, stream)]
+
+    async def submit(self, sealed: Sealed, who: Actor | None = None) -> Answer:
+        """Upload a bid in two pieces, as a client does."""
+        actor = who or the_actor(sealed.bidder)
+        upload = await self.submissions.begin(SESSION, actor, len(sealed.data))
+        half = len(sealed.data) // 2
+        await self.submissions.receive(SESSION, upload.id, actor, 0, pieces(sealed.data[:half]))
+        done = await self.submissions.receive(SESSION, upload.id, actor, half, pieces(sealed.data[half:]))
+        assert done.answer is not None
+        return done.answer
+
+    async def release(self, sealed: Sealed, group: str = "A") -> Verdict:
+        """Answer the challenge as the bidder's program does."""
+        actor = the_actor(sealed.bidder)
+        challenge = await self.releasing.challenge(SESSION, actor, group)
+        return await self.releasing.release(SESSION, actor, a_token(sealed, challenge))
+
+    async def host_takes_over_the_room(self) -> None:
+        for chair in (HOST, DEPUTY, SUPERVISOR):
+            await self.sessions.handle(SESSION, TakeChair(), chair)
+
+    async def advance(self, step: str) -> None:
+        await self.sessions.handle(SESSION, Advance(step=StepId(step)), HOST)
+
+    async def work_done(self) -> None:
+        """Wait until the hall has done the slow work that is due."""
+        await self.sessions.idle()
+
+
+def the_actor(bidder: Bidder) -> Actor:
+    return Actor(role=Role.BIDDER, id=bidder.id, name=_name(bidder.sign.certificate))
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return str(certificate.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)[0].value)
+
+
+def a_token(sealed: Sealed, challenge: Challenge, **changes: str) -> Jws:
+    """The release that the bidder's program signs for this challenge."""
+    container = read_header(sealed.file)
+    answers = {"session": challenge.session, "nonce": challenge.nonce, **changes}
+    return Jws(
+        make_release(
+            container,
+            challenge.group,
+            unlock(container, challenge.group, sealed.bidder.encrypt),
+            session_key=load_session_public(challenge.session_key),
+            signer=sealed.bidder.sign,
+            **answers,
+        )
+    )
+
+
+def a_bid_for_this(name: str, price: str = "1200000.00", **changes: object) -> Sealed:
+    """A real sealed bid of the organisation ``name`` for the tender of ``a_plan``."""
+    given = {"tender": TENDER["id"], "lot": TENDER["lot"], "deadline": TENDER["deadline"], **changes}
+    return a_sealed_bid(b"%PDF-1.7 technical", bidder=a_bidder(name), quote={"price": price}, **given)  # type: ignore[arg-type]
+
+
+async def pieces(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def the_trust() -> Trust:
+    return Trust(anchors=(the_authority().certificate,))
+
+
+@asynccontextmanager
+async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = True) -> AsyncIterator[Shell]:
+    """Start a hall over ``folder`` and stop it in good order."""
+    database = Database(f"sqlite+aiosqlite:///{folder / 'kaibiao.db'}")
+    await migrate(database)
+    clock = clock or FakeClock()
+    kept = stores(database, folder, clock)
+    bell = Bell()
+    sessions = Sessions(kept, clock=clock, announcer=bell)
+    submissions = Submissions(sessions, kept, clock=clock, trust=the_trust, hall=hall_key(folder), limits=LIMITS)
+    releasing = Releasing(sessions, kept, clock=clock, trust=the_trust)
+    try:
+        if start:
+            await submissions.recover()
+            await sessions.start()
+        yield Shell(folder, clock, database, kept, sessions, submissions, releasing, bell)
+    finally:
+        await sessions.close()
+        await database.close()
