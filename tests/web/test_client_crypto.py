@@ -78,7 +78,7 @@ def sealed_by_the_browser(bidder: Bidder, folder: Path, **changes: Any) -> tuple
         "lot": "1",
         "deadline": DEADLINE,
         "groups": ["A", "B"],
-        "quote": {"price": "1280000.00", "days": 180},
+        "quote": {"price": "1280000.00", "duration": "180"},
         "files": files,
         **changes,
     }
@@ -111,7 +111,7 @@ def test_a_bid_sealed_in_the_browser_is_accepted_and_opens_here(algorithm: Algor
             reader = group_opened.part(part)
             opened[name] = reader.read(0, reader.plain_len)
     assert opened == FILES
-    assert group_opened.quote() == {"price": "1280000.00", "days": 180}
+    assert group_opened.quote() == {"price": "1280000.00", "duration": "180"}
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
@@ -125,7 +125,7 @@ def test_a_bid_sealed_here_opens_in_the_browser(algorithm: Algorithm, tmp_path: 
     commercial = errand("open", path=str(path), group="B", **own)
     assert technical["root"] == sealed.bid.root
     assert technical["quote"] is None
-    assert commercial["quote"] == {"price": "1280000.00", "days": 180}
+    assert commercial["quote"] == {"price": "1280000.00", "duration": "180"}
     contents = [hashlib.sha256(content).hexdigest() for content in sealed.files.values()]
     assert [*technical["files"].values(), *commercial["files"].values()] == contents
 

@@ -44,12 +44,8 @@ export interface Declaration extends Declared {
   readonly certificates: readonly Certificate[];
 }
 
-/**
- * Sign a declaration.
- *
- * @param carried - certificates that must travel along: those of the slots, and issuers. The signer's is added.
- */
-export async function declare(declared: Declared, sign: KeyPair, carried: readonly Certificate[]): Promise<Bytes> {
+/** Sign a declaration. The signing certificate and that of the slots, `encrypt`, travel in it. */
+export async function declare(declared: Declared, sign: KeyPair, encrypt: Certificate): Promise<Bytes> {
   const content = canonical({
     v: 1,
     header_sha256: hex(declared.headerSha256),
@@ -69,17 +65,14 @@ export async function declare(declared: Declared, sign: KeyPair, carried: readon
     signatureIdentifier(kind),
     der.octetString(cmsSignature(kind, signature)),
   );
-  const unique = new Map([certificate, ...carried].map((each) => [hex(each.der), each.der]));
   const signed = der.sequence(
     der.integer(1),
     der.setOf(digestIdentifier(kind)),
     der.sequence(der.objectId(OID.data), der.write(der.context(0), der.octetString(content))),
-    der.retagged(der.setOf(...unique.values()), der.context(0)),
+    der.retagged(der.setOf(certificate.der, encrypt.der), der.context(0)),
     der.setOf(signer),
   );
-  const whole = der.sequence(der.objectId(OID.signedData), der.write(der.context(0), signed));
-  require(whole.length <= DECLARATION_LIMIT, "too_large", "the declaration is larger than 64 KiB", "Carry fewer certificates.");
-  return whole;
+  return der.sequence(der.objectId(OID.signedData), der.write(der.context(0), signed));
 }
 
 /**

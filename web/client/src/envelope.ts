@@ -94,8 +94,7 @@ export async function sealBid(request: SealRequest): Promise<SealedBid> {
   const root = await segments.root();
 
   const declared = { headerSha256, root, segments: segments.leaves.length, totalLength };
-  const carried = [identity.encrypt.certificate, ...identity.issuers];
-  const declaration = await declare(declared, identity.sign, carried);
+  const declaration = await declare(declared, identity.sign, identity.encrypt.certificate);
   await sink.write(concat(declaration, u32(declaration.length), END));
   return {
     file: await sink.close(),

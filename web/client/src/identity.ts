@@ -1,6 +1,6 @@
 /** Who takes part: the certificates of one bidder and the keys to them. */
 
-import { equal, hex } from "./bytes.js";
+import { equal } from "./bytes.js";
 import { Refused, require } from "./errors.js";
 import { signedBy, signRaw } from "./signing.js";
 import { openSlot, sealSlot } from "./slots.js";
@@ -17,24 +17,15 @@ export interface KeyPair {
 export interface Identity {
   readonly sign: KeyPair;
   readonly encrypt: KeyPair;
-  /** The issuers that came along, each once; they help others to build the path. */
-  readonly issuers: readonly Certificate[];
-}
-
-/** The pairs and the other certificates of one opened file. */
-export interface Opened {
-  readonly pairs: readonly KeyPair[];
-  readonly others: readonly Certificate[];
 }
 
 /**
- * The identity in opened files: exactly one pair to sign and one to encrypt, of the same subject and issuer.
+ * The identity among opened key pairs: exactly one to sign and one to encrypt, of the same subject and issuer.
  *
- * @remarks Usually two files, since CAs issue two certificates; one file with both keys does as well. Otherwise
+ * @remarks Usually from two files, since CAs issue two certificates; one file with both keys does as well. Otherwise
  * `pair_mismatch`.
  */
-export function identityOf(...files: readonly Opened[]): Identity {
-  const pairs = files.flatMap((file) => file.pairs);
+export function identityOf(pairs: readonly KeyPair[]): Identity {
   const one = (purpose: KeyPair["purpose"]): KeyPair => {
     const found = pairs.filter((pair) => pair.purpose === purpose);
     require(
@@ -53,9 +44,7 @@ export function identityOf(...files: readonly Opened[]): Identity {
     "the two certificates are not of the same subject and issuer",
     "Choose the two files that were issued together.",
   );
-  const authorities = files.flatMap((file) => file.others).filter((certificate) => certificate.isAuthority);
-  const unique = new Map(authorities.map((certificate) => [hex(certificate.der), certificate]));
-  return { sign, encrypt, issuers: [...unique.values()] };
+  return { sign, encrypt };
 }
 
 /**

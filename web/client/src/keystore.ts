@@ -7,7 +7,7 @@
 
 import { Refused } from "./errors.js";
 import type { Identity, KeyPair } from "./identity.js";
-import { type Certificate, readCertificate } from "./x509.js";
+import { readCertificate } from "./x509.js";
 
 const DATABASE = "kaibiao-keys";
 const STORE = "identities";
@@ -20,17 +20,12 @@ interface StoredPair {
 interface Stored {
   readonly sign: StoredPair;
   readonly encrypt: StoredPair;
-  readonly issuers: readonly Uint8Array<ArrayBuffer>[];
 }
 
 /** Keep `identity` under `name` (a bidder's id, say), in place of what was there. */
 export async function keep(name: string, identity: Identity): Promise<void> {
   const pair = ({ certificate, key }: KeyPair): StoredPair => ({ certificate: certificate.der.slice(), key });
-  const stored: Stored = {
-    sign: pair(identity.sign),
-    encrypt: pair(identity.encrypt),
-    issuers: identity.issuers.map((certificate: Certificate) => certificate.der.slice()),
-  };
+  const stored: Stored = { sign: pair(identity.sign), encrypt: pair(identity.encrypt) };
   await inStore("readwrite", (store) => store.put(stored, name));
 }
 
@@ -43,11 +38,7 @@ export async function recall(name: string): Promise<Identity | null> {
     certificate: readCertificate(certificate),
     key,
   });
-  return {
-    sign: pair("sign", stored.sign),
-    encrypt: pair("encrypt", stored.encrypt),
-    issuers: stored.issuers.map((bytes) => readCertificate(bytes)),
-  };
+  return { sign: pair("sign", stored.sign), encrypt: pair("encrypt", stored.encrypt) };
 }
 
 /** The names under which identities are kept. */

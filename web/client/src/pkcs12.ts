@@ -10,7 +10,7 @@
 import { type Bytes, hex, utf8 } from "./bytes.js";
 import * as der from "./der.js";
 import { form, Malformed, reading, Refused, require } from "./errors.js";
-import { type KeyPair, type Opened, rehearse } from "./identity.js";
+import { type KeyPair, rehearse } from "./identity.js";
 import { schemeOf } from "./signing.js";
 import { canEncrypt, canSign, type Certificate, readCertificate } from "./x509.js";
 
@@ -51,13 +51,13 @@ interface Bags {
 }
 
 /**
- * Open one PKCS#12 file.
+ * Open one PKCS#12 file; return its keys, each with its certificate.
  *
  * @remarks Refuses with `wrong_password`, `legacy_pkcs12`, `malformed_credential` (not such a file), `pair_mismatch`
  * (a key without its certificate), `wrong_key_usage` (a certificate for neither or both purposes), and what
  * {@link readCertificate} refuses.
  */
-export async function openPkcs12(file: Bytes, password: string): Promise<Opened> {
+export async function openPkcs12(file: Bytes, password: string): Promise<readonly KeyPair[]> {
   const bags: Bags = { keys: [], certificates: [] };
   for (const content of reading("malformed_credential", "PKCS#12 file", () => safes(file))) {
     const safe = content instanceof Uint8Array ? content : await decrypt(content, password);
@@ -84,8 +84,7 @@ export async function openPkcs12(file: Bytes, password: string): Promise<Opened>
     await rehearse(pair); // a mix-up shows now and not at the opening
     pairs.push(pair);
   }
-  const own = new Set(pairs.map(({ certificate }) => certificate));
-  return { pairs, others: bags.certificates.map((bag) => bag.certificate).filter((other) => !own.has(other)) };
+  return pairs;
 }
 
 /** The contents of a PFX: safes in clear, and encrypted ones. */

@@ -81,6 +81,12 @@ export async function checkSealed(sealed: Sealed): Promise<Declaration> {
     require(recipient !== null, "wrong_certificate", "the declaration lacks the certificate of a slot");
     checkRecipient(slot, recipient);
   }
+  const slots = header.groups.flatMap((group) => group.slots.map((slot) => slot.certificate));
+  for (const carried of declaration.certificates) {
+    const digest = await sha256(carried.der);
+    const bound = [header.signer, ...slots].some((each) => equal(each, digest));
+    require(bound, "wrong_certificate", "the declaration carries a certificate that nothing in the header names");
+  }
   for (const part of header.parts) {
     const prefix = await bytesOf(file, partsAt + part.offset, partsAt + part.offset + PREFIX);
     require(equal(prefix, concat(part.salt, part.commitment)), "commitment_mismatch", "a part does not begin as the header says");

@@ -18,7 +18,7 @@ import { bidderId, readPem } from "../../static/js/x509.js";
 
 const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
 const opened = (path, password) => openPkcs12(new Uint8Array(readFileSync(path)), password);
-const identity = async ({ keys, password }) => identityOf(...(await Promise.all(keys.map((path) => opened(path, password)))));
+const identity = async ({ keys, password }) => identityOf((await Promise.all(keys.map((path) => opened(path, password)))).flat());
 
 async function exportable(key) {
   try {
@@ -31,7 +31,7 @@ async function exportable(key) {
 
 const ERRANDS = {
   async pkcs12({ path, password }) {
-    const { pairs, others } = await opened(path, password);
+    const pairs = await opened(path, password);
     return {
       pairs: await Promise.all(
         pairs.map(async ({ purpose, certificate, key }) => ({
@@ -42,7 +42,6 @@ const ERRANDS = {
           exportable: key.extractable || (await exportable(key)),
         })),
       ),
-      others: others.map(({ serial }) => serial),
     };
   },
 

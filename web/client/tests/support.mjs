@@ -50,7 +50,6 @@ export async function anIdentity({ bidder, sign = "P-256", encrypt = "P-256" } =
   return {
     sign: await aPair("sign", { kind: sign, bidder }),
     encrypt: await aPair("encrypt", { kind: encrypt, bidder }),
-    issuers: [],
   };
 }
 

@@ -72,7 +72,8 @@ for (const name of ["sealed-ec", "sealed-rsa", "sealed-two"]) {
     const vector = vectors(name);
     const { credentials } = vector;
     const files = [credentials.sign_p12, credentials.encrypt_p12].map(fromBase64url);
-    const identity = identityOf(...(await Promise.all(files.map((file) => openPkcs12(file, credentials.p12_password)))));
+    const opened = await Promise.all(files.map((file) => openPkcs12(file, credentials.p12_password)));
+    const identity = identityOf(opened.flat());
     const sealed = await readSealed(new Blob([fromBase64url(vector.file)]));
     const { header } = sealed;
     assert.equal(sealed.file.size, vector.length);
