@@ -6,6 +6,7 @@ Nothing here asks who issued a certificate or whether it is still good; that is 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs12
 from cryptography.x509.oid import NameOID
 
+from crypto import der
 from crypto.digest import sha256
 from crypto.errors import CertificateRefused
 
@@ -25,6 +27,14 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 _PEM_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 _STRONG_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512, type(None))  # None: an issuer with Ed25519
 
 
@@ -52,13 +62,37 @@ def parse_certificate(data: bytes) -> x509.Certificate:
         if data.lstrip().startswith(b"-----BEGIN"):
             certificate = x509.load_pem_x509_certificate(data)
         else:
+            _tbs(data)  # first, because the library only warns of a serial number that is not positive
             certificate = x509.load_der_x509_certificate(data)
+        # The library parses lazily. Ask now for what others will ask for, so that only this function can fail.
         size = len(certificate.public_bytes(Encoding.DER))
-    except (ValueError, UnsupportedAlgorithm) as error:
+        for read in _LAZY:
+            read(certificate)
+    except _UNREADABLE as error:
         raise CertificateRefused("malformed_certificate") from error
     if size > MAX_CERTIFICATE:
         raise CertificateRefused("malformed_certificate", detail="too large")
     return certificate
+
+
+def issuer_and_serial(certificate: x509.Certificate) -> bytes:
+    """Return the DER IssuerAndSerialNumber of CMS, cut out of the certificate and not encoded anew."""
+    serial, issuer, _ = _tbs(certificate.public_bytes(Encoding.DER))
+    return der.sequence(issuer, serial)
+
+
+def _tbs(certificate: bytes) -> tuple[bytes, bytes, bytes]:
+    """Serial number, issuer and subject as they stand in the certificate (RFC 5280 section 4.1)."""
+    fields = der.one(certificate, der.SEQUENCE).into(der.SEQUENCE)
+    if fields.next_tag() == 0xA0:
+        fields.any()
+    serial = fields.take(der.INTEGER)
+    if not any(serial.body) or serial.body[0] > 0x7F:
+        raise der.NotDer("the serial number is not positive")
+    fields.take(der.SEQUENCE)
+    issuer = fields.take(der.SEQUENCE).whole
+    fields.take(der.SEQUENCE)
+    return serial.whole, issuer, fields.take(der.SEQUENCE).whole
 
 
 def fingerprint(certificate: x509.Certificate) -> bytes:
@@ -110,12 +144,10 @@ def check_leaf(certificate: x509.Certificate, usage: Usage) -> None:
     Says nothing about issuer, dates or revocation: see ``crypto.paths.validate``.
     """
     try:
-        extensions = certificate.extensions
         strong = isinstance(certificate.signature_hash_algorithm, _STRONG_HASHES)
-    except (ValueError, x509.DuplicateExtension) as error:
-        raise CertificateRefused("malformed_certificate") from error
     except UnsupportedAlgorithm as error:
         raise CertificateRefused("weak_key") from error
+    extensions = certificate.extensions
     try:
         if extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             raise CertificateRefused("not_a_leaf")
@@ -144,9 +176,16 @@ def check_pair(sign: x509.Certificate, encrypt: x509.Certificate) -> None:
     """Raise unless these are one bidder's double certificates: right usages, one subject, one issuer."""
     check_leaf(sign, Usage.SIGN)
     check_leaf(encrypt, Usage.ENCRYPT)
-    same_subject = sign.subject.public_bytes() == encrypt.subject.public_bytes()
-    if not same_subject or sign.issuer.public_bytes() != encrypt.issuer.public_bytes():
+    names = [_tbs(each.public_bytes(Encoding.DER))[1:] for each in (sign, encrypt)]
+    if names[0] != names[1]:
         raise CertificateRefused("pair_mismatch")
+
+
+_LAZY = (
+    issuer_and_serial,
+    attrgetter("subject", "issuer", "extensions", "serial_number"),
+    attrgetter("not_valid_before_utc", "not_valid_after_utc"),
+)
 
 
 def load_credential(data: bytes, password: bytes | None = None) -> Credential:

@@ -154,6 +154,9 @@ def _check_slots(header: Header, stated: Declaration) -> tuple[x509.Certificate,
                 raise SealedBidRefused("wrong_certificate")
             parsed.require_recipient(carried[slot.cert])
             used[slot.cert] = carried[slot.cert]
+    # Issuers would be bytes that nobody signed; they come from the reader's own trust store.
+    if carried.keys() != {header.sig_cert, *used}:
+        raise SealedBidRefused("wrong_certificate")
     return tuple(used.values())
 
 

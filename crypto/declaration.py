@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import der
-from crypto.certificates import Credential, PublicKey, fingerprint, parse_certificate, public_key
+from crypto.certificates import Credential, PublicKey, fingerprint, issuer_and_serial, parse_certificate, public_key
 from crypto.digest import SEGMENT, TREE
 from crypto.encoding import canonical, check_integer, exactly, parse_canonical, unhex
 from crypto.errors import CertificateRefused, EncodingRefused, SealedBidRefused
@@ -92,7 +92,7 @@ def content(*, header_sha256: str, root: str, segments: int, total_len: int, sta
 
 
 def sign(signed_content: bytes, signer: Credential, certificates: Iterable[x509.Certificate] = ()) -> bytes:
-    """Return the DER declaration over ``signed_content``; ``certificates`` go along."""
+    """Return the DER declaration over ``signed_content``; ``certificates`` (the slots') go along."""
     algorithm = _algorithm(public_key(signer.certificate))
     attributes = _attributes(signed_content, algorithm, fingerprint(signer.certificate))
     to_sign = der.set_of(attributes)
@@ -100,12 +100,9 @@ def sign(signed_content: bytes, signer: Credential, certificates: Iterable[x509.
         signature = signer.key.sign(to_sign, ec.ECDSA(algorithm.hash))
     else:
         signature = signer.key.sign(to_sign, _PSS, algorithm.hash)
-    issuer_and_serial = der.sequence(
-        signer.certificate.issuer.public_bytes(), der.integer(signer.certificate.serial_number)
-    )
     signer_info = der.sequence(
         der.integer(1),
-        issuer_and_serial,
+        issuer_and_serial(signer.certificate),
         algorithm.digest,
         der.set_of(attributes, tag=0xA0),
         algorithm.signature,
@@ -147,9 +144,7 @@ def verify(declaration: bytes, sig_cert: bytes) -> Declaration:
     except (der.NotDer, CertificateRefused) as error:
         raise SealedBidRefused("malformed_declaration", detail=str(error)) from error
     signer = next((each for each in certificates if fingerprint(each) == sig_cert), None)
-    if signer is None or parsed.issuer_and_serial != der.sequence(
-        signer.issuer.public_bytes(), der.integer(signer.serial_number)
-    ):
+    if signer is None or parsed.signer_id != issuer_and_serial(signer):
         raise SealedBidRefused("wrong_certificate")
     try:
         key = public_key(signer)
@@ -167,7 +162,7 @@ def verify(declaration: bytes, sig_cert: bytes) -> Declaration:
 class _Parsed:
     content: bytes
     certificates: tuple[bytes, ...]
-    issuer_and_serial: bytes
+    signer_id: bytes
     algorithms: tuple[bytes, bytes, bytes]
     attributes: bytes
     signature: bytes
@@ -199,7 +194,7 @@ def _parse(declaration: bytes) -> _Parsed:
     info = signers.into(der.SEQUENCE)
     signers.end()
     info.expect(der.integer(1))
-    issuer_and_serial = info.take(der.SEQUENCE).whole
+    signer_id = info.take(der.SEQUENCE).whole
     own_digest = info.take(der.SEQUENCE).whole
     attributes = info.take(0xA0).body
     algorithm = info.take(der.SEQUENCE).whole
@@ -210,7 +205,7 @@ def _parse(declaration: bytes) -> _Parsed:
     return _Parsed(
         content=signed_content,
         certificates=tuple(certificates),
-        issuer_and_serial=issuer_and_serial,
+        signer_id=signer_id,
         algorithms=(digest, own_digest, algorithm),
         attributes=attributes,
         signature=signature,

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from crypto import der
+from crypto.certificates import issuer_and_serial
 from crypto.errors import CertificateRefused, SlotRefused
 
 MAX_SLOT: Final = 8192
@@ -55,7 +56,7 @@ def wrap(certificate: x509.Certificate, key32: bytes) -> bytes:
         case rsa.RSAPublicKey(key_size=size) as key if 2048 <= size <= 8192:
             recipient = der.sequence(
                 der.integer(0),
-                _issuer_and_serial(certificate),
+                issuer_and_serial(certificate),
                 _OAEP_FORMS[0],
                 der.octets(key.encrypt(content_key, _PADDING)),
             )
@@ -69,7 +70,7 @@ def wrap(certificate: x509.Certificate, key32: bytes) -> bytes:
                 der.tlv(0xA0, der.tlv(0xA1, _EC_FORMS[0], der.tlv(der.BITS, b"\x00", point))),
                 _ECDH,
                 der.sequence(
-                    der.sequence(_issuer_and_serial(certificate), der.octets(aes_key_wrap(kek, content_key)))
+                    der.sequence(issuer_and_serial(certificate), der.octets(aes_key_wrap(kek, content_key)))
                 ),
             )
         case _:
@@ -96,7 +97,7 @@ class Slot:
 
     def require_recipient(self, certificate: x509.Certificate) -> None:
         """Raise unless the slot is addressed to ``certificate``."""
-        if self.recipient not in (_issuer_and_serial(certificate), _subject_key_id(certificate)):
+        if self.recipient not in (issuer_and_serial(certificate), _subject_key_id(certificate)):
             raise SlotRefused("wrong_recipient")
 
 
@@ -203,10 +204,6 @@ def _agreed(private: ec.EllipticCurvePrivateKey, public: ec.EllipticCurvePublicK
     digest = hashes.Hash(hashes.SHA256())
     digest.update(private.exchange(ec.ECDH(), public) + b"\x00\x00\x00\x01" + _SHARED_INFO)
     return digest.finalize()
-
-
-def _issuer_and_serial(certificate: x509.Certificate) -> bytes:
-    return der.sequence(certificate.issuer.public_bytes(), der.integer(certificate.serial_number))
 
 
 def _subject_key_id(certificate: x509.Certificate) -> bytes | None:
