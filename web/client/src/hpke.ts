@@ -25,7 +25,7 @@ interface Schedule {
   readonly nonce: Bytes;
 }
 
-/** Seal `plain` to the holder of `recipient` (65 bytes, uncompressed); returns `enc | ct`. */
+/** Seal `plain` to the holder of `recipient` (65 bytes, uncompressed, else `weak_key`); returns `enc | ct`. */
 export async function hpkeSeal(recipient: Bytes, info: Bytes, plain: Bytes): Promise<Bytes> {
   const ephemeral = await crypto.subtle.generateKey(P256, true, ["deriveBits"]);
   return sealWith(ephemeral, recipient, info, plain, 32);
@@ -65,10 +65,19 @@ export async function hpkeOpen(recipient: CryptoKeyPair, info: Bytes, sealed: By
 
 /** Encap and Decap of DHKEM (section 4.1): both sides hash the same exchange. */
 async function sharedSecret(own: CryptoKey, peer: Bytes, enc: Bytes, recipient: Bytes): Promise<Bytes> {
-  const point = await crypto.subtle.importKey("raw", peer, P256, false, []);
+  const point = await pointOf(peer);
   const dh = new Uint8Array(await crypto.subtle.deriveBits({ name: "ECDH", public: point }, own, 256));
   const prk = await labeledExtract(KEM, NONE, "eae_prk", dh);
   return labeledExpand(KEM, prk, "shared_secret", concat(enc, recipient), 32);
+}
+
+async function pointOf(bytes: Bytes): Promise<CryptoKey> {
+  try {
+    form(bytes.length === ENC && bytes[0] === 4, "not an uncompressed point of P-256");
+    return await crypto.subtle.importKey("raw", bytes, P256, false, []);
+  } catch (error) {
+    throw new Refused("weak_key", "the key to seal to is no point of P-256", "", error);
+  }
 }
 
 /** KeySchedule of the base mode (section 5.1). */

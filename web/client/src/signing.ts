@@ -53,8 +53,21 @@ export async function signRaw(kind: KeyKind, key: CryptoKey, data: Bytes): Promi
 /** Whether `signature` over `data` is by the key in `certificate`. A malformed signature is just not by it. */
 export async function signedBy(certificate: Certificate, signature: Bytes, data: Bytes): Promise<boolean> {
   const { importAs, signWith } = schemeOf(certificate.keyKind);
-  const key = await crypto.subtle.importKey("spki", certificate.spki, importAs, false, ["verify"]);
+  const key = await publicKey(certificate, importAs, ["verify"]);
   return crypto.subtle.verify(signWith, key, signature, data);
+}
+
+/** The public key of a certificate; `weak_key` where WebCrypto refuses it, as it does a point off its curve. */
+export async function publicKey(
+  certificate: Certificate,
+  importAs: RsaHashedImportParams | EcKeyImportParams,
+  usages: ("verify" | "wrapKey")[],
+): Promise<CryptoKey> {
+  try {
+    return await crypto.subtle.importKey("spki", certificate.spki, importAs, false, usages);
+  } catch (error) {
+    throw new Refused("weak_key", "the key in the certificate is not one", "Ask your CA for another certificate.", error);
+  }
 }
 
 const SHA256 = der.sequence(der.objectId("2.16.840.1.101.3.4.2.1"));

@@ -11,6 +11,7 @@ import * as der from "./der.js";
 import { form, reading, Refused, require } from "./errors.js";
 import type { KeyPair } from "./identity.js";
 import { x963 } from "./kdf.js";
+import { publicKey } from "./signing.js";
 import type { Certificate } from "./x509.js";
 
 const OID = {
@@ -164,7 +165,7 @@ function aesWrap(): Bytes {
 
 async function transportTo(certificate: Certificate, contentKey: CryptoKey): Promise<Bytes> {
   const oaep = { name: "RSA-OAEP", hash: "SHA-256" };
-  const key = await crypto.subtle.importKey("spki", certificate.spki, oaep, false, ["wrapKey"]);
+  const key = await publicKey(certificate, oaep, ["wrapKey"]);
   const wrapped = new Uint8Array(await crypto.subtle.wrapKey("raw", contentKey, key, "RSA-OAEP"));
   const parameters = der.sequence(
     der.write(der.context(0), sha256()),
@@ -179,7 +180,7 @@ async function transportTo(certificate: Certificate, contentKey: CryptoKey): Pro
 }
 
 async function agreementWith(certificate: Certificate, contentKey: CryptoKey): Promise<Bytes> {
-  const point = await crypto.subtle.importKey("spki", certificate.spki, P256, false, []);
+  const point = await publicKey(certificate, P256, []);
   const ephemeral = await crypto.subtle.generateKey(P256, false, ["deriveBits"]);
   const kek = await agreedKey(ephemeral.privateKey, point, "wrapKey");
   const wrapped = new Uint8Array(await crypto.subtle.wrapKey("raw", contentKey, kek, "AES-KW"));

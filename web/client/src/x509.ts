@@ -69,11 +69,13 @@ export function readCertificate(bytes: Bytes): Certificate {
     const fields = der.children(whole[0], der.TAG.sequence);
     if (fields[0]?.tag === der.context(0)) fields.shift(); // version
     const [serial, , issuer, validity, subject, spki, ...rest] = fields;
+    const number = der.expect(serial, der.TAG.integer).body;
+    form(number.some((byte) => byte !== 0) && number[0]! < 0x80, "its serial number is not positive");
     const [notBefore, notAfter] = der.children(validity, der.TAG.sequence);
     const extensions = readExtensions(rest.find((field) => field.tag === der.context(3)));
     return {
       der: bytes,
-      serial: hex(trimmed(der.expect(serial, der.TAG.integer).body)),
+      serial: hex(trimmed(number)),
       subject: readName(subject),
       issuer: readName(issuer),
       subjectDer: der.expect(subject).raw,

@@ -54,3 +54,9 @@ test("the recipient opens it, for the same purpose only", async () => {
     await assert.rejects(hpkeOpen(pair, utf8(info), message), refusal("not_decryptable"));
   }
 });
+
+test("nothing is sealed to what is no point of the curve", async () => {
+  for (const point of [new Uint8Array(65), Uint8Array.of(4, ...new Uint8Array(64)), new Uint8Array(33)]) {
+    await assert.rejects(hpkeSeal(point, utf8("info"), utf8("secret")), refusal("weak_key"));
+  }
+});

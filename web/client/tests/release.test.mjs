@@ -17,7 +17,7 @@ import { anIdentity, flipped, refusal, someBytes } from "./support.mjs";
 const T0 = "2026-12-01T01:30:00Z";
 
 /** A hall that received one bid among three and asks for its key. */
-async function anOpening() {
+async function anOpening(change = (header) => header) {
   const identity = await anIdentity();
   const request = { tender: "T-1", lot: "1", deadline: T0, groups: ["A"], quote: { total: "1" }, files: [], identity, sink: blobSink() };
   const bid = await sealBid(request);
@@ -31,13 +31,19 @@ async function anOpening() {
     const text = `${base64url(head)}.${base64url(canonical(payload))}`;
     return `${text}.${base64url(new Uint8Array(await crypto.subtle.sign("Ed25519", ed.privateKey, utf8(text))))}`;
   };
+  const session = await crypto.subtle.generateKey({ name: "ECDH", namedCurve: "P-256" }, false, ["deriveBits"]);
+  const point = new Uint8Array(await crypto.subtle.exportKey("raw", session.publicKey));
+  const length = new DataView(await bid.file.slice(8, 12).arrayBuffer()).getUint32(0);
+  const sealedHeader = JSON.parse(await bid.file.slice(16, 16 + length).text());
+  const header = canonical(change(sealedHeader));
+  const headerSha256 = hex(await sha256(header));
   const payload = {
     v: 1,
     session: "S-1",
     tender: "T-1",
     lot: "1",
     bidder: sealed.header.bidder,
-    header_sha256: bid.headerSha256,
+    header_sha256: headerSha256,
     root: bid.root,
     length: bid.length,
     declaration_sha256: bid.declarationSha256,
@@ -45,16 +51,12 @@ async function anOpening() {
     leaf_salt: hex(someBytes(32)),
     n: 7,
   };
-  const session = await crypto.subtle.generateKey({ name: "ECDH", namedCurve: "P-256" }, false, ["deriveBits"]);
-  const point = new Uint8Array(await crypto.subtle.exportKey("raw", session.publicKey));
-  const headers = [someBytes(32), fromHex(bid.headerSha256), flipped(someBytes(32), 3)];
+  const headers = [someBytes(32), fromHex(headerSha256), flipped(someBytes(32), 3)];
   const root = await treeRoot(await Promise.all(headers.map(leafHash)));
-  const length = new DataView(await bid.file.slice(8, 12).arrayBuffer()).getUint32(0);
-  const header = new Uint8Array(await bid.file.slice(16, 16 + length).arrayBuffer());
   const challenge = {
     session: "S-1",
     group: "A",
-    header_sha256: bid.headerSha256,
+    header_sha256: headerSha256,
     header: base64url(header),
     slots: [],
     nonce: "5a".repeat(32),
@@ -107,6 +109,14 @@ for (const [code, why, change] of [
     await assert.rejects(async () => answer(readChallenge(challenge), identity, expected), refusal(code));
   });
 }
+
+test("no key leaves when it does not reproduce the commitment made before the deadline", async () => {
+  const { challenge, identity, expected } = await anOpening((header) => {
+    header.groups[0].kcb = "00".repeat(32);
+    return header;
+  });
+  await assert.rejects(answer(readChallenge(challenge), identity, expected), refusal("commitment_mismatch"));
+});
 
 test("another bidder does not answer for this bid", async () => {
   const { challenge, expected } = await anOpening();
