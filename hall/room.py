@@ -20,6 +20,9 @@ from sessions.ids import SessionId
 from sessions.opening import Opening, evolve
 from sessions.words import describe
 
+NEW = -1
+"""The version of signals that a reader has that never looked for any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
@@ -144,11 +147,11 @@ class Room:
         self._signals[kind] = Signal(self.signalled, encode({"signal": kind.partition(":")[0], **message}), to)
 
     def signals_after(self, audience: Audience, version: int, form: Form) -> bytes:
-        """Return the latest signals newer than ``version``, framed and joined. Who has none yet gets no old beat."""
+        """Return the latest signals newer than ``version``, framed and joined. A newcomer gets no old beat."""
         return b"".join(
             signal_frame(form, signal.message)
             for kind, signal in self._signals.items()
             if signal.version > version
             and (signal.to is None or audience.key in signal.to)
-            and not (version == 0 and kind == "beat")
+            and not (version == NEW and kind == "beat")
         )

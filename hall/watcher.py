@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hall.audience import Audience
 from hall.frames import Form
-from hall.room import Room
+from hall.room import NEW, Room
 
 
 class Watcher:
@@ -23,7 +23,7 @@ class Watcher:
         self.audience = audience
         self.form = form
         self.cursor = after
-        self.signals = 0
+        self.signals = NEW
 
     def take(self, room: Room) -> bytes:
         """Return the next bytes for this reader, framed and joined; empty when it is up to date.

@@ -1,0 +1,288 @@
+"""Tells every reader on this worker what happened: the service's announcer, and what every door talks to.
+
+Commit first, announce after: what comes in here is already durable, and whatever gets lost on the way is read from
+the log again. A reader is a cursor (hall.watcher), so one that is slow costs the others nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Protocol
+
+from hall.audience import PUBLIC, Audience
+from hall.bus import Bus, LocalBus
+from hall.errors import BadCursor, GoingAway, TooManyWatchers
+from hall.frames import Form
+from hall.limits import LIMITS, Limits
+from hall.live import Live, Seat
+from hall.room import Room, Snapshot
+from hall.watcher import Watcher
+from sessions.clock import Clock
+from sessions.errors import UnknownSession
+from sessions.events import Recorded, Stream
+from sessions.ids import SessionId
+
+_log = logging.getLogger(__name__)
+
+_ROUND = 1.0  # seconds between housekeeping rounds: counts, beats, rooms that nobody needs
+
+
+class Log(Protocol):
+    """What the hub needs of the event store (sessions.ports.EventStore)."""
+
+    async def read(
+        self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Recorded]:
+        """Return the events numbered above ``after``, in order."""
+
+
+class Hub:
+    """The rooms of this worker and everyone in them, on one event loop.
+
+    Call ``start`` with the loop running and ``close`` before it ends.
+    """
+
+    def __init__(self, log: Log, clock: Clock, *, bus: Bus | None = None, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self.closing = False
+        self._log = log
+        self._clock = clock
+        self._bus = bus or LocalBus()
+        self._live: dict[SessionId, Live] = {}
+        self._warming: dict[SessionId, asyncio.Task[Live]] = {}
+        self._addresses: Counter[str] = Counter()
+        self._readers = 0
+        self._housekeeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to listen to the bus and to keep house."""
+        self._bus.listen(self._heard)
+        self._housekeeper = asyncio.get_running_loop().create_task(self._keep_house(), name="hall")
+
+    async def close(self) -> None:
+        """Send every reader home: streams end, seats are told. They come back elsewhere with their number (1012)."""
+        self.closing = True
+        tasks = [self._housekeeper, *self._warming.values()]
+        for live in self._live.values():
+            live.wake.set()
+            for seat in tuple(live.seats):
+                seat.closed()
+            tasks.append(live.catching_up)
+            if live.flush is not None:
+                live.flush.cancel()
+        running = [task for task in tasks if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._bus.close()
+
+    # -- what happened -----------------------------------------------------------------------------------------
+
+    def announce(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
+        """Tell the halls what was appended (sessions.ports.Announcer). Returns at once and never raises."""
+        opening = [record for record in records if record.stream is Stream.OPENING]
+        if not opening:
+            return
+        live = self._live.get(session)
+        if live is not None:
+            try:
+                self._feed(live, opening)
+            except Exception:  # the facts are durable; the next look at the log brings them
+                _log.exception("an announcement could not be taken", extra={"session": session})
+        self._bus.ring(session, opening[-1].number)
+
+    def _heard(self, session: SessionId, number: int) -> None:
+        live = self._live.get(session)
+        if live is not None and number > live.room.number:
+            self._catch_up(live, number)
+
+    def _feed(self, live: Live, records: Sequence[Recorded]) -> None:
+        before = live.room.number
+        if not live.room.add(records):
+            self._catch_up(live, records[-1].number)
+        if live.room.number > before:
+            self._tell_soon(live)
+
+    def _catch_up(self, live: Live, number: int) -> None:
+        live.heard_of = max(live.heard_of, number)
+        if live.catching_up is None or live.catching_up.done():
+            live.catching_up = asyncio.get_running_loop().create_task(self._read_missing(live))
+
+    async def _read_missing(self, live: Live) -> None:
+        session = live.room.session
+        try:
+            while missing := await self._log.read(session, Stream.OPENING, after=live.room.number):
+                self._feed(live, missing)
+                if live.room.number >= live.heard_of:
+                    return
+        except Exception:
+            _log.exception(
+                "the log could not be read; the next ring or round tries again", extra={"session": session}
+            )
+
+    def _tell_soon(self, live: Live) -> None:
+        """At once after a quiet moment, else once a tick: ten events in one write cost little more than one."""
+        if live.flush is None and not self.closing:
+            loop = asyncio.get_running_loop()
+            due = max(loop.time(), live.flushed_at + self.limits.tick.total_seconds())
+            live.flush = loop.call_at(due, self._tell, live)
+
+    def _tell(self, live: Live) -> None:
+        live.flush, live.flushed_at = None, asyncio.get_running_loop().time()
+        live.last_word = self._clock.now()
+        live.tell()
+
+    # -- readers -----------------------------------------------------------------------------------------------
+
+    async def follow(
+        self, session: SessionId, audience: Audience, after: int, *, form: Form, address: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Return the stream of what ``audience`` may see after fact ``after``: chunks of framed messages, for ever.
+
+        It ends by itself only when the server goes down. Nobody waits for a slow reader, but its chunk is held in
+        memory: a door that cannot get one written within ``limits.stall`` closes the reader (1013).
+
+        Raises:
+            UnknownSession, BadCursor, TooManyWatchers, GoingAway: here, before anything is streamed.
+        """
+        live = await self._admit(session, audience, after, address)
+        return self._stream(live, Watcher(audience, form, after=after), address)
+
+    async def _stream(self, live: Live, watcher: Watcher, address: str | None) -> AsyncGenerator[bytes, None]:
+        self._count(live, watcher.audience, address, 1)
+        try:
+            while not self.closing:
+                wake = live.wake  # before looking, so that nothing said in between is missed
+                if chunk := watcher.take(live.room):
+                    yield chunk
+                else:
+                    await wake.wait()
+        finally:
+            self._count(live, watcher.audience, address, -1)
+
+    async def attach(
+        self,
+        session: SessionId,
+        audience: Audience,
+        after: int,
+        *,
+        form: Form,
+        write: Callable[[bytes], object],
+        closed: Callable[[], object],
+        address: str | None = None,
+    ) -> Seat:
+        """Take in a reader that the hub writes to by itself, without a task: for crowds. Raises like ``follow``.
+
+        Set ``seat.paused`` when the transport's buffer is full; once it drained, unset it and call ``resume``. Call
+        ``seat.leave`` when the connection is gone.
+        """
+        live = await self._admit(session, audience, after, address)
+
+        def leave() -> None:
+            if seat in live.seats:
+                live.seats.discard(seat)
+                self._count(live, audience, address, -1)
+
+        seat = Seat(watcher=Watcher(audience, form, after=after), write=write, closed=closed, leave=leave)
+        live.seats.add(seat)
+        self._count(live, audience, address, 1)
+        seat.pump(live.room)
+        return seat
+
+    def resume(self, session: SessionId, seat: Seat) -> None:
+        """Go on writing to a seat whose transport drained."""
+        live = self._live.get(session)
+        if live is not None and seat in live.seats:
+            seat.pump(live.room)
+
+    async def _admit(self, session: SessionId, audience: Audience, after: int, address: str | None) -> Live:
+        if self.closing:
+            raise GoingAway
+        if self._readers >= self.limits.watchers:
+            raise TooManyWatchers(retry_after=5)
+        if address is not None and self._addresses[address] >= self.limits.watchers_per_address:
+            raise TooManyWatchers(retry_after=30)
+        live = await self._warm(session)
+        if audience.bidder is not None and live.devices[audience.bidder] >= self.limits.watchers_per_bidder:
+            raise TooManyWatchers(retry_after=30)
+        if not 0 <= after <= live.room.number:
+            raise BadCursor
+        return live
+
+    def _count(self, live: Live, audience: Audience, address: str | None, by: int) -> None:
+        live.count(audience, by)
+        self._readers += by
+        if address is not None:
+            self._addresses[address] += by
+            if not self._addresses[address]:
+                del self._addresses[address]
+
+    # -- reading without a stream ------------------------------------------------------------------------------
+
+    async def snapshot(self, session: SessionId, audience: Audience) -> Snapshot:
+        """Return the audience's view at the newest fact; raise UnknownSession."""
+        return (await self._warm(session)).room.snapshot(audience)
+
+    async def facts(self, session: SessionId, audience: Audience, after: int) -> bytes:
+        """Return ``{"view_n": int, "events": [...]}`` as JSON: what follows ``after``, at most 500 facts."""
+        room = (await self._warm(session)).room
+        events = room.facts(audience, after, self.limits.facts_per_call)
+        return b'{"view_n":%d,"events":[%b]}' % (room.number, b",".join(events))
+
+    # -- rooms -------------------------------------------------------------------------------------------------
+
+    async def _warm(self, session: SessionId) -> Live:
+        """Return the room, read from the log if this worker does not have it. Many may ask; one reads."""
+        live = self._live.get(session)
+        if live is not None:
+            live.empty_since = None
+            return live
+        task = self._warming.get(session)
+        if task is None:
+            task = self._warming[session] = asyncio.get_running_loop().create_task(self._read_room(session))
+            task.add_done_callback(lambda _: self._warming.pop(session, None))
+        return await asyncio.shield(task)
+
+    async def _read_room(self, session: SessionId) -> Live:
+        records = await self._log.read(session, Stream.OPENING)
+        if not records:
+            raise UnknownSession(session)
+        room = await asyncio.to_thread(_furnished, Room(session, self.limits), records)
+        live = self._live[session] = Live(room=room, last_word=self._clock.now())
+        # From here on announcements reach the room; this finds what came between the first reading and now.
+        await self._read_missing(live)
+        return live
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(_ROUND)
+            for session, live in tuple(self._live.items()):
+                try:
+                    self._tidy(session, live)
+                except Exception:
+                    _log.exception("a room could not be tidied", extra={"session": session})
+
+    def _tidy(self, session: SessionId, live: Live) -> None:
+        now = self._clock.now()
+        quiet = live.readers and now - live.last_word >= self.limits.beat
+        if quiet:
+            live.beat(now)
+        if live.presence() or quiet:
+            self._tell_soon(live)
+        if self._bus.lossy:
+            self._catch_up(live, live.room.number)
+        if live.readers:
+            return
+        live.empty_since = live.empty_since or now
+        if now - live.empty_since >= self.limits.idle:
+            del self._live[session]
+
+
+def _furnished(room: Room, records: Sequence[Recorded]) -> Room:
+    """Fill a room that nobody is in yet; off the loop, because a long session takes a while to encode."""
+    room.lane(PUBLIC)
+    room.add(records)
+    return room

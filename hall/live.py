@@ -1,0 +1,110 @@
+"""A warm room and who is in it: counted, woken, and told apart by what they may know of each other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hall.audience import PUBLIC, Audience
+from hall.room import Room
+from hall.watcher import Watcher
+from sessions.ids import BidderId
+from sessions.roles import STAFF, Role
+from sessions.shape import rfc3339
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A reader whose bytes the hub writes by itself. ``write`` must not block: a transport's will do.
+
+    Set ``paused`` when the transport's buffer is full. ``closed`` is called when the server goes down.
+    """
+
+    watcher: Watcher
+    write: Callable[[bytes], object]
+    closed: Callable[[], object]
+    leave: Callable[[], None]
+    paused: bool = False
+
+    def pump(self, room: Room) -> None:
+        """Write what the reader lacks, until it has everything or its transport says stop."""
+        while not self.paused:
+            chunk = self.watcher.take(room)
+            if not chunk:
+                return
+            self.write(chunk)
+
+
+@dataclass(slots=True)
+class Live:
+    """One session on this worker, with its readers. ``last_word``: when they last heard something."""
+
+    room: Room
+    last_word: datetime
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    seats: set[Seat] = field(default_factory=set)
+    readers: int = 0
+    spectators: int = 0
+    devices: Counter[BidderId] = field(default_factory=Counter)
+    empty_since: datetime | None = None
+    flush: asyncio.TimerHandle | None = None
+    flushed_at: float = float("-inf")
+    catching_up: asyncio.Task[None] | None = None
+    heard_of: int = 0  # the highest number that the bus told of
+    _told_spectators: int = 0
+    _told_devices: dict[BidderId, int] = field(default_factory=dict)
+
+    def count(self, audience: Audience, by: int) -> None:
+        """Count a reader in (1) or out (-1)."""
+        self.readers += by
+        self.empty_since = None
+        if audience == PUBLIC:
+            self.spectators += by
+        if audience.bidder is not None:
+            self.devices[audience.bidder] += by
+
+    def tell(self) -> None:
+        """Let everything that is ready be read: wake the streams, write to the seats."""
+        self.wake.set()
+        self.wake = asyncio.Event()
+        for seat in tuple(self.seats):
+            try:
+                seat.pump(self.room)
+            except Exception:  # one broken connection is no reason for the others to hear nothing
+                _log.exception("a seat could not be written to", extra={"session": self.room.session})
+                seat.leave()
+
+    def presence(self) -> bool:
+        """Renew the signals about who is here; return whether one changed."""
+        before = self.room.signalled
+        self._spectators()
+        self._devices()
+        return self.room.signalled > before
+
+    def beat(self, now: datetime) -> None:
+        """Show a quiet stream that it is alive, and what time it is here."""
+        self.room.signal("beat", {"now": rfc3339(now)})
+
+    def _spectators(self) -> None:
+        # Only readers without a login: before T0 the number of bidders in the room is a secret.
+        if self.spectators != self._told_spectators:
+            self._told_spectators = self.spectators
+            self.room.signal("watching", {"count": self.spectators})
+
+    def _devices(self) -> None:
+        """Tell each bidder and the staff on how many devices it is here, once it is public that it bid."""
+        opening = self.room.opening
+        if opening is None or not opening.listed:
+            return
+        for bid in opening.bids:
+            devices = self.devices[bid.bidder]
+            if devices != self._told_devices.get(bid.bidder, 0):
+                self._told_devices[bid.bidder] = devices
+                to = frozenset({Audience(Role.BIDDER, bid.bidder).key, *STAFF})
+                self.room.signal(f"seats:{bid.bidder}", {"bidder": bid.bidder, "devices": devices}, to=to)

@@ -1,0 +1,98 @@
+"""Sends each session its Tick when something falls due. A late one harms nothing: events carry their due time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sessions.clock import Clock
+from sessions.ids import SessionId
+
+_log = logging.getLogger(__name__)
+
+LONGEST_REST = timedelta(seconds=1)
+"""Another worker may have brought something forward, and a machine may have slept."""
+
+SHORTEST_REST = timedelta(milliseconds=10)
+"""A session may stay due for a while, because another worker settles it: no reason to spin."""
+
+AFTER_FAILURE = timedelta(seconds=1)
+
+
+class Settles(Protocol):
+    """What the timekeeper needs of the service."""
+
+    async def next_due(self) -> datetime | None:
+        """When something falls due next in any session, if ever."""
+
+    async def due(self, now: datetime) -> Sequence[SessionId]:
+        """The sessions in which something is due by ``now``."""
+
+    async def settle(self, session: SessionId) -> object:
+        """Send a Tick."""
+
+
+class Timekeeper:
+    """One task that sleeps until something falls due. It logs failures and goes on; only ``stop`` ends it.
+
+    Each session settles in a task of its own: one that takes long, because bids are still being checked at T0, holds
+    up no other.
+    """
+
+    def __init__(self, service: Settles, clock: Clock) -> None:
+        self._service = service
+        self._clock = clock
+        self._stirred = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._settling: dict[SessionId, asyncio.Task[None]] = {}
+
+    def start(self) -> None:
+        """Begin. Call once, with the event loop running."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="timekeeper")
+
+    def stir(self) -> None:
+        """Look again now: something changed that may have brought a due time forward."""
+        self._stirred.set()
+
+    async def stop(self) -> None:
+        """End. A settlement that has begun is cut off: its transaction either happened or did not."""
+        tasks = [task for task in (self._task, *self._settling.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            self._stirred.clear()
+            try:
+                rest = await self._round()
+            except Exception:
+                _log.exception("what is due could not be read")
+                rest = AFTER_FAILURE
+            try:
+                async with asyncio.timeout(rest.total_seconds()):
+                    await self._stirred.wait()
+            except TimeoutError:
+                pass
+
+    async def _round(self) -> timedelta:
+        """Begin to settle what is due, and return how long to rest."""
+        for session in await self._service.due(self._clock.now()):
+            if session not in self._settling:
+                self._settling[session] = asyncio.get_running_loop().create_task(self._settle(session))
+        due = await self._service.next_due()
+        if due is None:
+            return LONGEST_REST
+        return min(LONGEST_REST, max(due - self._clock.now(), SHORTEST_REST))
+
+    async def _settle(self, session: SessionId) -> None:
+        try:
+            await self._service.settle(session)
+        except Exception:
+            _log.exception("a session could not be settled", extra={"session": session})
+            await asyncio.sleep(AFTER_FAILURE.total_seconds())
+        finally:
+            del self._settling[session]
