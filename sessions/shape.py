@@ -9,13 +9,14 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, NewType, TypeVar
 
 T = TypeVar("T")
+Reader = Callable[[object], Any]
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 _MS = timedelta(milliseconds=1)
@@ -37,14 +38,14 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def moment(text: object, where: str = "") -> datetime:
+def moment(text: object) -> datetime:
     """Return the moment that ``rfc3339`` wrote; no other form is taken."""
     if not isinstance(text, str) or not _MOMENT.fullmatch(text):
-        raise Misshapen(where, "not a UTC moment with milliseconds")
+        raise Misshapen("", "not a UTC moment with milliseconds")
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise Misshapen(where, "no such moment") from error
+        raise Misshapen("", "no such moment") from error
 
 
 def to_json(value: object, where: str = "") -> Any:
@@ -78,94 +79,109 @@ def from_json(kind: type[T], data: object, where: str = "") -> T:
 
     A field with a default may be missing, so that a record of last year still reads.
     """
-    value: T = _read(kind, data, where)
+    declared: Any = kind
+    value: T = _inside(where, _reader(declared), data)
     return value
 
 
-def _read(kind: Any, data: object, where: str) -> Any:
-    if isinstance(kind, NewType):
-        return _read(kind.__supertype__, data, where)
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        if data is None and type(None) in args:
-            return None
-        (inner,) = (arg for arg in args if arg is not type(None))
-        return _read(inner, data, where)
-    if origin is tuple:
-        return tuple(_read(args[0], item, f"{where}[{index}]") for index, item in enumerate(_list(data, where)))
-    if origin is frozenset:
-        return frozenset(_read(args[0], item, f"{where}[]") for item in _list(data, where))
-    if origin is not None and issubclass(origin, Mapping):
-        return _mapping(args, data, where)
-    return _scalar(kind, data, where)
-
-
-def _scalar(kind: Any, data: object, where: str) -> Any:
-    if kind is object:
-        return _free(data, where)
-    if kind is datetime:
-        return moment(data, where)
-    if kind is timedelta:
-        return timedelta(milliseconds=_read(int, data, where))
-    if dataclasses.is_dataclass(kind):
-        return _fields(kind, data, where)
-    if issubclass(kind, StrEnum):
-        try:
-            return kind(_read(str, data, where))
-        except ValueError as error:
-            raise Misshapen(where, f"not one of {', '.join(kind)}") from error
-    if kind not in (str, int, bool) or type(data) is not kind:
-        raise Misshapen(where, f"not a {kind.__name__}")
-    return data
-
-
-def _fields(kind: Any, data: object, where: str) -> Any:
-    if not isinstance(data, Mapping):
-        raise Misshapen(where, "not an object")
-    fields = _declared(kind)
-    unknown = sorted(str(name) for name in data.keys() - fields.keys())
-    missing = sorted(name for name, (_, required) in fields.items() if required and name not in data)
-    if unknown or missing:
-        raise Misshapen(
-            where,
-            "; ".join(
-                f"{word}: {', '.join(names)}" for word, names in (("unknown", unknown), ("missing", missing)) if names
-            ),
-        )
-    return kind(**{name: _read(fields[name][0], item, _at(where, name)) for name, item in data.items()})
+def _inside(where: str, read: Reader, data: object) -> Any:
+    """Read a part; a complaint from inside it learns here where it is."""
+    try:
+        return read(data)
+    except Misshapen as error:
+        path = f"{where}{'.' if where and error.where[:1] not in ('', '[') else ''}{error.where}"
+        raise Misshapen(path, error.what) from None
 
 
 @cache
-def _declared(kind: Any) -> dict[str, tuple[Any, bool]]:
+def _reader(kind: Any) -> Reader:
+    """Return the reader of a declared type. Made once per type: a plan has thousands of values."""
+    if isinstance(kind, NewType):
+        return _reader(kind.__supertype__)
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        (inner,) = (_reader(arg) for arg in args if arg is not type(None))
+        return lambda data: None if data is None else inner(data)
+    if origin in (tuple, frozenset):
+        item = _reader(args[0])
+        return lambda data: origin(_inside(f"[{index}]", item, one) for index, one in enumerate(_list(data)))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping_reader(_reader(args[0]), _reader(args[1]))
+    if dataclasses.is_dataclass(kind):
+        return _fields_reader(kind)
+    return _scalar_reader(kind)
+
+
+def _scalar_reader(kind: Any) -> Reader:
+    if kind is object:
+        return _free
+    if kind is datetime:
+        return moment
+    if kind is timedelta:
+        return lambda data: timedelta(milliseconds=_reader(int)(data))
+    if issubclass(kind, StrEnum):
+        members = {member.value: member for member in kind}
+        return lambda data: _member(members, data)
+    return lambda data: _exactly(kind, data)
+
+
+def _exactly(kind: type[T], data: object) -> T:
+    if type(data) is not kind:
+        raise Misshapen("", f"not a {kind.__name__}")
+    return data
+
+
+def _member(members: Mapping[str, StrEnum], data: object) -> StrEnum:
+    if not isinstance(data, str) or data not in members:
+        raise Misshapen("", f"not one of {', '.join(members)}")
+    return members[data]
+
+
+def _fields_reader(kind: Any) -> Reader:
     hints = typing.get_type_hints(kind)
-    missing = dataclasses.MISSING
-    return {
-        field.name: (hints[field.name], field.default is missing and field.default_factory is missing)
+    absent = dataclasses.MISSING
+    readers = {field.name: _reader(hints[field.name]) for field in dataclasses.fields(kind)}
+    required = {
+        field.name
         for field in dataclasses.fields(kind)
+        if field.default is absent and field.default_factory is absent
     }
 
+    def read(data: object) -> Any:
+        form = _object(data)
+        unknown, missing = sorted(form.keys() - readers.keys()), sorted(required - form.keys())
+        if unknown or missing:
+            raise Misshapen("", f"unknown: {', '.join(unknown) or '-'}; missing: {', '.join(missing) or '-'}")
+        return kind(**{name: _inside(name, readers[name], value) for name, value in form.items()})
 
-def _mapping(args: tuple[Any, ...], data: object, where: str) -> dict[Any, Any]:
-    if not isinstance(data, Mapping):
-        raise Misshapen(where, "not an object")
-    return {_read(args[0], key, where): _read(args[1], item, _at(where, str(key))) for key, item in data.items()}
+    return read
 
 
-def _free(data: object, where: str) -> object:
+def _mapping_reader(key: Reader, value: Reader) -> Reader:
+    return lambda data: {_inside("", key, name): _inside(name, value, item) for name, item in _object(data).items()}
+
+
+def _object(data: object) -> Mapping[str, object]:
+    if not isinstance(data, Mapping) or not all(isinstance(name, str) for name in data):
+        raise Misshapen("", "not an object")
+    return data
+
+
+def _free(data: object) -> object:
     match data:
         case None | bool() | int() | str():
             return data
         case list() | tuple():
-            return [_free(item, f"{where}[]") for item in data]
+            return [_inside(f"[{index}]", _free, item) for index, item in enumerate(data)]
         case Mapping():
-            return {_key(key, where): _free(item, _at(where, str(key))) for key, item in data.items()}
+            return {name: _inside(name, _free, item) for name, item in _object(data).items()}
         case _:
-            raise Misshapen(where, f"{type(data).__name__} has no JSON form")
+            raise Misshapen("", f"{type(data).__name__} has no JSON form")
 
 
-def _list(data: object, where: str) -> list[object] | tuple[object, ...]:
+def _list(data: object) -> list[object] | tuple[object, ...]:
     if not isinstance(data, list | tuple):
-        raise Misshapen(where, "not a list")
+        raise Misshapen("", "not a list")
     return data
 
 

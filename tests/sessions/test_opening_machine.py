@@ -1,0 +1,364 @@
+"""Random ceremonies: any command, by anyone, at any moment. Whatever they do, the promises hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from sessions import events as e
+from sessions.codec import event_from_json, event_to_json
+from sessions.commands import (
+    Abort,
+    Advance,
+    AnswerObjection,
+    Approve,
+    ConfirmRow,
+    Decline,
+    DisputeRow,
+    ExtendWindow,
+    NoObjection,
+    Note,
+    Object,
+    OpeningCommand,
+    Pause,
+    Postpone,
+    RecordLateBid,
+    RecordOpenings,
+    ReportFailure,
+    Resume,
+    RuleCause,
+    SealChecks,
+    SignRecord,
+    TakeChair,
+    Tick,
+)
+from sessions.errors import CommandRefused
+from sessions.ids import BidderId, Jws, StepId
+from sessions.opening import OVER, CheckSeals, FreezeSet, OpenBids, evolve, next_due, permitted, work_due
+from sessions.opening.attribution import BY_ATTEMPT, CAUSES
+from sessions.opening.steps import following
+from sessions.plan import Phase
+from sessions.roles import CLOCK, Actor, Role
+from sessions.words import describe
+from tests.support.ceremony import (
+    DEPUTY,
+    HOST,
+    MINUTE,
+    MS,
+    SECOND,
+    SUPERVISOR,
+    T0,
+    A,
+    B,
+    C,
+    Ceremony,
+    a_plan,
+    a_release,
+    a_sealed_bid,
+    bidder,
+    check_in,
+    closing,
+    digest,
+    not_opened,
+    opened,
+)
+
+D = bidder("D")
+STAFF = (HOST, DEPUTY, SUPERVISOR)
+ACTORS = (*STAFF, A, B, C, D, CLOCK, Actor(role=Role.PUBLIC, id="", name=""), bidder("Z"))
+CODES = (None, None, None, *sorted(BY_ATTEMPT), "stale_nonce")
+
+STAFF_ROLES = {Role.HOST, Role.DEPUTY, Role.SUPERVISOR}
+HOSTS = {Role.HOST, Role.DEPUTY}
+MAY_CAUSE: dict[type[Any], set[Role]] = {
+    e.ChairTaken: STAFF_ROLES,
+    e.HostHandedOver: {Role.DEPUTY},
+    e.T0Moved: HOSTS,
+    e.BidderCheckedIn: {Role.BIDDER},
+    e.StepEntered: HOSTS | {Role.CLOCK},
+    e.KeyReleased: {Role.BIDDER},
+    e.AttemptFailed: {Role.BIDDER},
+    e.WindowExtended: HOSTS,
+    e.CauseRuled: HOSTS,
+    e.RowConfirmed: {Role.BIDDER},
+    e.ObjectionRaised: {Role.BIDDER},
+    e.ObjectionAnswered: HOSTS,
+    e.NoneDeclared: {Role.BIDDER},
+    e.RecordSigned: STAFF_ROLES | {Role.BIDDER},
+    e.SupervisorNoted: {Role.SUPERVISOR},
+    e.SessionPaused: STAFF_ROLES,
+    e.SessionResumed: HOSTS,
+    e.ActProposed: HOSTS,
+    e.ActDeclined: STAFF_ROLES,
+    e.SessionAborted: HOSTS,
+}
+"""Who may stand behind an event, as LIFECYCLE.md says; what is missing here is the clock's alone."""
+
+moments = st.one_of(
+    st.integers(0, 90_000).map(lambda ms: ms * MS),
+    st.integers(0, 90).map(lambda minutes: minutes * MINUTE),
+)
+short = st.integers(0, 20_000).map(lambda ms: ms * MS)
+
+
+def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
+    """Every command by name, mostly in the sender's own name."""
+    me = BidderId(who.id)
+    somebody = st.sampled_from([me, me, me, BidderId(A.id)])
+    number = st.integers(1, 4)
+    text = st.sampled_from(["停电", "网络拥堵", "设备故障", ""])
+    steps = [StepId(step.id) for step in a_plan().pack.steps]
+    return {
+        "TakeChair": st.builds(TakeChair, takeover=st.booleans(), reason=text),
+        "Advance": st.builds(Advance, step=st.sampled_from(steps)),
+        "ExtendWindow": st.builds(ExtendWindow, reason=text),
+        "Pause": st.builds(Pause, reason=text, incident=st.booleans()),
+        "Resume": st.just(Resume()),
+        "Postpone": st.builds(Postpone, t0=st.integers(-10, 90).map(lambda n: T0 + n * MINUTE), reason=text),
+        "Abort": st.builds(Abort, reason=text),
+        "RuleCause": st.builds(
+            RuleCause,
+            bidder=st.sampled_from([BidderId(x.id) for x in (A, B, C)]),
+            cause=st.sampled_from(["X1", "B1", "nonsense"]),
+            reason=text,
+        ),
+        "Approve": st.builds(Approve, proposal=number),
+        "Decline": st.builds(Decline, proposal=number, reason=text),
+        "Note": st.builds(Note, text=text),
+        "RecordRelease": st.builds(
+            lambda bidder, code, group: replace(a_release(who, code), bidder=bidder, group=group),
+            somebody,
+            st.sampled_from(CODES),
+            st.sampled_from("AAAAB"),
+        ),
+        "ReportFailure": st.builds(ReportFailure, bidder=somebody, code=st.sampled_from(sorted(BY_ATTEMPT))),
+        "CheckIn": st.builds(lambda bidder: replace(check_in(who), bidder=bidder), somebody),
+        "ConfirmRow": st.builds(ConfirmRow, bidder=somebody, statement=st.just(Jws("confirmed"))),
+        "DisputeRow": st.builds(DisputeRow, bidder=somebody, text=text),
+        "Object": st.builds(Object, bidder=somebody, recusal=st.booleans(), title=text, text=text),
+        "NoObjection": st.builds(NoObjection, bidder=somebody),
+        "AnswerObjection": st.builds(AnswerObjection, number=number, text=text),
+        "SignRecord": st.builds(
+            SignRecord, signer=st.sampled_from([who.id, who.id, A.id]), statement=st.just(Jws("signed"))
+        ),
+        "RecordLateBid": st.builds(
+            RecordLateBid,
+            bidder=somebody,
+            name=st.just("丁公司"),
+            slip_sha256=st.just(digest("slip")),
+            code=st.just("late"),
+        ),
+        "SealChecks": st.just(SealChecks(results={})),
+        "RecordOpenings": st.just(RecordOpenings(opened=())),
+        "CloseIntake": st.just(closing()),
+        "Tick": st.just(Tick()),
+    }
+
+
+class Openings(RuleBasedStateMachine):
+    """One random ceremony. Some rules push it on, so that it gets somewhere; the others do anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checked = 0
+        self.frozen: tuple[str, ...] | None = None
+
+    @initialize(
+        pack=st.sampled_from(["cn-works", "cn-gov", "intl-two-role"]),
+        ceiling=st.sampled_from([None, "1500000.00"]),
+        bids=st.lists(st.booleans(), min_size=2, max_size=4),
+        codes=st.lists(st.sampled_from(CODES), min_size=4, max_size=4),
+        begins=st.sampled_from([None, *(step.id for step in a_plan().pack.steps)]),
+    )
+    def announce(
+        self, pack: str, ceiling: str | None, bids: list[bool], codes: list[str | None], begins: str | None
+    ) -> None:
+        self.c = Ceremony(a_plan(pack, ceiling=ceiling), at=T0 - 3 * 60 * MINUTE)
+        self.founded = evolve(None, self.c.facts[0])
+        self.replayed = self.founded
+        self.checked = 1
+        self.bids = [a_sealed_bid(who, checked_in=there) for who, there in zip((A, B, C, D), bids, strict=False)]
+        for _ in range(30):
+            if begins is None or self.c.it.step == begins or self.c.it.status in OVER:
+                break
+            self.go_on(codes)
+
+    def go_on(self, codes: list[str | None]) -> None:
+        """One step on the straight way."""
+        due = next_due(self.c.it)
+        if work_due(self.c.it) is not None:
+            self.the_hall_does_its_work(["ok"] * 4)
+        elif self.c.it.step == "decrypt" and not any(bid.attempts for bid in self.c.it.bids):
+            self.bidders_release(codes)
+        elif due is not None:
+            self.c.tick(due)
+        for who in STAFF:
+            self.send(TakeChair(), who)
+        self.the_host_goes_on()
+
+    def send(self, command: OpeningCommand, actor: Actor, later: timedelta = timedelta()) -> None:
+        before = self.c.it
+        try:
+            self.c.send(command, actor, self.c.now + later)
+        except CommandRefused:
+            assert self.c.it == before
+
+    # -- anything ------------------------------------------------------------------------------------------------
+
+    @rule(data=st.data(), who=st.sampled_from(ACTORS), later=short)
+    def anybody_sends_anything(self, data: st.DataObject, who: Actor, later: timedelta) -> None:
+        self.send(data.draw(st.one_of(*commands(who).values())), who, later)
+
+    @rule(data=st.data(), times=st.integers(1, 6))
+    def people_do_what_is_permitted(self, data: st.DataObject, times: int) -> None:
+        for _ in range(times):
+            allowed = [(who, name) for who in ACTORS if who != CLOCK for name in sorted(permitted(self.c.it, who))]
+            if not allowed:
+                break
+            who, name = data.draw(st.sampled_from(allowed))
+            self.send(data.draw(commands(who)[name]), who, SECOND)
+
+    @rule(later=moments)
+    def time_passes(self, later: timedelta) -> None:
+        self.c.wait(later)
+        due = next_due(self.c.it)
+        assert due is None or due > self.c.now
+
+    # -- towards the end -----------------------------------------------------------------------------------------
+
+    @rule(late=short)
+    def the_clock_wakes_when_it_asked_to(self, late: timedelta) -> None:
+        due = next_due(self.c.it)
+        if due is not None:
+            self.c.tick(max(due, self.c.now) + late)
+
+    @rule(who=st.sampled_from(STAFF))
+    def staff_come_in(self, who: Actor) -> None:
+        self.send(TakeChair(), who)
+
+    @rule()
+    def the_host_goes_on(self) -> None:
+        step = following(self.c.it)
+        if step is not None:
+            self.send(Advance(step=step.id), HOST, SECOND)
+
+    @precondition(lambda self: self.c.it.hold is not None)
+    @rule(later=short)
+    def somebody_lifts_the_pause(self, later: timedelta) -> None:
+        self.send(Resume(), DEPUTY, later)
+
+    @rule(who=st.sampled_from([SUPERVISOR, DEPUTY]))
+    def somebody_approves_the_newest_proposal(self, who: Actor) -> None:
+        self.send(Approve(proposal=len(self.c.it.proposals)), who)
+
+    @rule(later=short)
+    def the_host_answers_everything(self, later: timedelta) -> None:
+        for item in self.c.it.objections:
+            self.send(AnswerObjection(number=item.number, text="已核实"), HOST, later)
+
+    @rule(codes=st.lists(st.sampled_from(CODES), min_size=4, max_size=4))
+    def bidders_release(self, codes: list[str | None]) -> None:
+        for who, code in zip((A, B, C, D), codes, strict=True):
+            self.send(a_release(who, code), who, SECOND)
+
+    @rule(
+        answers=st.lists(
+            st.sampled_from(["ok", "ok", "damaged_part", "stored_bytes_changed"]), min_size=4, max_size=4
+        )
+    )
+    def the_hall_does_its_work(self, answers: list[str]) -> None:
+        o = self.c.it
+        match work_due(o):
+            case FreezeSet():
+                self.send(closing(*self.bids), CLOCK, 200 * MS)
+            case CheckSeals(headers=headers):
+                seals = {who: answer for (who, _), answer in zip(headers, answers, strict=False)}
+                self.send(SealChecks(results=seals), CLOCK, SECOND)
+            case OpenBids(released=released):
+                have = {who for who, _ in released}
+                results = [
+                    opened(bid.bidder) if bid.bidder in have and answer == "ok" else not_opened(bid.bidder, answer)
+                    for bid, answer in zip(o.bids, answers, strict=False)
+                ]
+                self.send(RecordOpenings(opened=tuple(results)), CLOCK, 50 * MS)
+            case None:
+                pass
+
+    # -- what must hold, whatever happened -----------------------------------------------------------------------
+
+    @invariant()
+    def every_new_fact_is_sound(self) -> None:
+        if not hasattr(self, "c"):
+            return
+        for index in range(self.checked, len(self.c.facts)):
+            self.check_fact(index)
+        self.checked = len(self.c.facts)
+
+    def check_fact(self, index: int) -> None:
+        fact, before = self.c.facts[index], self.c.facts[index - 1]
+        assert fact.at >= before.at
+        assert fact.at <= self.c.now
+        assert fact.actor.role in MAY_CAUSE.get(type(fact.event), {Role.CLOCK})
+        if fact.actor.role is Role.BIDDER:
+            assert fact.actor.id == getattr(fact.event, "bidder", getattr(fact.event, "signer", None))
+        event = event_from_json(*event_to_json(fact.event))
+        assert event == fact.event
+        words = describe(fact, self.replayed)
+        assert words.zh
+        assert words.en
+        if isinstance(fact.event, e.BidOpened | e.BidNotOpened):
+            assert self.replayed.barrier is not None
+        if isinstance(fact.event, e.BidNotOpened):
+            assert (fact.event.cause in CAUSES) != (fact.event.consequence == "pending")
+        if isinstance(fact.event, e.StepEntered):
+            order = [step.id for step in self.replayed.plan.pack.steps]
+            assert not self.replayed.runs or order.index(self.replayed.runs[-1].step.id) < order.index(
+                fact.event.step
+            )
+        self.replayed = evolve(self.replayed, replace(fact, event=event))
+
+    @invariant()
+    def the_state_is_what_a_replay_gives(self) -> None:
+        if hasattr(self, "c"):
+            assert self.replayed == self.c.it
+
+    @invariant()
+    def the_frozen_set_stays_as_it_was(self) -> None:
+        if not hasattr(self, "c") or self.c.it.frozen is None:
+            return
+        headers = tuple(bid.header_sha256 for bid in self.c.it.bids)
+        self.frozen = self.frozen or headers
+        assert self.frozen == headers == self.c.it.frozen.headers
+        results = [event.bidder for event in self.c.events if isinstance(event, e.BidOpened | e.BidNotOpened)]
+        assert results in ([], [bid.bidder for bid in self.c.it.bids])
+
+    @invariant()
+    def nothing_is_open_that_should_not_be(self) -> None:
+        if not hasattr(self, "c"):
+            return
+        o = self.c.it
+        assert all(bid.quote is None for bid in o.bids) or o.barrier is not None
+        assert o.phase is not Phase.BEFORE or not o.listed
+        if o.status in OVER:
+            assert (next_due(o), work_due(o)) == (None, None)
+            assert permitted(o, HOST) == frozenset()
+        if o.status == "ended":
+            assert not [item for item in o.objections if item.open]
+            assert not [bid for bid in o.bids if bid.consequence == "pending"]
+            assert all(bid.state in ("opened", "not_opened") for bid in o.bids)
+        if o.hold is not None and o.frozen is not None:
+            assert next_due(o) is None
+
+
+Openings.TestCase.settings = settings(
+    max_examples=80,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestOpenings = Openings.TestCase
