@@ -199,6 +199,7 @@ def load_credential(data: bytes, password: bytes | None = None) -> Credential:
     key, certificates = _from_pem(data, password) if pem else _from_pkcs12(data, password)
     if not isinstance(key, PrivateKey):
         raise CertificateRefused("weak_key")
+    certificates = [parse_certificate(each.public_bytes(Encoding.DER)) for each in certificates]
     for certificate in certificates:
         if public_key(certificate) == key.public_key():
             chain = tuple(other for other in certificates if other is not certificate)
