@@ -23,14 +23,16 @@ from crypto.errors import CryptoRefused
 from crypto.words import WORDS as CRYPTO_WORDS
 from hall.errors import HallRefused
 from sessions.errors import CommandRefused, Overloaded, Stale, UnknownSession
-from sessions.plan import Article, Words
+from sessions.plan import Article, RulePack, Words
 from sessions.ports import WrongOffset
+from sessions.refusals import REFUSALS, refusal
 from sessions.shape import Misshapen
-from web.problems import SAYINGS, Problem
+from sessions.submission import NoSuchUpload, Refused
+from web.problems import SAYINGS, KeyRefused, Problem
 
 Document = dict[str, Any]
 ProblemPage = Callable[[Request, Document], Response]
-Explain = Callable[[Request, CommandRefused], Awaitable[tuple[Words, Words, Article | None]]]
+PackOf = Callable[[Request], Awaitable[RulePack | None]]
 
 KIND = "https://kaibiao.invalid/refusals/"
 
@@ -114,6 +116,8 @@ def to_problem(error: Exception) -> Document | None:
             return _crypto(error)
         case UnknownSession():
             return said(Problem("unknown_session"))
+        case NoSuchUpload():
+            return said(Problem("unknown_upload"))
         case Stale():
             return said(Problem("out_of_step", retry_after=1))
         case Overloaded():
@@ -132,13 +136,34 @@ def to_problem(error: Exception) -> Document | None:
     return None
 
 
-def install(app: FastAPI, *, explain: Explain, page: ProblemPage | None = None) -> None:
-    """Answer every exception of ``app``'s routes. ``explain`` finds words and article of a refusal by the rules."""
+def refusal_of(error: CommandRefused, pack: RulePack | None) -> Document:
+    """Return the document of a refusal by the rules, with the article that the session's pack puts behind it."""
+    title, next_step = words_of(error.code, error.facts)
+    article = pack.articles.get(pack.refusals.get(error.code, "")) if pack is not None else None
+    plain = document(error.code, 409, title, next_step, article=article)
+    match error:
+        case Refused():
+            return plain | {"slip": error.slip}
+        case KeyRefused():
+            return plain | {"events": error.events}
+        case _:
+            return plain
+
+
+def words_of(code: str, facts: Mapping[str, str | int]) -> tuple[Words, Words]:
+    """Return sentence and next step of a code of the rules or of the cryptography behind them."""
+    if code in REFUSALS:
+        return refusal(code, facts)
+    words = CRYPTO_WORDS[code]
+    return Words(zh=words.zh, en=words.en), Words(zh=words.hint_zh, en=words.hint_en)
+
+
+def install(app: FastAPI, *, pack_of: PackOf, page: ProblemPage | None = None) -> None:
+    """Answer every exception of ``app``'s routes. ``pack_of`` finds the rule pack of the session in a request."""
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, CommandRefused)
-        title, next_step, article = await explain(request, error)
-        return answer(request, document(error.code, 409, title, next_step, article=article), page)
+        return answer(request, refusal_of(error, await pack_of(request)), page)
 
     async def expected(request: Request, error: Exception) -> Response:
         problem = to_problem(error)
@@ -153,6 +178,7 @@ def install(app: FastAPI, *, explain: Explain, page: ProblemPage | None = None) 
         Problem,
         CryptoRefused,
         UnknownSession,
+        NoSuchUpload,
         Stale,
         Overloaded,
         WrongOffset,
@@ -204,9 +230,8 @@ def log_incident(error: BaseException, **about: str) -> str:
 
 
 def _crypto(error: CryptoRefused) -> Document:
-    words = CRYPTO_WORDS[error.code]
     status = 413 if error.code == "too_large" else 400 if error.code.startswith("malformed") else 409
-    return document(error.code, status, Words(zh=words.zh, en=words.en), Words(zh=words.hint_zh, en=words.hint_en))
+    return document(error.code, status, *words_of(error.code, {}))
 
 
 def _both(words: Words) -> Mapping[str, str]:

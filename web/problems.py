@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sessions.errors import CommandRefused
 from sessions.plan import Words
 
 
@@ -31,6 +32,14 @@ class Problem(Exception):
         self.code = code
         self.retry_after = retry_after
         self.members: dict[str, object] = members
+
+
+class KeyRefused(CommandRefused):
+    """A released key that is not the sealed one. ``events``: the numbers of the facts that say so."""
+
+    def __init__(self, code: str, events: list[int]) -> None:
+        super().__init__(code)
+        self.events = events
 
 
 def _say(status: int, zh: str, en: str, next_zh: str, next_en: str) -> Saying:
@@ -193,6 +202,27 @@ SAYINGS: Mapping[str, Saying] = {
         "No rehearsals are held in this hall.",
         "请在演练平台上进行。",
         "Use a hall that is set up for rehearsals.",
+    ),
+    "no_certificate": _say(
+        403,
+        "此登录没有数字证书，不能签名。",
+        "This login has no certificate, so nothing can be signed with it.",
+        "请用数字证书登录。",
+        "Log in with your certificate.",
+    ),
+    "wrong_statement": _say(
+        409,
+        "所签内容与此操作不符。",
+        "What was signed is not this act.",
+        "请刷新页面后重新签名。",
+        "Reload the page and sign again.",
+    ),
+    "wrong_code": _say(
+        401,
+        "动态口令不正确。",
+        "The one-time code is not right.",
+        "请输入当前的动态口令后重试。",
+        "Enter the current one-time code and try again.",
     ),
     # -- uploads
     "wrong_tus_version": _say(

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         5 * 1024**3, ge=1024, description="How much one bidder may upload in 24 hours, replaced bids included."
     )
     login_hours: int = Field(12, ge=1, le=24, description="How long a login lasts.")
-    max_watchers: int = Field(20_000, ge=1, description="Open streams beyond which this process answers 503.")
+    max_watchers: int = Field(15_000, ge=1, description="Open streams beyond which this process answers 503.")
     readiness_token_file: Path | None = Field(
         None,
         description="File with the token (`Authorization: Bearer`) that shows a monitor the reasons of `/readyz`.",

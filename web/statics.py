@@ -15,7 +15,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from web.problems import Problem
 
@@ -48,7 +48,7 @@ class Statics:
             raise KeyError(name)
         return f"/static/{self.build}/{name}"
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
         """Return the routes that serve the files."""
         return [Route("/static/{build:str}/{name:path}", self._serve, methods=["GET", "HEAD"])]
 

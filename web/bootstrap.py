@@ -1,0 +1,148 @@
+"""Where real things are chosen: one function builds everything a hall runs on, from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from math import ceil
+
+from starlette.requests import HTTPConnection
+
+from crypto.signing import HallKey
+from hall.audience import Audience
+from hall.hub import Hub
+from hall.limits import LIMITS, RATES, Buckets, Limits
+from hall.timekeeper import Timekeeper
+from sessions.accounts import Accounts
+from sessions.clock import Clock, SystemClock
+from sessions.hallkey import hall_key, master_key
+from sessions.releasing import Releasing
+from sessions.service import Sessions, Stores
+from sessions.store.database import Database
+from sessions.store.migrations import pending
+from sessions.store.opened import stores
+from sessions.store.staff import SqlAccounts, SqlLogins
+from sessions.submission import Limits as BidLimits
+from sessions.submission import Submissions
+from web.addresses import client_address
+from web.identity import Identity
+from web.problems import Problem
+from web.settings import Settings
+from web.statics import Statics
+from web.trust import TrustFolders
+
+
+class NotMigrated(Exception):
+    """The database is not of the form this version needs."""
+
+    hint = "run `kaibiao migrate`"
+
+    def __init__(self) -> None:
+        super().__init__("the database has an older form than this version needs, or is empty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything one process serves with. Call ``start`` with the loop running and ``stop`` before it ends."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    stores: Stores
+    hub: Hub
+    sessions: Sessions
+    submissions: Submissions
+    releasing: Releasing
+    timekeeper: Timekeeper
+    accounts: Accounts
+    identity: Identity
+    trust: TrustFolders
+    hall_key: HallKey
+    statics: Statics
+    buckets: Buckets
+
+    async def start(self) -> None:
+        """Answer what came in before the last stop, catch up with the time that passed, and begin to keep time.
+
+        Raises:
+            NotMigrated: nothing was touched.
+        """
+        if await pending(self.database):
+            raise NotMigrated
+        await self.hub.start()
+        await self.submissions.recover()
+        await self.sessions.start()
+        self.timekeeper.start()
+
+    async def stop(self) -> None:
+        """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
+        await self.hub.close()
+        await self.timekeeper.stop()
+        await self.sessions.close()
+        await self.database.close()
+
+    def address(self, connection: HTTPConnection) -> str:
+        """Return where a request comes from, as limits count it."""
+        peer = connection.client.host if connection.client else None
+        return client_address(peer, connection.headers, self.settings.trusted_proxies)
+
+    def pace(self, rate: str, key: Hashable) -> None:
+        """Take one token of ``rate`` (hall.limits.RATES) for ``key``; raise ``Problem`` ``too_many``."""
+        wait = self.buckets.take((rate, key), RATES[rate], self.clock.now())
+        if wait is not None:
+            raise Problem("too_many", retry_after=max(1, ceil(wait.total_seconds())))
+
+    def pace_reader(self, audience: Audience) -> None:
+        """Count a new stream of somebody who is logged in; the hub itself counts the public, by address."""
+        if audience.bidder is not None:
+            self.pace("stream", audience.key)
+
+
+def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LIMITS) -> Services:
+    """Return the services of a hall, not started. The data folder and the keys in it are made if they are missing."""
+    clock = clock or SystemClock()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database)
+    kept = stores(database, settings.data_dir, clock)
+    key = hall_key(settings.data_dir)
+    trust = TrustFolders(settings.anchors, settings.crls, require_crl=settings.revocation == "required")
+    hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
+    sessions = Sessions(kept, clock=clock, announcer=hub)
+    accounts = Accounts(SqlAccounts(database), master_key(settings.data_dir), clock)
+    return Services(
+        settings=settings,
+        clock=clock,
+        database=database,
+        stores=kept,
+        hub=hub,
+        sessions=sessions,
+        submissions=Submissions(
+            sessions,
+            kept,
+            clock=clock,
+            trust=trust.current,
+            hall=key,
+            limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
+        ),
+        releasing=Releasing(sessions, kept, clock=clock, trust=trust.current),
+        timekeeper=Timekeeper(sessions, clock),
+        accounts=accounts,
+        identity=Identity(
+            settings=settings,
+            clock=clock,
+            accounts=accounts,
+            logins=SqlLogins(database),
+            sessions=sessions,
+            trust=trust.current,
+        ),
+        trust=trust,
+        hall_key=key,
+        statics=Statics(),
+        buckets=Buckets(),
+    )
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """Return the services of the application that a request came to."""
+    services: Services = connection.app.state.services
+    return services

@@ -1,0 +1,244 @@
+"""A participant's client of a hall, in Python: what `kaibiao submit`, the demo's people and the bench share.
+
+It speaks only hall/PROTOCOL.md, over real HTTP and WebSocket, and keeps a cookie like a browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Self
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography.hazmat.primitives.serialization import Encoding
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from crypto.certificates import Credential
+from crypto.container import Container
+from crypto.digest import leaf_hash, root
+from crypto.encoding import b64u, unb64u
+from crypto.errors import ProofRefused
+from crypto.header import parse as parse_header
+from crypto.opening import unlock
+from crypto.release import load_session_public, make_release
+from crypto.signing import sign
+from hall import patch
+
+CHUNK = 4 * 1024 * 1024  # bytes of one PATCH; the segment size of a declaration, so a resume wastes at most one
+TRIES = 5
+
+
+class HallRefused(Exception):
+    """The hall said no. ``code`` names the rule; ``body`` is the whole problem document (RFC 9457)."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        self.status = status
+        self.code = str(body.get("code", status))
+        self.body = body
+        title, hint = body.get("title"), body.get("next_step")
+        self.sentence = title.get("en", self.code) if isinstance(title, Mapping) else str(title or self.code)
+        self.hint = hint.get("en", "") if isinstance(hint, Mapping) else ""
+        super().__init__(f"{self.code}: {self.sentence}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The hall's answer to a complete sealed bid: the signed receipt and its short code."""
+
+    receipt: str
+    tracker: str
+
+
+class Hall:
+    """One participant at one hall. Use as ``async with Hall(url) as hall``."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            headers={"Origin": _origin(self.url)},
+            timeout=httpx.Timeout(30.0),
+            limits=httpx.Limits(max_connections=4),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def login_certificate(self, signer: Credential) -> None:
+        """Prove possession of the signing key by a signed challenge."""
+        challenge = await self._json("POST", "/api/v1/login/challenge", {})
+        payload = {"v": 1, "origin": challenge["origin"], "nonce": challenge["nonce"], "at": challenge["at"]}
+        await self._json(
+            "POST",
+            "/api/v1/login/certificate",
+            {
+                "statement": sign(payload, "login", signer),
+                "certificate": b64u(signer.certificate.public_bytes(Encoding.DER)),
+                "chain": [b64u(issuer.public_bytes(Encoding.DER)) for issuer in signer.chain],
+            },
+        )
+
+    async def login_ticket(self, ticket: str) -> None:
+        """Enter by a single-use ticket (rehearsals only)."""
+        answer = await self._http.get(ticket, follow_redirects=False)
+        if answer.status_code >= 400:
+            raise _refusal(answer)
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        answer: dict[str, Any] = await self._json("GET", "/api/v1/sessions")
+        sessions: list[dict[str, Any]] = answer["sessions"]
+        return sessions
+
+    async def view(self, session: str) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._json("GET", f"/api/v1/sessions/{session}")
+        view: dict[str, Any] = answer["view"]
+        return view
+
+    async def command(self, session: str, name: str, **fields: object) -> list[int]:
+        """Send one command and return the numbers of the events it caused. Safe to retry: the key stays."""
+        key = str(uuid.uuid4())
+        body = {"command": name, **fields}
+        answer = await self._retrying(
+            lambda: self._json("POST", f"/api/v1/sessions/{session}/commands", body, {"Idempotency-Key": key})
+        )
+        numbers: list[int] = answer["events"]
+        return numbers
+
+    async def submit(
+        self, session: str, bid: BinaryIO, length: int, progress: Callable[[int], None] = lambda done: None
+    ) -> Accepted:
+        """Upload a sealed bid, resuming where the hall last had every byte; return its receipt."""
+        created = await self._http.post(
+            f"/api/v1/sessions/{session}/uploads", headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(length)}
+        )
+        if created.status_code != 201:
+            raise _refusal(created)
+        place = created.headers["Location"]
+        offset, failures = 0, 0
+        while True:
+            bid.seek(offset)
+            try:
+                answer = await self._http.patch(
+                    place,
+                    content=bid.read(CHUNK),
+                    headers={
+                        "Tus-Resumable": "1.0.0",
+                        "Upload-Offset": str(offset),
+                        "Content-Type": "application/offset+octet-stream",
+                    },
+                    timeout=120.0,
+                )
+            except httpx.TransportError:
+                failures += 1
+                if failures > TRIES:
+                    raise
+                await asyncio.sleep(2**failures / 10)
+                offset = int((await self._http.head(place)).headers["Upload-Offset"])
+                continue
+            if answer.status_code >= 400:
+                raise _refusal(answer)
+            offset = int(answer.headers.get("Upload-Offset", length))
+            progress(offset)
+            if offset >= length:
+                body = answer.json()
+                return Accepted(receipt=body["receipt"], tracker=body["tracker"])
+
+    async def release(self, session: str, group: str, signer: Credential, opener: Credential) -> list[int]:
+        """Answer the challenge: check the frozen set, unwrap this bid's key, check it, release it, signed.
+
+        Raises crypto's errors when the key at hand does not open the slot, or when the hall's list is not the one it
+        committed to: nothing is sent then.
+        """
+        path = f"/api/v1/sessions/{session}"
+        challenge = await self._json("GET", f"{path}/challenge?group={group}")
+        header = unb64u(challenge["header"])
+        bid = Container(header=parse_header(header), header_bytes=header, declaration=b"", total_len=0)
+        frozen = root([leaf_hash(bytes.fromhex(digest)) for digest in challenge["headers"]])
+        if bid.header_sha256 not in challenge["headers"] or frozen.hex() != challenge["root"]:
+            raise ProofRefused("wrong_proof")
+        message = make_release(
+            bid,
+            group,
+            unlock(bid, group, opener),
+            session=session,
+            nonce=challenge["nonce"],
+            session_key=load_session_public(challenge["session_key"]),
+            signer=signer,
+        )
+        answer = await self._json("POST", f"{path}/releases", {"release": message})
+        numbers: list[int] = answer["events"]
+        return numbers
+
+    async def follow(self, session: str) -> AsyncIterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+        """Yield (view, message) for ever: first the snapshot with None, then every fact and signal as it comes.
+
+        The view is this participant's own, kept by the facts' merge patches; a lost connection resumes by number.
+        """
+        view = await self.view(session)
+        yield view, None
+        while True:
+            try:
+                async with connect(
+                    f"{self.url.replace('http', 'ws', 1)}/live/{session}?after={view['n']}",
+                    additional_headers={"Cookie": "; ".join(f"{k}={v}" for k, v in self._http.cookies.items())},
+                    origin=_origin(self.url),  # type: ignore[arg-type]  # websockets' Origin is a NewType of str
+                    compression=None,
+                    max_size=None,
+                    proxy=None,
+                ) as socket:
+                    async for frame in socket:
+                        message = json.loads(frame)
+                        if "n" in message:
+                            view = patch.apply(view, message["patch"])
+                        yield view, message
+            except (ConnectionClosed, OSError):
+                await asyncio.sleep(0.3)
+
+    async def download(self, path: str) -> bytes:
+        answer = await self._http.get(path)
+        if answer.status_code >= 400:
+            raise _refusal(answer)
+        return answer.content
+
+    async def _retrying(self, send: Callable[[], Awaitable[Any]]) -> Any:
+        for attempt in range(TRIES):
+            try:
+                return await send()
+            except httpx.TransportError:
+                pass
+            except HallRefused as refusal:
+                if refusal.status != 503:
+                    raise
+            await asyncio.sleep(2**attempt / 10)
+        return await send()
+
+    async def _json(
+        self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        answer = await self._http.request(
+            method, path, json=body, headers={"Accept": "application/json", **(headers or {})}
+        )
+        if answer.status_code >= 400:
+            raise _refusal(answer)
+        return answer.json()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _refusal(answer: httpx.Response) -> HallRefused:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {"title": answer.text[:200]}
+    return HallRefused(answer.status_code, body if isinstance(body, dict) else {})

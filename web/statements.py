@@ -1,0 +1,88 @@
+"""What a bidder signs with a command, checked before the command is sent: by whom, of which kind, saying what.
+
+Payloads: hall/PROTOCOL.md, Acts that a bidder signs. The certificate is validated again at every act, so one that was
+revoked in mid-session ends there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from cryptography import x509
+
+from crypto.certificates import Usage
+from crypto.paths import Trust, validate
+from crypto.signing import HallKey, sign, verify
+from sessions.codec import Command
+from sessions.commands import CheckIn, ConfirmRow, SignRecord, WithdrawBid
+from sessions.errors import CommandRefused
+from sessions.ids import Jws, SessionId
+from sessions.roles import Actor
+from sessions.service import Sessions
+from web.problems import Problem
+
+
+async def check_act(
+    sessions: Sessions,
+    session: SessionId,
+    command: Command,
+    certificates: tuple[x509.Certificate, ...],
+    trust: Trust,
+    now: datetime,
+) -> None:
+    """Raise unless whoever holds the first of ``certificates`` signed just this act, if the act is a signed one.
+
+    Raises:
+        CryptoRefused: the certificate, or the statement's form, kind, signer or signature.
+        Problem: ``wrong_statement``: it says something else than the command does.
+        CommandRefused: there is nothing yet that could be confirmed or signed.
+    """
+    if not certificates:
+        raise Problem("no_certificate")
+    leaf, *offered = certificates
+    validate(leaf, usage=Usage.SIGN, trust=trust, at=now, offered=offered)
+    match command:
+        case CheckIn():
+            said = verify(command.statement, "checkin", leaf)
+            seen = await sessions.events(session)
+            _must_be(said, session, bidder=command.bidder, head=said.get("head"))
+            if said["head"] not in {record.digest for record in seen}:
+                raise Problem("wrong_statement", member="head")
+        case WithdrawBid():
+            said = verify(command.statement, "withdraw", leaf)
+            bid = (await sessions.intake(session)).bids.get(command.bidder)
+            # Without a bid the rules refuse, or the same key gets the same answer: a retry must come through here.
+            header = said.get("header_sha256") if bid is None else bid.header_sha256
+            _must_be(said, session, bidder=command.bidder, header_sha256=header)
+        case ConfirmRow():
+            said = verify(command.statement, "confirm", leaf)
+            row = (await sessions.state(session)).bid(command.bidder)
+            if row is None or row.quote_sha256 is None:
+                raise CommandRefused("not_opened")
+            _must_be(said, session, bidder=command.bidder, quote_sha256=row.quote_sha256)
+        case SignRecord():
+            said = verify(command.statement, "record", leaf)
+            _must_be(said, session, **await _record(sessions, session, command.signer))
+        case _:
+            pass
+
+
+async def sign_for_staff(sessions: Sessions, session: SessionId, actor: Actor, key: HallKey) -> Jws:
+    """Return the hall's signature on the opening record in the name of a member of staff who has just confirmed."""
+    payload = {"v": 1, "session": session, **await _record(sessions, session, actor.id)}
+    return Jws(sign(payload, "record", key))
+
+
+async def _record(sessions: Sessions, session: SessionId, signer: str) -> dict[str, str]:
+    drawn = (await sessions.state(session)).drawn
+    if drawn is None:
+        raise CommandRefused("window_closed")
+    return {"signer": signer, "record_sha256": drawn.sha256}
+
+
+def _must_be(said: Mapping[str, object], session: SessionId, **expected: object) -> None:
+    wanted: dict[str, object] = {"v": 1, "session": session, **expected}
+    for member in sorted(wanted.keys() | said.keys()):
+        if member not in wanted or member not in said or said[member] != wanted[member]:
+            raise Problem("wrong_statement", member=member)
