@@ -1,0 +1,5 @@
+"""``python -m web.cli`` is ``kaibiao``."""
+
+from web.cli import main
+
+main()

@@ -1,0 +1,179 @@
+"""``kaibiao doctor``: is this machine, as it is set up, fit to hold an opening? A line a finding, and what to do."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from crypto.authority import is_demonstration
+from sessions.clock import Clock
+from sessions.store.database import Database
+from sessions.store.migrations import NoMigrations, pending
+from web.settings import Settings
+from web.trust import TrustFolders, TrustRefused
+
+PACKAGES: Final = ("crypto", "sessions", "hall", "web")
+
+_ROOM: Final = 1 << 30  # bytes that must be free: below that, uploads are refused before the log is in danger
+_DESCRIPTORS: Final = 4096
+_TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was looked at, and what to do about it; ``fix`` is empty when all is well."""
+
+    about: str
+    found: str
+    fix: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing needs to be done."""
+        return not self.fix
+
+
+async def examine(settings: Settings, clock: Clock) -> list[Finding]:
+    """Return every finding; nothing is changed but for a file that is written to the data folder and removed."""
+    now = clock.now()
+    findings = [python(), packages(), folder(settings.data_dir), room(settings.data_dir), descriptors()]
+    findings += [synchronised(rehearsal=settings.rehearsal_allowed), *anchors(settings, now)]
+    if findings[2].ok:
+        findings.append(await migrations(settings))
+    return findings
+
+
+def python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
+    """Look at the interpreter's version."""
+    found = f"{version[0]}.{version[1]}"
+    return Finding(about="Python", found=found, fix="" if version >= (3, 11) else "Install Python 3.11 or newer.")
+
+
+def _origin(name: str) -> str | None:
+    spec = importlib.util.find_spec(name)
+    return spec.origin if spec is not None else None
+
+
+def packages(origin: Callable[[str], str | None] = _origin) -> Finding:
+    """Look whether the four packages come from one place: their names are shared with strangers' distributions."""
+    places = {name: origin(name) for name in PACKAGES}
+    parents = {str(Path(place).parent.parent) for place in places.values() if place is not None}
+    if None not in places.values() and len(parents) == 1:
+        return Finding(about="Packages", found=f"all four in {parents.pop()}")
+    found = ", ".join(f"{name}: {place or 'missing'}" for name, place in places.items())
+    return Finding(
+        about="Packages",
+        found=found,
+        fix="Install kaibiao in an environment of its own: another package shares a name.",
+    )
+
+
+def folder(place: Path) -> Finding:
+    """Look whether the data folder takes a file that reaches the disk."""
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"kaibiao")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        fix = f"Let the user who runs kaibiao write to {place.absolute()}, or set data_dir."
+        return Finding(about="Data folder", found=f"{place}: {error.strerror}", fix=fix)
+    return Finding(about="Data folder", found=f"{place.absolute()} can be written")
+
+
+def room(place: Path) -> Finding:
+    """Look how much space is left where the data are."""
+    existing = next(parent for parent in (place.absolute(), *place.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    return Finding(
+        about="Space",
+        found=f"{free / (1 << 30):.1f} GiB free",
+        fix="" if free >= _ROOM else "Free at least 1 GiB: uploads need it, and a full disk stops an opening.",
+    )
+
+
+def descriptors() -> Finding:
+    """Look how many connections the process may hold."""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return Finding(
+        about="Descriptors",
+        found=f"{limit} files and connections",
+        fix="" if limit >= _DESCRIPTORS else f"Raise the limit (ulimit -n, LimitNOFILE) to {_DESCRIPTORS} or more.",
+    )
+
+
+def _clock_state() -> int | None:
+    """Return what adjtimex(2) says, asked without changing anything; None where there is none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        # struct timex is 208 bytes on 64-bit Linux; all zero means modes = 0: only read.
+        return int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))
+    except (OSError, AttributeError):
+        return None
+
+
+def synchronised(*, rehearsal: bool, state: Callable[[], int | None] = _clock_state) -> Finding:
+    """Look whether a time service keeps the machine's clock. A rehearsal may do without."""
+    match state():
+        case None:
+            return Finding(about="Clock", found="this system does not tell whether its clock is synchronised")
+        case 5 if not rehearsal:
+            fix = "Run a time service (chrony, systemd-timesyncd): the opening time is this machine's."
+            return Finding(about="Clock", found="not synchronised", fix=fix)
+        case 5:
+            return Finding(about="Clock", found="not synchronised, which a rehearsal may do without")
+        case _:
+            return Finding(about="Clock", found="synchronised")
+
+
+def anchors(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Look at whom the hall believes: a demonstration CA would let anybody be any bidder."""
+    try:
+        trust = TrustFolders(settings.anchors, settings.crls, require_crl=False).current()
+    except (TrustRefused, OSError) as error:
+        yield Finding(about="Trust", found=str(error), fix=TrustRefused.hint)
+        return
+    if not trust.anchors:
+        fix = (
+            "" if settings.rehearsal_allowed else f"Put the CA certificates of your bidders into {settings.anchors}."
+        )
+        yield Finding(about="Trust", found="no CA is trusted: no bidder can log in", fix=fix)
+    for anchor in trust.anchors:
+        name = anchor.subject.rfc4514_string()
+        if is_demonstration(anchor) and not settings.rehearsal_allowed:
+            yield Finding(
+                about="Trust", found=f"{name} is for demonstrations", fix="Remove it: anybody can have its key."
+            )
+        elif now > anchor.not_valid_after_utc:
+            yield Finding(about="Trust", found=f"{name} has expired", fix="Replace it by the CA's new certificate.")
+        else:
+            yield Finding(about="Trust", found=name)
+
+
+async def migrations(settings: Settings) -> Finding:
+    """Look whether the database has the form this version needs."""
+    database = Database(settings.database)
+    try:
+        behind = await pending(database)
+    except NoMigrations as error:
+        return Finding(about="Database", found=str(error), fix="Install kaibiao again.")
+    finally:
+        await database.close()
+    return Finding(
+        about="Database",
+        found="an older form, or empty" if behind else "as this version needs it",
+        fix="Run `kaibiao migrate`." if behind else "",
+    )

@@ -1,0 +1,167 @@
+"""``kaibiao serve``, ``migrate`` and ``doctor``: the operator's commands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+import uvicorn
+
+from sessions.clock import SystemClock
+from sessions.store.database import Database
+from sessions.store.migrations import migrate, pending
+from web.app import create_app
+from web.bootstrap import NotMigrated, Services, build
+from web.cli.doctor import examine
+from web.cli.refused import Refused
+from web.settings import Settings, load
+
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted: at T0 a crowd comes at once."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to ``app``."""
+    app.command("serve")(serve)
+    app.command("migrate")(migrate_command)
+    app.command("doctor")(doctor)
+
+
+def serve(
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
+) -> None:
+    """Open the hall. Bring the database up to date first: `kaibiao migrate`."""
+    settings = load(config, host=host, port=port, workers=workers)
+    if settings.workers > 1:
+        raise Refused(
+            "One process serves a hall on SQLite; several need Team mode (PostgreSQL and Redis).",
+            "Leave --workers at 1: one process carries a hall and thousands of readers.",
+        )
+    log_to(settings)
+    if asyncio.run(_is_behind(settings)):
+        raise Refused(str(NotMigrated()), "Run `kaibiao migrate`.")
+    HallServer(build(settings)).run()
+
+
+def migrate_command(config: Config = None) -> None:
+    """Bring the database to the form this version needs. Harmless when it has it already."""
+    settings = load(config)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    asyncio.run(_migrate(settings))
+    sys.stderr.write("The database is up to date.\n")
+
+
+def doctor(config: Config = None) -> None:
+    """Look whether this machine, as it is set up, is fit to hold an opening."""
+    findings = asyncio.run(examine(load(config), SystemClock()))
+    for finding in findings:
+        sys.stdout.write(f"{'ok ' if finding.ok else 'fix'}  {finding.about}: {finding.found}\n")
+        if not finding.ok:
+            sys.stdout.write(f"     {finding.fix}\n")
+    unfit = sum(not finding.ok for finding in findings)
+    if unfit:
+        raise Refused(f"{unfit} of {len(findings)} things need to be put right.", "Do what stands below each `fix`.")
+    sys.stderr.write("Fit to hold an opening. Next: kaibiao serve\n")
+
+
+class HallServer(uvicorn.Server):
+    """A server that sends readers home as it begins to stop: a stream would otherwise be waited for."""
+
+    def __init__(self, services: Services, **more: Any) -> None:
+        """``more`` goes to ``uvicorn.Config``, over what ``SERVER`` says."""
+        address = {"host": services.settings.host, "port": services.settings.port}
+        super().__init__(uvicorn.Config(create_app(services), **(SERVER | address | more)))
+        self._hub = services.hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: streams end and are resumed elsewhere, requests that have begun are finished."""
+        await self._hub.close()
+        await super().shutdown(sockets)
+
+
+SERVER: dict[str, Any] = {
+    "backlog": BACKLOG,
+    "access_log": False,  # addresses of bidders beside moments say who bid
+    "log_config": None,
+    "server_header": False,
+    "date_header": True,
+    "proxy_headers": False,  # web.addresses believes only the proxies it was told of
+    "ws": "websockets-sansio",
+    "ws_max_size": 4096,  # a stream is receive-only
+    "ws_per_message_deflate": False,
+    "ws_ping_interval": 25.0,
+    "h11_max_incomplete_event_size": 16_384,
+    "timeout_keep_alive": 15,
+    "timeout_graceful_shutdown": 10,
+    "lifespan": "on",
+}
+"""How every hall is served; a test serves with the same."""
+
+
+def log_to(settings: Settings) -> None:
+    """Send the logs of this process to the error stream, as readable lines or as JSON."""
+    shown: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=False)
+    if settings.log_format == "json":
+        shown = structlog.processors.JSONRenderer(ensure_ascii=False)
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_colour,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                shown,
+            ],
+            foreign_pre_chain=shared,
+        )
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+
+
+def _without_colour(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event.pop("color_message", None)  # uvicorn's second copy of its messages
+    return event
+
+
+async def _migrate(settings: Settings) -> None:
+    database = Database(settings.database)
+    try:
+        await migrate(database)
+    finally:
+        await database.close()
+
+
+async def _is_behind(settings: Settings) -> bool:
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database)
+    try:
+        return await pending(database)
+    finally:
+        await database.close()
