@@ -8,14 +8,16 @@ from crypto.receipt import tracker, verify_receipt
 from sessions.events import BidNotOpened, BidOpened, SetFrozen, Stream
 from sessions.hallkey import hall_key
 from sessions.sealed_set import set_root
+from tests.support.bidders import Sealed
 from tests.support.ceremony import MINUTE, MS, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, the_actor
 
+PRICES = ("1100000.00", "1200000.00", "900000.00")
 NAMES = ("华东建设有限公司", "江南水利股份有限公司", "北岸工程集团有限公司")
 
 
-async def until_decrypting(hall: Shell, clock: FakeClock, bids: list) -> None:  # type: ignore[type-arg]
+async def until_decrypting(hall: Shell, clock: FakeClock, bids: Sequence[Sealed]) -> None:
     await hall.sessions.create(a_plan())
     for bid in bids:
         await hall.submit(bid)
@@ -30,7 +32,7 @@ async def until_decrypting(hall: Shell, clock: FakeClock, bids: list) -> None:  
 
 async def test_what_was_sealed_is_what_is_read_out(tmp_path: Path) -> None:
     clock = FakeClock()
-    bids = [a_bid_for_this(name, price) for name, price in zip(NAMES, ("1100000.00", "1200000.00", "900000.00"))]
+    bids = [a_bid_for_this(name, price) for name, price in zip(NAMES, PRICES, strict=True)]
     async with a_shell(tmp_path, clock) as hall:
         await until_decrypting(hall, clock, bids)
         for bid in bids:
@@ -38,7 +40,7 @@ async def test_what_was_sealed_is_what_is_read_out(tmp_path: Path) -> None:
         await hall.work_done()
         opened = [r.event for r in await hall.sessions.events(SESSION) if isinstance(r.event, BidOpened)]
         assert {event.bidder: event.quote["price"] for event in opened} == {
-            bid.bidder.id: price for bid, price in zip(bids, ("1100000.00", "1200000.00", "900000.00"))
+            bid.bidder.id: price for bid, price in zip(bids, PRICES, strict=True)
         }
         assert [r.number for r in hall.bell.rung] == list(range(1, len(hall.bell.rung) + 1))
 

@@ -1,0 +1,65 @@
+"""An EventStore in memory, which passes the same contract test as the real one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from crypto.chain import GENESIS
+from sessions.errors import Stale
+from sessions.events import Recorded, Stream
+from sessions.ids import SessionId
+from sessions.ports import Outcome, Summary
+
+
+class MemoryEvents:
+    def __init__(self) -> None:
+        self._events: dict[tuple[SessionId, Stream], list[Recorded]] = defaultdict(list)
+        self._summaries: dict[SessionId, Summary] = {}
+        self._outcomes: dict[tuple[SessionId, str, str], Outcome] = {}
+
+    async def append(
+        self,
+        session: SessionId,
+        records: Sequence[Recorded],
+        *,
+        summary: Summary | None = None,
+        outcomes: Sequence[Outcome] = (),
+    ) -> None:
+        streams = {stream: list(self._events[session, stream]) for stream in Stream}
+        for record in records:
+            before = streams[record.stream]
+            head = (before[-1].number, before[-1].digest) if before else (0, GENESIS)
+            if (record.number - 1, record.previous) != head:
+                raise Stale
+            before.append(record)
+        keys = [(session, outcome.actor, outcome.key) for outcome in outcomes]
+        if len(set(keys)) < len(keys) or self._outcomes.keys() & set(keys):
+            raise Stale
+        self._events |= {(session, stream): after for stream, after in streams.items()}
+        self._outcomes |= dict(zip(keys, outcomes, strict=True))
+        if summary is not None:
+            first = self._summaries.get(session, summary)
+            self._summaries[session] = replace(summary, plan=first.plan, created_at=first.created_at)
+
+    async def read(
+        self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None
+    ) -> tuple[Recorded, ...]:
+        end = None if limit is None else after + limit
+        return tuple(self._events[session, stream][after:end])
+
+    async def outcomes(self, session: SessionId, keys: Sequence[tuple[str, str]]) -> tuple[Outcome, ...]:
+        found = (self._outcomes.get((session, *key)) for key in keys)
+        return tuple(outcome for outcome in found if outcome is not None)
+
+    async def summary(self, session: SessionId) -> Summary | None:
+        return self._summaries.get(session)
+
+    async def calendar(self) -> tuple[Summary, ...]:
+        by_id = sorted(self._summaries.values(), key=lambda each: each.session)
+        return tuple(sorted(by_id, key=lambda each: each.t0, reverse=True))
+
+    async def live(self) -> tuple[tuple[SessionId, datetime | None], ...]:
+        return tuple((each.session, each.due) for each in self._summaries.values() if each.ended_at is None)
