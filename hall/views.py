@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 from hall import parts
@@ -18,29 +16,14 @@ from hall.kept import Kept
 from hall.patch import apply, diff
 from sessions.chaining import core
 from sessions.codec import event_to_json
-from sessions.events import AttemptFailed, Event, ObjectionAnswered, ObjectionRaised, Recorded, SupervisorNoted
+from sessions.events import AttemptFailed, ObjectionAnswered, ObjectionRaised, Recorded
 from sessions.ids import BidderId
 from sessions.opening.state import Bid, BidState, LateBid, Objection, Opening, Status
 from sessions.plan import Tender, Words
 from sessions.quote import price
 from sessions.roles import Role
 from sessions.shape import rfc3339
-
-
-class Datum(StrEnum):
-    """What the visibility matrix decides about; packs may name more, for parts of the hall that are not views."""
-
-    COUNT = "count"
-    NAMES = "names"
-    RECEIPTS = "receipts"
-    ATTENDANCE = "attendance"
-    DECRYPT_STATUS = "decrypt_status"
-    CAUSE = "cause"  # why a try failed, and what follows from it
-    QUOTE = "quote"
-    OBJECTION_TITLE = "objection_title"
-    OBJECTION_TEXT = "objection_text"
-    NOTES = "notes"
-    PROPOSALS = "proposals"
+from sessions.visibility import PRIVATE, Datum, sees
 
 
 def view(
@@ -123,19 +106,6 @@ def own(opening: Opening, bidder: BidderId) -> dict[str, Any]:
     return mine
 
 
-@lru_cache(maxsize=256)
-def _interned(data: frozenset[str]) -> frozenset[str]:
-    return data
-
-
-def sees(opening: Opening, role: Role) -> frozenset[str]:
-    """Return the data that ``role`` may see as the opening stands; for the same answer the same object."""
-    visibility = opening.plan.pack.visibility
-    return _interned(
-        frozenset(datum for datum, phases in visibility.items() if role in phases.get(opening.phase, ()))
-    )
-
-
 def fact(
     recorded: Recorded,
     opening: Opening,
@@ -169,19 +139,11 @@ def fact(
 
 def discloses(recorded: Recorded, opening: Opening, audience: Audience) -> bool:
     """Return whether ``audience`` gets the private part of this event along with it."""
-    datum = _PRIVATE.get(type(recorded.event))
+    datum = PRIVATE.get(type(recorded.event))
     if datum is None:
         return False  # SetFrozen's rows are published by BiddersListed, or never
     mine = audience.bidder is not None and owner(recorded, opening) == audience.bidder
     return mine or datum in sees(opening, audience.role)
-
-
-_PRIVATE: Mapping[type[Event], Datum] = {
-    AttemptFailed: Datum.CAUSE,
-    ObjectionRaised: Datum.OBJECTION_TEXT,
-    ObjectionAnswered: Datum.OBJECTION_TEXT,
-    SupervisorNoted: Datum.NOTES,
-}
 
 
 def owner(recorded: Recorded, opening: Opening) -> BidderId | None:
