@@ -11,7 +11,6 @@ import re
 _AMOUNT = re.compile(r"(?P<whole>0|[1-9][0-9]{0,15})(?:\.(?P<part>[0-9]{1,2}))?")
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _PLACES = ("", "拾", "佰", "仟")
-_GROUPS = ("", "万", "亿", "万亿")
 _SMALL = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
@@ -33,7 +32,10 @@ def grouped(amount: str) -> str:
 
 
 def in_chinese(amount: str) -> str:
-    """Return 壹佰贰拾万元整 for ``1200000``: the capitals used on cheques and bid sheets (支付结算办法 annex 1)."""
+    """Return 壹佰贰拾万元整 for ``1200000``: the capitals of cheques and bid sheets (支付结算办法, annex 1).
+
+    整 follows 元; after 角 it is left out.
+    """
     whole, part = _split(amount)
     jiao, fen = (int(digit) for digit in part.ljust(2, "0"))
     if not int(whole) and not jiao and not fen:
@@ -45,7 +47,7 @@ def in_chinese(amount: str) -> str:
         words += _DIGITS[jiao] + "角"
     elif words:
         words += "零"
-    return words + (_DIGITS[fen] + "分" if fen else "整")
+    return words + (_DIGITS[fen] + "分" if fen else "")
 
 
 def in_english(amount: str, currency: str = "CNY") -> str:
@@ -65,16 +67,12 @@ def _split(amount: str) -> tuple[str, str]:
 
 
 def _chinese_integer(number: int) -> str:
-    words, gap = "", False
-    for index in range(3, -1, -1):
-        group = number // 10_000**index % 10_000
-        if not group:
-            gap = bool(words)
-            continue
-        if words and (gap or group < 1000):
-            words += "零"
-        words, gap = words + _chinese_group(group) + _GROUPS[index], False
-    return words
+    for unit, size in (("亿", 10**8), ("万", 10**4)):
+        head, rest = divmod(number, size)
+        if head:
+            zero = "零" if 0 < rest < size // 10 else ""
+            return _chinese_integer(head) + unit + zero + (_chinese_integer(rest) if rest else "")
+    return _chinese_group(number)
 
 
 def _chinese_group(group: int) -> str:

@@ -94,7 +94,42 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "请在 {opens} 之后签到。",
         "Check in from {opens} on.",
     ),
+    "too_large": (
+        "文件超过上限（{limit} 字节）。",
+        "The file is over the limit of {limit} bytes.",
+        "请减小附件后重新封装。",
+        "Make its attachments smaller and seal again.",
+    ),
+    "quota_exceeded": (
+        "今天上传的总量已达上限（{limit} 字节）。",
+        "Today's uploads have reached the limit of {limit} bytes.",
+        "请明天再传，或联系交易中心。",
+        "Try again tomorrow, or call the trading centre.",
+    ),
+    "wrong_envelopes": (
+        "信封数与招标文件不符，应为 {envelopes} 个。",
+        "The tender asks for {envelopes} envelope(s), and the bid has another number.",
+        *_RESEAL,
+    ),
     # -- who
+    "not_a_staff_role": (
+        "这个角色没有账户。",
+        "This part has no account.",
+        "工作人员的角色是主持人、备岗和监督人。",
+        "Staff are host, deputy or supervisor.",
+    ),
+    "password_too_short": (
+        "密码太短，至少 {shortest} 个字符。",
+        "The password is too short; at least {shortest} characters.",
+        "请换一个更长的密码。",
+        "Choose a longer one.",
+    ),
+    "password_too_long": (
+        "密码太长，最多 {longest} 个字符。",
+        "The password is too long; at most {longest} characters.",
+        "请换一个更短的密码。",
+        "Choose a shorter one.",
+    ),
     "not_your_role": (
         "您的角色不能做这项操作。",
         "Your part in this session does not include this act.",
@@ -165,6 +200,12 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "The session is over.",
         "可在记录页查阅全部内容。",
         "Read it all on the record page.",
+    ),
+    "not_over": (
+        "开标还没有结束。",
+        "The session is not over yet.",
+        "请在开标结束后再试。",
+        "Come back when it is.",
     ),
     "held": (
         "开标已暂停：{reason}",
@@ -320,6 +361,31 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "The text is too long; at most {longest} characters.",
         "请缩短后重试。",
         "Shorten it and try again.",
+    ),
+    # -- the read-out sheet
+    "quote_missing": (
+        "开标一览表缺少 {field}。",
+        "The read-out sheet has no {field}.",
+        "请填写后再封装。",
+        "Fill it in, then seal.",
+    ),
+    "quote_malformed": (
+        "开标一览表的 {field} 格式不对。",
+        "{field} of the read-out sheet is not in the required form.",
+        "请按招标文件的要求填写后再封装。",
+        "Write it as the tender file asks, then seal.",
+    ),
+    "quote_unknown": (
+        "开标一览表没有 {field} 这一项。",
+        "{field} is no field of the read-out sheet.",
+        "请删去后再封装。",
+        "Take it out, then seal.",
+    ),
+    "price_not_positive": (
+        "报价须大于零。",
+        "The price must be above zero.",
+        "请改正报价后再封装。",
+        "Correct the price, then seal.",
     ),
     "idempotency_key_reused": (
         "同一个请求编号用在了不同的操作上。",

@@ -81,8 +81,8 @@ def _check(pack: RulePack) -> None:
         raise Misshapen("steps", "not the order of the ceremony")
     if pack.steps[0].starts != "clock":
         raise Misshapen("steps.checkin", "begins by the clock")
-    if pack.windows.keys() < {kind.value for kind in _WINDOWS & set(kinds)}:
-        raise Misshapen("windows", "one is missing")
+    if pack.windows.keys() != {kind.value for kind in _WINDOWS & set(kinds)}:
+        raise Misshapen("windows", "one for each step that waits for people, and no other")
     if not all(rule.shortest <= rule.default <= rule.longest for rule in pack.windows.values()):
         raise Misshapen("windows", "the default lies between shortest and longest")
     if not pack.two_person <= _TWO_PERSON:

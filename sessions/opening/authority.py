@@ -86,7 +86,7 @@ def check(o: Opening, command: c.OpeningCommand, actor: Actor) -> None:
     if _own(command) not in (None, actor.id):
         raise CommandRefused("not_yours")
     if not _is_now(o, right.when):
-        raise CommandRefused(_OUT_OF_TIME[right.when], status=o.status.value, step=o.step or "")
+        raise CommandRefused(OUT_OF_TIME[right.when], status=o.status.value, step=o.step or "")
     if actor.role is Role.BIDDER and o.bid(actor.id) is None:
         raise CommandRefused("no_bid")
     if o.hold and not right.held:
@@ -174,7 +174,7 @@ def _running(o: Opening, kind: StepKind) -> bool:
     return o.status is Status.LIVE and o.kind is kind and not o.step_complete
 
 
-_OUT_OF_TIME: dict[When, str] = {
+OUT_OF_TIME: dict[When, str] = {
     When.ALWAYS: "not_now",
     When.BEFORE_T0: "t0_passed",
     When.CHECKIN_ON: "room_not_open",

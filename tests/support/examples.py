@@ -1,0 +1,79 @@
+"""One example of every event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sessions import events as e
+from sessions.ids import BidderId, Jws, StepId
+from sessions.plan_json import plan_to_json
+from sessions.roles import Role
+from tests.support.ceremony import MINUTE, T0, A, a_bid, a_plan, a_sealed_bid, digest
+
+_WHO = BidderId(A.id)
+_STEP = StepId("decrypt")
+_SIGNED = Jws("a.b.c")
+
+_ALL: tuple[e.Event, ...] = (
+    e.IntakeOpened(plan=plan_to_json(a_plan())),
+    e.BidReceived(
+        bidder=_WHO,
+        name=A.name,
+        header_sha256=a_bid(A).header_sha256,
+        declaration_sha256=digest("declaration"),
+        root=digest("root"),
+        length=1000,
+        signing_certificate=digest("certificate"),
+        first_byte_at=T0 - MINUTE,
+        leaf_salt=digest("salt"),
+        tracker="K7F2-9QWM-3TRD-A1",
+        replaces=None,
+    ),
+    e.BidRefused(bidder=_WHO, name=A.name, code="late", header_sha256=None),
+    e.BidWithdrawn(bidder=_WHO, header_sha256=digest("header"), statement=_SIGNED),
+    e.BidderCheckedIn(bidder=_WHO, statement=_SIGNED),
+    e.IntakeClosed(received=3),
+    e.SessionScheduled(plan=plan_to_json(a_plan())),
+    e.ChairTaken(role=Role.HOST, account="lin", name="林敏"),
+    e.HostHandedOver(account="zhao", name="赵青", reason="掉线"),
+    e.T0Moved(old=T0, new=T0 + MINUTE, reason="澄清", approved_by="gu"),
+    e.SetFrozen(
+        received=1,
+        headers=(digest("header"),),
+        root=digest("root"),
+        intake_head=digest("head"),
+        intake_length=4,
+        session_key="BKey",
+        clock_offset_ms=None,
+        private={"bids": []},
+    ),
+    e.BiddersListed(bids=(a_sealed_bid(A),)),
+    e.OpeningFailed(received=1, minimum=3),
+    e.StepEntered(step=_STEP, due=T0),
+    e.StepCompleted(step=_STEP, missing=(A.id,)),
+    e.SealsChecked(results={_WHO: "wrong_segments"}),
+    e.CeilingAnnounced(amount="1500000.00", currency="CNY"),
+    e.KeyReleased(bidder=_WHO, group="A", release_sha256=digest("release"), attempt=1),
+    e.AttemptFailed(bidder=_WHO, attempt=1, release_sha256=None, private={"code": "locked"}),
+    e.WindowExtended(step=_STEP, old=T0, new=T0 + MINUTE, reason="拥堵", approved_by=None),
+    e.BarrierPassed(reason="all", released=(_WHO,), missing=()),
+    e.BidOpened(bidder=_WHO, quote={"price": "1.00"}, quote_sha256=digest("q"), quote_key="aWs", flags=()),
+    e.BidNotOpened(bidder=_WHO, cause="unknown", consequence="pending", evidence={"attempts": "0"}),
+    e.CauseRuled(bidder=_WHO, cause="X1", consequence="withdrawn", reason="公告", approved_by="gu"),
+    e.LateBidRefused(bidder=_WHO, name=A.name, slip_sha256=digest("slip"), code="late"),
+    e.RowConfirmed(bidder=_WHO, statement=_SIGNED),
+    e.ObjectionRaised(number=1, bidder=_WHO, kind="objection", title="时间", private={"text": "过短"}),
+    e.ObjectionAnswered(number=1, private={"text": "合规"}),
+    e.NoneDeclared(bidder=_WHO),
+    e.RecordDrawn(record_sha256=digest("record")),
+    e.RecordSigned(signer=A.id, role=Role.BIDDER, statement=_SIGNED),
+    e.SupervisorNoted(private={"text": "记"}),
+    e.SessionPaused(reason="停电", incident=True),
+    e.SessionResumed(frozen_ms=61_000, due=T0),
+    e.ActProposed(proposal=1, act="Abort", fields={}, reason="停电"),
+    e.ActDeclined(proposal=1, reason="恢复"),
+    e.SessionAborted(reason="停电", approved_by="gu"),
+    e.SessionEnded(record_sha256=digest("record"), unsigned=()),
+)
+
+EXAMPLES: dict[type[Any], e.Event] = {type(event): event for event in _ALL}
