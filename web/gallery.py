@@ -354,11 +354,33 @@ def view(state: str, audience: str = "public") -> View:
     elif state in {"decrypt", "checkin"} and not audience.startswith("bidder:"):
         made["proposals"] = {
             "1": {
-                "proposal": 1, "act": "extend_beyond", "fields": {}, "reason": "两家投标人网络缓慢", "by": "host:li",
+                "proposal": 1, "act": "ExtendBeyond", "fields": {}, "reason": "两家投标人网络缓慢", "by": "host:li",
                 "at": _time("09:03:40"), "state": "open",
             }
         }  # fmt: skip
     return made
+
+
+def document(state: str) -> View:
+    """Return what the record page shows beyond the view, in the form of sessions.record."""
+    made = view(state)
+    steps = [
+        {
+            "step": key, "title": step["title"], "entered_at": _time("09:00:00"), "due": step["due"],
+            "completed_at": _time("09:00:20") if step["state"] != "current" else None, "missing": [],
+            "extensions": [{"old": _time("09:30:00"), "new": _time("09:40:00"), "reason": "网络缓慢", "by": "李明"}]
+            if key == "decrypt" else [],
+        }
+        for key, step in made["steps"].items() if step["state"] != "ahead"
+    ]  # fmt: skip
+    pause = {
+        "reason": "核对签到名单",
+        "incident": False,
+        "by": "张立",
+        "since": _time("09:05:00"),
+        "until": _time("09:06:30"),
+    }
+    return {"steps": steps, "pauses": [pause] if state == "ended" else [], "postponements": []}
 
 
 def summaries() -> tuple[Summary, ...]:

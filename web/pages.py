@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from web.binding import local
 from web.i18n import HTML_LANG, Language, sentence
 from web.words import word
 
@@ -54,6 +55,7 @@ class Pages:
             .render(
                 _=lambda english: Markup(sentence(english, language)),  # noqa: S704 - written by us, in the catalogue
                 word=lambda group, value: word(group, value, language),
+                moment=lambda text: f"{local(text):%Y-%m-%d %H:%M:%S}",
                 lang=language,
                 html_lang=HTML_LANG[language],
                 theme=theme,

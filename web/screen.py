@@ -18,7 +18,17 @@ View = Mapping[str, Any]
 
 def screen(view: View, reading: int = 0) -> dict[str, Any]:
     """Return ``view`` with the member ``screen``. ``reading`` counts the rows begun, from `rows_read`."""
-    return {**view, "screen": {**_stage(view), **_time(view), **_reading(view, reading), "counts": _counts(view)}}
+    return {
+        **view,
+        "screen": {
+            **_stage(view),
+            **_time(view),
+            **_reading(view, reading),
+            "counts": _counts(view),
+            "next": _next(view),
+            **_tasks(view),
+        },
+    }
 
 
 def rows_read(view: View, now: datetime) -> int:
@@ -92,6 +102,78 @@ def _reading(view: View, begun: int) -> dict[str, Any]:
         "reading": {"place": begun, "of": len(rows), "name": now["name"], "amount": now["amount"]},
         "rows": states,
     }
+
+
+def _next(view: View) -> dict[str, Any] | None:
+    """Return the step that the host may begin next, what it needs and whether that is given; None if none is due.
+
+    The rules decide, in sessions.opening; this only spares the host a refusal.
+    """
+    steps = view["steps"]
+    order = keys_in_order(steps)
+    if view["status"] != "live" or view["step"] not in steps or view["step"] == order[-1]:
+        return None
+    current, following = steps[view["step"]], order[order.index(view["step"]) + 1]
+    step = steps[following]
+    if step["starts"] != "host":
+        return None
+    counts = _counts(view)
+    needs = {"complete": current["state"] == "complete", "running": not view["hold"]}
+    if step["kind"] == "decrypt":
+        needs["chairs"] = bool(view["chairs"]["host"])
+    if step["kind"] == "sign":
+        needs |= {"objections": not counts["objections_open"], "causes": not counts["undecided"]}
+    return {
+        "step": following,
+        "title": step["title"],
+        "kind": step["kind"],
+        "needs": needs,
+        "ready": all(needs.values()),
+    }
+
+
+_TASKS = ("seal", "checkin", "unlock", "confirm", "objection", "sign")
+
+
+def _tasks(view: View) -> dict[str, Any]:
+    """Return a bidder's tasks with their states, and the one to show large; nothing for other readers."""
+    own = view.get("own")
+    if own is None:
+        return {}
+    bid = view["bids"].get(str(own["row"])) if own["row"] else None
+    status, kinds = view["status"], [view["steps"][key]["kind"] for key in keys_in_order(view["steps"])]
+    step = view["steps"].get(view["step"] or "")
+    here = kinds.index(step["kind"]) if step and status == "live" else len(kinds) if status == "ended" else -1
+
+    def task(kind: str, done: bool) -> str:
+        place = kinds.index(kind) if kind in kinds else len(kinds)
+        if done:
+            return "done"
+        if here == place and step and step["state"] == "current":
+            return "current"
+        return "ahead" if here < place else "missed"
+
+    before = status in {"scheduled", "checkin"}
+    tasks = {
+        "seal": "current" if before else "done" if bid else "missed",
+        "checkin": "done" if bid and bid["checked_in"] else "current" if status in {"checkin", "live"} else "ahead",
+        "unlock": task("decrypt", bool(bid and bid["state"] in {"released", "opened"})),
+        "confirm": task("confirm", bool(bid and bid["confirmed"])),
+        "objection": task("objection", bool(bid and bid["none_declared"])),
+        "sign": task("sign", bool(bid and bid["signed"])),
+    }
+    return {"tasks": tasks, "act": _act(view, bid, tasks)}
+
+
+def _act(view: View, bid: View | None, tasks: Mapping[str, str]) -> str:
+    status = view["status"]
+    if status in {"ended", "failed", "aborted"}:
+        return "over"
+    if status in {"scheduled", "checkin"}:
+        return "seal"
+    if bid is None:
+        return "none"
+    return next((name for name in _TASKS[2:] if tasks[name] == "current"), "wait")
 
 
 def _counts(view: View) -> dict[str, int]:

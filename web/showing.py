@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import segno
 from markupsafe import Markup
 
+from crypto.words import WORDS as CRYPTO_WORDS
 from sessions.ports import Summary
 from web.binding import Bound
-from web.calendar import STATUSES, Filters, arrange, entry
+from web.calendar import STATUSES, Entry, Filters, arrange, entry
 from web.i18n import Language
 from web.pages import Pages, Theme, embedded
 from web.screen import said, screen
@@ -24,9 +26,22 @@ SHOWN_FACTS: Final = 200
 """How many of the newest facts a page carries; the JSON has them all."""
 
 _PUBLIC_WORDS: Final = (
-    "status", "step", "bid", "row", "seal", "cause", "consequence", "flag", "late", "role", "objection",
-    "objection_kind", "link", "door", "ui",
-)  # fmt: skip
+    "status",
+    "step",
+    "bid",
+    "row",
+    "seal",
+    "cause",
+    "consequence",
+    "flag",
+    "late",
+    "role",
+    "objection",
+    "objection_kind",
+    "link",
+    "door",
+    "ui",
+)
 
 
 def calendar_values(
@@ -35,9 +50,13 @@ def calendar_values(
     """Return what the calendar's template needs."""
     made = arrange((entry(one, language) for one in summaries), now, language, filters)
     return {
-        "live": made.live, "days": made.days, "past": made.past,
-        "filters": filters, "filtered": bool(filters), "statuses": STATUSES,
-    }  # fmt: skip
+        "live": made.live,
+        "days": made.days,
+        "past": made.past,
+        "filters": filters,
+        "filtered": bool(filters),
+        "statuses": STATUSES,
+    }
 
 
 def live_page(
@@ -60,9 +79,115 @@ def live_page(
     ``source`` is where the script gets its facts; None for the API of this opening.
     """
     return opening_page(
-        pages, template, view, facts, language, words=_PUBLIC_WORDS, role="public", theme=theme, reading=reading,
-        path=path, login=login, source=source, refresh=refresh and view["status"] not in {"ended", "failed", "aborted"},
-    )  # fmt: skip
+        pages,
+        template,
+        view,
+        facts,
+        language,
+        words=_PUBLIC_WORDS,
+        role="public",
+        theme=theme,
+        reading=reading,
+        path=path,
+        login=login,
+        source=source,
+        refresh=refresh and view["status"] not in {"ended", "failed", "aborted"},
+    )
+
+
+def seat_page(
+    pages: Pages,
+    view: View,
+    facts: Sequence[View],
+    language: Language,
+    *,
+    envelopes: int = 1,
+    origin: str = "",
+    bidder: str = "",
+    hall: Mapping[str, Any] | None = None,
+    **given: Any,
+) -> bytes:
+    """Return a bidder's seat.
+
+    ``envelopes`` is the tender's, 1 or 2; ``origin`` the hall's address, for the command line; ``hall`` its public
+    key, which receipts are checked against.
+    """
+    row = view["own"]["row"]
+    groups = ("A", "B")[:envelopes]
+    return opening_page(
+        pages,
+        "seat.html",
+        view,
+        facts,
+        language,
+        **{"role": "bidder", **given},
+        extra={"groups": groups, "bidder": bidder, "hall": hall},
+        own=f"bids.{row}" if row else "bids.none",
+        groups=groups,
+        origin=origin,
+    )
+
+
+def host_page(pages: Pages, view: View, facts: Sequence[View], language: Language, **given: Any) -> bytes:
+    """Return the console of the host or the deputy, as ``role`` says."""
+    causes = tuple(cause for cause in WORDS["cause"] if cause != "unknown")
+    return opening_page(pages, "host.html", view, facts, language, causes=causes, **given)
+
+
+def supervise_page(
+    pages: Pages, view: View, facts: Sequence[View], language: Language, *, tiles: Sequence[Entry] = (), **given: Any
+) -> bytes:
+    """Return a supervisor's desk. ``tiles`` are the other openings under the same supervision."""
+    return opening_page(pages, "supervise.html", view, facts, language, tiles=tiles, **given)
+
+
+def record_page(
+    pages: Pages,
+    view: View,
+    facts: Sequence[View],
+    document: Mapping[str, Any],
+    language: Language,
+    *,
+    origin: str,
+    **given: Any,
+) -> bytes:
+    """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.record's."""
+    place = f"{origin}/s/{view['session']['id']}/record"
+    drawn = segno.make(place, error="m").svg_inline(scale=2, border=2, omitsize=True)
+    qr = Markup(drawn)  # noqa: S704 - drawn by segno from our own address
+    return opening_page(
+        pages,
+        "record.html",
+        view,
+        facts,
+        language,
+        words=_PUBLIC_WORDS,
+        role="public",
+        r=Bound(document, language),
+        qr=qr,
+        place=place,
+        **given,
+    )
+
+
+def script_data(language: Language, groups: Sequence[str] = ("ui",), **more: object) -> Markup:
+    """Return what the script of a page without an opening is told."""
+    return embedded({"language": language, "words": table(groups, language) | refused_words(language), **more})
+
+
+def refused_words(language: Language) -> dict[str, str]:
+    """Return what the browser's own refusals mean, by code, with the next step."""
+    said_by_crypto = {
+        code: f"{words.zh}{words.hint_zh}" if language == "zh" else f"{words.en} {words.hint_en}"
+        for code, words in CRYPTO_WORDS.items()
+    }
+    own = {code: words.zh if language == "zh" else words.en for code, words in WORDS["refused"].items()}
+    return {f"refused.{code}": text for code, text in (said_by_crypto | own).items()}
+
+
+def hook(attribute: str) -> Markup:
+    """Return an empty element that a script finds by ``attribute`` and fills."""
+    return Markup("<span {}></span>").format(attribute)
 
 
 def opening_page(
@@ -79,9 +204,13 @@ def opening_page(
     path: str,
     login: Mapping[str, str] | None = None,
     source: str | None = None,
+    extra: Mapping[str, object] | None = None,
     **values: Any,
 ) -> bytes:
-    """Return a page that shows one opening to ``role`` and follows it."""
+    """Return a page that shows one opening to ``role`` and follows it.
+
+    ``extra`` is told to the script on top of what each page's script is told.
+    """
     shown = [Bound(fact, language) for fact in reversed(facts[-SHOWN_FACTS:])]
     page = {
         "view": view,
@@ -91,8 +220,9 @@ def opening_page(
         "socket": None if source else f"/live/{view['session']['id']}",
         "live": source is None,
         "reading": reading,
-        "words": table(words, language),
+        "words": table(words, language) | (refused_words(language) if role == "bidder" else {}),
         "said": said(),
+        **(extra or {}),
     }
     return pages.render(
         template,
@@ -100,10 +230,12 @@ def opening_page(
         theme=theme,
         path=path,
         login=login,
+        role=role,
         v=Bound(screen(view, reading), language),
         facts=shown,
         empty=Bound({}, language),
         page=embedded(page),
-        watching=Markup("<span data-watching-count></span>"),
+        watching=hook("data-watching-count"),
+        hook=hook,
         **values,
     )

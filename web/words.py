@@ -145,7 +145,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "Postpone": _w("推迟开标", "Postpone the opening"),
         "Abort": _w("终止开标", "Abort the opening"),
         "RuleCause": _w("认定解密失败原因", "Rule on the cause of a failure"),
-        "extend_beyond": _w("超出次数再次延长", "Extend beyond the plan"),
+        "ExtendBeyond": _w("超出次数再次延长", "Extend beyond the plan"),
         "ExtendWindow": _w("延长窗口", "Extend the window"),
     },
     "hold": {
@@ -183,6 +183,55 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         ),
         "over": _w("时间已到", "time is up"),
     },
+    # what the page itself refuses, beside crypto.words
+    "refused": {
+        "too_early": _w("开标时间未到，不会解锁。", "The opening time has not come, so nothing is unlocked."),
+        "wrong_session_key": _w(
+            "收到的会场公钥与公开记录不一致，已停止。请告知监督人。",
+            "The key to seal to is not the one in the public record. Stopped; tell the supervisor.",
+        ),
+        "not_my_bid": _w("这是其他投标人的文件，已停止。", "This is another bidder's bid. Stopped."),
+        "wrong_receipt": _w(
+            "大厅出示的回执不是这份投标的，已停止。请告知主持人并保留您的回执。",
+            "The receipt shown is not for this bid. Stopped; tell the host and keep your receipt.",
+        ),
+        "not_in_set": _w(
+            "您的投标不在开标时间冻结的集合中，已停止。请保留回执并告知主持人和监督人。",
+            "Your bid is not in the set frozen at the opening time. Stopped; keep your receipt, tell host and supervisor.",
+        ),
+        "wrong_root": _w(
+            "向您出示的集合与公开记录不一致，已停止。请告知监督人。",
+            "The set shown to you is not the one in the public record. Stopped; tell the supervisor.",
+        ),
+        "malformed_challenge": _w(
+            "质询格式有误，请刷新页面后重试。", "The challenge is malformed. Reload the page and try again."
+        ),
+        "legacy_pkcs12": _w(
+            "证书文件使用了过时的加密方式，请从证书工具重新导出。",
+            "The key file uses an outdated cipher. Export it again from your certificate tool.",
+        ),
+        "malformed_zip": _w("不是可读取的材料包。", "This is not a bundle that can be read here."),
+    },
+    "verify": {
+        "all_hold": _w("此处核验的各项全部成立。", "Every check made here holds."),
+        "some_fail": _w(
+            "有核验项不成立，见下。请向出具方查询。", "A check failed, see below. Ask whoever gave you this."
+        ),
+        "form.pass": _w("格式规范", "The form is canonical"),
+        "signature.pass": _w("由本大厅的密钥签名", "Signed by this hall's key"),
+        "signature.fail": _w("签名不成立", "The signature does not hold"),
+        "receipt_says.pass": _w("回执：按时收到", "Receipt: received in time"),
+        "slip_says.pass": _w("拒收凭单：未予接收", "Slip: not accepted"),
+        "chain.pass": _w(
+            "事实链连续，每条写明前一条的指纹", "The chain of facts is whole: each names the digest of the one before"
+        ),
+        "chain.fail": _w("事实链在此处断开", "The chain of facts is broken at this number"),
+        "no_chain.fail": _w("材料包中没有事实日志", "There is no log of facts in this bundle"),
+        "not_here.skip": _w(
+            "此页未核验：签名、密封集合、解密。请用命令行核验全部。",
+            "Not checked in this page: signatures, sealed set, decryption. The command line checks all of it.",
+        ),
+    },
     "task": {
         "done": _w("已完成", "done"),
         "current": _w("现在", "now"),
@@ -211,7 +260,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     },
     "need": {
         "complete": _w("当前步骤已完成", "the current step is complete"),
-        "chairs": _w("应到人员已就位", "everyone who must be present is here"),
+        "chairs": _w("主持人已就位", "the host has taken the chair"),
         "objections": _w("没有待答复的异议", "no objection waits for an answer"),
         "causes": _w("没有待认定的失败原因", "no failure waits for its cause"),
         "running": _w("没有暂停", "the opening is not paused"),

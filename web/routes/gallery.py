@@ -13,9 +13,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from web import gallery
 from web.calendar import Filters
+from web.errors import said
 from web.problems import Problem
 from web.routes.reader import reader
-from web.showing import calendar_values, live_page
+from web.showing import calendar_values, host_page, live_page, record_page, script_data, seat_page, supervise_page
 
 _NOW = datetime(2026, 11, 23, 1, 4, 12, tzinfo=UTC)
 
@@ -34,9 +35,16 @@ async def public(request: Request, state: str) -> Response:
     """Show the public page in ``state``."""
     who = reader(request)
     body = live_page(
-        who.pages, _view(state), gallery.facts(state), who.language, theme=who.theme, reading=_reading(state),
-        path=request.url.path, refresh=False, source=request.url.path,
-    )  # fmt: skip
+        who.pages,
+        _view(state),
+        gallery.facts(state),
+        who.language,
+        theme=who.theme,
+        reading=_reading(state),
+        path=request.url.path,
+        refresh=False,
+        source=request.url.path,
+    )
     return who.answer(body)
 
 
@@ -47,6 +55,66 @@ async def calendar(request: Request) -> Response:
     return who.page(
         "calendar.html", here="calendar", **calendar_values(gallery.summaries(), _NOW, who.language, Filters())
     )
+
+
+@router.get("/record/{state}", response_class=HTMLResponse)
+async def record(request: Request, state: str) -> Response:
+    """Show the opening record in ``state``."""
+    who = reader(request)
+    body = record_page(
+        who.pages,
+        _view(state),
+        gallery.facts(state),
+        gallery.document(state),
+        who.language,
+        theme=who.theme,
+        path=request.url.path,
+        source=request.url.path,
+        origin="https://hall.example.org",
+    )
+    return who.answer(body)
+
+
+@router.get("/{page}/{state}", response_class=HTMLResponse)
+async def desk(request: Request, page: str, state: str) -> Response:
+    """Show a desk in ``state``: ``seat``, ``host``, ``deputy`` or ``supervise``."""
+    who = reader(request)
+    audiences = {"seat": "bidder:91430100MA4L1AAA1X", "host": "host", "deputy": "deputy", "supervise": "supervisor"}
+    if page not in audiences:
+        raise Problem("not_found")
+    make = seat_page if page == "seat" else supervise_page if page == "supervise" else host_page
+    body = make(
+        who.pages,
+        _view(state, audiences[page]),
+        gallery.facts(state),
+        who.language,
+        theme=who.theme,
+        reading=_reading(state),
+        path=request.url.path,
+        source=request.url.path,
+        role=page.replace("supervise", "supervisor"),
+    )
+    return who.answer(body)
+
+
+@router.get("/{page}", response_class=HTMLResponse)
+async def plain(request: Request, page: str) -> Response:
+    """Show a page that has no opening: ``login``, ``verify``, ``new``, ``problem``."""
+    who = reader(request)
+    match page:
+        case "login":
+            return who.page(
+                "login.html", here="login", page=script_data(who.language), next="/", problem=None, account=""
+            )
+        case "verify":
+            return who.page("verify.html", here="verify", page=script_data(who.language))
+        case "new":
+            return who.page("new.html", page=script_data(who.language))
+        case "problem":
+            saying = said(Problem("not_your_role"), incident="7F3K-22QD")
+            return who.page("errors/problem.html", status=200, problem=saying)
+        case _:
+            raise Problem("not_found")
 
 
 def _view(state: str, audience: str = "public") -> gallery.View:

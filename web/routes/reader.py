@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import Response
 
+from hall.audience import Audience
+from hall.room import Snapshot
+from sessions.ids import SessionId
+from web.bootstrap import Services
 from web.i18n import LANGUAGES, Language, choose
 from web.pages import Pages, Theme
+from web.showing import SHOWN_FACTS
 
 _YEAR: Final = 365 * 24 * 3600
 _THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
@@ -41,9 +47,24 @@ class Reader:
             body, status_code=status, media_type="text/html; charset=utf-8", headers=dict(headers or {})
         )
         response.headers["content-language"] = "zh-CN" if self.language == "zh" else "en"
+        return self.remember(response)
+
+    def remember(self, response: Response) -> Response:
+        """Return ``response`` with the cookies of what the address asked for."""
         for name, value in self.chosen.items():
             response.set_cookie(name, value, max_age=_YEAR, samesite="lax", httponly=True, secure=self.secure)
+        if self.chosen:
+            response.headers["cache-control"] = "no-store"  # a cookie is for one reader
         return response
+
+
+async def newest_facts(
+    services: Services, session: SessionId, audience: Audience, snapshot: Snapshot
+) -> list[Mapping[str, Any]]:
+    """Return the newest facts of the audience up to the snapshot's number, oldest first."""
+    body = await services.hub.facts(session, audience, max(0, snapshot.number - SHOWN_FACTS))
+    facts: list[Mapping[str, Any]] = json.loads(body)["events"]
+    return [fact for fact in facts if fact["n"] <= snapshot.number]
 
 
 def reader(request: Request, login: Mapping[str, str] | None = None) -> Reader:

@@ -16,7 +16,14 @@ const before = new Set(["scheduled", "checkin"]);
 export function screen(view: View, reading: number, said: Said): Members {
   return {
     ...view,
-    screen: { ...stage(view, said), ...time(view), ...row(view, reading), counts: counts(view) },
+    screen: {
+      ...stage(view, said),
+      ...time(view),
+      ...row(view, reading),
+      counts: counts(view),
+      next: next(view),
+      ...tasks(view),
+    },
   };
 }
 
@@ -82,6 +89,67 @@ function row(view: View, begun: number): Members {
     reading: { place: begun, of: rows.length, name: now["name"]!, amount: now["amount"] ?? null },
     rows: states,
   };
+}
+
+function next(view: View): Members | null {
+  const steps = view["steps"] as Record<string, Members>;
+  const order = keysInOrder(steps);
+  const place = order.indexOf((view["step"] ?? "") as string);
+  const following = order[place + 1];
+  if (view["status"] !== "live" || place < 0 || following === undefined) return null;
+  const step = steps[following]!;
+  if (step["starts"] !== "host") return null;
+  const count = counts(view);
+  const chairs = view["chairs"] as Members;
+  const needs: Record<string, boolean> = {
+    complete: steps[order[place]!]!["state"] === "complete",
+    running: !view["hold"],
+  };
+  if (step["kind"] === "decrypt") needs["chairs"] = Boolean(chairs["host"]);
+  if (step["kind"] === "sign") {
+    needs["objections"] = !count["objections_open"];
+    needs["causes"] = !count["undecided"];
+  }
+  const ready = Object.values(needs).every(Boolean);
+  return { step: following, title: step["title"]!, kind: step["kind"]!, needs, ready };
+}
+
+function tasks(view: View): Members {
+  const own = view["own"] as Members | null | undefined;
+  if (!own) return {};
+  const bid = own["row"] ? (view["bids"] as Record<string, Members>)[String(own["row"])] : undefined;
+  const status = view["status"] as string;
+  const steps = view["steps"] as Record<string, Members>;
+  const kinds = keysInOrder(steps).map((key) => steps[key]!["kind"] as string);
+  const step = steps[(view["step"] ?? "") as string];
+  const here =
+    step !== undefined && status === "live"
+      ? kinds.indexOf(step["kind"] as string)
+      : status === "ended"
+        ? kinds.length
+        : -1;
+  const task = (kind: string, done: boolean): string => {
+    const place = kinds.includes(kind) ? kinds.indexOf(kind) : kinds.length;
+    if (done) return "done";
+    if (here === place && step?.["state"] === "current") return "current";
+    return here < place ? "ahead" : "missed";
+  };
+  const made: Record<string, string> = {
+    seal: before.has(status) ? "current" : bid ? "done" : "missed",
+    checkin: bid?.["checked_in"] ? "done" : status === "checkin" || status === "live" ? "current" : "ahead",
+    unlock: task("decrypt", bid?.["state"] === "released" || bid?.["state"] === "opened"),
+    confirm: task("confirm", Boolean(bid?.["confirmed"])),
+    objection: task("objection", Boolean(bid?.["none_declared"])),
+    sign: task("sign", Boolean(bid?.["signed"])),
+  };
+  return { tasks: made, act: act(status, bid, made) };
+}
+
+function act(status: string, bid: Members | undefined, made: Readonly<Record<string, string>>): string {
+  if (status === "ended" || status === "failed" || status === "aborted") return "over";
+  if (before.has(status)) return "seal";
+  if (bid === undefined) return "none";
+  return ["unlock", "confirm", "objection", "sign"].find((name) => made[name] === "current") ?? "wait";
 }
 
 function counts(view: View): Members {

@@ -1,0 +1,38 @@
+/** The console of host and deputy, and the supervisor's desk: the page that follows, and forms that act. */
+
+import { command } from "./api.js";
+import { at } from "./dom.js";
+import { members, running, wireCommands } from "./forms.js";
+import { Page, pageData } from "./page.js";
+
+const data = pageData();
+const page = new Page(data, () => {
+  const shown = page?.shown() ?? {};
+  for (const input of document.querySelectorAll<HTMLInputElement>("input[data-path]")) {
+    input.value = String(at(shown, input.dataset["path"]!) ?? "");
+    input.defaultValue = input.value;
+  }
+  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-ready]")) {
+    form.querySelector("button")!.disabled = at(shown, form.dataset["ready"]!) !== true;
+  }
+});
+
+wireCommands(data.source, data, () => page.shown());
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || form.dataset["act"] !== "staff-sign") return;
+  event.preventDefault();
+  // The hall signs in this person's name, after the second factor; who the signer is follows from the login.
+  void running(form, data, async () => {
+    await command(data.source, "SignRecord", members(form));
+  });
+});
+
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key !== "Enter") return;
+  if (event.target instanceof HTMLElement && event.target.closest("form, dialog") !== null) return;
+  document.querySelector<HTMLButtonElement>(".next:not([hidden]) button.main:not(:disabled)")?.click();
+});
+
+page.start();

@@ -1,0 +1,198 @@
+/** A bidder's seat: seal and submit, check in, unlock, confirm, sign. Keys never leave the page. */
+
+import { ask, command, Declined } from "./api.js";
+import { moment } from "./dom.js";
+import { type BidFile, sealBid } from "./envelope.js";
+import { Refused } from "./errors.js";
+import { running, wireCommands } from "./forms.js";
+import type { Members } from "./hall.js";
+import type { GroupId } from "./header.js";
+import type { Identity } from "./identity.js";
+import { type HallKey, readHallKey, signStatement } from "./jws.js";
+import { Keys, textFile } from "./keyring.js";
+import { Page, pageData, type PageData } from "./page.js";
+import { verifyReceipt } from "./receipt.js";
+import { answer, readChallenge } from "./release.js";
+import { blobSink } from "./sinks.js";
+import { Steps } from "./steps.js";
+import { mine, upload } from "./tus.js";
+import type { Json, JsonObject } from "./canonical.js";
+
+interface SeatData extends PageData {
+  readonly groups: readonly GroupId[];
+  readonly bidder: string;
+  readonly hall: JsonObject;
+}
+
+/** Codes that the hall takes as a bidder's own report of a failed try (LIFECYCLE.md, Why a bid was not opened). */
+const REPORTED = new Set([
+  "wrong_key",
+  "wrong_recipient",
+  "wrong_certificate",
+  "slot_not_openable",
+  "commitment_mismatch",
+]);
+
+const data = pageData() as SeatData;
+const page = new Page(data);
+const keys = new Keys(data.bidder, data);
+const session = (page.view["session"] as Members)["id"] as string;
+const SEALED = `kaibiao-sealed-${session}`;
+
+let hall: HallKey | null = null;
+
+async function hallKey(): Promise<HallKey> {
+  hall ??= await readHallKey(data.hall);
+  return hall;
+}
+
+/** What a bidder does; each gets its form and its keys. */
+const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) => Promise<string | void>>> = {
+  async checkin(_form, { sign }) {
+    const payload = { v: 1, session, bidder: data.bidder, head: page.view.head };
+    await command(data.source, "CheckIn", { statement: await signStatement("checkin", payload, sign) });
+  },
+
+  async seal(form, identity) {
+    const steps = new Steps(form);
+    const files = [...form.querySelectorAll<HTMLInputElement>('input[type="file"]')].flatMap((input): BidFile[] =>
+      [...input.files!].map((file) => ({ name: file.name, content: file, group: input.name.slice(6) as GroupId })),
+    );
+    const quote: Record<string, string> = {};
+    for (const input of form.querySelectorAll<HTMLInputElement>('input[name^="quote."]')) {
+      if (input.value.trim() !== "") quote[input.name.slice(6)] = input.value.trim();
+    }
+    try {
+      steps.enter("seal");
+      const { tender, lot } = page.view["session"] as { tender: string; lot: string };
+      const deadline = (page.view["t0"] as string).replace(/\.\d+Z$/, "Z");
+      const progress = (done: number, total: number): void => show(form, done, total, false);
+      const request = { tender, lot, deadline, groups: data.groups, quote, files, identity, sink: blobSink(), progress };
+      const bid = await sealBid(request);
+      steps.enter("upload");
+      const accepted = await upload(data.source, bid.file, (done, total, waiting) => {
+        show(form, done, total, waiting);
+        if (done === total) steps.enter("check");
+      });
+      steps.enter("receipt");
+      const receipt = await verifyReceipt(accepted["receipt"] as string, await hallKey());
+      if (receipt.headerSha256 !== bid.headerSha256) {
+        throw new Refused("wrong_receipt", "the receipt is not for the bid that was sent");
+      }
+      steps.finish();
+      rememberSealed(bid.headerSha256, quote);
+      await showReceipt();
+      return receipt.tracker;
+    } catch (error) {
+      steps.fail();
+      throw error;
+    }
+  },
+
+  async unlock(form, identity) {
+    const steps = new Steps(form);
+    try {
+      for (const group of data.groups) {
+        steps.enter("challenge");
+        const asked = readChallenge((await ask("GET", `${data.source}/challenge?group=${group}`)) as Json);
+        steps.enter("key");
+        const release = await answer(asked, identity, {
+          session,
+          hall: await hallKey(),
+          root: page.view["root"] as string,
+          sessionKey: page.view["session_key"] as string,
+          t0: new Date(page.view["t0"] as string),
+          now: new Date(page.clock.now()),
+        });
+        steps.enter("send");
+        await ask("POST", `${data.source}/releases`, { release });
+      }
+      steps.finish();
+    } catch (error) {
+      steps.fail();
+      if (error instanceof Refused && !(error instanceof Declined) && REPORTED.has(error.code)) {
+        await command(data.source, "ReportFailure", { code: error.code }).catch(() => undefined);
+      }
+      throw error;
+    }
+  },
+
+  async confirm(_form, { sign }) {
+    const payload = { v: 1, session, bidder: data.bidder, quote_sha256: ownRow()["quote_sha256"] as string };
+    await command(data.source, "ConfirmRow", { statement: await signStatement("confirm", payload, sign) });
+  },
+
+  async sign(_form, { sign }) {
+    const digest = (page.view["record"] as Members)["digest"] as string;
+    const payload = { v: 1, session, signer: data.bidder, record_sha256: digest };
+    await command(data.source, "SignRecord", { statement: await signStatement("record", payload, sign) });
+  },
+};
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement)) return;
+  const act = acts[form.dataset["act"] ?? ""];
+  if (act === undefined) return;
+  event.preventDefault();
+  const identity = keys.need();
+  if (identity !== null) void running(form, data, () => act(form, identity));
+});
+
+wireCommands(data.source, data, () => page.shown());
+
+function ownRow(): Members {
+  const row = (page.view["own"] as Members)["row"];
+  return (page.view["bids"] as Record<string, Members>)[String(row)]!;
+}
+
+function show(form: HTMLFormElement, done: number, total: number, waiting: boolean): void {
+  const line = form.querySelector<HTMLElement>("[data-progress]")!;
+  line.hidden = false;
+  line.querySelector("progress")!.value = total === 0 ? 1 : done / total;
+  const percent = total === 0 ? 100 : Math.floor((100 * done) / total);
+  const mib = (bytes: number): string => (bytes / 1_048_576).toFixed(1);
+  const text = `${percent} % · ${mib(done)} / ${mib(total)} MiB${waiting ? ` · ${data.words["link.reconnecting"]}` : ""}`;
+  line.querySelector("[data-progress-text]")!.textContent = text;
+}
+
+/** Keep the figures on this device only, to hold them against what is read out. */
+function rememberSealed(header: string, quote: Record<string, string>): void {
+  try {
+    localStorage.setItem(SEALED, JSON.stringify({ header, quote }));
+  } catch {
+    // Without storage the bidder compares with its own copy.
+  }
+  showSealed();
+}
+
+function showSealed(): void {
+  const text = localStorage.getItem(SEALED);
+  if (text === null) return;
+  const { quote } = JSON.parse(text) as { quote: Record<string, string> };
+  document.querySelector<HTMLElement>("[data-unsealed]")!.hidden = true;
+  for (const element of document.querySelectorAll<HTMLElement>("[data-sealed-field]")) {
+    element.textContent = quote[element.dataset["sealedField"]!] ?? "";
+  }
+}
+
+async function showReceipt(): Promise<void> {
+  const { bid, answers } = (await mine(data.source)) as { bid: Members | null; answers: Members[] };
+  if (bid === null || bid === undefined) return;
+  const given = answers.find((one) => one["accepted"] === true && one["header_sha256"] === bid["header_sha256"]);
+  const box = document.querySelector<HTMLElement>("[data-receipt]")!;
+  box.hidden = false;
+  box.querySelector("[data-tracker]")!.textContent = bid["tracker"] as string;
+  box.querySelector("[data-received]")!.textContent = moment(Date.parse(bid["received_at"] as string), "fine", data.language);
+  if (given === undefined) return;
+  const link = box.querySelector<HTMLAnchorElement>("[data-receipt-file]")!;
+  link.href = textFile(given["statement"] as string, "application/jose");
+  link.download = `receipt-${bid["tracker"] as string}.jws`;
+}
+
+page.start();
+if (data.live) {
+  void keys.start();
+  showSealed();
+  void showReceipt().catch(() => undefined); // shown again after the next submission
+}

@@ -1,0 +1,148 @@
+"""The pages of people with a part: bidder's seat, host's console, supervisor's desk, and the way to them.
+
+Rendered for one login and never kept. Whose part it is follows from the plan of the opening, at each request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from hall.audience import Audience
+from sessions.ids import BidderId, SessionId
+from sessions.ports import Summary
+from sessions.roles import Role
+from web.binding import day
+from web.bootstrap import services_of
+from web.calendar import Entry, entry
+from web.identity import Visitor, actor_for, visitor_of
+from web.problems import Problem
+from web.routes.reader import newest_facts, reader
+from web.screen import rows_read
+from web.showing import host_page, script_data, seat_page, supervise_page
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+_DESKS: Mapping[str, str] = {Role.HOST: "host", Role.DEPUTY: "host", Role.SUPERVISOR: "supervise"}
+
+
+@router.get("/seat/{session}")
+async def seat(request: Request, session: SessionId) -> Response:
+    """Show a bidder's seat, whether it has bid here or not."""
+    return await _desk(request, session, {Role.BIDDER})
+
+
+@router.get("/host/{session}")
+async def host(request: Request, session: SessionId) -> Response:
+    """Show the console of the host, or of the deputy."""
+    return await _desk(request, session, {Role.HOST, Role.DEPUTY})
+
+
+@router.get("/supervise/{session}")
+async def supervise(request: Request, session: SessionId) -> Response:
+    """Show a supervisor's desk."""
+    return await _desk(request, session, {Role.SUPERVISOR})
+
+
+@router.get("/me")
+async def me(request: Request) -> Response:
+    """List the openings where whoever asks has a part, and the way to the desk."""
+    visitor = await visitor_of(request)
+    if visitor is None:
+        return _to_login(request)
+    who = reader(request, _login(visitor))
+    openings = []
+    for summary in await services_of(request).sessions.calendar():
+        role = _part(visitor, summary)
+        if role is not None:
+            one = entry(summary, who.language)
+            line = {**asdict(one), "day": day(one.when, who.language)}
+            place = "seat" if role is Role.BIDDER else _DESKS[role]
+            openings.append((line, f"/{place}/{one.id}", role))
+    return who.page(
+        "me.html", name=visitor.name, id=visitor.id, openings=openings, may_announce=Role.HOST in visitor.roles
+    )
+
+
+@router.get("/new")
+async def new(request: Request) -> Response:
+    """Show the form that announces an opening, to staff who may be host."""
+    visitor = await visitor_of(request)
+    if visitor is None:
+        return _to_login(request)
+    if Role.HOST not in visitor.roles:
+        raise Problem("not_your_role")
+    who = reader(request, _login(visitor))
+    return who.page("new.html", page=script_data(who.language))
+
+
+async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Response:
+    visitor = await visitor_of(request)
+    if visitor is None:
+        return _to_login(request)
+    services = services_of(request)
+    actor = await actor_for(request, session)
+    if actor.role not in roles:
+        raise Problem("not_your_role")
+    audience = Audience(actor.role, BidderId(actor.id) if actor.role is Role.BIDDER else None)
+    snapshot = await services.hub.snapshot(session, audience)
+    facts = await newest_facts(services, session, audience, snapshot)
+    who = reader(request, _login(visitor))
+    shown: dict[str, Any] = {
+        "theme": who.theme,
+        "reading": rows_read(snapshot.view, services.clock.now()),
+        "path": who.path,
+        "login": who.login,
+        "role": actor.role,
+    }
+    common = (who.pages, snapshot.view, facts, who.language)
+    match actor.role:
+        case Role.BIDDER:
+            plan = (await services.sessions.state(session)).plan
+            hall = services.hall_key.public.document()
+            body = seat_page(
+                *common,
+                envelopes=plan.tender.envelopes,
+                origin=services.settings.origin,
+                bidder=actor.id,
+                hall=hall,
+                **shown,
+            )
+        case Role.SUPERVISOR:
+            body = supervise_page(*common, tiles=await _tiles(request, visitor, session), **shown)
+        case _:
+            body = host_page(*common, **shown)
+    return who.answer(body)
+
+
+async def _tiles(request: Request, visitor: Visitor, session: SessionId) -> tuple[Entry, ...]:
+    """Return the other openings under this supervision that are not over, when there are any."""
+    language = reader(request).language
+    mine = [
+        entry(summary, language)
+        for summary in await services_of(request).sessions.calendar()
+        if _part(visitor, summary) is Role.SUPERVISOR and summary.ended_at is None
+    ]
+    return tuple(mine) if any(one.id != session for one in mine) else ()
+
+
+def _part(visitor: Visitor, summary: Summary) -> Role | None:
+    """Return the part of ``visitor`` in an opening; a bidder may take part in any that is not over."""
+    if visitor.bidder is not None:
+        return Role.BIDDER if summary.ended_at is None else None
+    plan: Any = summary.plan
+    seats = (Role(seat["role"]) for seat in plan["seats"] if seat["account"] == visitor.id)
+    return next((role for role in seats if role in visitor.roles), None)
+
+
+def _login(visitor: Visitor) -> dict[str, str]:
+    return {"name": visitor.name or visitor.id, "home": "/me"}
+
+
+def _to_login(request: Request) -> Response:
+    return RedirectResponse(f"/login?next={quote(request.url.path)}", status_code=303)

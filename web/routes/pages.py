@@ -1,0 +1,196 @@
+"""The public pages: calendar, live page, record, verification. No login needed, the same bytes for everyone.
+
+They are kept per event number, language and paper, so a crowd costs one rendering per event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from hall.audience import PUBLIC
+from hall.room import Snapshot
+from sessions.ids import SessionId
+from sessions.record import record
+from web.bootstrap import services_of
+from web.calendar import STATUSES, Filters, atom, entry, ics
+from web.headers import security_headers
+from web.i18n import Language, sentence
+from web.identity import visitor_of
+from web.kept import KeptPages, served
+from web.problems import Problem
+from web.routes import desks
+from web.routes.login import local
+from web.routes.reader import Reader, newest_facts, reader
+from web.screen import rows_read
+from web.showing import calendar_values, live_page, record_page, script_data
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router.include_router(desks.router)
+
+_FOR_ALL: Final = {"cache-control": "public, max-age=1", "vary": "cookie, accept-language, accept-encoding"}
+
+
+@router.get("/")
+async def calendar(request: Request) -> Response:
+    """Show the calendar of openings."""
+    who, services = reader(request), services_of(request)
+    filters = _filters(request)
+    summaries = await services.sessions.calendar()
+    now = services.clock.now()
+    values = calendar_values(summaries, now, who.language, filters)
+    body = who.pages.render(
+        "calendar.html", who.language, theme=who.theme, path=who.path, here="calendar", login=None, **values
+    )
+    return who.answer(body, headers=_FOR_ALL)
+
+
+@router.get("/openings.ics")
+async def openings_ics(request: Request) -> Response:
+    """All openings for a calendar program."""
+    services = services_of(request)
+    entries = [entry(one, _language(request)) for one in await services.sessions.calendar()]
+    return _feed(ics(entries, services.settings.origin, services.clock.now()), "text/calendar; charset=utf-8")
+
+
+@router.get("/openings.atom")
+async def openings_atom(request: Request) -> Response:
+    """All openings as a feed."""
+    services, language = services_of(request), _language(request)
+    entries = [entry(one, language) for one in await services.sessions.calendar()]
+    title = sentence("Public bid openings", language)
+    body = atom(entries, services.settings.origin, services.clock.now(), title)
+    return _feed(body, "application/atom+xml; charset=utf-8")
+
+
+@router.get("/s/{session}")
+async def live(request: Request, session: SessionId) -> Response:
+    """Show one opening to the public."""
+    return await _live(request, session, "live.html", {})
+
+
+@router.get("/embed/s/{session}")
+async def embed(request: Request, session: SessionId) -> Response:
+    """Show one opening inside another site's page: the only page that may be framed."""
+    policy = security_headers(services_of(request).settings.origin)["content-security-policy"]
+    framed = {
+        "content-security-policy": policy.replace("frame-ancestors 'none'", "frame-ancestors *"),
+        "x-frame-options": "ALLOWALL",  # no browser knows this word, so the policy above decides
+        "cross-origin-resource-policy": "cross-origin",
+    }
+    return await _live(request, session, "embed.html", framed)
+
+
+@router.get("/s/{session}/opening.ics")
+async def opening_ics(request: Request, session: SessionId) -> Response:
+    """One opening for a calendar program."""
+    services = services_of(request)
+    one = next((one for one in await services.sessions.calendar() if one.session == session), None)
+    if one is None:
+        raise Problem("unknown_session")
+    body = ics([entry(one, _language(request))], services.settings.origin, services.clock.now())
+    return _feed(body, "text/calendar; charset=utf-8")
+
+
+@router.get("/s/{session}/record")
+async def record_sheet(request: Request, session: SessionId) -> Response:
+    """Show the opening record as a sheet that prints, and the opening again fact by fact."""
+    who, services = reader(request), services_of(request)
+    snapshot = await services.hub.snapshot(session, PUBLIC)
+    document = record(await services.sessions.state(session))
+    facts = await newest_facts(services, session, PUBLIC, snapshot)
+    origin = services.settings.origin
+
+    def make() -> bytes:
+        return record_page(
+            who.pages, snapshot.view, facts, document, who.language, theme=who.theme, path=who.path, origin=origin
+        )
+
+    return await _served(request, who, ("record", session), _version(snapshot), make, _FOR_ALL)
+
+
+@router.get("/verify")
+async def verify(request: Request) -> Response:
+    """Explain how to check everything, and check a receipt or a bundle in the page."""
+    who = reader(request)
+    hall = services_of(request).hall_key.public.document()
+    return who.page("verify.html", here="verify", page=script_data(who.language, ("ui", "verify"), hall=hall))
+
+
+@router.get("/login")
+async def login(request: Request) -> Response:
+    """Show the ways to log in; whoever is logged in goes on."""
+    target = local(request.query_params.get("next", "/me"))
+    if await visitor_of(request) is not None:
+        return RedirectResponse(target, status_code=303)
+    who = reader(request)
+    page = script_data(who.language)
+    return who.page("login.html", here="login", page=page, next=target, problem=None, account="")
+
+
+async def _live(request: Request, session: SessionId, template: str, headers: Mapping[str, str]) -> Response:
+    who, services = reader(request), services_of(request)
+    snapshot = await services.hub.snapshot(session, PUBLIC)
+    facts = await newest_facts(services, session, PUBLIC, snapshot)
+    reading = rows_read(snapshot.view, services.clock.now())
+    refresh = request.query_params.get("refresh") != "off"
+
+    def make() -> bytes:
+        return live_page(
+            who.pages,
+            snapshot.view,
+            facts,
+            who.language,
+            theme=who.theme,
+            reading=reading,
+            path=who.path,
+            refresh=refresh,
+            template=template,
+        )
+
+    version = f"{_version(snapshot)}-{reading}"
+    return await _served(request, who, (template, session, refresh), version, make, {**_FOR_ALL, **headers})
+
+
+def _version(snapshot: Snapshot) -> str:
+    return f"{snapshot.number}-{snapshot.view['head'][:16]}"
+
+
+async def _served(
+    request: Request,
+    who: Reader,
+    name: tuple[object, ...],
+    version: str,
+    make: Callable[[], bytes],
+    headers: Mapping[str, str],
+) -> Response:
+    state = request.app.state
+    if not hasattr(state, "kept_pages"):
+        state.kept_pages = KeptPages()
+    key = (*name, who.language, who.theme)
+    kept = await state.kept_pages.get(key, f"{version}-{who.language}-{who.theme}", make)
+    return who.remember(served(kept, request.headers, dict(headers)))
+
+
+def _filters(request: Request) -> Filters:
+    asked = request.query_params
+    status = asked.get("status", "")
+    month = asked.get("month", "")
+    return Filters(
+        q=asked.get("q", "")[:100],
+        status=status if status in STATUSES else "",
+        month=month
+        if len(month) == 7 and month[:4].isdecimal() and month[4] == "-" and month[5:].isdecimal()
+        else "",
+    )
+
+
+def _language(request: Request) -> Language:
+    return reader(request).language
+
+
+def _feed(body: bytes, media_type: str) -> Response:
+    return Response(body, media_type=media_type, headers={"cache-control": "public, max-age=60"})
