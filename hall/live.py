@@ -52,6 +52,7 @@ class Live:
     readers: int = 0
     spectators: int = 0
     devices: Counter[BidderId] = field(default_factory=Counter)
+    chairs: Counter[Role] = field(default_factory=Counter)
     empty_since: datetime | None = None
     flush: asyncio.TimerHandle | None = None
     flushed_at: float = float("-inf")
@@ -59,6 +60,7 @@ class Live:
     heard_of: int = 0  # the highest number that the bus told of
     _told_spectators: int = 0
     _told_devices: dict[BidderId, int] = field(default_factory=dict)
+    _told_chairs: dict[Role, int] = field(default_factory=dict)
 
     def count(self, audience: Audience, by: int) -> None:
         """Count a reader in (1) or out (-1)."""
@@ -68,6 +70,8 @@ class Live:
             self.spectators += by
         if audience.bidder is not None:
             self.devices[audience.bidder] += by
+        if audience.staff:
+            self.chairs[audience.role] += by
 
     def tell(self) -> None:
         """Let everything that is ready be read: wake the streams, write to the seats."""
@@ -84,6 +88,7 @@ class Live:
         """Renew the signals about who is here; return whether one changed."""
         before = self.room.signalled
         self._spectators()
+        self._staff()
         self._devices()
         return self.room.signalled > before
 
@@ -96,6 +101,14 @@ class Live:
         if self.spectators != self._told_spectators:
             self._told_spectators = self.spectators
             self.room.signal("watching", {"count": self.spectators})
+
+    def _staff(self) -> None:
+        """Tell each member of staff on how many devices its chair is taken."""
+        for role, devices in self.chairs.items():
+            if devices != self._told_chairs.get(role, 1):
+                self._told_chairs[role] = devices
+                to = frozenset({Audience(role).key})
+                self.room.signal(f"seats:{role}", {"role": role, "devices": devices}, to=to)
 
     def _devices(self) -> None:
         """Tell each bidder and the staff on how many devices it is here, once it is public that it bid."""

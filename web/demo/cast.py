@@ -1,0 +1,145 @@
+"""Who takes part in the demo and with what: an authority, bidders with double certificates, a tender, sealed bids.
+
+Everything is made for one run and written below one folder, so that a person can take any seat with a PKCS#12 file.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from crypto import authority
+from crypto.certificates import Credential, Usage
+
+PASSWORD = "kaibiao"  # noqa: S105  # of every demo key file; the files are made anew for each run
+SESSION = "GC-2026-0417-02"
+
+_PLACES = ("青禾", "云台", "安澜", "华岳", "望江", "松原", "临川", "长亭", "北屏", "南浦", "海门", "白鹿")
+_TRADES = ("路桥有限公司", "市政工程有限公司", "建设集团有限公司", "水务工程有限公司", "建筑安装有限公司")
+_MANAGERS = ("李明远", "周若兰", "陈嘉禾", "王思齐", "赵清和", "孙一诺", "吴听松", "郑怀瑾", "冯知行", "褚云舟")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One bidder: its number, name and double certificates; ``opener`` is what it brings to unlock with."""
+
+    row: int
+    name: str
+    identifier: str
+    signer: Credential
+    encrypter: Credential
+    opener: Credential
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troupe:
+    """Everyone of one demo, and the authority that certified them."""
+
+    authority: authority.Authority
+    bidders: tuple[Member, ...]
+    late: Member
+
+
+def names() -> Iterator[str]:
+    """Yield invented company names without end, no two alike."""
+    for number in range(10_000):
+        place, trade = _PLACES[number % len(_PLACES)], _TRADES[number % len(_TRADES)]
+        lap = number // 60
+        yield place + (f"第{lap + 1}" if lap else "") + trade
+
+
+def engage(count: int, at: datetime, *, wrong_key: int | None = None) -> Troupe:
+    """Return an authority and ``count`` bidders plus one who will be late.
+
+    The bidder in row ``wrong_key`` has had its encryption certificate re-issued, and brings the new one.
+    """
+    root = authority.create("Kaibiao demo authority 开标演示", at=at - timedelta(minutes=5))
+    members = []
+    for row, name in zip(range(1, count + 2), names(), strict=False):
+        identifier = authority.demo_identifier(name)
+
+        def certified(usage: Usage, name: str = name, identifier: str = identifier) -> Credential:
+            return authority.issue(
+                root, name=name, identifier=identifier, usage=usage, at=at - timedelta(minutes=5), days=30
+            )
+
+        encrypter = certified(Usage.ENCRYPT)
+        members.append(
+            Member(
+                row=row,
+                name=name,
+                identifier=identifier,
+                signer=certified(Usage.SIGN),
+                encrypter=encrypter,
+                opener=certified(Usage.ENCRYPT) if row == wrong_key else encrypter,
+            )
+        )
+    return Troupe(authority=root, bidders=tuple(members[:-1]), late=members[-1])
+
+
+def write_keys(member: Member, folder: Path, rounds: int = authority.PKCS12_ROUNDS) -> Path:
+    """Write the key files that this bidder brings to the hall; return the folder."""
+    place = folder / f"{member.row:02d}-{member.name}"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "sign.p12").write_bytes(authority.to_pkcs12(member.signer, PASSWORD, rounds=rounds))
+    (place / "encrypt.p12").write_bytes(authority.to_pkcs12(member.opener, PASSWORD, rounds=rounds))
+    return place
+
+
+def tender(t0: datetime, *, speed: float, staff: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tender file of the demo: a drainage job, opened at ``t0``, its windows divided by ``speed``."""
+    windows = {"checkin": 3600, "decrypt": 60, "confirm": 25, "objection": 25, "sign": 30}
+    return {
+        "id": "GC-2026-0417",
+        "lot": "02",
+        "title": {"zh": "金山路排水改造工程二标段", "en": "Jinshan Road drainage works, section 2"},
+        "tenderer": {"zh": "江城市市政建设中心", "en": "Jiangcheng Municipal Works Centre"},
+        "agent": {"zh": "衡准招标代理有限公司", "en": "Hengzhun Tendering Agency"},
+        "place": {"zh": "本网络开标大厅", "en": "this hall, on the network"},
+        "deadline": t0.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "pack": "cn-works",
+        "envelopes": 1,
+        "ceiling": "13200000.00",
+        "currency": "CNY",
+        "windows": {
+            name: length if name == "checkin" else max(round(length / speed), 2) for name, length in windows.items()
+        },
+        "reading_pace_s": max(round(6 / speed), 1),
+        "seats": [{"account": account, "role": account, "name": name} for account, name in staff.items()],
+        "quote": {
+            "fields": [
+                _field("price", "money", "投标报价", "Price", currency="CNY"),
+                _field("duration", "integer", "工期（日历天）", "Duration, calendar days"),
+                _field("quality", "text", "质量目标", "Quality"),
+                _field("manager", "text", "项目经理", "Project manager"),
+                _field("bond", "text", "投标保证金", "Bid bond"),
+            ]
+        },
+    }
+
+
+def quote(row: int) -> dict[str, str]:
+    """Return the read-out sheet of the bidder in ``row``: plausible, all different, the same in every run."""
+    price = Decimal("12418650.00") + Decimal((row * 7919) % 97) * Decimal("8311.37") - Decimal(row % 5) * 60_000
+    return {
+        "price": f"{price:.2f}",
+        "duration": str(260 + (row * 13) % 41),
+        "quality": "合格",
+        "manager": _MANAGERS[row % len(_MANAGERS)],
+        "bond": "电子保函",
+    }
+
+
+def document(row: int, size: int = 200_000) -> io.BytesIO:
+    """Return the bidder's documents: bytes that only this bidder has."""
+    line = f"Bid document of bidder {row}\n".encode()
+    return io.BytesIO((line * (size // len(line) + 1))[:size])
+
+
+def _field(name: str, kind: str, zh: str, en: str, **more: str) -> dict[str, Any]:
+    return {"id": name, "kind": kind, "required": True, "label": {"zh": zh, "en": en}, **more}

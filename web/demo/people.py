@@ -1,0 +1,221 @@
+"""The people of the demo. Each is an ordinary participant: a login, the live view, and what to do about it.
+
+A person who opens the same seat or chair in a browser shows up as a second device; the demo's own then stands aside
+until that device leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from crypto.certificates import Credential
+from crypto.errors import CryptoRefused
+from crypto.signing import sign
+from web.remote import Hall, HallRefused
+
+ANSWER = (
+    "已当场核对：唱标内容与投标文件一致，异议及本答复记入开标记录。"
+    "Checked on the spot: what was read out equals the sealed bid; question and answer are on record."
+)
+
+View = Mapping[str, Any]
+Act = Callable[[], Awaitable[object]]
+
+
+@dataclass(kw_only=True)
+class Person:
+    """Follows one opening and does, one thing at a time, whatever ``next_act`` finds due.
+
+    ``pause`` is how long this person thinks before acting, in seconds.
+    """
+
+    hall: Hall
+    session: str
+    pause: float
+    devices: int = 1
+    done: set[str] = field(default_factory=set)
+
+    async def take_part(self) -> None:
+        """Take part until the session is over."""
+        changed = asyncio.Event()
+        latest: dict[str, Any] = {}
+
+        async def listen() -> None:
+            async for view, message in self.hall.follow(self.session):
+                latest.update(view=view)
+                if message is not None and message.get("signal") == "seats" and self.is_mine(message):
+                    self.devices = int(message["devices"])
+                changed.set()
+                if over(view):
+                    return
+
+        listening = asyncio.create_task(listen())
+        try:
+            while not (latest and over(latest["view"])):
+                waiting = asyncio.create_task(changed.wait())
+                await asyncio.wait({waiting, listening}, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                if listening.done():
+                    listening.result()
+                    return
+                changed.clear()
+                await self._act_on(latest)
+        finally:
+            listening.cancel()
+
+    async def _act_on(self, latest: Mapping[str, Any]) -> None:
+        while self.devices < 2 and (found := self.next_act(latest["view"])):
+            name, act = found
+            await asyncio.sleep(self.pause)
+            still = self.next_act(latest["view"])
+            if self.devices > 1 or still is None or still[0] != name:
+                continue
+            try:
+                await act()
+            except HallRefused as refusal:
+                if refusal.status >= 500:
+                    raise
+            self.done.add(name)
+
+    def is_mine(self, signal: View) -> bool:
+        """Return whether a signal about devices is about this person's own seat or chair."""
+        return "role" in signal
+
+    def next_act(self, view: View) -> tuple[str, Act] | None:
+        """Return a name for what is due now and how to do it; the name is never offered again once done."""
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class HostPerson(Person):
+    """Walks the rule pack's steps, answers objections, signs."""
+
+    account: str
+
+    def next_act(self, view: View) -> tuple[str, Act] | None:
+        if view["status"] == "checkin" and "chair" not in self.done:
+            return "chair", lambda: self.hall.command(self.session, "TakeChair")
+        if view["status"] != "live" or view["hold"]:
+            return None
+        for number, objection in view["objections"].items():
+            name = f"answer {number}"
+            if objection["state"] == "open" and name not in self.done:
+                return name, partial(
+                    self.hall.command, self.session, "AnswerObjection", number=int(number), text=ANSWER
+                )
+        return self._sign(view) or self._next_step(view)
+
+    def _sign(self, view: View) -> tuple[str, Act] | None:
+        return sign_as_staff(self, self.account, view)
+
+    def _next_step(self, view: View) -> tuple[str, Act] | None:
+        steps = sorted(view["steps"].items(), key=lambda item: item[1]["order"])
+        for (_, now), (name, ahead) in pairwise(steps):
+            begins = now["state"] == "complete" and ahead["state"] == "ahead" and ahead["starts"] == "host"
+            if begins and f"advance {name}" not in self.done:
+                return f"advance {name}", partial(self.hall.command, self.session, "Advance", step=name)
+        return None
+
+
+@dataclass(kw_only=True)
+class WatchingPerson(Person):
+    """A deputy or a supervisor: takes the chair and signs."""
+
+    account: str
+
+    def next_act(self, view: View) -> tuple[str, Act] | None:
+        if view["status"] in ("checkin", "live") and "chair" not in self.done:
+            return "chair", lambda: self.hall.command(self.session, "TakeChair")
+        return sign_as_staff(self, self.account, view)
+
+
+@dataclass(kw_only=True)
+class BidderPerson(Person):
+    """A bidder with its two certificates. ``opener`` is the encryption credential it brings to the opening.
+
+    ``silent``: checks in and is never heard of again. ``objection``: what it raises instead of having none.
+    """
+
+    bidder: str
+    signer: Credential
+    opener: Credential
+    silent: bool = False
+    objection: tuple[str, str] | None = None
+
+    def is_mine(self, signal: View) -> bool:
+        return signal.get("bidder") == self.bidder
+
+    def next_act(self, view: View) -> tuple[str, Act] | None:
+        if view["status"] in ("checkin", "live") and "check in" not in self.done:
+            return "check in", lambda: self.hall.command(
+                self.session,
+                "CheckIn",
+                statement=self._statement("checkin", {"bidder": self.bidder, "head": view["head"]}),
+            )
+        own = next((bid for bid in view["bids"].values() if bid["bidder"] == self.bidder), None)
+        if self.silent or own is None or view["status"] != "live" or view["hold"]:
+            return None
+        current = {step["kind"] for step in view["steps"].values() if step["state"] == "current"}
+        if "decrypt" in current and own["state"] == "waiting" and len(self._tries()) < 2:
+            return f"unlock {len(self._tries()) + 1}", self._unlock
+        if own["state"] == "opened" and "confirm" in current and "confirm" not in self.done:
+            return "confirm", lambda: self.hall.command(
+                self.session,
+                "ConfirmRow",
+                statement=self._statement("confirm", {"bidder": self.bidder, "quote_sha256": own["quote_sha256"]}),
+            )
+        if "objection" in current and "object" not in self.done:
+            return "object", self._object
+        if "sign" in current and "sign" not in self.done and self.bidder in view["record"]["asked"]:
+            return "sign", lambda: self.hall.command(
+                self.session,
+                "SignRecord",
+                signer=self.bidder,
+                statement=self._statement(
+                    "record", {"signer": self.bidder, "record_sha256": view["record"]["digest"]}
+                ),
+            )
+        return None
+
+    def _tries(self) -> set[str]:
+        return {name for name in self.done if name.startswith("unlock")}
+
+    async def _unlock(self) -> None:
+        try:
+            await self.hall.release(self.session, "A", self.signer, self.opener)
+        except CryptoRefused as failure:
+            await self.hall.command(self.session, "ReportFailure", code=client_failure(failure))
+
+    async def _object(self) -> None:
+        if self.objection is None:
+            await self.hall.command(self.session, "NoObjection")
+            return
+        title, text = self.objection
+        await self.hall.command(self.session, "Object", recusal=False, title=title, text=text)
+
+    def _statement(self, kind: str, fields: Mapping[str, object]) -> str:
+        return sign({"v": 1, "session": self.session, **fields}, kind, self.signer)
+
+
+def client_failure(failure: CryptoRefused) -> str:
+    """Return the cause code that a bidder's client reports for a failure on its own machine."""
+    return {"wrong_password": "wrong_password", "expired": "certificate_expired"}.get(failure.code, "wrong_key")
+
+
+def sign_as_staff(person: Person, account: str, view: View) -> tuple[str, Act] | None:
+    """Return the act of signing the opening record in one's own account, once it is there to be signed."""
+    record = view["record"]
+    signing = {step["kind"] for step in view["steps"].values() if step["state"] == "current"} == {"sign"}
+    if not signing or record is None or account not in record["asked"] or "sign" in person.done:
+        return None
+    return "sign", lambda: person.hall.command(person.session, "SignRecord", signer=account)
+
+
+def over(view: View) -> bool:
+    """Return whether nothing more will happen in this session."""
+    return view["status"] in ("ended", "failed", "aborted")

@@ -1,0 +1,219 @@
+"""`kaibiao demo`: stage one opening, let its people take part, print where to look, leave the archive.
+
+The hall, its database and every key are real and new; only the people are made up. It is a rehearsal, and says so on
+every page and in the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import secrets
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from rich.console import Console
+
+from crypto.envelope import Source, seal
+from sessions.announcement import make_plan
+from sessions.roles import Role
+from sessions.store.migrations import migrate
+from sessions.verify import verify
+from web.bootstrap import Services, build
+from web.cli.serving import HallServer, log_to
+from web.demo import cast
+from web.demo.people import BidderPerson, HostPerson, Person, WatchingPerson
+from web.remote import Hall, HallRefused
+from web.settings import load
+
+STAFF = {"host": "李明", "deputy": "王珂", "supervisor": "张立"}
+LEAD_SECONDS = 45  # from the printed addresses to T0 at speed 1: time to open the page and take a seat
+SOONEST_SECONDS = 4  # what sealing and sending a handful of bids may take before T0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line asked for. ``speed`` divides every wait and window."""
+
+    port: int
+    bidders: int
+    speed: float
+    exit_when_done: bool
+    out: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything one demo stands on."""
+
+    options: Options
+    out: Path
+    services: Services
+    troupe: cast.Troupe
+    t0: datetime
+    url: str
+
+
+async def play(options: Options) -> int:
+    """Play one opening from intake to the verified archive. Returns the exit code."""
+    screen = Console(highlight=False, soft_wrap=True)
+    out = options.out or Path(tempfile.mkdtemp(prefix="kaibiao-demo-"))
+    out.mkdir(parents=True, exist_ok=True)
+    async with _hall(options, out) as stage:
+        await _introduce(screen, stage)
+        await _opening(screen, stage)
+        bundle = out / "session.zip"
+        bundle.write_bytes(await _fetch_bundle(stage))
+        report = verify(bundle)
+        screen.print(f"\n[bold]{bundle}[/] {len(report.checks)} checks, {len(report.failed)} failed")
+        screen.print(f"  kaibiao verify {bundle}")
+        if not options.exit_when_done:
+            screen.print("\nThe hall stays open: look round, press Ctrl-C to leave.")
+            await asyncio.Event().wait()
+        return 1 if report.failed else 0
+
+
+@contextlib.asynccontextmanager
+async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
+    """Open a hall of its own below ``out``, with staff accounts, trust in the demo authority and one announcement."""
+    data = out / "hall"
+    settings = load(data_dir=data, port=options.port, rehearsal_allowed=True, log_level="warning")
+    settings.anchors.mkdir(parents=True, exist_ok=True)
+    services = build(settings)
+    await migrate(services.database)
+    now = services.clock.now()
+    lead = max(LEAD_SECONDS / options.speed, SOONEST_SECONDS + options.bidders / 20)
+    t0 = (now + timedelta(seconds=lead)).replace(microsecond=0) + timedelta(seconds=1)
+    wrong_key = 4 if options.bidders >= 5 else None
+    troupe = cast.engage(options.bidders, now, wrong_key=wrong_key)
+    root = troupe.authority.certificate.public_bytes(Encoding.PEM)
+    (settings.anchors / "demo.pem").write_bytes(root)
+    log_to(settings)
+    web = HallServer(services)
+    serving = asyncio.create_task(web.serve())
+    while not web.started:
+        if serving.done():
+            serving.result()
+            raise SystemExit(1)
+        await asyncio.sleep(0.01)
+    try:
+        for account, name in STAFF.items():
+            await services.accounts.create(account, name, secrets.token_urlsafe(16), {Role(account)})
+        tender = cast.tender(t0, speed=options.speed, staff=STAFF)
+        await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
+        yield Stage(options=options, out=out, services=services, troupe=troupe, t0=t0, url=settings.origin)
+    finally:
+        web.should_exit = True
+        await serving
+
+
+async def _introduce(screen: Console, stage: Stage) -> None:
+    create = stage.services.identity.create_ticket
+    first = stage.troupe.bidders[0]
+
+    async def link(page: str, **who: Any) -> str:
+        return f"{stage.url}{await create(**who, life=timedelta(hours=2))}?next=/{page}/{cast.SESSION}"
+
+    screen.print(f"[bold]Kaibiao 开标[/]  an opening plays by itself; T0 is {stage.t0:%H:%M:%S} UTC\n")
+    screen.print(f"  live page      {stage.url}/s/{cast.SESSION}")
+    screen.print(f"  host's chair   {await link('host', account='host')}")
+    screen.print(f"  supervisor     {await link('supervise', account='supervisor')}")
+    screen.print(f"  bidder's seat  {await link('seat', bidder=first.signer.certificate)}")
+    if not stage.options.exit_when_done:
+        for member in stage.troupe.bidders:
+            await asyncio.to_thread(cast.write_keys, member, stage.out / "bidders")
+        screen.print(f"  its keys       {stage.out / 'bidders'}  password {cast.PASSWORD}")
+    screen.print("\nOpen a seat or a chair and it is yours: the one who played it stands aside until you leave.\n")
+
+
+async def _opening(screen: Console, stage: Stage) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def enter() -> Hall:
+            return await stack.enter_async_context(Hall(stage.url))
+
+        people: list[Person] = []
+        for account in STAFF:
+            hall = await enter()
+            await hall.login_ticket(await stage.services.identity.create_ticket(account=account))
+            people.append(_staff(hall, account, stage.options.speed))
+        for member in stage.troupe.bidders:
+            hall = await enter()
+            await hall.login_certificate(member.signer)
+            accepted = await hall.submit(cast.SESSION, *sealed(member, stage.t0))
+            screen.print(f"  sealed and received  {accepted.tracker}")
+            people.append(_bidder(hall, member, stage.options))
+        onlooker = await enter()
+        parts = [person.take_part() for person in people]
+        await asyncio.gather(_tell(screen, onlooker), _come_late(screen, await enter(), stage), *parts)
+
+
+def _staff(hall: Hall, account: str, speed: float) -> Person:
+    if account == "host":
+        return HostPerson(hall=hall, session=cast.SESSION, pause=4 / speed, account=account)
+    return WatchingPerson(hall=hall, session=cast.SESSION, pause=2 / speed, account=account)
+
+
+def _bidder(hall: Hall, member: cast.Member, options: Options) -> Person:
+    asks = "请核对本公司工期Please check our duration"
+    return BidderPerson(
+        hall=hall,
+        session=cast.SESSION,
+        pause=(2 + member.row % 7 * 1.3) / options.speed,
+        bidder=member.identifier,
+        signer=member.signer,
+        opener=member.opener,
+        silent=options.bidders >= 5 and member.row == 5,
+        objection=("工期宣读核对 Duration as read out", asks) if member.row == 2 else None,
+    )
+
+
+def sealed(member: cast.Member, t0: datetime, size: int = 200_000) -> tuple[io.BytesIO, int]:
+    """Return this bidder's sealed bid for the demo's tender, and its length."""
+    out = io.BytesIO()
+    made = seal(
+        out,
+        tender="GC-2026-0417",
+        lot="02",
+        deadline=t0.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        quote=cast.quote(member.row),
+        files=[Source(name="投标文件.txt", media="text/plain", stream=cast.document(member.row, size), size=size)],
+        signer=member.signer,
+        encrypt_to=[member.encrypter.certificate],
+    )
+    return out, made.length
+
+
+async def _come_late(screen: Console, hall: Hall, stage: Stage) -> None:
+    """The bidder who arrives after T0, and is refused with a signed slip."""
+    late = stage.troupe.late
+    bid, length = sealed(late, stage.t0)
+    await hall.login_certificate(late.signer)
+    wait = stage.t0 - stage.services.clock.now() + timedelta(seconds=5 / stage.options.speed)
+    await asyncio.sleep(max(wait.total_seconds(), 0.1))
+    try:
+        await hall.submit(cast.SESSION, bid, length)
+    except HallRefused as refusal:
+        screen.print(f"  {late.name}: refused, {refusal.code}")
+    else:
+        raise AssertionError("a bid after T0 was accepted")
+
+
+async def _tell(screen: Console, hall: Hall) -> None:
+    """Print the public timeline as a citizen hears it, until the session is over."""
+    async for view, message in hall.follow(cast.SESSION):
+        if message is not None and "n" in message:
+            screen.print(f"  {message['at'][11:19]}  {message['words']['zh']}  [dim]{message['words']['en']}[/]")
+        if view["status"] in ("ended", "failed", "aborted"):
+            return
+
+
+async def _fetch_bundle(stage: Stage) -> bytes:
+    async with Hall(stage.url) as hall:
+        return await hall.download(f"/api/v1/sessions/{cast.SESSION}/bundle.zip")
