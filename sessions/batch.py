@@ -27,12 +27,11 @@ from sessions.commands import (
     WithdrawBid,
 )
 from sessions.errors import UnknownSession
-from sessions.events import BidReceived, Happening, Recorded, SessionAborted, Stream, T0Moved
+from sessions.events import BidReceived, Happening, Recorded, SessionAborted, SessionScheduled, Stream, T0Moved
 from sessions.ids import SessionId
 from sessions.intake import Intake
 from sessions.opening import FreezeSet, Opening, work_due
 from sessions.opening.state import OVER
-from sessions.plan_json import plan_to_json
 from sessions.ports import Summary
 from sessions.receipts import tracker_of
 from sessions.roles import CLOCK, Actor
@@ -47,15 +46,16 @@ class Held:
     opening: Opening | None = None
     intake: Intake | None = None
     heads: Mapping[Stream, Head] = field(default_factory=lambda: dict.fromkeys(Stream, Head()))
-    created_at: datetime | None = None
+    founded: Recorded | None = None  # SessionScheduled
 
     def after(self, record: Recorded) -> Held:
         """Return the session once ``record`` happened."""
         heads = {**self.heads, record.stream: self.heads[record.stream].after(record)}
-        moved = replace(self, heads=heads, created_at=self.created_at or record.at)
         if record.stream is Stream.INTAKE:
-            return replace(moved, intake=intake.evolve(self.intake, record))
-        return replace(moved, opening=opening.evolve(self.opening, record))
+            return replace(self, heads=heads, intake=intake.evolve(self.intake, record))
+        return replace(
+            self, heads=heads, opening=opening.evolve(self.opening, record), founded=self.founded or record
+        )
 
     @property
     def last_at(self) -> datetime | None:
@@ -71,13 +71,13 @@ class Held:
 
     def summary(self) -> Summary:
         """Return the session's line in the calendar."""
-        if self.opening is None or self.created_at is None:
+        if self.opening is None or self.founded is None or not isinstance(self.founded.event, SessionScheduled):
             raise UnknownSession(self.session)
         over = self.opening.status in OVER
         return Summary(
             session=self.session,
-            plan=plan_to_json(self.opening.plan),
-            created_at=self.created_at,
+            plan=self.founded.event.plan,
+            created_at=self.founded.at,
             t0=self.opening.t0,
             status=self.opening.status.value,
             step=self.opening.step,

@@ -20,6 +20,10 @@ APPEND_ONLY = (
     """CREATE TRIGGER events_come_in_order BEFORE INSERT ON events
        WHEN NEW.number <> 1 + (SELECT coalesce(max(number), 0) FROM events
                                WHERE session = NEW.session AND stream = NEW.stream)
+         OR NEW.prev <> coalesce((SELECT digest FROM events WHERE session = NEW.session AND stream = NEW.stream
+                                                            AND number = NEW.number - 1), '"""
+    + "0" * 64
+    + """')
        BEGIN SELECT RAISE(ABORT, 'an event follows the one before it'); END""",
 )
 

@@ -1,4 +1,8 @@
-"""The log in SQL. The primary key (session, stream, number) decides every race."""
+"""The log in SQL.
+
+The primary key (session, stream, number) decides every race, and a trigger of the first migration lets in only what
+follows the last event by number and by digest.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, select, true, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,7 +47,6 @@ class SqlEvents:
                 if summary is not None:
                     await _put_summary(connection, summary)
                 if records:
-                    await _check_heads(connection, session, records)
                     await connection.execute(tables.events.insert(), [_event_row(record) for record in records])
                 if outcomes:
                     rows = [_outcome_row(session, outcome) for outcome in outcomes]
@@ -117,22 +120,6 @@ async def _put_summary(connection: AsyncConnection, summary: Summary) -> None:
     if not changed.rowcount:
         founding = {"id": summary.session, "created_at": summary.created_at, "plan": _text(summary.plan)}
         await connection.execute(tables.sessions.insert().values(row | founding))
-
-
-async def _check_heads(connection: AsyncConnection, session: SessionId, records: Sequence[Recorded]) -> None:
-    """Raise Stale unless the first record of each stream follows the last one stored, by number and by digest."""
-    first: dict[Stream, Recorded] = {}
-    for record in records:
-        first.setdefault(record.stream, record)
-    for stream, record in first.items():
-        event = tables.events.c
-        mine = (event.session == session) & (event.stream == stream.value)
-        newest = select(func.max(event.number)).where(mine).scalar_subquery()
-        head = (
-            await connection.execute(select(event.number, event.digest).where(mine, event.number == newest))
-        ).first()
-        if (record.number, record.previous) != ((head.number + 1, head.digest) if head else (1, "0" * 64)):
-            raise Stale
 
 
 def _event_row(record: Recorded) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sessions.store.staff import AccountExists, Login, SqlAccounts, SqlLogins
 from sessions.store.vault import MasterKey
 from tests.support.ceremony import MINUTE, SECOND, T0
 from tests.support.fake_clock import FakeClock
+from tests.support.shell import everything_in
 
 PASSWORD = "correct horse battery"
 MASTER = bytes(32)
@@ -152,7 +153,7 @@ async def test_what_may_not_be_an_account(staff: Staff) -> None:
 
 
 async def test_neither_password_nor_secret_is_on_the_disk(staff: Staff, tmp_path: Path) -> None:
-    disk = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    disk = everything_in(tmp_path)
     assert "林敏".encode() in disk
     for secret in (PASSWORD.encode(), staff.secret, base64.b32encode(staff.secret), staff.secret.hex().encode()):
         assert secret not in disk

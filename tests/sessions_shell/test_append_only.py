@@ -35,6 +35,10 @@ async def a_log(folder: Path) -> sqlite3.Connection:
             "an event follows the one before it",
         ),
         (
+            f"INSERT INTO events SELECT {COLUMNS.replace('number', 'number + 2')} FROM events WHERE number = 2",
+            "an event follows the one before it",  # the right number, behind another event than it says
+        ),
+        (
             f"INSERT INTO events SELECT {COLUMNS.replace('number', 'number + 5')} FROM events WHERE number = 2",
             "an event follows the one before it",
         ),

@@ -16,7 +16,7 @@ from sessions.session_key import session_key
 from sessions.store.database import Database
 from sessions.store.migrations import migrate
 from sessions.store.vault import MasterKey, SecretDamaged, Vault
-from tests.support.shell import SESSION
+from tests.support.shell import SESSION, everything_in
 
 SECRET = b"thirty-two bytes that are secret"
 
@@ -29,15 +29,11 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
-def on_disk(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-
-
 async def test_a_secret_is_not_on_the_disk_in_the_clear(tmp_path: Path, database: Database) -> None:
     vault = Vault(database, MasterKey(bytes(32)))
     await vault.keep(SESSION, "group-key-A/x", SECRET)
     assert await vault.get(SESSION, "group-key-A/x") == SECRET
-    disk = on_disk(tmp_path)
+    disk = everything_in(tmp_path)
     assert b"group-key-A/x" in disk  # the scan sees what is in the clear
     for form in (SECRET, SECRET.hex().encode(), b64u(SECRET).encode()):
         assert form not in disk
