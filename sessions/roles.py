@@ -1,4 +1,4 @@
-"""Who takes part, and who may send which command: a table (reliability: authorization matrix)."""
+"""Who takes part. Which command each part may send, and when, is a table: opening/authority.py."""
 
 from __future__ import annotations
 

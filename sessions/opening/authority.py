@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from sessions import commands as c
 from sessions.errors import CommandRefused
-from sessions.opening.state import Opening, Status
+from sessions.opening.state import OVER, Opening, Status
 from sessions.plan import Phase, StepKind
 from sessions.roles import STAFF, Actor, Role
 
@@ -85,6 +85,8 @@ def check(o: Opening, command: c.OpeningCommand, actor: Actor) -> None:
         raise CommandRefused("not_seated")
     if _own(command) not in (None, actor.id):
         raise CommandRefused("not_yours")
+    if o.status in OVER and right.when is not When.ALWAYS:
+        raise CommandRefused("session_over", status=o.status.value)
     if not _is_now(o, right.when):
         raise CommandRefused(OUT_OF_TIME[right.when], status=o.status.value, step=o.step or "")
     if actor.role is Role.BIDDER and o.bid(actor.id) is None:

@@ -193,8 +193,9 @@ REFUSED: list[tuple[str, Callable[[], Ceremony], OpeningCommand, Actor]] = [
     ("held", held, Pause(reason="x"), DEPUTY),
     ("held", held, RecordOpenings(opened=ALL), CLOCK),
     ("not_held", decrypting, Resume(), HOST),
+    ("session_over", ended, check_in(A), A),
     ("session_over", ended, Abort(reason="x"), HOST),
-    ("not_live", ended, Advance(step=StepId("sign")), HOST),
+    ("session_over", ended, Advance(step=StepId("sign")), HOST),
     # steps
     ("step_passed", decrypting, Advance(step=StepId("decrypt")), HOST),
     ("step_passed", decrypting, Advance(step=StepId("list")), HOST),

@@ -126,7 +126,7 @@ def test_two_bids_where_three_are_asked_for_are_never_opened_and_never_named() -
     assert (c.it.status, c.it.phase, work_due(c.it), next_due(c.it)) == (Status.FAILED, Phase.BEFORE, None, None)
     assert not c.named(e.BiddersListed)
     assert A.name not in str(record(c.it))
-    with pytest.raises(CommandRefused, match="not_live"):
+    with pytest.raises(CommandRefused, match="session_over"):
         c.advance("ceiling")
 
 
