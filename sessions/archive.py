@@ -1,0 +1,228 @@
+"""The archive bundle: the public part of a finished opening as one file that a stranger can check without us.
+
+Everything in it comes from the log, from the stored bids and from the hall's answers; nothing is made for it. A
+session that failed, or was aborted before its bidders were published, has a bundle too, without a name in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from crypto import declaration as declarations
+from crypto.certificates import fingerprint
+from crypto.container import Container, read_header
+from crypto.digest import sha256_hex
+from crypto.encoding import canonical, unb64u
+from crypto.envelope import open_published
+from crypto.errors import CryptoRefused
+from crypto.header import QUOTE
+from crypto.paths import Trust
+from crypto.receipt import tracker
+from crypto.signing import HallKey, peek, sign
+from sessions.chaining import core
+from sessions.codec import event_to_json
+from sessions.errors import CommandRefused, UnknownSession
+from sessions.events import (
+    BidderCheckedIn,
+    LateBidRefused,
+    Recorded,
+    RecordSigned,
+    RowConfirmed,
+    SessionScheduled,
+    Stream,
+)
+from sessions.ids import BidderId, Jws, SessionId
+from sessions.opening import OVER, Opening, Status, evolve
+from sessions.opening.state import Bid
+from sessions.ports import Answer, BlobStore, EventStore, IntakeStore
+from sessions.readme import readme
+from sessions.record import record
+from sessions.record_html import record_html
+from sessions.roles import Role
+from sessions.visibility import public_afterwards
+from sessions.zipped import pack
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.jws"
+KIND = "manifest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Material:
+    """What a bundle is made of."""
+
+    session: SessionId
+    opening: Opening
+    log: tuple[Recorded, ...]
+    intake: tuple[Recorded, ...]
+    answers: tuple[Answer, ...]
+
+    @property
+    def events(self) -> tuple[Recorded, ...]:
+        return (*self.intake, *self.log)
+
+
+class Archive:
+    """Makes bundles. The same session gives the same bytes, as long as the hall trusts the same authorities."""
+
+    def __init__(
+        self,
+        *,
+        events: EventStore,
+        intake: IntakeStore,
+        blobs: BlobStore,
+        trust: Callable[[], Trust],
+        hall: HallKey,
+    ) -> None:
+        self._events = events
+        self._intake = intake
+        self._blobs = blobs
+        self._trust = trust
+        self._hall = hall
+
+    async def bundle(self, session: SessionId) -> bytes:
+        """Return the bundle. Raises UnknownSession, or CommandRefused ``not_over`` while the opening goes on."""
+        log = await self._events.read(session, Stream.OPENING)
+        opening: Opening | None = None
+        for recorded in log:
+            opening = evolve(opening, recorded)
+        if opening is None:
+            raise UnknownSession(session)
+        if opening.status not in OVER:
+            raise CommandRefused("not_over", status=opening.status.value)
+        material = _Material(
+            session=session,
+            opening=opening,
+            log=log,
+            intake=await self._events.read(session, Stream.INTAKE),
+            answers=await self._intake.answers(session),
+        )
+        return await asyncio.to_thread(self._make, material)
+
+    def _make(self, material: _Material) -> bytes:
+        files = dict(self._files(material))
+        stated = {name: {"sha256": sha256_hex(data), "size": len(data)} for name, data in sorted(files.items())}
+        files[MANIFEST] = canonical({"v": 1, "session": material.session, "files": stated})
+        payload = {"v": 1, "session": material.session, "manifest_sha256": sha256_hex(files[MANIFEST])}
+        files[SIGNATURE] = sign(payload, KIND, self._hall).encode()
+        return pack(files)
+
+    def _files(self, material: _Material) -> Iterator[tuple[str, bytes]]:
+        opening = material.opening
+        document = record(opening)
+        yield "README.txt", readme(material.session, opening.plan, listed=opening.listed).encode()
+        yield "hall-key.json", canonical(self._hall.public.document())
+        yield "plan.json", _plan(material.log)
+        yield "events/opening.jsonl", _lines(core(recorded) for recorded in material.log)
+        yield "events/opening.private.jsonl", _lines(_private(material))
+        yield "record.json", canonical(document)
+        yield "record.html", record_html(document, opening, material.log[-1].digest).encode()
+        if opening.status is Status.ENDED:
+            yield "events/intake.jsonl", _lines(core(recorded) for recorded in material.intake)
+        if opening.listed:
+            yield from _trust(self._trust())
+            for bid in opening.bids:
+                yield from self._bid(material, bid)
+        yield from _signatures(material.log)
+        yield from _slips(material)
+
+    def _bid(self, material: _Material, bid: Bid) -> Iterator[tuple[str, bytes]]:
+        folder = f"bids/{bid.row}"
+        # By its code, not by the digest of the header: the same bid may have come in twice, with another between.
+        accepted = (answer for answer in material.answers if answer.code is None)
+        receipt = next((answer for answer in accepted if tracker(peek(answer.statement)[1]) == bid.tracker), None)
+        if receipt is not None and receipt.blob is not None:
+            yield f"{folder}/receipt.jws", receipt.statement.encode()
+            yield from self._stored(folder, receipt.blob, bid)
+        for name, statement in _statements(material.events, bid.bidder):
+            yield f"{folder}/{name}.jws", statement.encode()
+
+    def _stored(self, folder: str, blob: str, bid: Bid) -> Iterator[tuple[str, bytes]]:
+        try:
+            with self._blobs.open(blob) as file:
+                container = read_header(file)
+                if container.header_sha256 != bid.header_sha256:
+                    return
+                stated = declarations.verify(container.declaration, container.header.sig_cert)
+                sealed = _sealed_quote(file, container) if bid.quote_key else b""
+        except (CryptoRefused, OSError):
+            return  # the record says that the stored bytes changed (cause P2); there is nothing to show
+        yield f"{folder}/header.json", container.header_bytes
+        yield f"{folder}/declaration.der", container.declaration
+        yield f"{folder}/signing-certificate.pem", stated.signer.public_bytes(Encoding.PEM)
+        if bid.quote_key:
+            plain = open_published(container.header, QUOTE, unb64u(bid.quote_key), sealed)
+            yield f"{folder}/quote.sbid-part", sealed
+            yield f"{folder}/quote.key", bid.quote_key.encode()
+            yield f"{folder}/quote.json", plain
+
+
+def _sealed_quote(file: Any, container: Container) -> bytes:
+    part = container.header.part(QUOTE)
+    file.seek(container.body + part.off)
+    sealed: bytes = file.read(part.length)
+    return sealed
+
+
+def _plan(log: tuple[Recorded, ...]) -> bytes:
+    first = log[0].event
+    if not isinstance(first, SessionScheduled):
+        raise TypeError("an opening begins with SessionScheduled")
+    return canonical(first.plan)
+
+
+def _lines(values: Iterable[object]) -> bytes:
+    return b"".join(canonical(value) + b"\n" for value in values)
+
+
+def _private(material: _Material) -> Iterator[dict[str, object]]:
+    for recorded in material.log:
+        _, _, value = event_to_json(recorded.event)
+        if value is not None and public_afterwards(material.opening, recorded.event):
+            yield {"n": recorded.number, "salt": recorded.salt, "value": value}
+
+
+def _statements(events: Iterable[Recorded], bidder: BidderId) -> Iterator[tuple[str, Jws]]:
+    for recorded in events:
+        match recorded.event:
+            case BidderCheckedIn(bidder=who, statement=statement) if who == bidder:
+                yield "checkin", statement
+            case RowConfirmed(bidder=who, statement=statement) if who == bidder:
+                yield "confirm", statement
+            case RecordSigned(signer=who, role=Role.BIDDER, statement=statement) if who == bidder:
+                yield "record", statement
+            case _:
+                pass
+
+
+def _signatures(log: tuple[Recorded, ...]) -> Iterator[tuple[str, bytes]]:
+    staff = [r.event for r in log if isinstance(r.event, RecordSigned) and r.event.role is not Role.BIDDER]
+    for number, signed in enumerate(staff, start=1):
+        yield f"signatures/{number}.jws", signed.statement.encode()
+
+
+def _slips(material: _Material) -> Iterator[tuple[str, bytes]]:
+    known = {sha256_hex(answer.statement.encode()): answer.statement for answer in material.answers}
+    late = [recorded.event for recorded in material.log if isinstance(recorded.event, LateBidRefused)]
+    for number, refused in enumerate(late, start=1):
+        if refused.slip_sha256 in known:
+            yield f"slips/{number}.jws", known[refused.slip_sha256].encode()
+
+
+def _trust(trust: Trust) -> Iterator[tuple[str, bytes]]:
+    for kind, certificates in (("anchor", trust.anchors), ("intermediate", trust.intermediates)):
+        for number, certificate in enumerate(sorted(certificates, key=fingerprint), start=1):
+            yield f"trust/{kind}-{number}.pem", certificate.public_bytes(Encoding.PEM)
+    lists = sorted(trust.crls, key=lambda crl: crl.public_bytes(Encoding.DER))
+    for number, revoked in enumerate(lists, start=1):
+        yield f"trust/crl-{number}.pem", _pem(revoked)
+
+
+def _pem(revoked: x509.CertificateRevocationList) -> bytes:
+    return revoked.public_bytes(Encoding.PEM)
