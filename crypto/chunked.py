@@ -115,10 +115,11 @@ def open_stream(
 ) -> None:
     """Decrypt the ``length`` stream bytes at ``source``'s position, giving plain pieces to ``write``.
 
-    ``read`` sees the sealed bytes too, for whoever hashes them on the way. What ``write`` gets is authenticated, but
-    only the return says that it is all: until then treat the output as incomplete. The pieces are reused buffers.
+    What ``write`` gets is authenticated, but only the return says that it is all: until then treat the output as
+    incomplete. It must be done with a piece when it returns. ``read`` sees the sealed bytes, for whoever hashes them
+    on the way; each piece stays untouched until its next call returns, so a thread may have it (``digest.Behind``).
     """
-    sealed = memoryview(bytearray(BATCH * SEALED_CHUNK))
+    sealed, spare = memoryview(bytearray(BATCH * SEALED_CHUNK)), memoryview(bytearray(BATCH * SEALED_CHUNK))
     plain = memoryview(bytearray(BATCH * CHUNK))
     head = sealed[:HEAD]
     if length < HEAD + TAG or fill(source, head) != HEAD:
@@ -131,6 +132,7 @@ def open_stream(
     try:
         opener.update_into(head, plain)
         while left:
+            sealed, spare = spare, sealed
             piece = sealed[: min(left, len(sealed))]
             if fill(source, piece) != len(piece):
                 raise SealedBidRefused("damaged_part")

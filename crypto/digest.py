@@ -1,7 +1,9 @@
 """SHA-256 and the RFC 6962 Merkle tree (section 2.1), over segments and over log leaves."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 from crypto.errors import ProofRefused
 
@@ -122,6 +124,32 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, new_root: byte
         position, last = position >> 1, last >> 1
     if last or old != old_root or new != new_root:
         raise ProofRefused("wrong_proof")
+
+
+class Behind:
+    """Feeds pieces to ``update`` in a thread of its own, one piece behind the caller.
+
+    Hashing and decrypting both let go of the interpreter's lock, so two cores work at once. Leave the ``with`` block
+    before asking for the digest. The caller must not change a piece before the call after it returns.
+    """
+
+    def __init__(self, update: Callable[[memoryview], object]) -> None:
+        self._update = update
+        self._pool = ThreadPoolExecutor(1)
+        self._last: Future[object] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __call__(self, piece: memoryview) -> None:
+        if self._last is not None:
+            self._last.result()
+        self._last = self._pool.submit(self._update, piece)
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        if self._last is not None:
+            self._last.result()
 
 
 class SegmentHasher:

@@ -12,22 +12,9 @@ from crypto.encoding import b64u
 from crypto.errors import CertificateRefused, CryptoRefused, EncodingRefused, StatementRefused
 from crypto.receipt import Receipt, Slip, issue, log_leaf, read_tracker, tracker, verify_receipt, verify_slip
 from crypto.signing import HallKey, HallPublicKey, sign, verify
-from tests.support.bidders import a_bidder
+from tests.support.bidders import RECEIPT, a_bidder
 
 HALL = HallKey.generate()
-RECEIPT = Receipt(
-    session="S-1",
-    tender="T-1",
-    lot="1",
-    bidder="91330100",
-    header_sha256="11" * 32,
-    root="22" * 32,
-    length=4096,
-    declaration_sha256="33" * 32,
-    received_at="2026-11-21T00:59:59.999Z",
-    leaf_salt="44" * 32,
-    n=7,
-)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

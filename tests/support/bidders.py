@@ -11,6 +11,7 @@ from crypto import authority, envelope
 from crypto.authority import Algorithm, Authority
 from crypto.certificates import Credential, Usage, bidder_id
 from crypto.envelope import SealedBid, Source
+from crypto.receipt import Receipt
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DURING = BEGIN + timedelta(days=100)
@@ -18,6 +19,20 @@ AFTER = BEGIN + timedelta(days=400)
 DEADLINE = "2026-11-21T01:00:00Z"
 TENDER, LOT = "ZB-2026-001", "1"
 QUOTE: Mapping[str, Any] = {"price": "1280000.00", "duration": "180"}
+
+RECEIPT = Receipt(
+    session="S-1",
+    tender="T-1",
+    lot="1",
+    bidder="91330100",
+    header_sha256="11" * 32,
+    root="22" * 32,
+    length=4096,
+    declaration_sha256="33" * 32,
+    received_at="2026-11-21T00:59:59.999Z",
+    leaf_salt="44" * 32,
+    n=7,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
