@@ -11,10 +11,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
+from cryptography import x509
 
 from crypto import envelope, explain
 from crypto.certificates import Credential, load_credential, parse_certificate
@@ -29,6 +31,7 @@ from web.cli.refused import Refused
 from web.cli.tender import TenderSheet, read_tender
 
 _MEDIA = re.compile(r"[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}")
+_MARGIN = timedelta(days=30)  # openings are postponed
 _LONGEST_NAME = 200  # bytes; most file systems allow 255
 _QUOTE_FAULTS = {
     "malformed_quote": "is not a JSON object of strings in canonical form",
@@ -81,6 +84,8 @@ def seal(
     figures = _quote(sheet, quote)
     signer = _credential(sign, password_file)
     recipients = [parse_certificate(path.read_bytes()) for path in encrypt_to]
+    for certificate in recipients:
+        _warn_of_renewal(certificate, sheet.deadline)
     with ExitStack() as stack:
         sources = [
             _source(stack, path, group)
@@ -201,6 +206,16 @@ def _source(stack: ExitStack, path: Path, group: str) -> envelope.Source:
     media = guessed if _MEDIA.fullmatch(guessed) else "application/octet-stream"
     stream = stack.enter_context(path.open("rb"))
     return envelope.Source(name=path.name, media=media, stream=stream, size=path.stat().st_size, group=group)
+
+
+def _warn_of_renewal(certificate: x509.Certificate, deadline: str) -> None:
+    # Renewing a certificate can destroy the old key on its token, and with it the way to open the bid.
+    ends = certificate.not_valid_after_utc
+    if ends < datetime.fromisoformat(deadline) + _MARGIN:
+        typer.echo(
+            f"Your encryption certificate ends on {ends:%Y-%m-%d}, soon after the opening or before it.", err=True
+        )
+        typer.echo("If you renew it before, keep the old key, or seal again to the new certificate.", err=True)
 
 
 def _credential(path: Path, password_file: Path | None) -> Credential:

@@ -1,0 +1,1 @@
+"""Benches: figures as ratios, measured in one run against the tools people know."""
