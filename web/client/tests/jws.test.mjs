@@ -89,5 +89,15 @@ test("a hall key of small order or with another's id is refused", async () => {
     await assert.rejects(readHallKey({ ...document, x: base64url(fromHex(y)) }), refusal("weak_key"));
   }
   await assert.rejects(readHallKey({ ...document, kid: (await aHall()).key.kid }), refusal("malformed_token"));
-  await assert.rejects(readHallKey({ ...document, use: "sig" }), refusal("malformed_token"));
+  for (const change of [{ use: "sig" }, { v: 2 }, { alg: "EdDSA" }, { x: document.x.slice(4) }]) {
+    await assert.rejects(readHallKey({ ...document, ...change }), refusal("malformed_token"));
+  }
+});
+
+test("a statement of no proper kind, or too long to be read, is not signed", async () => {
+  const pair = await aPair("sign");
+  for (const kind of ["", "Login", "a+b", "x".repeat(33)]) {
+    await assert.rejects(signStatement(kind, PAYLOAD, pair), refusal("wrong_kind"));
+  }
+  await assert.rejects(signStatement("login", { text: "x".repeat(60_000) }, pair), refusal("too_large"));
 });

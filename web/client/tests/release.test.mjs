@@ -91,6 +91,7 @@ test("a release opens for the session and carries the sealed key", async () => {
 for (const [code, why, change] of [
   ["too_early", "before the opening time", ({ expected }) => (expected.now = new Date("2026-12-01T01:29:59.999Z"))],
   ["too_early", "before the deadline it was sealed under", ({ expected }) => Object.assign(expected, { t0: new Date(0), now: new Date(1) })],
+  ["too_early", "when the opening was postponed", ({ expected }) => (expected.t0 = new Date("2026-12-08T01:30:00Z"))],
   ["wrong_session", "for another session", ({ expected }) => (expected.session = "S-2")],
   ["wrong_session_key", "to a key the public record does not name", ({ expected }) => (expected.sessionKey = base64url(someBytes(65)))],
   ["wrong_header", "for a header of another digest", ({ challenge }) => (challenge.header_sha256 = challenge.headers[0])],
@@ -101,6 +102,8 @@ for (const [code, why, change] of [
   ["wrong_root", "when the set is not the one of the root", ({ challenge }) => challenge.headers.push("00".repeat(32))],
   ["wrong_root", "when the public record has another root", ({ expected }) => (expected.root = "00".repeat(32))],
   ["malformed_challenge", "to a challenge without a nonce", ({ challenge }) => delete challenge.nonce],
+  ["malformed_challenge", "for a group that does not exist", ({ challenge }) => (challenge.group = "C")],
+  ["malformed_challenge", "to something else than a challenge", (opening) => (opening.challenge = [])],
 ]) {
   test(`no key is released ${why}`, async () => {
     const opening = await anOpening();
@@ -131,7 +134,7 @@ test("a receipt is read member by member and has its tracker code", async () => 
   assert.equal(receipt.receivedAt, "2026-11-30T12:00:00.123Z");
   assert.match(receipt.tracker, /^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}-[0-9A-HJKMNP-TV-Z]{2}$/);
   assert.equal(receipt.tracker, await trackerCode(payload));
-  for (const wrong of [{ ...payload, received_at: "2026-02-30T12:00:00.123Z" }, { ...payload, extra: 1 }, { ...payload, n: -1 }]) {
+  for (const wrong of [{ ...payload, received_at: "2026-02-30T12:00:00.123Z" }, { ...payload, extra: 1 }, { ...payload, n: -1 }, { ...payload, v: 2 }]) {
     await assert.rejects(verifyReceipt(await sign(wrong), expected.hall), refusal("malformed_token"));
   }
 });

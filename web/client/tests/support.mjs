@@ -72,3 +72,12 @@ export function flipped(bytes, at) {
   copy[at] ^= 1;
   return copy;
 }
+
+/** DER with the element at `path` (child numbers from the outside in) replaced by what `change` makes of it. */
+export function edited(bytes, path, change) {
+  if (path.length === 0) return change(bytes);
+  const element = der.read(bytes);
+  const parts = der.children(element).map(({ raw }) => raw);
+  parts[path[0]] = edited(parts[path[0]], path.slice(1), change);
+  return der.write(element.tag, ...parts);
+}
