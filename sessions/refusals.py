@@ -111,7 +111,30 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "The tender asks for {envelopes} envelope(s), and the bid has another number.",
         *_RESEAL,
     ),
+    "same_header": (
+        "此前已收到封面相同而内容不同的投标文件。",
+        "A bid with this header and other contents was received before.",
+        *_RESEAL,
+    ),
+    "upload_complete": (
+        "文件已上传完毕，不能放弃。",
+        "The file was uploaded in full and cannot be given up any more.",
+        "如需撤回，请在截止时间前撤回投标。",
+        "To take the bid back, withdraw it before the deadline.",
+    ),
+    "storage_full": (
+        "交易中心的存储空间不足，暂不能接收文件。",
+        "The hall has no room for another file at the moment.",
+        "请立即联系交易中心，并保留本页。",
+        "Call the trading centre at once, and keep this page.",
+    ),
     # -- who
+    "wrong_credentials": (
+        "账号、密码或动态码不正确，或尝试次数过多。",
+        "Account, password or code is wrong, or there were too many tries.",
+        "请核对后重试；多次失败请稍候几分钟。",
+        "Check all three and try again; after several failures wait some minutes.",
+    ),
     "not_a_staff_role": (
         "这个角色没有账户。",
         "This part has no account.",

@@ -15,7 +15,7 @@ from sessions.batch import Held
 from sessions.clock import Clock
 from sessions.codec import Command
 from sessions.commands import Schedule, Tick
-from sessions.errors import CommandRefused, UnknownSession
+from sessions.errors import UnknownSession
 from sessions.events import Recorded, Stream
 from sessions.ids import SessionId
 from sessions.intake import Intake
@@ -192,6 +192,3 @@ class Sessions:
         if public:
             self._announcer.announce(held.session, public)
             self._worker.look(held)
-
-
-__all__ = ["CommandRefused", "Sessions", "Stores"]

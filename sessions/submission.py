@@ -85,7 +85,10 @@ class Submissions:
         self._limits = limits
 
     async def recover(self) -> None:
-        """Answer what was complete when the hall stopped. Call before ``Sessions.start`` and before serving."""
+        """Answer what was complete when the hall stopped. Call before ``Sessions.start`` and before serving.
+
+        Fragments of uploads that can no longer be finished are removed.
+        """
         uploads = await self._stores.intake.unanswered()
         with ExitStack() as gates:
             complete = []
@@ -95,6 +98,9 @@ class Submissions:
                     at = upload.completed_at or self._clock.now()
                     gates.enter_context(self._sessions.finishing(upload.session, at))
                     complete.append(replace(upload, completed_at=at))
+                elif (await self._sessions.intake(upload.session)).closed:
+                    await self._stores.blobs.discard(upload.id)
+                    await self._stores.intake.drop_upload(upload.id)
             for upload in complete:
                 with suppress(Refused):  # the slip is kept; the bidder finds it among its answers
                     await self._complete(upload, Actor(role=Role.BIDDER, id=upload.bidder, name=upload.name))
@@ -104,7 +110,7 @@ class Submissions:
 
         Raises:
             Refused: ``late``, with the slip.
-            CommandRefused: ``too_large``, ``quota_exceeded``, ``closed``.
+            CommandRefused: ``too_large``, ``quota_exceeded``, ``storage_full``, ``closed``.
         """
         intake = await self._sessions.intake(session)
         now = self._clock.now()
@@ -114,6 +120,8 @@ class Submissions:
             raise CommandRefused("closed")
         if not 1 <= length <= self._limits.bid_bytes:
             raise CommandRefused("too_large", limit=self._limits.bid_bytes)
+        if length > await self._stores.blobs.room():
+            raise CommandRefused("storage_full")
         sent = await self._stores.intake.uploaded_bytes(BidderId(actor.id), now - DAY)
         if sent + length > self._limits.bidder_bytes_a_day:
             raise CommandRefused("quota_exceeded", limit=self._limits.bidder_bytes_a_day)
@@ -168,7 +176,7 @@ class Submissions:
         """Give an unfinished upload up. What was complete stays: it is evidence."""
         found = await self._own(session, upload, actor)
         if found.state is not UploadState.OPEN:
-            raise CommandRefused("already_answered")
+            raise CommandRefused("upload_complete")
         await self._stores.blobs.discard(found.id)
         await self._stores.intake.drop_upload(found.id)
 
@@ -242,13 +250,14 @@ class Submissions:
             tracker="",  # known with the event's number (batch)
         )
         await self._sessions.handle(upload.session, command, actor, at=at)
-        # Also when it caused nothing: the same bid was received before, and its receipt is given again.
-        log = await self._sessions.events(upload.session, Stream.INTAKE)
-        return next(
-            record
-            for record in reversed(log)
-            if isinstance(record.event, BidReceived) and record.event.header_sha256 == digest
-        )
+        # Also when it caused nothing: the same bid was received before, and its receipt is given again. Only for the
+        # same bytes, though: a header does not name the signature over it.
+        for record in reversed(await self._sessions.events(upload.session, Stream.INTAKE)):
+            if isinstance(record.event, BidReceived) and record.event.header_sha256 == digest:
+                if record.event.declaration_sha256 != command.declaration_sha256:
+                    raise CommandRefused("same_header")
+                return record
+        raise LookupError("a bid was taken and is not in the log")
 
     async def _refuse(
         self, plan: Plan, upload: Upload, actor: Actor, at: datetime, error: CryptoRefused | CommandRefused
@@ -275,9 +284,10 @@ class Submissions:
         blob: str | None = None,
     ) -> Refused:
         """Return the refusal of a bid that came too late. A bidder's first one goes into the public record."""
+        t0 = (await self._sessions.state(plan.session)).t0
         answers = await self._stores.intake.answers(plan.session, BidderId(actor.id))
         if before := next((answer for answer in answers if answer.code == LATE), None):
-            return Refused(LATE, before.statement, received_at=rfc3339(before.at))
+            return Refused(LATE, before.statement, t0=rfc3339(t0), received_at=rfc3339(before.at))
         header, declaration = await asyncio.to_thread(self._names, blob) if blob else (None, None)
         # No number: the event that records the slip is named by the slip's digest.
         slip = self._slip(plan, actor, length, at, LATE, header, declaration, None)
@@ -295,7 +305,7 @@ class Submissions:
             code=LATE,
         )
         await self._stores.intake.answer(answer, upload.id if upload else None)
-        return Refused(LATE, slip, received_at=rfc3339(at))
+        return Refused(LATE, slip, t0=rfc3339(t0), received_at=rfc3339(at))
 
     def _names(self, blob: str) -> tuple[Digest | None, Digest | None]:
         """Return the digests of header and declaration, as far as the file has them."""

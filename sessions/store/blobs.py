@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,9 @@ from sessions.ports import Appended, WrongOffset
 
 PIECE = 1 << 20
 """Small pieces of a request are gathered to this many bytes: one trip to a thread for each, not for every packet."""
+
+RESERVE = 1 << 30
+"""Bytes kept free, or a twentieth of a smaller disk, so that a running session can still close and sign."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 
@@ -49,6 +53,11 @@ class FolderBlobs:
         """See BlobStore."""
         part, whole = self._path(name, ".part"), self._path(name)
         return await asyncio.to_thread(lambda: _size(whole) or _size(part))
+
+    async def room(self) -> int:
+        """See BlobStore."""
+        disk = await asyncio.to_thread(shutil.disk_usage, self._folder)
+        return max(0, disk.free - min(RESERVE, disk.total // 20))
 
     async def finish(self, name: str) -> None:
         """See BlobStore."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from crypto import authority
+from crypto import authority, declaration
 from crypto.certificates import Usage
+from crypto.container import read_header, trailer
 from crypto.paths import Trust
 from crypto.receipt import verify_receipt, verify_slip
 from sessions.commands import Note, WithdrawBid
@@ -21,6 +23,7 @@ from sessions.events import BidReceived, BidRefused, LateBidRefused, Stream
 from sessions.hallkey import hall_key
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.ports import UploadState, WrongOffset
+from sessions.store.blobs import RESERVE
 from sessions.submission import NoSuchUpload, Refused, Submissions
 from tests.support import bidders
 from tests.support.bidders import Bidder, Sealed, a_bidder
@@ -234,6 +237,51 @@ async def test_the_same_bid_twice_gets_the_same_receipt(hall: Shell) -> None:
     assert len(await received(hall)) == 1
 
 
+async def test_the_same_header_signed_anew_is_another_bid_and_refused(hall: Shell) -> None:
+    sealed = a_bid_for_this(NAME)
+    container = read_header(sealed.file)
+    stated = declaration.verify(container.declaration, container.header.sig_cert)
+    content = declaration.content(
+        header_sha256=stated.header_sha256,
+        root=stated.root,
+        segments=stated.segments,
+        total_len=stated.total_len,
+        statement="another statement",
+    )
+    signed = declaration.sign(content, sealed.bidder.sign, stated.certificates)
+    anew = replace(sealed, data=sealed.data[: container.total_len] + signed + trailer(signed))
+    first = await hall.submit(sealed)
+    assert (await refused(hall, anew)).code == "same_header"
+    assert await hall.submissions.mine(SESSION, the_actor(sealed.bidder)) != (first,)
+    assert len(await received(hall)) == 1
+
+
+async def test_a_fragment_that_can_no_longer_be_finished_is_removed(tmp_path: Path, clock: FakeClock) -> None:
+    actor = the_actor(a_bidder(NAME))
+    async with a_shell(tmp_path, clock) as hall:
+        await hall.sessions.create(a_plan())
+        upload = await hall.submissions.begin(SESSION, actor, 1000)
+        await hall.submissions.receive(SESSION, upload.id, actor, 0, pieces(b"x"))
+    async with a_shell(tmp_path, clock) as restarted:  # before T0 it may still go on
+        assert (await restarted.submissions.progress(SESSION, upload.id, actor)).offset == 1
+        clock.set(T0)
+        await restarted.sessions.settle(SESSION)
+    async with a_shell(tmp_path, clock) as restarted:
+        with pytest.raises(NoSuchUpload):
+            await restarted.submissions.progress(SESSION, upload.id, actor)
+        assert await restarted.stores.blobs.size(upload.id) == 0
+
+
+async def test_no_upload_begins_that_the_disk_cannot_hold(hall: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    actor = the_actor(a_bidder(NAME))
+    full = shutil.disk_usage("/")._replace(total=100 * RESERVE, free=RESERVE + 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    await hall.submissions.begin(SESSION, actor, 1000)
+    with pytest.raises(CommandRefused) as caught:
+        await hall.submissions.begin(SESSION, actor, 1001)
+    assert caught.value.code == "storage_full"
+
+
 async def test_what_was_complete_when_the_hall_died_is_answered_at_the_next_start(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,7 +374,7 @@ async def test_a_dropped_upload_is_gone_and_an_answered_one_is_not(hall: Shell) 
     assert answer.blob is not None
     with pytest.raises(CommandRefused) as caught:
         await hall.submissions.drop(SESSION, answer.blob, actor)
-    assert caught.value.code == "already_answered"
+    assert caught.value.code == "upload_complete"
 
 
 async def test_limits_are_kept_to_the_byte(hall: Shell, clock: FakeClock) -> None:
