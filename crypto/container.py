@@ -9,9 +9,7 @@ from typing import BinaryIO, Final
 
 from cryptography import x509
 
-from crypto import declaration as declarations
 from crypto import header as headers
-from crypto import recipients
 from crypto.certificates import bidder_id, fingerprint
 from crypto.chunked import HEAD, fill
 from crypto.declaration import MAX_DECLARATION, Declaration
@@ -123,7 +121,7 @@ def check_sealed(file: BinaryIO) -> CheckedBid:
     """
     container = read_header(file)
     header = container.header
-    stated = declarations.verify(container.declaration, header.sig_cert)
+    stated = header.suite.verify(container.declaration, header.sig_cert)
     try:
         if bidder_id(stated.signer) != header.bidder:
             raise SealedBidRefused("wrong_certificate")
@@ -149,7 +147,7 @@ def _check_slots(header: Header, stated: Declaration) -> tuple[x509.Certificate,
     used: dict[bytes, x509.Certificate] = {}
     for group in header.groups:
         for slot in group.slots:
-            parsed = recipients.parse(slot.data)
+            parsed = header.suite.parse_slot(slot.data)
             if slot.cert not in carried:
                 raise SealedBidRefused("wrong_certificate")
             parsed.require_recipient(carried[slot.cert])

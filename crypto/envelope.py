@@ -139,7 +139,7 @@ def seal(
         total_len=hasher.length,
         statement=statement,
     )
-    signed = declaration.sign(content, signer, encrypt_to)
+    signed = suite.declare(content, signer, encrypt_to)
     out.write(signed + container.trailer(signed))
     return SealedBid(
         header=header,

@@ -140,8 +140,13 @@ def _parse(slot: bytes) -> Slot:
 
 def _transport(recipients: der.Fields) -> tuple[bytes, None, bytes]:
     info = recipients.into(der.SEQUENCE)
-    by_key_id = info.small_integer() == 2
-    recipient = info.take(0x80).body if by_key_id else info.take(der.SEQUENCE).whole
+    match info.small_integer():
+        case 0:
+            recipient = info.take(der.SEQUENCE).whole
+        case 2:
+            recipient = info.take(0x80).body
+        case _:
+            raise der.NotDer("no such version")
     if info.take(der.SEQUENCE).whole not in _OAEP_FORMS:
         raise der.NotDer("not RSA-OAEP with SHA-256")
     wrapped = info.take(der.OCTETS).body

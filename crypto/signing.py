@@ -161,11 +161,10 @@ def peek(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _parse(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
-    pieces = token.split(".")
-    if len(token) > MAX_TOKEN or len(pieces) != 3:
+    if len(token) > MAX_TOKEN or token.count(".") != 2:
         raise StatementRefused("malformed_token")
     try:
-        protected_bytes, payload_bytes, signature = map(unb64u, pieces)
+        protected_bytes, payload_bytes, signature = map(unb64u, token.split("."))
         protected = parse_canonical(protected_bytes, limit=1024)
         payload = parse_canonical(payload_bytes, limit=MAX_TOKEN)
     except EncodingRefused as error:

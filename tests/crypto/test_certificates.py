@@ -143,6 +143,38 @@ def test_an_intermediate_is_found_where_the_hall_or_the_bidder_has_it() -> None:
     paths.validate(certificate, usage=Usage.SIGN, trust=known, at=DURING)
 
 
+def test_a_long_chain_is_refused() -> None:
+    above, offered = the_authority(), []
+    for number in range(20):
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Intermediate {number}")])
+        usage = {"key_cert_sign": True}
+        above = authority.Authority(
+            key=key, certificate=a_certificate(key, issuer=above, ca=True, usage=usage, subject=name)
+        )
+        offered.append(above.certificate)
+    leaf = a_certificate(issuer=above, usage=SIGNING)
+    for chain in (offered, offered * 10):
+        code = refusal(paths.validate, leaf, usage=Usage.SIGN, trust=TRUST, at=DURING, offered=chain)
+        assert code == "unknown_issuer"
+
+
+def test_a_name_constraint_is_kept() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    elsewhere = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "DE")])
+    constraint = x509.NameConstraints(permitted_subtrees=[x509.DirectoryName(elsewhere)], excluded_subtrees=None)
+    certificate = a_certificate(
+        key,
+        ca=True,
+        usage={"key_cert_sign": True},
+        subject=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Constrained")]),
+        extra=((constraint, True),),
+    )
+    leaf = a_certificate(issuer=authority.Authority(key=key, certificate=certificate), usage=SIGNING)
+    code = refusal(paths.validate, leaf, usage=Usage.SIGN, trust=TRUST, at=DURING, offered=[certificate])
+    assert code == "unknown_issuer"
+
+
 def test_signing_and_encryption_certificates_are_not_exchangeable() -> None:
     bidder = a_bidder()
     assert refusal(check_leaf, bidder.sign.certificate, Usage.ENCRYPT) == "wrong_key_usage"
