@@ -129,6 +129,11 @@ class Appender:
             self._stir()
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, so that this memory may be thrown away."""
+        return not (self._waiting or self._task or self._finishing or self._loading.locked())
+
+    @property
     def waits_for_bids(self) -> bool:
         """Whether T0 has come and bids that came before it are still being checked."""
         return self._is_gated(self._clock.now())

@@ -199,7 +199,7 @@ class Releasing:
         return _Bid(container=container, certificates=(stated.signer, *others))
 
     async def _answer(self, session: SessionId, actor: Actor, header: Digest) -> Answer:
-        for answer in await self._stores.intake.answers(session, BidderId(actor.id)):
+        for answer in reversed(await self._stores.intake.answers(session, BidderId(actor.id))):
             if answer.code is None and answer.header_sha256 == header:
                 return answer
         raise CommandRefused("no_bid")

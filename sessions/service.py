@@ -30,6 +30,10 @@ QUEUE = 4096
 """Commands of one session that may wait; beyond it callers are told to come back."""
 
 
+KEPT = 256
+"""Sessions held in memory; the longest unused of the others is read from the log again when somebody asks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """Everything a hall keeps."""
@@ -43,11 +47,14 @@ class Stores:
 class Sessions:
     """Every opening of this hall. All methods belong to one event loop; call ``start`` first and ``close`` last."""
 
-    def __init__(self, stores: Stores, *, clock: Clock, announcer: Announcer, queue: int = QUEUE) -> None:
+    def __init__(
+        self, stores: Stores, *, clock: Clock, announcer: Announcer, queue: int = QUEUE, kept: int = KEPT
+    ) -> None:
         self._stores = stores
         self._clock = clock
         self._announcer = announcer
         self._queue = queue
+        self._kept = kept
         self._appenders: dict[SessionId, Appender] = {}
         self._worker = Worker(self, intake=stores.intake, secrets=stores.secrets, blobs=stores.blobs)
 
@@ -168,24 +175,25 @@ class Sessions:
         return [(session, due) for session, due in await self._stores.events.live() if due and session not in waits]
 
     async def _held(self, session: SessionId) -> Held:
-        appender = self._appenders.get(session)
-        if appender is None:
-            if await self._stores.events.summary(session) is None:
-                raise UnknownSession(session)
-            appender = self._appender(session)
-        return await appender.held()
+        if session not in self._appenders and await self._stores.events.summary(session) is None:
+            raise UnknownSession(session)
+        return await self._appender(session).held()
 
     def _appender(self, session: SessionId) -> Appender:
-        if session not in self._appenders:
-            self._appenders[session] = Appender(
-                session,
-                events=self._stores.events,
-                secrets=self._stores.secrets,
-                clock=self._clock,
-                committed=self._committed,
-                limit=self._queue,
-            )
-        return self._appenders[session]
+        appender = self._appenders.pop(session, None) or Appender(
+            session,
+            events=self._stores.events,
+            secrets=self._stores.secrets,
+            clock=self._clock,
+            committed=self._committed,
+            limit=self._queue,
+        )
+        self._appenders[session] = appender  # last in line to be let go
+        if len(self._appenders) > self._kept:
+            idle = (name for name, each in self._appenders.items() if each.idle and each is not appender)
+            if (unused := next(idle, None)) is not None:
+                del self._appenders[unused]
+        return appender
 
     def _committed(self, held: Held, records: tuple[Recorded, ...]) -> None:
         public = tuple(record for record in records if record.stream is Stream.OPENING)

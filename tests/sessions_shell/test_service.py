@@ -209,6 +209,17 @@ async def test_an_unknown_session_is_unknown_and_leaves_no_trace(hall: Shell) ->
     assert unknown not in hall.sessions._appenders
 
 
+async def test_sessions_not_used_for_long_are_read_from_the_log_again(hall: Shell) -> None:
+    small = Sessions(hall.stores, clock=hall.clock, announcer=Bell(), kept=2)
+    plans = [replace(a_plan(), session=SessionId(f"gx-{number}")) for number in range(2, 6)]
+    for plan in plans:
+        await small.create(plan)
+    assert list(small._appenders) == ["gx-4", "gx-5"]
+    assert (await small.state(SessionId("gx-2"))).plan == plans[0]
+    assert numbers(await small.handle(SessionId("gx-3"), Note(text="still here"), SUPERVISOR)) == [2]
+    await small.close()
+
+
 async def test_a_session_is_announced_once(hall: Shell) -> None:
     with pytest.raises(CommandRefused) as caught:
         await hall.sessions.create(a_plan())

@@ -237,6 +237,24 @@ async def test_the_same_bid_twice_gets_the_same_receipt(hall: Shell) -> None:
     assert len(await received(hall)) == 1
 
 
+async def test_a_bid_that_came_back_after_another_is_challenged_by_its_last_receipt(
+    hall: Shell, clock: FakeClock, tmp_path: Path
+) -> None:
+    first, second = a_bid_for_this(NAME, "1.00"), a_bid_for_this(NAME, "2.00")
+    for sealed in (first, second, first, a_bid_for_this("一"), a_bid_for_this("二")):
+        await hall.submit(sealed)
+    clock.set(T0 - 30 * 60 * SECOND)
+    await hall.host_takes_over_the_room()
+    clock.set(T0)
+    await hall.sessions.settle(SESSION)
+    await hall.work_done()
+    await hall.advance("ceiling")
+    await hall.advance("decrypt")
+    challenge = await hall.releasing.challenge(SESSION, the_actor(first.bidder), "A")
+    assert challenge.header_sha256 == first.bid.header_sha256
+    assert verify_receipt(challenge.receipt, hall_key(tmp_path).public).n == 4
+
+
 async def test_the_same_header_signed_anew_is_another_bid_and_refused(hall: Shell) -> None:
     sealed = a_bid_for_this(NAME)
     container = read_header(sealed.file)
