@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import httpx
 from cryptography.hazmat.primitives.serialization import Encoding
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import WebSocketException
+from websockets.typing import Origin
 
 from crypto.certificates import Credential
 from crypto.container import Container
@@ -57,13 +58,15 @@ class Accepted:
 class Hall:
     """One participant at one hall. Use as ``async with Hall(url) as hall``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, source: str | None = None) -> None:
+        """``source`` is the local address to come from, where a machine has several."""
         self.url = url.rstrip("/")
+        self._source = source
         self._http = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(local_address=source, limits=httpx.Limits(max_connections=4)),
             base_url=self.url,
             headers={"Origin": _origin(self.url)},
             timeout=httpx.Timeout(30.0),
-            limits=httpx.Limits(max_connections=4),
         )
 
     async def __aenter__(self) -> Self:
@@ -85,6 +88,10 @@ class Hall:
                 "chain": [b64u(issuer.public_bytes(Encoding.DER)) for issuer in signer.chain],
             },
         )
+
+    async def login_password(self, account: str, password: str, code: str) -> None:
+        """Enter as staff, with password and one-time code."""
+        await self._json("POST", "/login", {"account": account, "password": password, "code": code})
 
     async def login_ticket(self, ticket: str) -> None:
         """Enter by a single-use ticket (rehearsals only)."""
@@ -186,21 +193,28 @@ class Hall:
         yield view, None
         while True:
             try:
-                async with connect(
-                    f"{self.url.replace('http', 'ws', 1)}/live/{session}?after={view['n']}",
-                    additional_headers={"Cookie": "; ".join(f"{k}={v}" for k, v in self._http.cookies.items())},
-                    origin=_origin(self.url),  # type: ignore[arg-type]  # websockets' Origin is a NewType of str
-                    compression=None,
-                    max_size=None,
-                    proxy=None,
-                ) as socket:
-                    async for frame in socket:
-                        message = json.loads(frame)
-                        if "n" in message:
-                            view = patch.apply(view, message["patch"])
-                        yield view, message
-            except (ConnectionClosed, OSError):
-                await asyncio.sleep(0.3)
+                async for frame in self.frames(session, view["n"]):
+                    message = json.loads(frame)
+                    if "n" in message:
+                        view = patch.apply(view, message["patch"])
+                    yield view, message
+            except (WebSocketException, OSError):
+                pass
+            await asyncio.sleep(0.3)
+
+    async def frames(self, session: str, after: int = 0) -> AsyncIterator[str]:
+        """Yield every message after number ``after`` as it came, until the connection ends."""
+        async with connect(
+            f"{self.url.replace('http', 'ws', 1)}/live/{session}?after={after}",
+            additional_headers={"Cookie": "; ".join(f"{k}={v}" for k, v in self._http.cookies.items())},
+            origin=Origin(_origin(self.url)),
+            compression=None,
+            max_size=None,
+            proxy=None,
+            local_addr=(self._source, 0) if self._source else None,
+        ) as socket:
+            async for frame in socket:
+                yield str(frame)
 
     async def download(self, path: str) -> bytes:
         answer = await self._http.get(path)

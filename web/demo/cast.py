@@ -15,9 +15,11 @@ from typing import Any
 
 from crypto import authority
 from crypto.certificates import Credential, Usage
+from crypto.envelope import Source, seal
 
 PASSWORD = "kaibiao"  # noqa: S105  # of every demo key file; the files are made anew for each run
 SESSION = "GC-2026-0417-02"
+STAFF = {"host": "李明", "deputy": "王珂", "supervisor": "张立"}
 
 _PLACES = ("青禾", "云台", "安澜", "华岳", "望江", "松原", "临川", "长亭", "北屏", "南浦", "海门", "白鹿")
 _TRADES = ("路桥有限公司", "市政工程有限公司", "建设集团有限公司", "水务工程有限公司", "建筑安装有限公司")
@@ -139,6 +141,22 @@ def document(row: int, size: int = 200_000) -> io.BytesIO:
     """Return the bidder's documents: bytes that only this bidder has."""
     line = f"Bid document of bidder {row}\n".encode()
     return io.BytesIO((line * (size // len(line) + 1))[:size])
+
+
+def sealed(member: Member, t0: datetime, size: int = 200_000) -> tuple[io.BytesIO, int]:
+    """Return this bidder's sealed bid for the demo's tender, and its length."""
+    out = io.BytesIO()
+    made = seal(
+        out,
+        tender="GC-2026-0417",
+        lot="02",
+        deadline=t0.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        quote=quote(member.row),
+        files=[Source(name="投标文件.txt", media="text/plain", stream=document(member.row, size), size=size)],
+        signer=member.signer,
+        encrypt_to=[member.encrypter.certificate],
+    )
+    return out, made.length
 
 
 def _field(name: str, kind: str, zh: str, en: str, **more: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
@@ -20,7 +19,6 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from rich.console import Console
 
-from crypto.envelope import Source, seal
 from sessions.announcement import make_plan
 from sessions.roles import Role
 from sessions.store.migrations import migrate
@@ -32,7 +30,6 @@ from web.demo.people import BidderPerson, HostPerson, Person, WatchingPerson
 from web.remote import Hall, HallRefused
 from web.settings import load
 
-STAFF = {"host": "李明", "deputy": "王珂", "supervisor": "张立"}
 LEAD_SECONDS = 45  # from the printed addresses to T0 at speed 1: time to open the page and take a seat
 SOONEST_SECONDS = 4  # what sealing and sending a handful of bids may take before T0
 
@@ -103,9 +100,9 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
             raise SystemExit(1)
         await asyncio.sleep(0.01)
     try:
-        for account, name in STAFF.items():
+        for account, name in cast.STAFF.items():
             await services.accounts.create(account, name, secrets.token_urlsafe(16), {Role(account)})
-        tender = cast.tender(t0, speed=options.speed, staff=STAFF)
+        tender = cast.tender(t0, speed=options.speed, staff=cast.STAFF)
         await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
         yield Stage(options=options, out=out, services=services, troupe=troupe, t0=t0, url=settings.origin)
     finally:
@@ -139,14 +136,14 @@ async def _opening(screen: Console, stage: Stage) -> None:
             return await stack.enter_async_context(Hall(stage.url))
 
         people: list[Person] = []
-        for account in STAFF:
+        for account in cast.STAFF:
             hall = await enter()
             await hall.login_ticket(await stage.services.identity.create_ticket(account=account))
             people.append(_staff(hall, account, stage.options.speed))
         for member in stage.troupe.bidders:
             hall = await enter()
             await hall.login_certificate(member.signer)
-            accepted = await hall.submit(cast.SESSION, *sealed(member, stage.t0))
+            accepted = await hall.submit(cast.SESSION, *cast.sealed(member, stage.t0))
             screen.print(f"  sealed and received  {accepted.tracker}")
             people.append(_bidder(hall, member, stage.options))
         onlooker = await enter()
@@ -174,26 +171,10 @@ def _bidder(hall: Hall, member: cast.Member, options: Options) -> Person:
     )
 
 
-def sealed(member: cast.Member, t0: datetime, size: int = 200_000) -> tuple[io.BytesIO, int]:
-    """Return this bidder's sealed bid for the demo's tender, and its length."""
-    out = io.BytesIO()
-    made = seal(
-        out,
-        tender="GC-2026-0417",
-        lot="02",
-        deadline=t0.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        quote=cast.quote(member.row),
-        files=[Source(name="投标文件.txt", media="text/plain", stream=cast.document(member.row, size), size=size)],
-        signer=member.signer,
-        encrypt_to=[member.encrypter.certificate],
-    )
-    return out, made.length
-
-
 async def _come_late(screen: Console, hall: Hall, stage: Stage) -> None:
     """The bidder who arrives after T0, and is refused with a signed slip."""
     late = stage.troupe.late
-    bid, length = sealed(late, stage.t0)
+    bid, length = cast.sealed(late, stage.t0)
     await hall.login_certificate(late.signer)
     wait = stage.t0 - stage.services.clock.now() + timedelta(seconds=5 / stage.options.speed)
     await asyncio.sleep(max(wait.total_seconds(), 0.1))
