@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { base64, concat } from "../../static/js/bytes.js";
+import * as der from "../../static/js/der.js";
+import { signedBy } from "../../static/js/signing.js";
+import { sealSlot } from "../../static/js/slots.js";
 import { attribute, bidderId, canEncrypt, canSign, readCertificate, readPem } from "../../static/js/x509.js";
-import { aPair, refusal } from "./support.mjs";
+import { aPair, edited, refusal } from "./support.mjs";
 
 test("a certificate tells who it speaks for and what its key is for", async () => {
   const { certificate } = await aPair("sign", { bidder: "91330100MA27XXXX1A" });
@@ -40,4 +43,38 @@ test("bytes that are no certificate are refused", async () => {
   for (const wrong of [new Uint8Array(0), der.slice(0, -1), concat(der, Uint8Array.of(0)), new Uint8Array(16_385)]) {
     assert.throws(() => readCertificate(wrong), refusal("malformed_certificate"));
   }
+});
+
+// In Certificate { tbs { [0] version, serial, algorithm, issuer, validity, subject, key, [3] extensions }, algorithm, signature }.
+const inside = (element) => der.children(der.read(element)).map(({ raw }) => raw);
+for (const [why, path, change] of [
+  ["a member too many", [], (whole) => der.write(0x30, ...inside(whole), der.nothing())],
+  ["a serial number of zero", [0, 1], () => der.integer(0)],
+  ["a negative serial number", [0, 1], () => der.write(2, Uint8Array.of(0x80))],
+  ["a month of 13 characters", [0, 4, 0], () => der.write(0x17, new Uint8Array(13))],
+  ["an extension twice", [0, 7, 0], (list) => der.write(0x30, ...inside(list), ...inside(list))],
+  ["a signature over 16 KiB", [2], () => der.bitStringOf(new Uint8Array(16_384))],
+]) {
+  test(`a certificate with ${why} is refused`, async () => {
+    const { certificate } = await aPair("sign");
+    assert.throws(() => readCertificate(edited(certificate.der, path, change)), refusal("malformed_certificate"));
+  });
+}
+
+for (const [why, modulus] of [["1024", 128], ["8200", 1025]]) {
+  test(`an RSA key of ${why} bits is read but not used`, async () => {
+    const { certificate } = await aPair("encrypt", { kind: "RSA" });
+    const key = der.sequence(der.integer(new Uint8Array(modulus).fill(0xff)), der.integer(65_537));
+    const weak = readCertificate(edited(certificate.der, [0, 6, 1], () => der.bitStringOf(key)));
+    assert.equal(weak.keyKind, "other");
+    await assert.rejects(sealSlot(new Uint8Array(32), weak), refusal("weak_key"));
+    await assert.rejects(async () => signedBy(weak, new Uint8Array(64), new Uint8Array(1)), refusal("weak_key"));
+  });
+}
+
+test("a point that is not on its curve is not used", async () => {
+  const { certificate } = await aPair("encrypt");
+  const point = der.bitStringOf(Uint8Array.of(4, ...new Uint8Array(63), 1));
+  const off = readCertificate(edited(certificate.der, [0, 6, 1], () => point));
+  await assert.rejects(sealSlot(new Uint8Array(32), off), refusal("weak_key"));
 });
