@@ -19,6 +19,12 @@ test("a certificate tells who it speaks for and what its key is for", async () =
   assert.ok(canSign(certificate) && !canEncrypt(certificate));
 });
 
+test("a certificate that names no organisation by number is refused as an identity", async () => {
+  const { certificate } = await aPair("sign");
+  const name = der.sequence(der.setOf(der.sequence(der.objectId("2.5.4.3"), der.write(0x0c, Uint8Array.of(65)))));
+  assert.throws(() => bidderId(readCertificate(edited(certificate.der, [0, 5], () => name))), refusal("no_identity"));
+});
+
 test("an encryption certificate does not sign", async () => {
   for (const kind of ["P-256", "RSA"]) {
     const { certificate } = await aPair("encrypt", { kind });
