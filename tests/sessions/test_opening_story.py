@@ -17,7 +17,7 @@ from sessions.commands import (
 )
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Jws
-from sessions.opening import CheckSeals, FreezeSet, OpenBids, Status, next_due, work_due
+from sessions.opening import CheckSeals, FreezeSet, OpenBids, Status, next_due, phase_of, work_due
 from sessions.plan import Phase
 from sessions.record import record, record_digest
 from sessions.roles import CLOCK
@@ -70,7 +70,7 @@ def test_an_opening_goes_from_the_announcement_to_the_signed_record() -> None:
 
     assert kinds(c.advance("ceiling")) == ["StepEntered", "CeilingAnnounced", "StepCompleted"]
     assert kinds(c.advance("decrypt")) == ["StepEntered"]
-    assert c.it.phase is Phase.DECRYPT
+    assert phase_of(c.it) is Phase.DECRYPT
     c.released(A, B)
     assert kinds(c.send(a_release(C), C, c.now + SECOND)) == ["KeyReleased", "BarrierPassed"]
     assert (c.it.phase, c.facts[-1].at) == (Phase.OPENED, c.now)
@@ -192,6 +192,17 @@ def test_an_objection_keeps_the_session_open_until_it_is_answered() -> None:
     ]
     assert c.facts[-1].at == c.now
     assert kinds(c.advance("sign")) == ["StepEntered", "RecordDrawn"]
+
+
+def test_an_objection_takes_back_the_declaration_of_none() -> None:
+    c = Ceremony().objecting()
+    for who in (A, B):
+        c.send(NoObjection(bidder=BidderId(who.id)), who)
+    c.send(Object(bidder=BidderId(B.id), recusal=False, title="时间", text="窗口过短"), B)
+    c.send(AnswerObjection(number=1, text="符合规则"), HOST)
+    c.send(NoObjection(bidder=BidderId(C.id)), C)
+    assert (c.it.step, c.it.step_complete) == ("objection", False)
+    assert kinds(c.send(NoObjection(bidder=BidderId(B.id)), B)) == ["NoneDeclared", "StepCompleted"]
 
 
 def test_a_latecomer_checks_in_after_t0_and_still_decrypts() -> None:

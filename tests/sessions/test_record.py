@@ -9,11 +9,13 @@ from crypto.encoding import canonical
 from sessions import events as e
 from sessions.commands import (
     AnswerObjection,
+    Approve,
     ConfirmRow,
     ExtendWindow,
     Note,
     Object,
     Pause,
+    Postpone,
     RecordLateBid,
     Resume,
     SignRecord,
@@ -112,6 +114,15 @@ def test_what_happens_after_the_record_was_drawn_does_not_change_it() -> None:
 def test_those_who_came_or_acted_are_asked_to_sign() -> None:
     c = an_eventful_opening()
     assert asked(c.it) == (A.id, B.id, C.id, HOST.id, SUPERVISOR.id)
+
+
+def test_a_postponement_stands_in_the_record_with_both_persons() -> None:
+    c = Ceremony()
+    c.send(Postpone(t0=T0 + 60 * MINUTE, reason="澄清"), HOST)
+    c.send(Approve(proposal=1), SUPERVISOR)
+    (move,) = record(c.it)["postponements"]
+    assert (move["old"], move["new"]) == ("2026-11-21T01:00:00.000Z", "2026-11-21T02:00:00.000Z")
+    assert (move["by"], move["approved_by"]) == (HOST.name, SUPERVISOR.id)
 
 
 def test_before_the_list_is_out_a_record_names_nobody() -> None:
