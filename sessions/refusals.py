@@ -122,6 +122,12 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "如需撤回，请在截止时间前撤回投标。",
         "To take the bid back, withdraw it before the deadline.",
     ),
+    "hall_error": (
+        "系统故障，未能检查文件；这不是贵单位的原因。",
+        "The hall failed to check the file; that is not your doing.",
+        "请立即联系交易中心，并保存本凭证。",
+        "Call the trading centre at once, and keep the slip.",
+    ),
     "storage_full": (
         "交易中心的存储空间不足，暂不能接收文件。",
         "The hall has no room for another file at the moment.",

@@ -8,6 +8,7 @@ it is opened anew from the message that is kept.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,8 @@ from sessions.service import Sessions, Stores
 from sessions.session_key import session_key
 
 LONGEST = 65_536
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +165,10 @@ class Releasing:
             await asyncio.to_thread(self._open, found, session, group, token, key, challenge, at)
         except CryptoRefused as error:
             return error.code
-        except OSError:
+        except CommandRefused:
+            raise
+        except Exception:  # whatever it is, it is not the bidder's doing, and the attempt is a fact all the same
+            _log.exception("a release could not be checked", extra={"session": session, "bidder": actor.id})
             return "hall_error"
         return None
 

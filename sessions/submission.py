@@ -6,6 +6,7 @@ A bid is in time when its last byte was on the disk before T0; how long the chec
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import ExitStack, suppress
@@ -33,6 +34,10 @@ from sessions.shape import rfc3339
 
 DAY = timedelta(days=1)
 LATE = "late"
+RESTS = (0.2, 1.0, 5.0, 24.0)
+"""Seconds between tries. They end, because T0 waits for them (Appender.finishing)."""
+
+_log = logging.getLogger(__name__)
 
 
 class NoSuchUpload(Exception):
@@ -83,6 +88,7 @@ class Submissions:
         self._trust = trust
         self._hall = hall
         self._limits = limits
+        self._answering: set[asyncio.Task[Progress]] = set()
 
     async def recover(self) -> None:
         """Answer what was complete when the hall stopped. Call before ``Sessions.start`` and before serving.
@@ -103,7 +109,12 @@ class Submissions:
                     await self._stores.intake.drop_upload(upload.id)
             for upload in complete:
                 with suppress(Refused):  # the slip is kept; the bidder finds it among its answers
-                    await self._complete(upload, Actor(role=Role.BIDDER, id=upload.bidder, name=upload.name))
+                    actor = Actor(role=Role.BIDDER, id=upload.bidder, name=upload.name)
+                    await self._complete(upload, actor, ExitStack())
+
+    async def close(self) -> None:
+        """Finish the answers that have begun. Call before ``Sessions.close``."""
+        await asyncio.gather(*self._answering, return_exceptions=True)
 
     async def begin(self, session: SessionId, actor: Actor, length: int) -> Upload:
         """Open an upload of ``length`` bytes.
@@ -166,11 +177,18 @@ class Submissions:
                     if size == found.length:  # all of it is here, and only what the hall does itself is left
                         gate.enter_context(self._sessions.finishing(session, self._clock.now()))
                     yield piece
+                if size == offset == found.length:  # it was before, and the answer got lost
+                    gate.enter_context(self._sessions.finishing(session, self._clock.now()))
 
             appended = await self._stores.blobs.append(found.id, offset, watched(), found.length)
             if appended.size < found.length:
                 return Progress(upload=found, offset=appended.size)
-            return await self._complete(replace(found, completed_at=appended.at), actor)
+            done = replace(found, completed_at=appended.at)
+            answering = asyncio.create_task(self._complete(done, actor, gate.pop_all()))
+        # The bid is here: that the sender goes away now changes nothing about it.
+        self._answering.add(answering)
+        answering.add_done_callback(self._answered_one)
+        return await asyncio.shield(answering)
 
     async def drop(self, session: SessionId, upload: str, actor: Actor) -> None:
         """Give an unfinished upload up. What was complete stays: it is evidence."""
@@ -199,22 +217,41 @@ class Submissions:
             raise Refused(answer.code, answer.statement)
         return Progress(upload=upload, offset=upload.length, answer=answer)
 
-    async def _complete(self, upload: Upload, actor: Actor) -> Progress:
-        at = upload.completed_at or self._clock.now()
-        await self._stores.intake.complete_upload(upload.id, at)
-        await self._stores.blobs.finish(upload.id)
-        intake = await self._sessions.intake(upload.session)
-        if at >= intake.t0:
-            raise await self._late(intake.plan, actor, upload.length, at, upload=upload, blob=upload.id)
-        try:
-            checked = await asyncio.to_thread(self._check, upload.id, intake.plan, at)
-            record = await self._submit(upload, actor, checked, at)
-        except (CryptoRefused, CommandRefused) as error:
-            raise await self._refuse(intake.plan, upload, actor, at, error) from error
-        receipt = Jws(issue(receipt_of(record, intake.plan.tender), self._hall))
-        header = Digest(checked.container.header_sha256)
-        answer = await self._keep(upload, record.at, receipt, header=header, blob=upload.id, code=None)
-        return Progress(upload=upload, offset=upload.length, answer=answer)
+    def _answered_one(self, task: asyncio.Task[Progress]) -> None:
+        self._answering.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused):
+            _log.error("a bid that is complete could not be answered", exc_info=error)
+
+    async def _complete(self, upload: Upload, actor: Actor, gate: ExitStack) -> Progress:
+        """Check and answer a bid that is complete, and only then let T0 close the intake."""
+        with gate:
+            at = upload.completed_at or self._clock.now()
+            await self._stores.intake.complete_upload(upload.id, at)
+            await self._stores.blobs.finish(upload.id)
+            intake = await self._sessions.intake(upload.session)
+            if at >= intake.t0:
+                raise await self._late(intake.plan, actor, upload.length, at, upload=upload, blob=upload.id)
+            try:
+                checked = await self._checked(upload.id, intake.plan, at)
+                record = await self._submit(upload, actor, checked, at)
+            except (CryptoRefused, CommandRefused) as error:
+                raise await self._refuse(intake.plan, upload, actor, at, error) from error
+            receipt = Jws(issue(receipt_of(record, intake.plan.tender), self._hall))
+            header = Digest(checked.container.header_sha256)
+            answer = await self._keep(upload, record.at, receipt, header=header, blob=upload.id, code=None)
+            return Progress(upload=upload, offset=upload.length, answer=answer)
+
+    async def _checked(self, blob: str, plan: Plan, at: datetime) -> CheckedBid:
+        """Check the bid; when the hall itself fails at it, try again for half a minute and then say so."""
+        for rest in RESTS:
+            try:
+                return await asyncio.to_thread(self._check, blob, plan, at)
+            except (CryptoRefused, CommandRefused):
+                raise
+            except Exception:  # unreadable trust, a disk error: to refuse the bid for it would put it on the bidder
+                _log.exception("a bid could not be checked, trying again", extra={"blob": blob})
+                await asyncio.sleep(rest)
+        raise CommandRefused("hall_error")
 
     def _check(self, blob: str, plan: Plan, at: datetime) -> CheckedBid:
         """Check everything that needs no key (crypto/FORMAT.md section 5) and whom the certificates belong to."""

@@ -192,6 +192,19 @@ async def test_that_trust_cannot_be_told_is_not_the_bidders_fault(
     assert (shut[bids[0].bidder.id].cause, shut[bids[0].bidder.id].consequence) == ("P3", "withdrawn")
 
 
+async def test_what_the_hall_cannot_check_is_the_halls_fault(
+    hall: Shell, bids: list[Sealed], clock: FakeClock
+) -> None:
+    def trust() -> Trust:
+        raise ValueError("not a revocation list")
+
+    hall.releasing._trust = trust
+    assert (await hall.release(bids[0])).code == "hall_error"
+    await close_the_window(hall, clock)
+    shut = {event.bidder: event for event in await named(hall, BidNotOpened) if isinstance(event, BidNotOpened)}
+    assert (shut[bids[0].bidder.id].cause, shut[bids[0].bidder.id].consequence) == ("P1", "withdrawn")
+
+
 async def test_no_key_and_no_price_is_anywhere_before_the_barrier(
     hall: Shell, bids: list[Sealed], tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from crypto.certificates import Usage
 from crypto.container import read_header, trailer
 from crypto.paths import Trust
 from crypto.receipt import verify_receipt, verify_slip
+from sessions import submission
 from sessions.commands import Note, WithdrawBid
 from sessions.errors import CommandRefused, UnknownSession
 from sessions.events import BidReceived, BidRefused, LateBidRefused, Stream
@@ -300,26 +301,37 @@ async def test_no_upload_begins_that_the_disk_cannot_hold(hall: Shell, monkeypat
     assert caught.value.code == "storage_full"
 
 
+async def killed_while_answering(hall: Shell, sealed: Sealed, at: str, patch: pytest.MonkeyPatch) -> str:
+    """Send a bid and stop everything when the hall comes to ``at``, as a SIGKILL would. Return the upload."""
+    there = asyncio.Event()
+
+    async def never(*_: object, **__: object) -> None:
+        there.set()
+        await asyncio.get_running_loop().create_future()
+
+    actor = the_actor(sealed.bidder)
+    upload = await hall.submissions.begin(SESSION, actor, len(sealed.data))
+    patch.setattr(Submissions, at, never)
+    sending = asyncio.ensure_future(hall.submissions.receive(SESSION, upload.id, actor, 0, pieces(sealed.data)))
+    await there.wait()
+    for task in hall.submissions._answering:
+        task.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    return upload.id
+
+
 async def test_what_was_complete_when_the_hall_died_is_answered_at_the_next_start(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed = a_bid_for_this(NAME)
-    actor = the_actor(sealed.bidder)
-
-    async def dies(*_: object) -> None:
-        raise KeyboardInterrupt
-
     async with a_shell(tmp_path, clock) as hall:
         await hall.sessions.create(a_plan())
         clock.set(T0 - MS)
-        upload = await hall.submissions.begin(SESSION, actor, len(sealed.data))
         with monkeypatch.context() as patch:
-            patch.setattr(Submissions, "_submit", dies)
-            with pytest.raises(KeyboardInterrupt):
-                await hall.submissions.receive(SESSION, upload.id, actor, 0, pieces(sealed.data))
+            await killed_while_answering(hall, sealed, "_submit", patch)
     clock.set(T0 + timedelta(minutes=5))
     async with a_shell(tmp_path, clock) as restarted:
-        (answer,) = await restarted.submissions.mine(SESSION, actor)
+        (answer,) = await restarted.submissions.mine(SESSION, the_actor(sealed.bidder))
         assert (answer.code, answer.at) == (None, T0 - MS)
         frozen = (await restarted.state()).frozen
         assert frozen is not None
@@ -330,24 +342,16 @@ async def test_a_receipt_that_was_not_stored_any_more_is_given_again(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed = a_bid_for_this(NAME)
-    actor = the_actor(sealed.bidder)
-
-    async def dies(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
     async with a_shell(tmp_path, clock) as hall:
         await hall.sessions.create(a_plan())
-        upload = await hall.submissions.begin(SESSION, actor, len(sealed.data))
         with monkeypatch.context() as patch:
-            patch.setattr(Submissions, "_keep", dies)
-            with pytest.raises(KeyboardInterrupt):
-                await hall.submissions.receive(SESSION, upload.id, actor, 0, pieces(sealed.data))
+            upload = await killed_while_answering(hall, sealed, "_keep", patch)
     async with a_shell(tmp_path, clock) as restarted:
         (event,) = await received(restarted)
-        (answer,) = await restarted.submissions.mine(SESSION, actor)
+        (answer,) = await restarted.submissions.mine(SESSION, the_actor(sealed.bidder))
         receipt = verify_receipt(answer.statement, hall_key(tmp_path).public)
         assert (receipt.leaf_salt, receipt.n) == (event.leaf_salt, 2)
-        kept = await restarted.stores.intake.upload(upload.id)
+        kept = await restarted.stores.intake.upload(upload)
         assert kept is not None
         assert kept.state is UploadState.ANSWERED
 
@@ -407,6 +411,66 @@ async def test_limits_are_kept_to_the_byte(hall: Shell, clock: FakeClock) -> Non
         await hall.submissions.begin(SESSION, actor, 1)
     assert caught.value.code == "quota_exceeded"
     await hall.submissions.begin(SESSION, the_actor(a_bidder("江南水利股份有限公司")), 1)
+
+
+async def test_a_sender_who_goes_away_at_the_end_has_still_bid(hall: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    checking, go_on = threading.Event(), threading.Event()
+    check = Submissions._check
+
+    def slow(self: Submissions, *arguments: object) -> object:
+        checking.set()
+        assert go_on.wait(20)
+        return check(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Submissions, "_check", slow)
+    sealed = a_bid_for_this(NAME)
+    sending = asyncio.ensure_future(hall.submit(sealed))
+    assert await asyncio.to_thread(checking.wait, 20)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    go_on.set()
+    await hall.submissions.close()
+    (answer,) = await hall.submissions.mine(SESSION, the_actor(sealed.bidder))
+    assert answer.code is None
+
+
+async def test_a_lost_answer_is_given_again_to_who_asks_with_no_more_bytes(
+    hall: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed = a_bid_for_this(NAME)
+    actor = the_actor(sealed.bidder)
+    upload = await hall.submissions.begin(SESSION, actor, len(sealed.data))
+    await hall.stores.blobs.append(upload.id, 0, pieces(sealed.data), len(sealed.data))  # and then the line broke
+    done = await hall.submissions.receive(SESSION, upload.id, actor, len(sealed.data), pieces(b""))
+    assert done.answer is not None
+    assert done.answer.code is None
+
+
+async def test_a_bid_the_hall_cannot_check_is_tried_again(hall: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "RESTS", (0.0, 0.0, 0.0))
+    broken = iter([True, True, False])
+
+    def trust() -> Trust:
+        if next(broken):
+            raise ValueError("not a revocation list")
+        return the_trust()
+
+    hall.submissions._trust = trust
+    assert (await hall.submit(a_bid_for_this(NAME))).code is None
+
+
+async def test_a_bid_the_hall_can_never_check_gets_a_slip_that_says_whose_fault_it_is(
+    tmp_path: Path, hall: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "RESTS", (0.0, 0.0))
+
+    def trust() -> Trust:
+        raise ValueError("not a revocation list")
+
+    hall.submissions._trust = trust
+    refusal = await refused(hall, a_bid_for_this(NAME))
+    assert verify_slip(refusal.slip, hall_key(tmp_path).public).code == "hall_error"
+    assert await hall.log(Stream.INTAKE) == ["IntakeOpened", "BidRefused"]
 
 
 async def test_an_unknown_session_takes_nothing(hall: Shell) -> None:

@@ -148,6 +148,7 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
             await sessions.start()
         yield Shell(folder, clock, database, kept, sessions, submissions, releasing, bell)
     finally:
+        await submissions.close()
         await sessions.close()
         await database.close()
 
