@@ -78,6 +78,7 @@ class Services:
         """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
         await self.hub.close()
         await self.timekeeper.stop()
+        await self.submissions.close()
         await self.sessions.close()
         await self.database.close()
 
