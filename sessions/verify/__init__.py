@@ -1,0 +1,6 @@
+"""Check an archive bundle offline, from the file alone: named checks, each a sentence that a lawyer can read."""
+
+from sessions.verify.report import Check, Outcome, Report
+from sessions.verify.verifying import verify
+
+__all__ = ["Check", "Outcome", "Report", "verify"]

@@ -1,0 +1,200 @@
+"""Every bid of the set, from its header to what was read out: signatures, certificates, receipts, keys, causes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from crypto import declaration as declarations
+from crypto import header as headers
+from crypto.certificates import Usage, bidder_id, fingerprint, parse_certificate
+from crypto.declaration import Declaration
+from crypto.digest import sha256_hex
+from crypto.encoding import unb64u
+from crypto.envelope import open_published
+from crypto.header import QUOTE, Header
+from crypto.paths import Trust, validate
+from crypto.receipt import tracker, verify_receipt
+from crypto.signing import HallPublicKey
+from sessions.events import BidNotOpened, BidOpened, BidReceived, Recorded
+from sessions.ids import Digest
+from sessions.intake import Intake, sealed_bids
+from sessions.opening import Opening
+from sessions.opening.attribution import CAUSES, STORAGE, attribute
+from sessions.opening.state import Bid
+from sessions.quote import flags, read_sheet
+from sessions.receipts import receipt_of
+from sessions.sealed_set import set_root
+from sessions.shape import rfc3339
+from sessions.verify.replay import Replayed
+from sessions.verify.report import Failed, Found, require
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A bid of the set with what the bundle has of its file. ``received`` is the event of the version that counts."""
+
+    bid: Bid
+    header: Header
+    declaration: Declaration
+    received: Recorded | None
+
+
+def root(o: Opening) -> Found:
+    """The root over the headers, and the headers of the rows."""
+    frozen = o.frozen
+    if frozen is None:
+        raise Failed("the set was never frozen")
+    require(set_root(frozen.headers) == frozen.root, "the root is not that of the headers")
+    require(len(frozen.headers) == frozen.received, "the number of bids is not that of the headers")
+    if o.listed:
+        require(tuple(bid.header_sha256 for bid in o.bids) == frozen.headers, "the rows are other bids")
+    return Found(frozen, f"{frozen.received} bids, root {frozen.root}")
+
+
+def complete(files: Files, o: Opening, intake: Intake, last: Recorded) -> Found:
+    """The set is what stood at the deadline, and every header in the bundle is one of it."""
+    frozen = o.frozen
+    if frozen is None:
+        raise Failed("the set was never frozen")
+    stood = sealed_bids(intake)
+    require(tuple(bid.header_sha256 for bid in stood) == frozen.headers, "the set is not what stood at the deadline")
+    ours = tuple((b.bidder, b.name, b.received_at, b.tracker, b.versions) for b in stood)
+    rows = tuple((b.bidder, b.name, b.received_at, b.tracker, b.versions) for b in o.bids)
+    require(ours == rows, "the list of bidders is not that of intake")
+    require((frozen.intake_head, frozen.intake_length) == (last.digest, last.number), "intake went on afterwards")
+    missing = [bid.row for bid in o.bids if f"bids/{bid.row}/header.json" not in files]
+    for bid in o.bids:
+        if bid.row in missing:
+            require(_lost(bid), f"row {bid.row} has no header, and its stored bytes were not found changed")
+        else:
+            digest = sha256_hex(files[f"bids/{bid.row}/header.json"])
+            require(digest == bid.header_sha256, f"row {bid.row} has the header of another bid")
+    return Found(True, f"{len(stood)} bids, {len(missing)} of them lost in storage")
+
+
+def _lost(bid: Bid) -> bool:
+    """Whether the record itself says that the hall no longer has this bid as it came (cause P2)."""
+    return bid.seal in {*STORAGE, "stored_bytes_changed"} or bid.cause == "P2"
+
+
+def sealed(files: Files, replayed: Replayed, received: Mapping[Digest, Recorded]) -> Found:
+    """Every declaration verifies, covers its header, and is its bidder's; return the bids."""
+    o = replayed.opening
+    moved = {o.plan.t0, o.t0, *(move.new for move in o.moves)}
+    deadlines = {rfc3339(moment).replace(".000Z", "Z") for moment in moved}
+    found = tuple(_sealed(files, o, bid, received.get(Digest(bid.tracker)), deadlines) for bid in _kept(files, o))
+    return Found(found, f"{len(found)} declarations")
+
+
+def _kept(files: Files, o: Opening) -> Iterator[Bid]:
+    return (bid for bid in o.bids if f"bids/{bid.row}/header.json" in files)
+
+
+def _sealed(files: Files, o: Opening, bid: Bid, record: Recorded | None, deadlines: set[str]) -> Sealed:
+    folder, tender = f"bids/{bid.row}", o.plan.tender
+    data = files[f"{folder}/header.json"]
+    require(sha256_hex(data) == bid.header_sha256, f"row {bid.row}: another header")
+    header = headers.parse(data)
+    stated = declarations.verify(files[f"{folder}/declaration.der"], header.sig_cert)
+    require(stated.header_sha256 == bid.header_sha256, f"row {bid.row}: the declaration is over another header")
+    require(bidder_id(stated.signer) == bid.bidder == header.bidder, f"row {bid.row}: signed by somebody else")
+    require((header.tender, header.lot) == (tender.id, tender.lot), f"row {bid.row}: sealed for another lot")
+    require(header.deadline in deadlines, f"row {bid.row}: sealed for another deadline")
+    require(len(header.groups) == tender.envelopes, f"row {bid.row}: another number of envelopes")
+    shown = parse_certificate(files[f"{folder}/signing-certificate.pem"])
+    require(shown == stated.signer, f"row {bid.row}: the certificate beside it is another one")
+    if record is not None:
+        event = record.event
+        if not isinstance(event, BidReceived):
+            raise Failed(f"row {bid.row}: not received")
+        told = (event.declaration_sha256, event.root, event.signing_certificate)
+        here = (sha256_hex(files[f"{folder}/declaration.der"]), stated.root, fingerprint(stated.signer).hex())
+        require(told == here, f"row {bid.row}: intake received other bytes")
+    return Sealed(bid=bid, header=header, declaration=stated, received=record)
+
+
+def certificates(files: Files, bids: tuple[Sealed, ...]) -> Found:
+    """Every signing certificate was good when the bid arrived, by the anchors and lists in the bundle."""
+    trust = _trust(files)
+    for one in bids:
+        offered = one.declaration.certificates
+        at: datetime = one.bid.received_at
+        validate(one.declaration.signer, usage=Usage.SIGN, trust=trust, at=at, offered=offered)
+    anchors = ", ".join(fingerprint(anchor).hex() for anchor in trust.anchors)
+    return Found(True, f"{len(bids)} certificates, {len(trust.crls)} revocation lists; authorities: {anchors}")
+
+
+def _trust(files: Files) -> Trust:
+    def those(kind: str) -> list[bytes]:
+        return [data for name, data in files.items() if name.startswith(f"trust/{kind}-")]
+
+    return Trust(
+        anchors=tuple(map(parse_certificate, those("anchor"))),
+        intermediates=tuple(map(parse_certificate, those("intermediate"))),
+        crls=tuple(map(x509.load_pem_x509_crl, those("crl"))),
+    )
+
+
+def receipts(files: Files, o: Opening, received: Mapping[Digest, Recorded], key: HallPublicKey) -> Found:
+    """The hall signed a receipt for every bid, and it agrees with the row and with intake."""
+    for bid in o.bids:
+        name = f"bids/{bid.row}/receipt.jws"
+        require(name in files, f"row {bid.row} has no receipt")
+        receipt = verify_receipt(files[name].decode("ascii"), key)
+        row = (o.plan.session, bid.bidder, bid.header_sha256, rfc3339(bid.received_at), bid.tracker)
+        said = (
+            receipt.session,
+            receipt.bidder,
+            receipt.header_sha256,
+            receipt.received_at,
+            tracker(receipt.payload()),
+        )
+        require(said == row, f"row {bid.row}: the receipt is for something else")
+        require(bid.received_at < o.t0, f"row {bid.row}: received at or after the opening time")
+        if received:
+            require(
+                receipt == receipt_of(received[Digest(bid.tracker)], o.plan.tender), f"row {bid.row}: not in intake"
+            )
+    return Found(True, f"{len(o.bids)} receipts")
+
+
+def quotes(files: Files, replayed: Replayed, bids: tuple[Sealed, ...]) -> Found:
+    """Decrypt every sheet that was read out, and compare it with what was read."""
+    told = {r.event.bidder: r.event for r in replayed.log.records if isinstance(r.event, BidOpened)}
+    mine = {one.bid.bidder: one for one in bids}
+    for bidder, event in told.items():
+        require(bidder in mine, f"{bidder} was opened, but there is nothing to open")
+        one = mine[bidder]
+        folder = f"bids/{one.bid.row}"
+        require(files[f"{folder}/quote.key"] == event.quote_key.encode(), f"row {one.bid.row}: another key")
+        plain = open_published(one.header, QUOTE, unb64u(event.quote_key), files[f"{folder}/quote.sbid-part"])
+        require(files[f"{folder}/quote.json"] == plain, f"row {one.bid.row}: quote.json is not what was sealed")
+        require(sha256_hex(plain) == event.quote_sha256, f"row {one.bid.row}: another digest was recorded")
+        require(read_sheet(plain) == event.quote, f"row {one.bid.row}: something else was read out")
+        require(flags(replayed.opening.plan.tender, event.quote) == event.flags, f"row {one.bid.row}: other flags")
+    return Found(True, f"{len(told)} sheets decrypted")
+
+
+def causes(replayed: Replayed) -> Found:
+    """Compute cause and consequence of every bid that was not opened once more; rulings stand on two persons."""
+    shut, o = replayed.shut, replayed.opening
+    told = [r.event for r in replayed.log.records if isinstance(r.event, BidNotOpened)]
+    for event in told:
+        bid = shut.bid(event.bidder) if shut else None
+        if shut is None or bid is None:
+            raise Failed(f"{event.bidder} is not of the set")
+        finding = attribute(shut, bid, event.evidence.get("open_code"))
+        ours = (finding.cause, finding.consequence, dict(finding.evidence))
+        require(ours == (event.cause, event.consequence, dict(event.evidence)), f"row {bid.row}: {finding.cause}")
+        final = o.bid(event.bidder)
+        if final is not None and final.cause != event.cause:
+            require(
+                CAUSES.get(final.cause or "") == final.consequence, f"row {bid.row}: the ruling has another effect"
+            )
+    return Found(True, f"{len(told)} bids not opened")

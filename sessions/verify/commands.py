@@ -1,0 +1,143 @@
+"""What somebody must have asked for, if this event is what came of it. The rules then say whether it would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from sessions import commands as c
+from sessions import events as e
+from sessions.ids import AccountId, BidderId, Digest
+from sessions.opening import Opening, ProposalState
+from sessions.opening.attribution import BY_CLIENT
+from sessions.roles import Actor
+from sessions.shape import from_json, moment
+
+Asked = tuple[c.OpeningCommand, Actor]
+
+
+def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Iterator[Asked]:
+    """Yield the commands that may have led to ``record``, the first of ``rest``; several where a detail is open."""
+    event, actor = record.event, record.actor
+    match event:
+        case e.SetFrozen():
+            yield _closing(event), actor
+        case e.SealsChecked(results=results):
+            yield c.SealChecks(results=results), actor
+        case e.BidOpened() | e.BidNotOpened():
+            yield c.RecordOpenings(opened=tuple(_opened(r.event) for r in rest[: len(o.bids)])), actor
+        case e.LateBidRefused(bidder=bidder, name=name, slip_sha256=slip, code=code):
+            yield c.RecordLateBid(bidder=bidder, name=name, slip_sha256=slip, code=code), actor
+        case e.BidderCheckedIn(bidder=bidder, statement=statement):
+            yield c.CheckIn(bidder=bidder, statement=statement), actor
+        case e.ChairTaken():
+            yield c.TakeChair(), actor
+        case e.HostHandedOver(reason=reason):
+            yield c.TakeChair(takeover=True, reason=reason), actor
+        case e.StepEntered(step=step):
+            yield c.Advance(step=step), actor
+        case e.KeyReleased(bidder=bidder, group=group, release_sha256=digest):
+            yield c.RecordRelease(bidder=bidder, group=group, release_sha256=digest, code=None), actor
+        case e.AttemptFailed():
+            yield from _failures(o, event, actor)
+        case e.RowConfirmed(bidder=bidder, statement=statement):
+            yield c.ConfirmRow(bidder=bidder, statement=statement), actor
+        case e.ObjectionRaised(bidder=bidder, kind="row", private=private):
+            yield c.DisputeRow(bidder=bidder, text=private["text"]), actor
+        case e.ObjectionRaised(bidder=bidder, kind=kind, title=title, private=private):
+            yield c.Object(bidder=bidder, recusal=kind == "recusal", title=title, text=private["text"]), actor
+        case e.ObjectionAnswered(number=number, private=private):
+            yield c.AnswerObjection(number=number, text=private["text"]), actor
+        case e.NoneDeclared(bidder=bidder):
+            yield c.NoObjection(bidder=bidder), actor
+        case e.RecordSigned(signer=signer, statement=statement):
+            yield c.SignRecord(signer=signer, statement=statement), actor
+        case e.SupervisorNoted(private=private):
+            yield c.Note(text=private["text"]), actor
+        case e.SessionPaused(reason=reason, incident=incident):
+            yield c.Pause(reason=reason, incident=incident), actor
+        case e.SessionResumed():
+            yield c.Resume(), actor
+        case _:
+            yield from _acts_of_two(o, event, actor)
+
+
+def _acts_of_two(o: Opening, event: e.Event, actor: Actor) -> Iterator[Asked]:
+    match event:
+        case e.ActProposed(act=act, fields=fields, reason=reason):
+            yield _act(act, dict(fields), reason), actor
+        case e.ActDeclined(proposal=proposal, reason=reason):
+            yield c.Decline(proposal=proposal, reason=reason), actor
+        case e.T0Moved(new=new, reason=reason, approved_by=second):
+            yield c.Postpone(t0=new, reason=reason), actor
+            yield from _approvals(o, second)
+        case e.WindowExtended(reason=reason, approved_by=second):
+            yield c.ExtendWindow(reason=reason), actor
+            yield from _approvals(o, second)
+        case e.CauseRuled(bidder=bidder, cause=cause, reason=reason, approved_by=second):
+            yield c.RuleCause(bidder=bidder, cause=cause, reason=reason), actor
+            yield from _approvals(o, second)
+        case e.SessionAborted(reason=reason, approved_by=second):
+            yield c.Abort(reason=reason), actor
+            yield from _approvals(o, second)
+        case _:
+            pass  # only time brings it about, or nothing does
+
+
+def _act(act: str, fields: dict[str, str], reason: str) -> c.OpeningCommand:
+    match act:
+        case "Postpone":
+            return c.Postpone(t0=moment(fields["t0"]), reason=reason)
+        case "RuleCause":
+            return c.RuleCause(bidder=BidderId(fields["bidder"]), cause=fields["cause"], reason=reason)
+        case "ExtendBeyond":
+            return c.ExtendWindow(reason=reason)
+        case _:
+            return c.Abort(reason=reason)
+
+
+def _approvals(o: Opening, account: str | None) -> Iterator[Asked]:
+    """The second person agreed to one of the proposals that were open."""
+    seat = next((seat for seat in o.plan.seats if seat.account == AccountId(account or "")), None)
+    if seat is not None:
+        second = Actor(role=seat.role, id=seat.account, name=seat.name)
+        for proposal in o.proposals:
+            if proposal.state is ProposalState.OPEN:
+                yield c.Approve(proposal=proposal.number), second
+
+
+def _failures(o: Opening, event: e.AttemptFailed, actor: Actor) -> Iterator[Asked]:
+    code = event.private["code"]
+    if event.release_sha256 is None:
+        yield c.ReportFailure(bidder=event.bidder, code=code if code in BY_CLIENT else "wrong_key"), actor
+        return
+    in_time = o.barrier.at - timedelta(milliseconds=1) if o.barrier else None
+    for group in sorted(o.groups):
+        yield (
+            c.RecordRelease(
+                bidder=event.bidder, group=group, release_sha256=event.release_sha256, code=code, arrived_at=in_time
+            ),
+            actor,
+        )
+
+
+def _closing(event: e.SetFrozen) -> c.CloseIntake:
+    return c.CloseIntake(
+        bids=from_json(tuple[c.SealedBid, ...], event.private.get("bids", [])),
+        root=event.root,
+        intake_head=event.intake_head,
+        intake_length=event.intake_length,
+        session_key=event.session_key,
+        clock_offset_ms=event.clock_offset_ms,
+    )
+
+
+def _opened(event: e.Event) -> c.Opened:
+    match event:
+        case e.BidOpened(bidder=bidder, quote=quote, quote_sha256=digest, quote_key=key):
+            return c.Opened(bidder=bidder, quote=quote, quote_sha256=digest, quote_key=key, code=None)
+        case e.BidNotOpened(bidder=bidder, evidence=evidence):
+            code = evidence.get("open_code")
+            return c.Opened(bidder=bidder, quote=None, quote_sha256=None, quote_key=None, code=code)
+        case _:
+            return c.Opened(bidder=BidderId(""), quote=None, quote_sha256=Digest(""), quote_key=None, code=None)

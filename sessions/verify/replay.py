@@ -1,0 +1,169 @@
+"""Play both streams again through the rules: every event must be the one that the rules make of what came before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sessions import commands as c
+from sessions import events as e
+from sessions import intake as intakes
+from sessions.codec import event_to_json
+from sessions.errors import CommandRefused
+from sessions.intake import Intake
+from sessions.opening import Opening, decide, evolve
+from sessions.opening.steps import coming
+from sessions.plan import Plan
+from sessions.plan_json import plan_to_json
+from sessions.receipts import tracker_of
+from sessions.roles import CLOCK
+from sessions.sealed_set import set_root
+from sessions.verify.commands import asked_for
+from sessions.verify.events import Log
+from sessions.verify.report import Failed, Found, require
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """The opening at its end, and as it stood when the barrier had passed and nothing was opened yet."""
+
+    log: Log
+    opening: Opening
+    shut: Opening | None
+
+
+def replay_opening(log: Log) -> Found:
+    """Return the opening that the events add up to, having asked the rules about each of them."""
+    opening, shut, number = None, None, 0
+    while number < len(log.records):
+        rest = log.records[number:]
+        taken = _first(rest[0]) if opening is None else _explained(opening, rest, log.hidden)
+        require(
+            taken > 0, f"event {number + 1} ({type(rest[0].event).__name__}) is not what the rules make of the log"
+        )
+        if isinstance(rest[0].event, e.BidOpened | e.BidNotOpened):
+            shut = opening
+        for record in rest[:taken]:
+            opening = evolve(opening, record)
+        number += taken
+    if opening is None:
+        raise Failed("there are no events")
+    replayed = Replayed(log=log, opening=opening, shut=shut)
+    return Found(replayed, f"{number} events, status {opening.status}")
+
+
+def _first(record: e.Recorded) -> int:
+    event = record.event
+    if not isinstance(event, e.SessionScheduled):
+        return 0
+    made = decide(None, c.Schedule(plan=event.plan), CLOCK, record.at)
+    return _agree(made[:1], (record,), frozenset())
+
+
+def _explained(o: Opening, rest: Sequence[e.Recorded], hidden: frozenset[int]) -> int:
+    """Return how many of the next events are explained, by time or by something that was asked for; 0 if none is."""
+    record = rest[0]
+    due = coming(o)
+    if due is not None and _agree((due,), (record,), hidden):
+        return 1
+    if isinstance(record.event, e.SetFrozen) and record.number in hidden:
+        return _frozen_unseen(o, record.event, record.at)
+    for command, actor in asked_for(o, record, rest):
+        try:
+            made = decide(o, command, actor, record.at)
+        except CommandRefused:
+            continue
+        size = len(o.bids) if isinstance(command, c.RecordOpenings) else 1
+        if len(made) >= size and _agree(made[:size], rest[:size], hidden):
+            return size
+    return 0
+
+
+def _frozen_unseen(o: Opening, event: e.SetFrozen, at: datetime) -> int:
+    """The set of an opening that failed: who bid stays hidden, so only what it commits to can be checked."""
+    fits = len(event.headers) == len(set(event.headers)) == event.received and event.root == set_root(event.headers)
+    return int(fits and o.step_complete and o.frozen is None and at == max(o.t0, o.at))
+
+
+def _agree(made: Sequence[e.Happening], told: Sequence[e.Recorded], hidden: frozenset[int]) -> int:
+    """Return how many there are if each happening is the event recorded, else 0."""
+    if len(made) != len(told):
+        return 0
+    for happening, record in zip(made, told, strict=True):
+        ours, theirs = event_to_json(happening.event), event_to_json(record.event)
+        same = ours[:2] == theirs[:2] and (record.number in hidden or ours[2] == theirs[2])
+        who = (happening.actor.role, happening.actor.id) == (record.actor.role, record.actor.id)
+        if not (same and who and happening.at == record.at):
+            return 0
+    return len(told)
+
+
+def replay_intake(log: Log, plan: Plan) -> Found:
+    """Return the intake that the events add up to, having asked the rules about each of them."""
+    state: Intake | None = None
+    for record in log.records:
+        require(
+            _accepted(state, record, plan), f"event {record.number} ({type(record.event).__name__}) breaks the rules"
+        )
+        state = intakes.evolve(state, record)
+    if state is None:
+        raise Failed("there are no events")
+    require(state.closed, "intake was never closed")
+    received = sum(isinstance(record.event, e.BidReceived) for record in log.records)
+    return Found(state, f"{received} bids received, {len(state.bids)} standing at the deadline")
+
+
+def _accepted(state: Intake | None, record: e.Recorded, plan: Plan) -> bool:
+    if isinstance(record.event, e.BidReceived) and record.event.tracker != tracker_of(record, plan.tender):
+        return False
+    for command in _sent(record, plan, state):
+        try:
+            made = intakes.decide(state, command, record.actor, record.at)
+        except CommandRefused:
+            continue
+        if _agree(made[:1], (record,), frozenset()):
+            return True
+    return False
+
+
+def _sent(record: e.Recorded, plan: Plan, state: Intake | None) -> Iterator[c.IntakeCommand]:
+    event = record.event
+    match event:
+        case e.IntakeOpened():
+            yield c.Schedule(plan=plan_to_json(plan))
+        case e.BidReceived():
+            yield _submitted(event, plan, state)
+        case e.BidRefused(bidder=bidder, name=name, code=code, header_sha256=header):
+            yield c.RefuseBid(bidder=bidder, name=name, code=code, header_sha256=header)
+        case e.BidWithdrawn(bidder=bidder, statement=statement):
+            yield c.WithdrawBid(bidder=bidder, statement=statement)
+        case e.BidderCheckedIn(bidder=bidder, statement=statement):
+            yield c.CheckIn(bidder=bidder, statement=statement)
+        case e.T0Moved(new=new, reason=reason):
+            yield c.Postpone(t0=new, reason=reason)
+        case e.IntakeClosed():
+            yield c.Tick()
+            yield c.Abort(reason="")
+        case _:
+            pass
+
+
+def _submitted(event: e.BidReceived, plan: Plan, state: Intake | None) -> c.SubmitBid:
+    """What a bid was sealed for is checked on its header, where there is one (set.complete, bids.declarations)."""
+    return c.SubmitBid(
+        bidder=event.bidder,
+        name=event.name,
+        header_sha256=event.header_sha256,
+        declaration_sha256=event.declaration_sha256,
+        root=event.root,
+        length=event.length,
+        deadline=state.t0 if state else plan.t0,
+        sealed_tender=plan.tender.id,
+        sealed_lot=plan.tender.lot,
+        sealed_bidder=event.bidder,
+        signing_certificate=event.signing_certificate,
+        first_byte_at=event.first_byte_at,
+        leaf_salt=event.leaf_salt,
+        tracker=event.tracker,
+    )

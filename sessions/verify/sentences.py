@@ -1,0 +1,116 @@
+"""The checks by name, in the order in which they are made, and what each one means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sessions.plan import Words
+
+
+def _words(zh: str, en: str) -> Words:
+    return Words(zh=zh, en=en)
+
+
+SENTENCES: Mapping[str, Words] = {
+    "bundle.file": _words(
+        "压缩包的每一个字节都有归属：没有隐藏、夹带或重复的内容。",
+        "Every byte of the file is accounted for: nothing is hidden, added or there twice.",
+    ),
+    "bundle.manifest": _words(
+        "清单列出了包内全部文件，每个文件的长度和 SHA-256 与清单一致。",
+        "The manifest lists every file, and the length and SHA-256 of each are as it says.",
+    ),
+    "bundle.signature": _words(
+        "清单由开标平台签名。",
+        "The hall signed the manifest.",
+    ),
+    "chain.opening": _words(
+        "开标事件编号连续、时间不倒退，每一个都以摘要锁住前一个。",
+        "The opening's events are numbered without gaps, their times never go back, each locks the one before.",
+    ),
+    "chain.private": _words(
+        "已公开的保密内容，与当时留在事件里的摘要一致。",
+        "What was kept private and is now public is what the events committed to at the time.",
+    ),
+    "rules.opening": _words(
+        "把全部事件按规则重新推演一遍，每一个都恰好是规则在当时应当产生的。",
+        "Replayed through the rules, every event is the very one that the rules produce at that point.",
+    ),
+    "bundle.contents": _words(
+        "包内文件和公开的内容不多也不少，正是这样一场开标应当留下的。",
+        "The bundle holds and discloses what such an opening has to leave, no more and no less.",
+    ),
+    "chain.intake": _words(
+        "收标事件编号连续、时间不倒退，首尾与开标时锁定的一致。",
+        "The events of intake are whole, and end where the opening locked them.",
+    ),
+    "rules.intake": _words(
+        "收标的每一个事件都符合规则，截止之后没有接收任何投标文件。",
+        "Every event of intake is what the rules produce, and no bid was taken after the deadline.",
+    ),
+    "plan.announced": _words(
+        "规则、时限和参加人员与公告时一致，中途没有更换。",
+        "Rules, windows and people are those announced, and were never exchanged.",
+    ),
+    "time.deadline": _words(
+        "停止接收发生在公告的开标时间，分毫不差。",
+        "Intake closed at the announced opening time, exactly.",
+    ),
+    "time.barrier": _words(
+        "解密屏障之前没有打开任何一份；钥匙交齐或时间到之后，所有结果同时公布。",
+        "No bid was opened before the barrier; when every key was in or time was up, all results came together.",
+    ),
+    "set.root": _words(
+        "锁定的集合根值，正是各投标文件头摘要的默克尔根。",
+        "The root locked at the opening time is the Merkle root over the headers of the bids.",
+    ),
+    "set.complete": _words(
+        "锁定的集合就是截止前收到的最后版本：没有多一份、少一份或换一份。",
+        "The set is what had arrived by the deadline, each bidder's last version: none added, dropped or exchanged.",
+    ),
+    "bids.declarations": _words(
+        "每份投标文件都由投标人自己的证书签署，签名覆盖文件头和全部内容。",
+        "Every bid was signed with the bidder's own certificate, over its header and all of its content.",
+    ),
+    "bids.certificates": _words(
+        "每张签名证书在收到投标文件时都有效，并由包内列出的机构签发。",
+        "Every signing certificate was valid when the bid arrived, and issued by an authority listed in the bundle.",
+    ),
+    "bids.receipts": _words(
+        "每份投标文件都有平台在截止前签发的回执，与事件和文件一致。",
+        "For every bid the hall had signed a receipt before the deadline, which agrees with log and file.",
+    ),
+    "bids.quotes": _words(
+        "读出的就是密封的：公布的密钥符合截止前的承诺，解出的内容与唱标和记录逐字相同。",
+        "What was read out is what was sealed: the key fits the commitment made before the deadline, and what "
+        "it opens is word for word what was read and recorded.",
+    ),
+    "bids.causes": _words(
+        "没有打开的每一份，原因和后果都由当时的证据推算得出。",
+        "For every bid that was not opened, cause and consequence follow from the recorded evidence.",
+    ),
+    "late.slips": _words(
+        "逾期的文件被拒收，凭证由平台签名，时间在截止之后。",
+        "What came too late was refused with a slip under the hall's signature, dated after the deadline.",
+    ),
+    "statements.checkin": _words(
+        "每次签到都由投标人本人的证书签署。",
+        "Every check-in was signed with the bidder's own certificate.",
+    ),
+    "statements.confirm": _words(
+        "每个确认都由投标人本人的证书签署，所确认的正是读出的内容。",
+        "Every confirmation was signed with the bidder's own certificate, over what was read out.",
+    ),
+    "record.projection": _words(
+        "开标记录与事件完全一致，签名时锁定的摘要就是它的。",
+        "The opening record says exactly what the events say, and its digest is the one put up for signature.",
+    ),
+    "record.signatures": _words(
+        "记录上的每个签名都有效，签的就是这份记录。",
+        "Every signature on the record verifies, and is over this record.",
+    ),
+    "record.page": _words(
+        "供阅读的页面和说明，与记录一字不差。",
+        "The pages to read say what the record says, to the letter.",
+    ),
+}

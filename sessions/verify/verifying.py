@@ -1,0 +1,234 @@
+"""The checks, one after the other. Each stands on what those before it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crypto.digest import sha256_hex
+from crypto.encoding import exactly, parse_canonical
+from crypto.signing import HallPublicKey
+from crypto.signing import verify as verify_statement
+from sessions.archive import KIND, MANIFEST, SIGNATURE
+from sessions.events import BarrierPassed, BidNotOpened, BidOpened, BidReceived, IntakeClosed, Recorded, Stream
+from sessions.ids import Digest
+from sessions.opening import Opening, Status
+from sessions.plan import Plan, StepKind
+from sessions.plan_json import plan_from_json
+from sessions.verify import bids, events, papers, replay
+from sessions.verify.replay import Replayed
+from sessions.verify.report import Failed, Found, Report, Run, require
+from sessions.visibility import public_afterwards
+from sessions.zipped import MOST_BYTES, unpack
+
+Files = Mapping[str, bytes]
+
+_LINES = 64 * 1024 * 1024
+
+
+def verify(bundle: Path | bytes) -> Report:
+    """Check a bundle from itself alone, offline. Never raises for what is in the file; what fails is in the report.
+
+    Whose ``hall_key`` signed it and whether the authorities in it deserve trust, no file can say of itself: compare
+    their fingerprints with what the hall and the authorities publish.
+    """
+    run = Run()
+    files = run("bundle.file", _open, bundle)
+    manifest = run("bundle.manifest", _manifest, files)
+    key = run("bundle.signature", _signature, files, manifest)
+    session = None if manifest is None else manifest["session"]
+    cores = run("chain.opening", _cores, files, session)
+    shown = run("chain.private", _disclosed, files, cores)
+    replayed = run("rules.opening", _replay, cores, shown)
+    run("bundle.contents", _contents, files, replayed)
+    intake = run("chain.intake", _intake, files, session, replayed)
+    taken = run("rules.intake", _taken, replayed, intake)
+    run("plan.announced", _plan, files, replayed, intake)
+    run("time.deadline", _deadline, replayed, intake)
+    run("time.barrier", _barrier, replayed)
+    run("set.root", _root, replayed)
+    received = None if intake is None else _received(intake)
+    run("set.complete", _complete, files, replayed, intake, taken)
+    sealed = run("bids.declarations", bids.sealed, files, replayed, received)
+    run("bids.certificates", bids.certificates, files, sealed)
+    run("bids.receipts", _receipts, files, replayed, received, key)
+    run("bids.quotes", bids.quotes, files, replayed, sealed)
+    run("bids.causes", bids.causes, replayed)
+    run("late.slips", papers.slips, files, replayed, key)
+    signers = None if sealed is None else papers.signers(sealed)
+    run("statements.checkin", papers.checkins, files, replayed, intake, signers)
+    run("statements.confirm", papers.confirmations, files, replayed, signers)
+    run("record.projection", papers.projection, files, replayed)
+    run("record.signatures", papers.signatures, files, replayed, signers, key)
+    run("record.page", papers.pages, files, replayed)
+    return Report(
+        checks=tuple(run.checks),
+        session=session,
+        title=replayed.opening.plan.tender.title if replayed else None,
+        hall_key=key.kid if key else None,
+    )
+
+
+def _open(bundle: Path | bytes) -> Found:
+    if isinstance(bundle, Path):
+        require(bundle.stat().st_size <= MOST_BYTES, f"more than {MOST_BYTES} bytes")
+        bundle = bundle.read_bytes()
+    files = unpack(bundle)
+    return Found(files, f"{len(files)} files, {len(bundle)} bytes")
+
+
+def _manifest(files: Files) -> Found:
+    stated = exactly(parse_canonical(files[MANIFEST], limit=_LINES), ("v", "session", "files"))
+    require(stated["v"] == 1 and isinstance(stated["session"], str), "not a manifest of version 1")
+    listed = stated["files"]
+    require(listed.keys() == files.keys() - {MANIFEST, SIGNATURE}, "it does not list just the files that are there")
+    for name, said in listed.items():
+        here = {"sha256": sha256_hex(files[name]), "size": len(files[name])}
+        require(said == here, f"{name} is not the file that the manifest lists")
+    return Found(stated, f"{len(listed)} files")
+
+
+def _signature(files: Files, manifest: Mapping[str, Any]) -> Found:
+    key = HallPublicKey.from_document(parse_canonical(files["hall-key.json"]))
+    payload = verify_statement(files[SIGNATURE].decode("ascii"), KIND, key)
+    digest = sha256_hex(files[MANIFEST])
+    require(
+        payload == {"v": 1, "session": manifest["session"], "manifest_sha256": digest}, "it is over something else"
+    )
+    return Found(key, f"hall key {key.kid}")
+
+
+def _cores(files: Files, session: str) -> Found:
+    return events.cores(files["events/opening.jsonl"], session, Stream.OPENING)
+
+
+def _disclosed(files: Files, cores: list[Mapping[str, Any]]) -> Found:
+    return events.disclosed(files["events/opening.private.jsonl"], cores)
+
+
+def _replay(cores: list[Mapping[str, Any]], shown: Mapping[int, Mapping[str, Any]]) -> Found:
+    plan = plan_from_json(cores[0]["data"]["plan"])
+    return replay.replay_opening(events.read(cores, shown, plan))
+
+
+def _contents(files: Files, replayed: Replayed) -> Found:
+    o = replayed.opening
+    allowed = {"README.txt", "hall-key.json", "plan.json", "record.json", "record.html", MANIFEST, SIGNATURE}
+    allowed |= {"events/opening.jsonl", "events/opening.private.jsonl"}
+    allowed |= {"events/intake.jsonl"} if o.status is Status.ENDED else set()
+    require(allowed <= files.keys(), f"missing: {', '.join(sorted(allowed - files.keys()))}")
+    folders = {f"bids/{bid.row}/" for bid in o.bids if o.listed}
+    folders |= {"trust/"} if o.listed else set()
+    folders |= {"slips/"} if o.late else set()
+    folders |= {"signatures/"} if o.signatures else set()
+    strays = [name for name in files.keys() - allowed if name[: name.rfind("/") + 1] not in folders]
+    require(not strays, f"does not belong here: {', '.join(sorted(strays)[:5])}")
+    for record in replayed.log.records:
+        public = public_afterwards(o, record.event)
+        hidden = record.number in replayed.log.hidden
+        private = record.salt is not None or hidden
+        require(not private or public != hidden, f"event {record.number} discloses too much, or too little")
+    return Found(True, f"status {o.status}")
+
+
+def _intake(files: Files, session: str, replayed: Replayed) -> Found:
+    o = replayed.opening
+    name = "events/intake.jsonl"
+    if name not in files:  # _contents decides whether it may be missing
+        head = o.frozen.intake_head if o.frozen else "unknown"
+        return Found((), f"withheld, because the opening was not held; its head is {head}")
+    cores = events.cores(files[name], session, Stream.INTAKE).value
+    log = events.read(cores, {}, o.plan)
+    last = log.records[-1]
+    frozen = o.frozen
+    require(frozen is not None and frozen.intake_head == last.digest, "it does not end where the opening locked it")
+    return Found(log.records, f"{len(log.records)} events, head {last.digest}")
+
+
+def _taken(replayed: Replayed, intake: tuple[Recorded, ...]) -> Found:
+    if not intake:
+        return Found((), "withheld")
+    log = events.Log(records=intake, hidden=frozenset())
+    return replay.replay_intake(log, replayed.opening.plan)
+
+
+def _plan(files: Files, replayed: Replayed, intake: tuple[Recorded, ...]) -> Found:
+    plan = parse_canonical(files["plan.json"], limit=_LINES)
+    require(plan_from_json(plan) == replayed.opening.plan, "plan.json is another plan")
+    first = getattr(replayed.log.records[0].event, "plan", None)
+    require(plan == first, "the opening was announced with another plan")
+    if intake:
+        require(plan == getattr(intake[0].event, "plan", None), "intake was announced with another plan")
+    announced: Plan = replayed.opening.plan
+    return Found(True, f"rules {announced.pack.id} {announced.pack.version}, sha256 {announced.pack.digest}")
+
+
+def _deadline(replayed: Replayed, intake: tuple[Recorded, ...]) -> Found:
+    o = replayed.opening
+    if o.frozen is None:
+        require(o.status is Status.ABORTED, "intake never closed")
+        return Found(True, "aborted before the opening time")
+    require(o.frozen.at == o.t0, f"the set was frozen at {o.frozen.at}, not at {o.t0}")
+    for record in intake:
+        match record.event:
+            case IntakeClosed():
+                require(record.at == o.t0, "intake closed at another moment")
+            case BidReceived():
+                require(record.at < o.t0, f"intake event {record.number} is not before the deadline")
+            case _:
+                pass
+    return Found(True, f"{o.t0.isoformat()}, moved {len(o.moves)} times")
+
+
+def _barrier(replayed: Replayed) -> Found:
+    o, records = replayed.opening, replayed.log.records
+    passed = [n for n, r in enumerate(records) if isinstance(r.event, BarrierPassed)]
+    results = [n for n, r in enumerate(records) if isinstance(r.event, BidOpened | BidNotOpened)]
+    require(len(passed) <= 1, "there are two barriers")
+    require(not results or bool(passed), "bids were opened without a barrier")
+    if not passed:
+        return Found(True, "nothing was opened")
+    require(all(n > passed[0] for n in results), "a bid was opened before the barrier")
+    if not results:
+        require(o.status is Status.ABORTED, "no results were recorded")
+        return Found(True, "aborted before the bids were opened")
+    require(results == list(range(results[0], results[0] + len(results))), "the results did not come together")
+    require(len(results) == len(o.bids), "there is not one result for each bid")
+    _window(o)
+    opened = sum(isinstance(records[n].event, BidOpened) for n in results)
+    return Found(True, f"{opened} opened, {len(results) - opened} not")
+
+
+def _window(o: Opening) -> None:
+    """The barrier came with the last key, or at the very end of the window."""
+    run, barrier = o.run_of(StepKind.DECRYPT), o.barrier
+    if run is None or barrier is None:
+        raise Failed("there was no decrypt window")
+    released = tuple(bid.bidder for bid in o.bids if bid.groups >= o.groups)
+    require(barrier.released == released, "the barrier names others than those who released")
+    require(barrier.reason == ("window" if barrier.missing else "all"), "the barrier gives another reason")
+    require(not barrier.missing or run.due is None or barrier.at >= run.due, "the window was cut short")
+
+
+def _root(replayed: Replayed) -> Found:
+    if replayed.opening.frozen is None:
+        return Found(True, "aborted before the opening time")
+    return bids.root(replayed.opening)
+
+
+def _received(intake: tuple[Recorded, ...]) -> dict[Digest, Recorded]:
+    """The events of the bids, by tracker code, which no two events share."""
+    return {Digest(r.event.tracker): r for r in intake if isinstance(r.event, BidReceived)}
+
+
+def _complete(files: Files, replayed: Replayed, intake: tuple[Recorded, ...], taken: Any) -> Found:
+    if not intake:
+        return Found(True, "withheld, because the opening was not held")
+    return bids.complete(files, replayed.opening, taken, intake[-1])
+
+
+def _receipts(files: Files, replayed: Replayed, received: Mapping[Digest, Recorded], key: HallPublicKey) -> Found:
+    if not replayed.opening.listed:
+        return Found(True, "no bidder was published")
+    return bids.receipts(files, replayed.opening, received, key)
