@@ -63,7 +63,9 @@ export function refusal(code) {
 
 /** `length` bytes that differ from place to place. */
 export function someBytes(length) {
-  return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) * 7) & 0xff);
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8) * 7) & 0xff;
+  return bytes;
 }
 
 /** A copy with one bit changed. */
