@@ -29,6 +29,9 @@ from sessions.session_key import session_key
 MOST = 512
 """Commands in one transaction: beyond it the last one's wait grows faster than the commits saved."""
 
+PAGE = 256
+"""Events read at once: a long log is read in pieces between which others get their turn."""
+
 ATTEMPTS = 8
 """How often a batch that lost its race to another worker is decided again before the callers are asked to retry."""
 
@@ -229,10 +232,13 @@ class Appender:
         async with self._loading:
             held = self._held
             for stream in Stream:
-                records = await self._events.read(self._session, stream, after=held.heads[stream].number)
-                check(held.heads[stream], records)
-                for record in records:
-                    held = held.after(record)
+                records: Sequence[Recorded] | None = None
+                while records is None or len(records) == PAGE:
+                    head = held.heads[stream]
+                    records = await self._events.read(self._session, stream, after=head.number, limit=PAGE)
+                    check(head, records)
+                    for record in records:
+                        held = held.after(record)
             self._held = held
             self._current = True
             return held

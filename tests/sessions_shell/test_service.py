@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sessions.appender import PAGE
 from sessions.chaining import Head, check
 from sessions.commands import CheckIn, Note, Postpone, RecordLateBid, Schedule, TakeChair
 from sessions.errors import CommandRefused, Overloaded, UnknownSession
@@ -183,6 +184,15 @@ async def test_an_announcement_that_fails_loses_nothing(tmp_path: Path) -> None:
         assert numbers(await deaf.handle(SESSION, Note(text="and on"), SUPERVISOR)) == [3]
         assert [note.text for note in (await deaf.state(SESSION)).notes] == ["kept", "and on"]
         await deaf.close()
+
+
+@pytest.mark.parametrize("length", [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE])
+async def test_a_log_of_any_length_is_read_whole(hall: Shell, length: int) -> None:
+    notes = (hall.sessions.handle(SESSION, Note(text=str(n)), SUPERVISOR) for n in range(length - 1))
+    await asyncio.gather(*notes)
+    other = Sessions(hall.stores, clock=hall.clock, announcer=Bell())
+    assert len((await other.state(SESSION)).notes) == length - 1
+    await other.close()
 
 
 async def test_memory_equals_what_the_log_adds_up_to(tmp_path: Path, hall: Shell, clock: FakeClock) -> None:
