@@ -218,10 +218,3 @@ class Announcer(Protocol):
 
     def announce(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
         """Tell the halls what was appended to the ``opening`` stream. Must return at once and never raise."""
-
-
-class Silence:
-    """An announcer for those who only read the store, such as offline tools."""
-
-    def announce(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
-        """Do nothing."""
