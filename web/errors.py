@@ -225,7 +225,6 @@ def log_incident(error: BaseException, **about: str) -> str:
     incident = f"{secrets.token_hex(4)}-{secrets.token_hex(2)}"
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     _log.error("incident", incident=incident, kind=type(error).__qualname__, frames=frames, **about)
-    _log.debug("incident in full", incident=incident, exc_info=error)
     return incident
 
 

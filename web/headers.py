@@ -36,7 +36,6 @@ def security_headers(origin: str) -> Mapping[str, str]:
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
         "permissions-policy": _NO_DEVICES,
-        "x-frame-options": "DENY",
         "cache-control": "no-store",
     }
     if secure:

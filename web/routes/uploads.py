@@ -5,6 +5,7 @@ Somebody else's upload is as unknown as one that never was. The last answer carr
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from web.identity import bidder_acting, bidder_required
 router = APIRouter(prefix="/api/v1/sessions/{session}/uploads")
 
 _PATH: Final = "/api/v1/sessions/{session}/uploads"
+_SILENCE: Final = 60.0  # seconds without a byte: the line is dead, and the sender resumes from what is durable
 
 
 @router.options("", include_in_schema=False)
@@ -99,12 +101,17 @@ async def drop(request: Request, session: SessionId, upload: str) -> Response:
 
 
 async def _pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield what arrives; a sender that breaks off ends it, and what came until then is kept."""
-    try:
-        async for piece in bodies.limited(request, limit=limit):
-            yield piece
-    except ClientDisconnect:
-        return
+    """Yield what arrives. A sender that breaks off or falls silent ends it, and what came until then is kept."""
+    arriving = bodies.limited(request, limit=limit)
+    while True:
+        try:
+            async with asyncio.timeout(_SILENCE):
+                piece = await anext(arriving, None)
+        except (ClientDisconnect, TimeoutError):
+            return
+        if piece is None:
+            return
+        yield piece
 
 
 def _accepted(answer: Answer) -> dict[str, Any]:
