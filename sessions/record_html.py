@@ -26,18 +26,19 @@ font:15px/1.6 "Noto Sans CJK SC","Noto Sans SC","PingFang SC","Microsoft YaHei",
 h1{margin:0;font-size:30px;letter-spacing:.06em;font-weight:650}
 h1 span{display:block;margin-top:2px;font-size:15px;letter-spacing:0;font-weight:400;color:#5b6875}
 h2{margin:40px 0 10px;font-size:17px;font-weight:650}
-h2 span,th span,dt span,td span,p span{color:#5b6875;font-weight:400;font-size:.86em}
-h2 span,th span,dt span{margin-left:.5em}
+h2 span,th span,dt span,dd span,td span,p span{color:#5b6875;font-weight:400;font-size:.86em}
+h2 span{margin-left:.5em}
 header{display:flex;justify-content:space-between;align-items:flex-end;gap:32px;padding-bottom:18px;
 border-bottom:2px solid #17202a}
 .stamp{padding:4px 14px;border:1.5px solid #9a3412;color:#9a3412;font-weight:650;white-space:nowrap}
 dl{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:0 40px;margin:18px 0 0}
-dl div{display:grid;grid-template-columns:11em 1fr;padding:7px 0;border-bottom:1px solid #e3e8ec}
+dl div{display:grid;grid-template-columns:8em 1fr;padding:8px 0;border-bottom:1px solid #e3e8ec}
 dt{color:#17202a;font-weight:600}
 dd{margin:0;overflow-wrap:anywhere}
 table{width:100%;border-collapse:collapse;font-size:14px}
 th{padding:8px 10px;text-align:left;vertical-align:bottom;border-bottom:1.5px solid #17202a;font-weight:600}
-th span,td span{display:block;margin:0}
+th span,td span,dt span,dd span{display:block;margin:0}
+.stamp span{margin-left:.5em;font-weight:400}
 td{padding:9px 10px;vertical-align:top;border-bottom:1px solid #e3e8ec;overflow-wrap:anywhere}
 tr{break-inside:avoid}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -99,7 +100,7 @@ def _facts(document: Mapping[str, Any]) -> str:
         *([("招标代理", "Agent", _both(tender["agent"]))] if tender["agent"] else []),
         ("开标地点", "Place", _both(tender["place"])),
         ("开标时间", "Opening time", _time(document["t0"])),
-        ("适用规则", "Rules", f"{_both(rules['title'])} <span>{_e(rules['id'])} {_e(rules['version'])}</span>"),
+        ("适用规则", "Rules", f"{_both(rules['title'])}<span>{_e(rules['id'])} {_e(rules['version'])}</span>"),
         *([("最高投标限价", "Ceiling", _money(tender["ceiling"]))] if tender["ceiling"] else []),
     ]
     if sealed:
@@ -144,7 +145,7 @@ def _bid(row: Mapping[str, Any], fields: Sequence[Mapping[str, Any]], currency: 
     who = f'{_e(row["name"])}<span>{_e(row["bidder"])}</span><span class="mono">{_e(row["tracker"])}</span>'
     if row["quote"] is None:
         cause, after = CAUSES.get(row["cause"] or ""), CONSEQUENCES.get(row["consequence"] or "")
-        said = "；".join(_both(words) for words in (cause, after) if words) or "未打开<span>not opened</span>"
+        said = "".join(_both(words) for words in (cause, after) if words) or "未打开<span>not opened</span>"
         figures = f'<td class="not" colspan="{len(fields)}">{_e(row["cause"] or "")} {said}</td>'
     else:
         figures = "".join(_figure(field, row, currency) for field in fields)
@@ -189,7 +190,7 @@ def _objections(document: Mapping[str, Any]) -> str:
     names = _names(document)
     rows = "".join(
         f'<tr><td class="n">{item["number"]}</td><td>{_e(names.get(item["bidder"], item["bidder"]))}</td>'
-        f"<td>{_both(OBJECTIONS[item['kind']])}{_titled(item['title'])}</td><td>{_time(item['at'])}</td>"
+        f"<td>{_titled(item['title'])}{_both(OBJECTIONS[item['kind']])}</td><td>{_time(item['at'])}</td>"
         f"<td>{_answered(item)}</td></tr>"
         for item in document["objections"]
     )
@@ -199,7 +200,7 @@ def _objections(document: Mapping[str, Any]) -> str:
 
 
 def _titled(title: str) -> str:
-    return f"：{_e(title)}" if title else ""
+    return f"<b>{_e(title)}</b><br>" if title else ""
 
 
 def _answered(item: Mapping[str, Any]) -> str:

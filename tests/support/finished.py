@@ -9,7 +9,9 @@ from pathlib import Path
 from crypto.signing import HallKey, sign
 from sessions.archive import Archive
 from sessions.commands import (
+    Abort,
     AnswerObjection,
+    Approve,
     CheckIn,
     ConfirmRow,
     NoObjection,
@@ -26,7 +28,7 @@ from sessions.ids import BidderId, Jws
 from sessions.opening import BidState
 from sessions.submission import Refused
 from tests.support.bidders import Sealed
-from tests.support.ceremony import HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
+from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, pieces, the_actor, the_trust
 
@@ -141,6 +143,29 @@ async def a_bundle(folder: Path, *, bidders: int = 5, envelopes: int = 1) -> byt
         await play.sign(bids[:2], hall_key(folder))
         await play.wait_for_the_end_of_the_step()
         assert (await hall.state()).status == "ended"
+        return await an_archive(hall).bundle(SESSION)
+
+
+async def an_aborted_bundle(folder: Path, *, after_t0: bool) -> bytes:
+    """Play an opening that two persons abort, before the opening time or in the middle of decryption."""
+    clock = FakeClock()
+    async with a_shell(folder, clock) as hall:
+        play = Play(hall, clock)
+        await hall.sessions.create(a_plan())
+        bids = [a_bid_for_this(name) for name in NAMES]
+        for bid in bids:
+            await hall.submit(bid)
+        await play.at(T0 - 30 * MINUTE)
+        await hall.host_takes_over_the_room()
+        if after_t0:
+            await play.at(T0 + SECOND)
+            await hall.advance("ceiling")
+            await hall.advance("decrypt")
+            failure = ReportFailure(bidder=BidderId(bids[0].bidder.id), code="locked")
+            await hall.sessions.handle(SESSION, failure, the_actor(bids[0].bidder))
+            await hall.release(bids[1])
+        await hall.sessions.handle(SESSION, Abort(reason="招标人要求终止"), HOST)
+        await hall.sessions.handle(SESSION, Approve(proposal=1), DEPUTY)
         return await an_archive(hall).bundle(SESSION)
 
 
