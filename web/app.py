@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 from fastapi import Depends, FastAPI
 from starlette.requests import HTTPConnection, Request
@@ -21,7 +19,7 @@ from web.bootstrap import Services, services_of
 from web.headers import SecurityHeaders
 from web.pages import Pages
 from web.problems import Problem
-from web.routes import api, docs, gallery, health, login, streams, uploads
+from web.routes import api, docs, gallery, health, login, pages, streams, uploads
 from web.routes.reader import reader
 from web.sameorigin import same_origin
 
@@ -50,10 +48,8 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.pages = Pages(services.statics.url)
-    for part in (api, streams, uploads, login, health, docs):
+    for part in (api, streams, uploads, login, health, docs, pages):
         app.include_router(part.router)
-    if find_spec("web.routes.pages") is not None:
-        app.include_router(import_module("web.routes.pages").router)
     if services.settings.rehearsal_allowed:
         app.include_router(gallery.router)
     errors.install(app, pack_of=_pack_of, page=_problem_page)

@@ -14,6 +14,7 @@ from hall.hub import Hub
 from hall.limits import LIMITS, RATES, Buckets, Limits
 from hall.timekeeper import Timekeeper
 from sessions.accounts import Accounts
+from sessions.archive import Archive
 from sessions.clock import Clock, SystemClock
 from sessions.hallkey import hall_key, master_key
 from sessions.releasing import Releasing
@@ -25,6 +26,7 @@ from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.submission import Limits as BidLimits
 from sessions.submission import Submissions
 from web.addresses import client_address
+from web.bundles import Bundles
 from web.identity import Identity
 from web.problems import Problem
 from web.settings import Settings
@@ -53,6 +55,7 @@ class Services:
     sessions: Sessions
     submissions: Submissions
     releasing: Releasing
+    bundles: Bundles
     timekeeper: Timekeeper
     accounts: Accounts
     identity: Identity
@@ -126,6 +129,11 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
         ),
         releasing=Releasing(sessions, kept, clock=clock, trust=trust.current),
+        bundles=Bundles(
+            sessions=sessions,
+            blobs=kept.blobs,
+            archive=Archive(events=kept.events, intake=kept.intake, blobs=kept.blobs, trust=trust.current, hall=key),
+        ),
         timekeeper=Timekeeper(sessions, clock),
         accounts=accounts,
         identity=Identity(

@@ -89,6 +89,21 @@ async def tender(request: Request, session: SessionId) -> Response:
     return _cached(request, body, f'"{sha256_hex(body)}"', {"cache-control": "public, max-age=1"})
 
 
+@router.get("/sessions/{session}/bundle.zip", summary="The archive of a finished opening")
+async def bundle(request: Request, session: SessionId) -> Response:
+    """The public part of the record, which `kaibiao verify` checks offline. 409 `not_over` before the end."""
+    content = await services_of(request).bundles.bundle(session)
+    return Response(
+        content,
+        media_type="application/zip",
+        headers={
+            "content-disposition": f'attachment; filename="{session}.zip"',
+            "cache-control": "public, max-age=3600",
+            "etag": f'"{sha256_hex(content)}"',
+        },
+    )
+
+
 @router.post("/sessions/{session}/commands", summary="Act", openapi_extra=_COMMAND)
 async def command(request: Request, session: SessionId) -> Response:
     """One command; answers the numbers of the facts it caused. The same `Idempotency-Key` gets the same answer."""

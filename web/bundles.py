@@ -1,0 +1,58 @@
+"""Archive bundles, each made once: a finished opening does not change, so its bundle is kept beside the bids."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from crypto.digest import sha256_hex
+from sessions.archive import Archive
+from sessions.errors import CommandRefused
+from sessions.ids import SessionId
+from sessions.opening import OVER
+from sessions.ports import BlobStore
+from sessions.service import Sessions
+
+PIECE = 1 << 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Bundles:
+    """Hands out bundles. Many may ask for one at once; it is made once, in a thread (sessions.archive)."""
+
+    sessions: Sessions
+    archive: Archive
+    blobs: BlobStore
+    _making: dict[SessionId, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def bundle(self, session: SessionId) -> bytes:
+        """Return the ZIP. Raises UnknownSession, or CommandRefused ``not_over`` while the opening goes on."""
+        opening = await self.sessions.state(session)
+        if opening.status not in OVER:
+            raise CommandRefused("not_over", status=opening.status.value)
+        name = f"bundle-{sha256_hex(session.encode())[:32]}"
+        try:
+            return await asyncio.to_thread(self._read, name)
+        except FileNotFoundError:
+            pass
+        if session not in self._making:
+            self._making[session] = asyncio.create_task(self._make(session, name))
+            self._making[session].add_done_callback(lambda _: self._making.pop(session, None))
+        await asyncio.shield(self._making[session])
+        return await asyncio.to_thread(self._read, name)
+
+    def _read(self, name: str) -> bytes:
+        with self.blobs.open(name) as file:
+            return file.read()
+
+    async def _make(self, session: SessionId, name: str) -> None:
+        content = await self.archive.bundle(session)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(content), PIECE):
+                yield content[start : start + PIECE]
+
+        await self.blobs.discard(name)  # what a crash left half written
+        await self.blobs.append(name, 0, pieces(), len(content))
+        await self.blobs.finish(name)
