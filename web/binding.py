@@ -10,6 +10,7 @@ attribute     meaning
 data-text     text of the element: a path into the data, shown as ``data-as`` says (see `Bound.shown`)
 data-show     hidden unless it holds: words separated by blanks, each ``path``, ``!path`` or ``path=value,value``
 data-mark     ``data-value`` becomes the value at the path, for the style sheet
+data-apart    what is within speaks of other data: a fact of the log, not the view
 data-current  ``aria-current`` is ``step`` while the condition holds
 data-rows     one child per member of the object at the path, made from the ``template`` within; ``*`` is its key
 ============  =====================================================================================================
@@ -22,7 +23,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from web.i18n import Language
 from web.words import word
@@ -97,6 +98,14 @@ def day(when: datetime, language: Language) -> str:
     return f"{weekday} {when.day} {_MONTHS[when.month - 1]} {when.year}"
 
 
+_TIMES = frozenset({"clock", "fine", "moment", "day"})
+
+
+def _markup(text: str) -> Markup:
+    """Return markup that this module has put together from escaped pieces; Markup.format is four times as slow."""
+    return Markup(text)  # noqa: S704 - every piece is escaped where it is put in
+
+
 class Bound:
     """A page's data and language; each method returns markup bound to a path."""
 
@@ -143,36 +152,36 @@ class Bound:
 
     def text(self, path: str, as_: str = "text", *, tag: str = "span", cls: str = "", lang: str = "") -> Markup:
         """Return an element that shows the text for ``path`` and keeps showing it."""
-        attributes = Markup(' data-text="{}"').format(path)
+        attributes = f' data-text="{escape(path)}"'
         if as_ != "text":
-            attributes += Markup(' data-as="{}"').format(as_)
+            attributes += f' data-as="{escape(as_)}"'
         if cls:
-            attributes += Markup(' class="{}"').format(cls)
+            attributes += f' class="{escape(cls)}"'
         if lang:
-            attributes += Markup(' lang="{}"').format(lang)
-        if as_ in {"clock", "fine", "moment", "day"}:
+            attributes += f' lang="{escape(lang)}"'
+        if as_ in _TIMES:
             tag = "time"
-            attributes += Markup(' datetime="{}"').format(_plain(at(self.data, path)))
-        return Markup("<{0}{1}>{2}</{0}>").format(tag, attributes, self.shown(path, as_))
+            attributes += f' datetime="{escape(_plain(at(self.data, path)))}"'
+        return _markup(f"<{tag}{attributes}>{escape(self.shown(path, as_))}</{tag}>")
 
     def show(self, condition: str) -> Markup:
         """Return the attributes that hide an element unless ``condition`` holds."""
-        hidden = Markup("") if holds(condition, self.data) else Markup(" hidden")
-        return Markup(' data-show="{}"{}').format(condition, hidden)
+        hidden = "" if holds(condition, self.data) else " hidden"
+        return _markup(f' data-show="{escape(condition)}"{hidden}')
 
     def mark(self, path: str) -> Markup:
         """Return the attributes that tell the style sheet the value at ``path``."""
-        return Markup(' data-mark="{}" data-value="{}"').format(path, _plain(at(self.data, path)))
+        return _markup(f' data-mark="{escape(path)}" data-value="{escape(_plain(at(self.data, path)))}"')
 
     def current(self, condition: str) -> Markup:
         """Return the attributes that point out the current step while ``condition`` holds."""
-        now = Markup(' aria-current="step"') if holds(condition, self.data) else Markup("")
-        return Markup(' data-current="{}"').format(condition) + now
+        now = ' aria-current="step"' if holds(condition, self.data) else ""
+        return _markup(f' data-current="{escape(condition)}"{now}')
 
     def rows(self, path: str, *, newest_first: bool = False) -> Markup:
         """Return the attribute of a container whose children follow the members of the object at ``path``."""
-        order = Markup(' data-order="reverse"') if newest_first else Markup("")
-        return Markup(' data-rows="{}"').format(path) + order
+        order = ' data-order="reverse"' if newest_first else ""
+        return _markup(f' data-rows="{escape(path)}"{order}')
 
     def keys(self, path: str, *, newest_first: bool = False) -> Iterable[str]:
         """Return the keys of the rows as they stand."""

@@ -38,6 +38,7 @@ class Pages:
         self,
         name: str,
         language: Language,
+        /,
         *,
         theme: Theme = "auto",
         path: str = "/",

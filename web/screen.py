@@ -1,7 +1,8 @@
 """What a screen says beyond the view: counts, where the ceremony stands, the row being read, the next lawful step.
 
-A pure function of the view and of which row is being read, so equal inputs give equal bytes and a page can be cached
-per event number. ``client/src/screen.ts`` computes the same; ``tests/vectors/screen.json`` holds both to it.
+A view may leave out members that are null, as hall.patch has it. A pure function of the view and of which row is
+being read, so equal inputs give equal bytes and a page can be cached per event number. ``client/src/screen.ts``
+computes the same; ``tests/vectors/screen.json`` holds both to it.
 """
 
 from __future__ import annotations
@@ -54,13 +55,13 @@ def _stage(view: View) -> dict[str, Any]:
     """Return what is happening and why: the current step of the pack, or what stands in its place."""
     status, steps = view["status"], view["steps"]
     order = keys_in_order(steps)
-    step = view["step"]
+    step = view.get("step")
     if step in steps and status in {"checkin", "live"}:
         one = steps[step]
         return {
             "title": one["title"],
             "why": one["why"],
-            "article": one["article"],
+            "article": one.get("article"),
             "kind": one["kind"],
             "place": order.index(step) + 1,
             "of": len(order),
@@ -79,12 +80,12 @@ def _stage(view: View) -> dict[str, Any]:
 
 def _time(view: View) -> dict[str, Any]:
     """Return which moment the big figures count to: T0 before it, then the deadline of the step."""
-    if view["hold"]:
+    if view.get("hold"):
         return {"due": None, "face": "hold"}
     if view["status"] in {"scheduled", "checkin"}:
         return {"due": view["t0"], "face": "t0"}
-    if view["status"] == "live" and view["due"]:
-        return {"due": view["due"], "face": "due"}
+    if view["status"] == "live" and view.get("due"):
+        return {"due": view.get("due"), "face": "due"}
     return {"due": None, "face": view["status"]}
 
 
@@ -99,7 +100,7 @@ def _reading(view: View, begun: int) -> dict[str, Any]:
     if now is None:
         return {"reading": None, "rows": states}
     return {
-        "reading": {"place": begun, "of": len(rows), "name": now["name"], "amount": now["amount"]},
+        "reading": {"place": begun, "of": len(rows), "name": now["name"], "amount": now.get("amount")},
         "rows": states,
     }
 
@@ -111,16 +112,16 @@ def _next(view: View) -> dict[str, Any] | None:
     """
     steps = view["steps"]
     order = keys_in_order(steps)
-    if view["status"] != "live" or view["step"] not in steps or view["step"] == order[-1]:
+    if view["status"] != "live" or view.get("step") not in steps or view["step"] == order[-1]:
         return None
     current, following = steps[view["step"]], order[order.index(view["step"]) + 1]
     step = steps[following]
     if step["starts"] != "host":
         return None
     counts = _counts(view)
-    needs = {"complete": current["state"] == "complete", "running": not view["hold"]}
+    needs = {"complete": current["state"] == "complete", "running": not view.get("hold")}
     if step["kind"] == "decrypt":
-        needs["chairs"] = bool(view["chairs"]["host"])
+        needs["chairs"] = bool(view["chairs"].get("host"))
     if step["kind"] == "sign":
         needs |= {"objections": not counts["objections_open"], "causes": not counts["undecided"]}
     return {
@@ -140,9 +141,9 @@ def _tasks(view: View) -> dict[str, Any]:
     own = view.get("own")
     if own is None:
         return {}
-    bid = view["bids"].get(str(own["row"])) if own["row"] else None
+    bid = view["bids"].get(str(own.get("row")))
     status, kinds = view["status"], [view["steps"][key]["kind"] for key in keys_in_order(view["steps"])]
-    step = view["steps"].get(view["step"] or "")
+    step = view["steps"].get(view.get("step"))
     here = kinds.index(step["kind"]) if step and status == "live" else len(kinds) if status == "ended" else -1
 
     def task(kind: str, done: bool) -> str:
@@ -156,11 +157,15 @@ def _tasks(view: View) -> dict[str, Any]:
     before = status in {"scheduled", "checkin"}
     tasks = {
         "seal": "current" if before else "done" if bid else "missed",
-        "checkin": "done" if bid and bid["checked_in"] else "current" if status in {"checkin", "live"} else "ahead",
-        "unlock": task("decrypt", bool(bid and bid["state"] in {"released", "opened"})),
-        "confirm": task("confirm", bool(bid and bid["confirmed"])),
-        "objection": task("objection", bool(bid and bid["none_declared"])),
-        "sign": task("sign", bool(bid and bid["signed"])),
+        "checkin": "done"
+        if bid and bid.get("checked_in")
+        else "current"
+        if status in {"checkin", "live"}
+        else "ahead",
+        "unlock": task("decrypt", bool(bid and bid.get("state") in {"released", "opened"})),
+        "confirm": task("confirm", bool(bid and bid.get("confirmed"))),
+        "objection": task("objection", bool(bid and bid.get("none_declared"))),
+        "sign": task("sign", bool(bid and bid.get("signed"))),
     }
     return {"tasks": tasks, "act": _act(view, bid, tasks)}
 

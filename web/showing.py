@@ -112,7 +112,7 @@ def seat_page(
     ``envelopes`` is the tender's, 1 or 2; ``origin`` the hall's address, for the command line; ``hall`` its public
     key, which receipts are checked against.
     """
-    row = view["own"]["row"]
+    row = view["own"].get("row")
     groups = ("A", "B")[:envelopes]
     return opening_page(
         pages,

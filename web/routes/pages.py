@@ -18,7 +18,7 @@ from sessions.record import record
 from web.bootstrap import services_of
 from web.calendar import STATUSES, Filters, atom, entry, ics
 from web.headers import security_headers
-from web.i18n import Language, sentence
+from web.i18n import HTML_LANG, Language, sentence
 from web.identity import visitor_of
 from web.kept import KeptPages, served
 from web.problems import Problem
@@ -78,7 +78,6 @@ async def embed(request: Request, session: SessionId) -> Response:
     policy = security_headers(services_of(request).settings.origin)["content-security-policy"]
     framed = {
         "content-security-policy": policy.replace("frame-ancestors 'none'", "frame-ancestors *"),
-        "x-frame-options": "ALLOWALL",  # no browser knows this word, so the policy above decides
         "cross-origin-resource-policy": "cross-origin",
     }
     return await _live(request, session, "embed.html", framed)
@@ -172,7 +171,7 @@ async def _served(
         state.kept_pages = KeptPages()
     key = (*name, who.language, who.theme)
     kept = await state.kept_pages.get(key, f"{version}-{who.language}-{who.theme}", make)
-    return who.remember(served(kept, request.headers, dict(headers)))
+    return who.remember(served(kept, request.headers, {**headers, "content-language": HTML_LANG[who.language]}))
 
 
 def _filters(request: Request) -> Filters:

@@ -14,7 +14,7 @@ from hall.audience import Audience
 from hall.room import Snapshot
 from sessions.ids import SessionId
 from web.bootstrap import Services
-from web.i18n import LANGUAGES, Language, choose
+from web.i18n import HTML_LANG, LANGUAGES, Language, choose
 from web.pages import Pages, Theme
 from web.showing import SHOWN_FACTS
 
@@ -46,7 +46,7 @@ class Reader:
         response = Response(
             body, status_code=status, media_type="text/html; charset=utf-8", headers=dict(headers or {})
         )
-        response.headers["content-language"] = "zh-CN" if self.language == "zh" else "en"
+        response.headers["content-language"] = HTML_LANG[self.language]
         return self.remember(response)
 
     def remember(self, response: Response) -> Response:

@@ -41,14 +41,20 @@ export function countdown(due: number, now: number): string {
 
 const PROBES = 5;
 const AGAIN = 60_000;
+const PATIENCE = 10_000;
 
-/** Keeps the server's time. Until the first answer it goes by what the page was told. */
+/** Keeps the server's time. Until the first answer what the page came with stands. */
 export class ServerClock {
   #reading: Reading | null = null;
   readonly #url: string;
 
   constructor(url: string) {
     this.#url = url;
+  }
+
+  /** Whether there is a time to show: the server's, or after ten seconds without an answer the device's. */
+  get ready(): boolean {
+    return this.#reading !== null || performance.now() > PATIENCE;
   }
 
   /** Milliseconds since 1970 by the server's clock; by the device's only until the first answer. */

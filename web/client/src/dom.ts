@@ -47,11 +47,12 @@ export function shown(data: Value, path: string, as: string, speech: Speech): st
   return moment(Date.parse(plain(value)), as, speech.language);
 }
 
-/** Bring everything under `root` up to `data`. */
+/** Bring everything under `root` up to `data`, but for parts that are `data-apart`: those speak of other data. */
 export function fill(root: ParentNode, data: Value, speech: Speech): void {
+  const apart = root instanceof Element ? root.closest("[data-apart]") : null;
   for (const list of root.querySelectorAll<HTMLElement>("[data-rows]")) rows(list, data);
   for (const element of root.querySelectorAll<HTMLElement>("[data-text], [data-show], [data-mark], [data-current]")) {
-    fillOne(element, data, speech);
+    if (element.closest("[data-apart]") === apart) fillOne(element, data, speech);
   }
 }
 

@@ -24,6 +24,7 @@ export interface PageData extends Speech {
 
 const NEAR = 60_000;
 const SPEAK = 2_000;
+const AHEAD = 2_000;
 
 /** Read the data that came with the page. */
 export function pageData(): PageData {
@@ -34,7 +35,7 @@ export class Page {
   readonly data: PageData;
   readonly clock = new ServerClock("/api/v1/time");
   view: View;
-  #reading = -1;
+  #reading: number;
   #refetching = false;
   #retryAt: number | null = null;
   #link: Link | "static" = "static";
@@ -48,6 +49,7 @@ export class Page {
   constructor(data: PageData, changed: (view: View) => void = () => undefined) {
     this.data = data;
     this.view = data.view;
+    this.#reading = data.reading;
     this.#changed = changed;
     this.#channel = new Channel(data.source, data.socket, {
       after: () => this.view.n,
@@ -62,9 +64,12 @@ export class Page {
     if (this.data.live) {
       this.clock.start();
       this.#channel.start();
-      setInterval(() => this.#tick(this.clock.now()), 200);
+      setInterval(() => {
+        if (this.clock.ready) this.#tick(this.clock.now());
+        else this.#speak();
+      }, 200);
     } else {
-      this.#reading = this.data.reading; // a page of the gallery: time stands at the view's own moment
+      // A page of the gallery: time stands at the view's own moment.
       this.#tick(Date.parse(this.view.at));
     }
     this.#changed(this.view);
@@ -78,7 +83,7 @@ export class Page {
 
   /** The view with what the screen adds to it. */
   shown(): Members {
-    return screen(this.view, Math.max(0, this.#reading), this.data.said);
+    return screen(this.view, this.#reading, this.data.said);
   }
 
   /** Fetch the whole view; what is on the screen stays until it is here. */
@@ -109,6 +114,7 @@ export class Page {
       return;
     }
     this.view = outcome.view;
+    if (Date.parse(fact.at) - this.clock.now() > AHEAD) void this.clock.measure(); // a fact cannot be of the future
     this.#log(fact);
     this.draw();
   }
@@ -201,7 +207,7 @@ export class Page {
     const say = document.getElementById("say");
     if (say !== null) {
       const line = document.createElement("p");
-      line.textContent = this.#unsaid.slice(-3).join(this.data.language === "zh" ? "；" : "; ");
+      line.textContent = this.#unsaid.slice(-3).join(" ");
       say.replaceChildren(line);
     }
     this.#unsaid = [];

@@ -171,8 +171,11 @@ function showSealed(): void {
   if (text === null) return;
   const { quote } = JSON.parse(text) as { quote: Record<string, string> };
   document.querySelector<HTMLElement>("[data-unsealed]")!.hidden = true;
+  document.querySelector<HTMLElement>("[data-sealed]")!.hidden = false;
   for (const element of document.querySelectorAll<HTMLElement>("[data-sealed-field]")) {
-    element.textContent = quote[element.dataset["sealedField"]!] ?? "";
+    const figure = quote[element.dataset["sealedField"]!] ?? "";
+    const grouped = /^\d+(\.\d+)?$/.test(figure) ? figure.replace(/\B(?=(?:\d{3})+(?:\.|$))/g, ",") : figure;
+    element.textContent = element.classList.contains("money") ? grouped : figure;
   }
 }
 

@@ -1,0 +1,280 @@
+"""The pages in a real browser: accessible, narrow, by keyboard, without scripts; and alive through an opening."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page
+
+from crypto import authority
+from crypto.container import read_header
+from crypto.envelope import unlock as open_group
+from crypto.release import load_session_public, make_release
+from tests.support.bidders import Bidder, Sealed, a_bidder
+from tests.support.browsing import a_browser, complaints, served
+from tests.support.house import T0, House, a_house
+from web import assets
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PASSWORD = "测试 password"
+SHOWN = (
+    "calendar",
+    "login",
+    "verify",
+    "new",
+    "problem",
+    "s/scheduled",
+    "s/decrypt",
+    "s/readout",
+    "s/incident",
+    "s/failed",
+    "s/ended",
+    "record/ended",
+    "seat/checkin",
+    "seat/decrypt",
+    "seat/confirm",
+    "seat/objection",
+    "host/ceiling",
+    "host/objection",
+    "deputy/decrypt",
+    "supervise/sign",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built() -> None:
+    assets.build()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with a_house(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def origin(house: House) -> AsyncIterator[str]:
+    async with served(house.app) as address:
+        yield address
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with a_browser() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_every_page_is_accessible_and_reports_nothing(
+    browser: Browser, origin: str, scheme: Any, language: str
+) -> None:
+    context = await browser.new_context(color_scheme=scheme)
+    found = {}
+    for shown in SHOWN:
+        page = await context.new_page()
+        heard = complaints(page)
+        await page.goto(f"{origin}/_/gallery/{shown}?lang={language}")
+        results = await Axe().run(page)
+        found[shown] = [
+            f"{one['id']}: {[node['target'] for node in one['nodes']][:3]}" for one in results.response["violations"]
+        ] + heard
+        await page.close()
+    await context.close()
+    assert {shown: faults for shown, faults in found.items() if faults} == {}
+
+
+async def test_no_page_scrolls_sideways_at_320_pixels(browser: Browser, origin: str) -> None:
+    context = await browser.new_context(viewport={"width": 320, "height": 640})
+    page = await context.new_page()
+    wide = {}
+    for language in ("zh", "en"):
+        for shown in SHOWN:
+            await page.goto(f"{origin}/_/gallery/{shown}?lang={language}")
+            width = await page.evaluate("document.documentElement.scrollWidth")
+            if width > 320:
+                wide[shown, language] = width
+    await context.close()
+    assert wide == {}
+
+
+async def test_what_can_be_clicked_is_large_enough(browser: Browser, origin: str) -> None:
+    context = await browser.new_context(viewport={"width": 390, "height": 844})
+    page = await context.new_page()
+    small = {}
+    for shown in SHOWN:
+        await page.goto(f"{origin}/_/gallery/{shown}?lang=en")
+        found = await page.evaluate(
+            """() => [...document.querySelectorAll("a, button, input, select, textarea, summary")]
+                 .filter((one) => one.checkVisibility() && one.type !== "hidden")
+                 .filter((one) => !one.closest("p, dd, .log, label"))
+                 .map((one) => [one.outerHTML.slice(0, 60), one.getBoundingClientRect()])
+                 .filter(([, box]) => box.height < 24 || box.width < 24).map(([text]) => text)"""
+        )
+        if found:
+            small[shown] = found
+    await context.close()
+    assert small == {}
+
+
+async def test_without_scripts_the_public_page_is_whole(browser: Browser, house: House, origin: str) -> None:
+    await house.announce()
+    await house.receive_bids(3)
+    await house.turn(T0 + timedelta(seconds=1))
+    context = await browser.new_context(java_script_enabled=False, locale="zh-CN")
+    page = await context.new_page()
+    await page.goto(f"{origin}/s/{house.session}")
+    text = await page.inner_text("main")
+    await context.close()
+    assert "华东建设有限公司" in text
+    assert "09:00:00" in text
+    assert "页面截至" in text
+
+
+async def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser: Browser, origin: str) -> None:
+    page = await browser.new_page()
+    await page.goto(f"{origin}/_/gallery/host/ceiling?lang=en")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.className") == "skip"
+    reached = set()
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        text, outline = await page.evaluate(
+            """() => {
+              const one = document.activeElement;
+              const outline = getComputedStyle(one).outlineStyle;
+              return one === document.body ? ["", "solid"] : [one.textContent.trim(), outline];
+            }"""
+        )
+        reached.add(text)
+        assert outline == "solid", text
+    assert {"Prepare this step", "Pause", "Abort the opening", "How to check"} <= reached
+
+
+async def test_a_dangerous_step_asks_first_and_escape_takes_it_back(browser: Browser, origin: str) -> None:
+    page = await browser.new_page()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    await page.goto(f"{origin}/_/gallery/host/ceiling?lang=en")
+    await page.get_by_role("button", name="Prepare this step").press("Enter")
+    dialog = page.get_by_role("dialog")
+    assert "No price appears before it is over" in await dialog.inner_text()
+    await page.keyboard.press("Escape")
+    assert await dialog.count() == 0
+    assert sent == []
+
+
+async def test_a_bidder_takes_part_with_nothing_but_a_browser_and_everyone_sees_the_same(
+    browser: Browser, house: House, origin: str, tmp_path: Path
+) -> None:
+    await house.announce()
+    host, others = await house.staff("host"), await house.receive_bids(2)
+    public = await (await browser.new_context(locale="en-GB")).new_page()
+    heard = complaints(public)
+    await public.goto(f"{origin}/s/{house.session}")
+    await reached(public, "connected")
+
+    seat = await (await browser.new_context(locale="en-GB")).new_page()
+    heard_at_the_seat = complaints(seat)
+    await seat.goto(f"{origin}/seat/{house.session}")  # leads to the login, and from there back
+    await open_certificate(seat, 'form[data-act="bidder"]', a_bidder("安澜水务有限公司"), tmp_path)
+    await seat.wait_for_url(f"{origin}/seat/{house.session}")
+    await reached(seat, "connected")
+
+    await seat.fill('input[name="quote.price"]', "1190000.50")
+    drawing = {"name": "图纸.pdf", "mimeType": "application/pdf", "buffer": b"%PDF " * 4000}
+    await seat.set_input_files('input[name="files.A"]', [drawing])
+    await seat.click("text=Seal and submit >> nth=-1")
+    tracker = await said(seat, "seal")
+    assert await seat.inner_text("[data-tracker]") == tracker
+
+    await seat.click('form[data-act="checkin"] button')
+    assert await said(seat, "checkin") == "Done"
+
+    assert (await house.act(host, "TakeChair")).status_code == 200
+    await house.turn(T0 + timedelta(seconds=2))
+    await house.services.sessions.idle()
+    answer = await house.act(host, "Advance", step="decrypt")
+    assert answer.status_code == 200, answer.text
+    for bidder, sealed in others:
+        await unlock(house, bidder, sealed)
+
+    await seat.reload()  # the clock of this hall was turned, and the seat measures it again
+    await reached(seat, "connected")
+    await seat.click("text=Unlock now")
+    assert await said(seat, "unlock") == "Done"
+    await house.services.sessions.idle()
+
+    await public.wait_for_selector("text=1,190,000.50")
+    number = (await house.view(house.client()))["n"]
+    await public.wait_for_selector(f"#e{number}", state="attached")
+    await public.wait_for_selector(".reading", state="visible")
+    fresh = await public.context.new_page()
+    await fresh.goto(f"{origin}/s/{house.session}")
+    await reached(fresh, "connected")
+    await fresh.wait_for_selector(f"#e{number}", state="attached")
+    await fresh.wait_for_selector(".reading", state="visible")
+    lived = await words_of(public)
+    assert lived == await words_of(fresh)
+    assert "1,280,000.00" in lived
+    assert (heard, heard_at_the_seat) == ([], [])
+
+
+async def open_certificate(page: Page, form: str, bidder: Bidder, folder: Path) -> None:
+    """Choose both key files in ``form`` and open them."""
+    files = []
+    for name, credential in (("sign", bidder.sign), ("encrypt", bidder.encrypt)):
+        file = folder / f"{name}.p12"
+        file.write_bytes(authority.to_pkcs12(credential, PASSWORD, rounds=2048))
+        files.append(file)
+    await page.set_input_files(f'{form} input[name="files"]', files)
+    await page.fill(f'{form} input[name="password"]', PASSWORD)
+    await page.click(f"{form} button.main >> visible=true")
+
+
+async def said(page: Page, act: str) -> str:
+    """Return what came of an act at the seat, once it is over."""
+    outcome = page.locator(f'form[data-act="{act}"] [data-outcome]:not([data-value="working"])')
+    await outcome.wait_for(state="attached", timeout=30_000)
+    await page.wait_for_function(
+        "act => document.querySelector(`form[data-act=${act}] [data-outcome]`).textContent !== ''", arg=act
+    )
+    return str(await outcome.text_content())
+
+
+async def unlock(house: House, bidder: Bidder, sealed: Sealed) -> None:
+    """Answer the challenge as a bidder's program does."""
+    client = await house.bidder(bidder)
+    challenge = (await client.get(f"{house.path}/challenge")).json()
+    container = read_header(sealed.file)
+    token = make_release(
+        container,
+        "A",
+        open_group(container, "A", bidder.encrypt),
+        session_key=load_session_public(challenge["session_key"]),
+        signer=bidder.sign,
+        session=challenge["session"],
+        nonce=challenge["nonce"],
+    )
+    answer = await client.post(f"{house.path}/releases", json={"release": token})
+    assert answer.status_code == 200, answer.text
+
+
+async def reached(page: Page, link: str) -> None:
+    await page.wait_for_function("link => document.getElementById('link')?.dataset.value === link", arg=link)
+
+
+async def words_of(page: Page) -> str:
+    """Return what the page says, but for what the clock alone moves."""
+    await page.evaluate("document.getElementById('say').replaceChildren()")  # told once, to a screen reader
+    text = await page.inner_text("main")
+    text = re.sub(r"±[\d.]+ s.*", "", text)
+    text = re.sub(r"\d+ connections are watching", "", text)
+    return re.sub(r"\d{2}:\d{2}(:\d{2})?", "T", re.sub(r"\s+", " ", text))
