@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import base64
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from fastapi import FastAPI
 
 from crypto.encoding import b64u
@@ -95,6 +98,12 @@ class House:
         """Make an account; without roles it may be what it is called."""
         uri = await self.services.accounts.create(account, f"{account} 甲", PASSWORD, roles or [STAFF[account]])
         self.accounts[account] = uri
+
+    def one_time_code(self, account: str) -> str:
+        """Return what this account's authenticator shows now."""
+        secret = parse_qs(urlsplit(self.accounts[account]).query)["secret"][0]
+        key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+        return TOTP(key, 6, SHA1(), 30).generate(int(self.clock.now().timestamp())).decode()
 
     async def bidder(self, bidder: Bidder | None = None) -> httpx.AsyncClient:
         """Return a program with this bidder logged in."""
@@ -192,13 +201,3 @@ def patch(offset: int) -> dict[str, str]:
 
 def a_key() -> dict[str, str]:
     return {"idempotency-key": str(uuid.uuid4())}
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def events_of(body: bytes) -> list[dict[str, Any]]:
-    """Return the facts in a piece of a text/event-stream."""
-    data = "data: "
-    return [json.loads(line.removeprefix(data)) for line in body.decode().split("\n") if line.startswith(data)]

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from sqlalchemy import select
 
 from crypto import authority
@@ -221,18 +217,10 @@ def revoke(house: House, bidder: Bidder) -> None:
 # -- staff -------------------------------------------------------------------------------------------------------
 
 
-def one_time_code(house: House, account: str) -> str:
-    secret = parse_qs(urlsplit(house.accounts[account]).query)["secret"][0]
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    # The account's own second factor: SHA-1, six digits, thirty seconds (RFC 6238).
-    totp = TOTP(key, 6, SHA1(), 30, enforce_key_length=False)
-    return totp.generate(int(house.clock.now().timestamp())).decode()
-
-
 async def staff_login(house: House, **changes: str) -> httpx.Response:
     if "host" not in house.accounts:
         await house.account("host")
-    right = {"account": "host", "password": PASSWORD, "code": one_time_code(house, "host")}
+    right = {"account": "host", "password": PASSWORD, "code": house.one_time_code("host")}
     return await house.client().post("/login", json=right | changes)
 
 
@@ -275,7 +263,7 @@ async def test_guessing_is_slowed_down_by_account_and_by_address(house: House) -
 
 async def test_a_form_leads_on_to_a_page_of_this_hall(house: House) -> None:
     await house.account("host")
-    form = {"account": "host", "password": PASSWORD, "code": one_time_code(house, "host"), "next": "/host/zb-1"}
+    form = {"account": "host", "password": PASSWORD, "code": house.one_time_code("host"), "next": "/host/zb-1"}
     answer = await house.client().post("/login", data=form, headers={"accept": "text/html"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/host/zb-1")
     assert "set-cookie" in answer.headers

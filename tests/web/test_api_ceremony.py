@@ -1,0 +1,191 @@
+"""A whole opening through the API: real certificates, sealed files and HTTP; only the clock is turned by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from crypto.signing import peek, sign
+from sessions.verify import verify
+from tests.support.bidders import Bidder, a_bidder
+from tests.support.house import BEFORE, NAMES, STAFF, T0, House, a_bid
+from tests.support.served import Served, served
+from web.remote import Hall, HallRefused
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+BIDDERS = [a_bidder(name) for name in NAMES[:3]]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def hall(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as hall:
+        await hall.house.announce()
+        yield hall
+
+
+class People(AsyncExitStack):
+    """Everyone of one opening, each at a program of their own."""
+
+    def __init__(self, hall: Served) -> None:
+        super().__init__()
+        self.hall = hall
+        self.staff: dict[str, Hall] = {}
+        self.bidders: dict[str, Hall] = {}
+
+    async def program(self) -> Hall:
+        return await self.enter_async_context(Hall(self.hall.url))
+
+    @property
+    def house(self) -> House:
+        return self.hall.house
+
+    async def come(self) -> None:
+        """Log everyone in and take every chair; each bidder sends a bid and checks in."""
+        for account in STAFF:
+            if account not in self.house.accounts:
+                await self.house.account(account)
+            self.staff[account] = await self.program()
+            await self.staff[account].login_ticket(await self.house.services.identity.create_ticket(account=account))
+            await self.staff[account].command("zb-1", "TakeChair")
+        for bidder in BIDDERS:
+            program = self.bidders[bidder.id] = await self.program()
+            await program.login_certificate(bidder.sign)
+            sealed = a_bid(bidder)
+            await program.submit("zb-1", BytesIO(sealed.data), len(sealed.data))
+            self.house.clock.turn(timedelta(seconds=1))  # rows stand in the order in which the bids came
+            await self.sign(bidder, "CheckIn", "checkin", bidder=bidder.id, head=(await self.view())["head"])
+
+    async def view(self) -> dict[str, Any]:
+        return await self.staff["host"].view("zb-1")
+
+    async def sign(self, by: Bidder, command: str, kind: str, **said: str) -> None:
+        """Sign a statement and send it with its command."""
+        statement = sign({"v": 1, "session": "zb-1", **said}, kind, by.sign)
+        await self.bidders[by.id].command("zb-1", command, statement=statement)
+
+    async def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait for what the hall does by itself, in threads."""
+        while not holds(view := await self.view()):  # noqa: ASYNC110  # what is waited for is in the server
+            await asyncio.sleep(0.02)
+        return view
+
+    async def advance(self, step: str) -> None:
+        await self.staff["host"].command("zb-1", "Advance", step=step)
+
+
+async def bundle_of(hall: Served) -> bytes:
+    async with Hall(hall.url) as anyone:
+        return await anyone.download("/api/v1/sessions/zb-1/bundle.zip")
+
+
+async def test_three_bids_are_received_opened_confirmed_signed_and_verified(hall: Served) -> None:
+    async with People(hall) as people:
+        await people.come()
+        await hall.house.turn(T0)
+        view = await people.until(lambda view: view["steps"]["check"]["state"] == "complete")
+        assert [bid["name"] for bid in view["bids"].values()] == list(NAMES[:3])
+        with pytest.raises(HallRefused, match="not_over"):
+            await bundle_of(hall)
+        view = await open_all(people)
+        await hall.house.turn(timedelta(minutes=1))
+        await confirm_all(people, view)
+        await sign_all(people)
+        view = await people.until(lambda view: view["status"] == "ended")
+        assert len(view["record"]["signatures"]) == 6
+    bundle = await bundle_of(hall)
+    report = verify(bundle)
+    assert report.ok, [check for check in report.checks if not check.passed]
+    assert await bundle_of(hall) == bundle
+
+
+async def open_all(people: People) -> dict[str, Any]:
+    """Let every bidder release its key; nothing opens before the last one is in."""
+    await people.advance("decrypt")
+    for bidder in BIDDERS[:2]:
+        await people.bidders[bidder.id].release("zb-1", "A", bidder.sign, bidder.encrypt)
+    view = await people.view()
+    assert all(bid["quote"] is None for bid in view["bids"].values()), "one key is missing: nothing is opened"
+    with pytest.raises(HallRefused, match="wrong_bid"):
+        await release_for(people, BIDDERS[2], BIDDERS[0])
+    await people.bidders[BIDDERS[2].id].release("zb-1", "A", BIDDERS[2].sign, BIDDERS[2].encrypt)
+    view = await people.until(lambda view: bool(view["step"] == "readout"))
+    assert {bid["amount"]["grouped"] for bid in view["bids"].values()} == {"1,280,000.00"}
+    return view
+
+
+async def confirm_all(people: People, view: dict[str, Any]) -> None:
+    """Let every bidder confirm its row and declare that it has no objection."""
+    await people.advance("confirm")
+    for bidder in BIDDERS:
+        row = next(bid for bid in view["bids"].values() if bid["bidder"] == bidder.id)
+        await people.sign(bidder, "ConfirmRow", "confirm", bidder=bidder.id, quote_sha256=row["quote_sha256"])
+    for bidder in BIDDERS:
+        await people.bidders[bidder.id].command("zb-1", "NoObjection")
+
+
+async def sign_all(people: People) -> None:
+    """Let everyone sign the record: bidders by certificate, staff by a second factor that must be right."""
+    await people.advance("sign")
+    digest = (await people.view())["record"]["digest"]
+    for bidder in BIDDERS:
+        await people.sign(bidder, "SignRecord", "record", signer=bidder.id, record_sha256=digest)
+    house = people.house
+    for account, program in people.staff.items():
+        with pytest.raises(HallRefused, match="wrong_code"):
+            await program.command("zb-1", "SignRecord", code="000000")
+        house.clock.turn(timedelta(seconds=30))
+        assert await program.command("zb-1", "SignRecord", code=house.one_time_code(account))
+
+
+async def release_for(people: People, bidder: Bidder, other: Bidder) -> None:
+    """Let one bidder hand over another's key: signed by the right hand, for the wrong bid."""
+    challenge = await people.bidders[bidder.id]._json("GET", "/api/v1/sessions/zb-1/challenge?group=A")
+    theirs = await people.bidders[other.id]._json("GET", "/api/v1/sessions/zb-1/challenge?group=A")
+    assert challenge["nonce"] != theirs["nonce"]
+    assert peek(challenge["receipt"])[1]["bidder"] == bidder.id
+    said = {
+        "v": 1,
+        "session": "zb-1",
+        "group": "A",
+        "header_sha256": theirs["header_sha256"],
+        "nonce": challenge["nonce"],
+        "kcb": "00" * 32,
+        "hpke": "A" * 151,
+    }
+    release = sign(said, "release", bidder.sign)
+    await people.bidders[bidder.id]._json("POST", "/api/v1/sessions/zb-1/releases", {"release": release})
+
+
+async def test_fewer_bids_than_the_law_asks_for_are_never_opened(hall: Served) -> None:
+    await hall.house.receive_bids(2)
+    await hall.house.turn(T0)
+    view = await hall.house.view(hall.house.client())
+    assert (view["status"], view["failed"], view["bids"]) == ("failed", {"received": 2, "minimum": 3}, {})
+    report = verify(await bundle_of(hall))
+    assert report.ok, [check for check in report.checks if not check.passed]
+
+
+@pytest.mark.parametrize("name", ["host", "public"])
+async def test_only_bidders_are_challenged(hall: Served, name: str) -> None:
+    client = hall.house.client() if name == "public" else await hall.house.staff(name)
+    answer = await client.get("/api/v1/sessions/zb-1/challenge")
+    assert answer.json()["code"] == ("no_login" if name == "public" else "not_your_role")
+
+
+async def test_outside_the_window_nobody_is_challenged_and_no_key_is_taken(hall: Served) -> None:
+    ((bidder, _),) = await hall.house.receive_bids(1)
+    client = await hall.house.bidder(bidder)
+    answers = [
+        await client.get("/api/v1/sessions/zb-1/challenge"),
+        await client.post("/api/v1/sessions/zb-1/releases", json={"release": "a.b.c"}),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "window_closed")] * 2
+    assert hall.house.clock.now() == BEFORE
