@@ -83,11 +83,12 @@ class BiddersLane(SharedLane):
             lane = self._own.get(bidder)
             if lane is None:
                 lane = self._own[bidder] = OwnLane(bidder, self)
+            if lane.unmoved(bid, opening) and bidder != mine:
+                continue
             old = lane.slice
             lane.see(bid, opening)
-            if lane.slice is old and bidder != mine and not _touches(message["patch"], old):
-                continue
-            lane.add(recorded, opening, before, message["patch"], old, words, disclosed=bidder == mine)
+            if lane.slice is not old or bidder == mine or _touches(message["patch"], old):
+                lane.add(recorded, opening, before, message["patch"], old, words, disclosed=bidder == mine)
 
 
 class OwnLane:
@@ -125,10 +126,13 @@ class OwnLane:
         mine: dict[str, Any] = apply(self._shared.view(), self.slice)
         return mine
 
+    def unmoved(self, bid: Bid, opening: Opening) -> bool:
+        """Return whether nothing changed that the slice is made of, nor anything that it could hide."""
+        # All of it but ``own`` stands upon parts of the role's view, which the next patch may touch.
+        return bid is self._bid and opening.objections is self._objections and len(self.slice) == 1
+
     def see(self, bid: Bid, opening: Opening) -> None:
-        """Look again at what is this bidder's own, if anything it is made of changed."""
-        if bid is self._bid and opening.objections is self._objections:
-            return
+        """Look again at what is this bidder's own."""
         self._bid, self._objections = bid, opening.objections
         new = own(opening, bid.bidder)
         if new != self.slice:

@@ -17,17 +17,18 @@ def diff(old: Json, new: Json) -> dict[str, Any]:
     patch: dict[str, Any] = {}
     for name, after in new.items():
         before = old.get(name)
-        if before is after or after is None:
+        if before is after:
             continue
-        if isinstance(after, Mapping):
+        if after is None:
+            patch[name] = None
+        elif isinstance(after, Mapping):
             inner = diff(before if isinstance(before, Mapping) else {}, after)
             if inner or not isinstance(before, Mapping):
                 patch[name] = inner
         elif before != after or type(before) is not type(after):  # 1 == True in Python, but not on the wire
             patch[name] = after
-    for name, before in old.items():
-        if before is not None and new.get(name) is None:
-            patch[name] = None
+    if not old.keys() <= new.keys():
+        patch |= {name: None for name, before in old.items() if before is not None and name not in new}
     return patch
 
 

@@ -18,7 +18,7 @@ from sessions.chaining import core
 from sessions.codec import event_to_json
 from sessions.events import AttemptFailed, ObjectionAnswered, ObjectionRaised, Recorded
 from sessions.ids import BidderId
-from sessions.opening.state import Bid, BidState, LateBid, Objection, Opening, Status
+from sessions.opening.state import Bid, BidState, LateBid, Objection, Opening, Signature, Status
 from sessions.plan import Tender, Words
 from sessions.quote import price
 from sessions.roles import Role
@@ -158,14 +158,21 @@ def owner(recorded: Recorded, opening: Opening) -> BidderId | None:
 
 
 def _bids(o: Opening, data: frozenset[str], kept: Kept) -> dict[str, Any]:
-    signed = {given.signer for given in o.signatures}
-    return {
-        str(bid.row): kept.piece(("bid", bid.row), _bid, bid, bid.bidder in signed, o.plan.tender, data)
-        for bid in o.bids
-    }
+    rows = kept.each("bids", o.bids, _bid, o.plan.tender, data)
+    return kept.piece("signed", _signed, rows, o.signatures, kept) if o.signatures else rows
 
 
-def _bid(bid: Bid, signed: bool, tender: Tender, data: frozenset[str]) -> dict[str, Any]:
+def _signed(rows: dict[str, Any], signatures: tuple[Signature, ...], kept: Kept) -> dict[str, Any]:
+    signers = {given.signer for given in signatures}
+    signed = {n: kept.piece(("signed", n), _signed_row, row) for n, row in rows.items() if row["bidder"] in signers}
+    return {**rows, **signed}
+
+
+def _signed_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "signed": True}
+
+
+def _bid(bid: Bid, tender: Tender, data: frozenset[str]) -> dict[str, Any]:
     quote = bid.quote if Datum.QUOTE in data else None
     figure = price(tender, quote) if quote is not None else None
     receipt, attended, caused = Datum.RECEIPTS in data, Datum.ATTENDANCE in data, Datum.CAUSE in data
@@ -193,7 +200,7 @@ def _bid(bid: Bid, signed: bool, tender: Tender, data: frozenset[str]) -> dict[s
         "quote_key": bid.quote_key if quote is not None else None,
         "confirmed": "disputed" if bid.disputed else "yes" if bid.confirmed_at else None,
         "none_declared": bid.none_declared,
-        "signed": signed,
+        "signed": False,
     }
 
 

@@ -48,7 +48,7 @@ tr{break-inside:avoid}
 footer{margin-top:44px;padding-top:14px;border-top:1px solid #c5ced6;color:#5b6875;font-size:13px}
 @media print{body{padding:0;font-size:10.5pt;max-width:none}table{font-size:9.5pt}thead{display:table-header-group}}
 @media(max-width:760px){dl{grid-template-columns:1fr}header{display:block}.stamp{display:inline-block;margin-top:12px}
-table{display:block;overflow-x:auto}}
+table{display:block;overflow-x:auto}th,td{min-width:7em}.n{min-width:0}}
 """
 
 _STATUS: Mapping[Status, Words | None] = {
@@ -241,11 +241,16 @@ def _notes(step: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def _present(document: Mapping[str, Any]) -> str:
     rows = "".join(
-        f"<tr><td>{_both(ROLES[chair['role']])}{'（主持）' if chair['host'] else ''}</td><td>{_e(chair['name'])}</td>"
+        f"<tr><td>{_both(ROLES[chair['role']])}{_acting(chair)}</td><td>{_e(chair['name'])}</td>"
         f"<td>{_time(chair['at'])}</td></tr>"
         for chair in document["present"]
     )
     return _table("到场人员", "Present", f"{_th('身份', 'As')}{_th('姓名', 'Name')}{_th('时间', 'Since')}", rows)
+
+
+def _acting(chair: Mapping[str, Any]) -> str:
+    """Whether a deputy acted as host when the record was drawn."""
+    return "代行主持<span>acting as host</span>" if chair["host"] and chair["role"] != Role.HOST else ""
 
 
 def _signatures(document: Mapping[str, Any], opening: Opening) -> str:
