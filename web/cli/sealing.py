@@ -82,7 +82,7 @@ def seal(
     if sheet.envelopes == 2 and not files:
         raise Refused("The first envelope is empty.", "Name at least one technical document.")
     figures = _quote(sheet, quote)
-    signer = _credential(sign, password_file)
+    signer = credential(sign, password_file)
     recipients = [parse_certificate(path.read_bytes()) for path in encrypt_to]
     for certificate in recipients:
         _warn_of_renewal(certificate, sheet.deadline)
@@ -147,7 +147,7 @@ def unseal(
     password_file: PasswordFile = None,
 ) -> None:
     """Open your own sealed bid offline: check all of it, then write the quote and every document."""
-    holder = _credential(key, password_file)
+    holder = credential(key, password_file)
     with bid.open("rb") as file:
         checked = envelope.check_sealed(file)
         out.mkdir(parents=True, exist_ok=True)
@@ -218,7 +218,8 @@ def _warn_of_renewal(certificate: x509.Certificate, deadline: str) -> None:
         typer.echo("If you renew it before, keep the old key, or seal again to the new certificate.", err=True)
 
 
-def _credential(path: Path, password_file: Path | None) -> Credential:
+def credential(path: Path, password_file: Path | None) -> Credential:
+    """Return the key in a PKCS#12 or PEM file, asking for its password only when it has one."""
     data = path.read_bytes()
     if password_file is not None:
         lines = password_file.read_bytes().splitlines()

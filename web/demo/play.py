@@ -68,12 +68,13 @@ async def play(options: Options) -> int:
         bundle = out / "session.zip"
         bundle.write_bytes(await _fetch_bundle(stage))
         report = verify(bundle)
-        screen.print(f"\n[bold]{bundle}[/] {len(report.checks)} checks, {len(report.failed)} failed")
+        held = sum(check.passed for check in report.checks)
+        screen.print(f"\n[bold]{bundle}[/]  {held} of {len(report.checks)} checks hold")
         screen.print(f"  kaibiao verify {bundle}")
         if not options.exit_when_done:
             screen.print("\nThe hall stays open: look round, press Ctrl-C to leave.")
             await asyncio.Event().wait()
-        return 1 if report.failed else 0
+        return 0 if report.ok else 1
 
 
 @contextlib.asynccontextmanager
