@@ -3,14 +3,19 @@
 import json
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from crypto.authority import revocation_list
+from crypto.certificates import parse_certificate
 from crypto.encoding import canonical
 from crypto.signing import HallKey
 from sessions.archive import MANIFEST, SIGNATURE
 from sessions.zipped import pack
+from tests.support.bidders import the_authority
 from tests.support.bundles import (
     Files,
     events,
@@ -23,6 +28,7 @@ from tests.support.bundles import (
     the_files,
     with_events,
 )
+from tests.support.ceremony import T0
 
 MEMBERS = sorted(the_files())
 
@@ -244,3 +250,13 @@ def test_a_signature_over_another_manifest_is_found_out() -> None:
     other["files"]["README.txt"]["size"] += 1
     assert failed(pack({**files, MANIFEST: canonical(other)})) == {"bundle.manifest"}
     assert SIGNATURE in files
+
+
+@pytest.mark.parametrize(("revoked", "checks"), [(False, set()), (True, {"bids.certificates"})])
+def test_a_bid_under_a_revoked_certificate_is_found_out(revoked: bool, checks: set[str]) -> None:
+    files = the_files()
+    signer = parse_certificate(files[f"bids/1/{CERTIFICATE}"])
+    before = T0 - timedelta(days=2)
+    entries = {signer.serial_number: before} if revoked else {}
+    crl = revocation_list(the_authority(), entries, at=before)
+    assert failed(signed_anew({**files, "trust/crl-1.pem": crl.public_bytes(Encoding.PEM)})) == checks
