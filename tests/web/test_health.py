@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.house import a_house
+
+FAR = {"x-forwarded-for": "203.0.113.9"}
+
+
+async def test_a_hall_is_alive_and_ready(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house, house.client() as here:
+        assert (await here.get("/healthz")).text == "ok\n"
+        answer = await here.get("/readyz")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"ready": True, "database": True, "disk": True, "clock": True},
+    )
+
+
+async def test_without_its_database_a_hall_is_alive_and_not_ready(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house, house.client() as here:
+        async with house.services.database.writing() as connection:
+            await connection.exec_driver_sql("ALTER TABLE sessions RENAME TO gone")
+        answer = await here.get("/readyz")
+        assert (answer.status_code, answer.json()["database"]) == (503, False)
+        assert (await here.get("/healthz")).status_code == 200
+        async with house.services.database.writing() as connection:
+            await connection.exec_driver_sql("ALTER TABLE gone RENAME TO sessions")
+        assert (await here.get("/readyz")).status_code == 200
+
+
+async def test_reasons_are_for_this_machine_and_whoever_has_the_token(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-long-random-token\n", encoding="ascii")
+    settings = {"trusted_proxies": ("127.0.0.0/8",), "readiness_token_file": token}
+    async with a_house(tmp_path, **settings) as house, house.client() as client:
+        far = await client.get("/readyz", headers=FAR)
+        wrong = await client.get("/readyz", headers=FAR | {"authorization": "Bearer a-long-random-tokem"})
+        right = await client.get("/readyz", headers=FAR | {"authorization": "Bearer a-long-random-token"})
+    assert far.json() == wrong.json() == {"ready": True}
+    assert right.json()["database"] is True
+
+
+async def test_without_a_token_file_no_token_helps(tmp_path: Path) -> None:
+    async with a_house(tmp_path, trusted_proxies=("127.0.0.0/8",)) as house, house.client() as client:
+        answer = await client.get("/readyz", headers=FAR | {"authorization": "Bearer "})
+    assert answer.json() == {"ready": True}
+
+
+async def test_crawlers_are_kept_to_what_is_public(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house, house.client() as client:
+        rules = (await client.get("/robots.txt")).text.splitlines()
+    assert rules[0] == "User-agent: *"
+    assert "Disallow: /api/" in rules
+    assert "Disallow: /" not in rules
+
+
+async def test_the_interface_describes_itself_without_anything_from_elsewhere(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house, house.client() as client:
+        page = (await client.get("/api/docs", headers={"accept": "text/html"})).text
+        openapi = (await client.get("/api/openapi.json")).json()
+    assert "<script" not in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+    for path in openapi["paths"]:
+        assert path in page
+    schema = openapi["paths"]["/api/v1/sessions/{session}/commands"]["post"]["requestBody"]
+    names = {
+        each["properties"]["command"]["const"] for each in schema["content"]["application/json"]["schema"]["oneOf"]
+    }
+    assert {"Advance", "CheckIn", "SignRecord"} <= names
+    assert not names & {"Tick", "SubmitBid", "RecordOpenings"}
+    assert all(name in page for name in names)
