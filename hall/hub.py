@@ -243,8 +243,18 @@ class Hub:
         task = self._warming.get(session)
         if task is None:
             task = self._warming[session] = asyncio.get_running_loop().create_task(self._read_room(session))
-            task.add_done_callback(lambda _: self._warming.pop(session, None))
-        return await asyncio.shield(task)
+            task.add_done_callback(lambda done: self._warmed(session, done))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():  # by close; a caller's own cancellation leaves the task to the others
+                raise GoingAway from None
+            raise
+
+    def _warmed(self, session: SessionId, done: asyncio.Task[Live]) -> None:
+        del self._warming[session]
+        if not done.cancelled():
+            done.exception()  # whoever asked has it; if nobody waits any more, it is no news
 
     async def _read_room(self, session: SessionId) -> Live:
         records = await self._log.read(session, Stream.OPENING)

@@ -70,6 +70,8 @@ class Live:
             self.spectators += by
         if audience.bidder is not None:
             self.devices[audience.bidder] += by
+            if not self.devices[audience.bidder]:
+                del self.devices[audience.bidder]
         if audience.staff:
             self.chairs[audience.role] += by
 

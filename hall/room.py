@@ -20,6 +20,9 @@ from sessions.ids import SessionId
 from sessions.opening import Opening, evolve
 from sessions.words import describe
 
+_SNAPSHOTS_KEPT = 64
+"""Every bidder has a view of its own; a large one is 300 kB."""
+
 NEW = -1
 """The version of signals that a reader has that never looked for any."""
 
@@ -105,6 +108,8 @@ class Room:
         known = self._snapshots.get(audience)
         if known is None:
             known = self._snapshot(audience)
+            if len(self._snapshots) >= _SNAPSHOTS_KEPT:
+                self._snapshots.clear()
             self._snapshots[audience] = known
         return known
 

@@ -436,6 +436,24 @@ async def test_closing_ends_every_stream_and_tells_every_seat() -> None:
             await world.hub.follow(SESSION, PUBLIC, 0, form=Form.LINES)
 
 
+async def test_closing_while_a_room_is_read_sends_the_reader_away() -> None:
+    async with a_world(5) as world:
+        coming = asyncio.create_task(world.hub.follow(SESSION, PUBLIC, 0, form=Form.LINES))
+        await asyncio.sleep(0)
+        await world.hub.close()
+        with pytest.raises(GoingAway):
+            await coming
+
+
+async def test_a_reader_that_goes_away_while_a_room_is_read_takes_nothing_from_the_others() -> None:
+    async with a_world(5) as world:
+        first, second = (asyncio.create_task(world.hub.follow(SESSION, PUBLIC, 0, form=Form.LINES)) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert numbers(await anext(await second)) == [1, 2, 3, 4, 5]
+        assert first.cancelled()
+
+
 async def test_a_reader_that_goes_away_is_counted_out() -> None:
     async with a_world(5) as world:
         stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES, address="192.0.2.1")

@@ -130,7 +130,7 @@ async def a_bundle(folder: Path, *, bidders: int = 5, envelopes: int = 1) -> byt
         await hall.advance("decrypt")
         await release(hall, bids, envelopes)
         await play.wait_for_the_end_of_the_step()
-        await play.at(clock.now() + MINUTE)  # the read-out
+        await play.wait_for_the_end_of_the_step()  # the read-out
         await hall.advance("confirm")
         await play.confirm(bids[0])
         who = bids[1].bidder
