@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-slow lint types-client services install lock clean
+.PHONY: demo test test-slow lint services install lock clean
 
 demo: install
 	$(BIN)/kaibiao demo $(ARGS)
@@ -19,6 +19,8 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m web.assets --check
+	@tests/types
 
 # What the tests use from the system: a browser, its fonts, a second opinion on sealed files. Says what it could not get.
 services:
