@@ -1,6 +1,7 @@
 """A good bundle passes every check, and the rules explain every log that they themselves have made."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sessions.verify.sentences import SENTENCES
 from sessions.visibility import public_afterwards
 from tests.support.bundles import failed, the_bundle
 from tests.support.finished import a_bundle
-from tests.support.hall_story import Story, a_full_story, wander
+from tests.support.hall_story import Story, a_failed_story, a_full_story, an_aborted_story, wander
 
 
 def test_a_good_bundle_passes_every_check_there_is() -> None:
@@ -77,9 +78,12 @@ def replayed(story: Story, records: list[Recorded]) -> Any:
     return replay_opening(read([core(record) for record in records], shown, story.plan)).value.opening
 
 
-def test_every_event_of_a_full_ceremony_is_explained() -> None:
-    story = a_full_story()
-    assert replayed(story, story.records).status == "ended"
+@pytest.mark.parametrize(
+    ("tell", "status"), [(a_full_story, "ended"), (a_failed_story, "failed"), (an_aborted_story, "aborted")]
+)
+def test_every_event_of_a_ceremony_is_explained(tell: Callable[[], Story], status: str) -> None:
+    story = tell()
+    assert replayed(story, story.records).status == status
 
 
 @settings(max_examples=40)
@@ -102,4 +106,3 @@ def test_a_ceremony_with_any_one_event_left_out_is_not_explained() -> None:
         harmless.add(type(story.records[index].event).__name__)
     # What nothing later stands on: the chain alone guards it, and does.
     assert harmless <= {"SupervisorNoted", "LateBidRefused", "ActDeclined", "SessionEnded"}
-

@@ -326,6 +326,20 @@ def a_full_story(bids: int = 5) -> Story:
     return story.sign_by(DEPUTY)
 
 
+def a_failed_story() -> Story:
+    """Two bids where three are needed."""
+    return Story(bids=2).to_checkin().seat_staff().to_t0()
+
+
+def an_aborted_story() -> Story:
+    """Nobody unlocks anything; two persons rule on one cause, and then abort."""
+    story = Story(bids=3).to_decrypt().send(c.TakeChair(), DEPUTY).wait(hours=1)
+    story.send(c.RuleCause(bidder=bidder_id(1), cause="X1", reason="骨干网中断"), HOST)
+    story.send(c.Approve(proposal=1), DEPUTY)
+    story.send(c.Abort(reason="改期重新招标"), HOST)
+    return story.send(c.Approve(proposal=2), SUPERVISOR)
+
+
 def wander(choices: Sequence[int], bids: int) -> Story:
     """A ceremony by somebody who tries things at random; what the rules refuse does not happen."""
     story = Story(a_plan(minimum=2), bids=bids).to_checkin()

@@ -1,7 +1,8 @@
 """The wire vectors: a ceremony's log, and what the hall says of it to each audience.
 
 ``log.json`` is the log as the hall alone knows it: chained cores, private parts, salts, names. ``<audience>.json``
-has every message that audience gets and the view after every tenth. Remake them: ``python -m tests.support.wire``.
+has every message that audience gets and the view after every tenth. ``failed.json`` and ``aborted.json`` are other
+ceremonies, log included, for the public. Remake them all: ``python -m tests.support.wire``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.roles import Actor, Role
 from sessions.shape import moment
-from tests.support.hall_story import SESSION, a_full_story, bidder_id
+from tests.support.hall_story import SESSION, a_failed_story, a_full_story, an_aborted_story, bidder_id
 
 HERE = Path(__file__).parent.parent / "vectors" / "wire"
 AUDIENCES = {
@@ -29,6 +30,8 @@ AUDIENCES = {
     "host": Audience(Role.HOST),
     "supervisor": Audience(Role.SUPERVISOR),
 }
+
+OTHERS = {"failed": a_failed_story, "aborted": an_aborted_story}
 
 
 def to_log(records: list[Recorded]) -> list[dict[str, Any]]:
@@ -85,10 +88,14 @@ def read(name: str) -> Any:
 
 
 def main() -> None:
-    records = a_full_story().records
+    """Say again what the hall says of the recorded logs; a log that is missing is played anew, with new salts."""
+    records = from_log(read("log")) if (HERE / "log.json").exists() else a_full_story().records
     write("log", to_log(records))
     for name, audience in AUDIENCES.items():
         write(name, said_to(audience, records))
+    for name, story in OTHERS.items():
+        told = from_log(read(name)["log"]) if (HERE / f"{name}.json").exists() else story().records
+        write(name, {"log": to_log(told), **said_to(AUDIENCES["public"], told)})
 
 
 if __name__ == "__main__":
