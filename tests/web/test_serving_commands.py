@@ -17,25 +17,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import authority
+from tests.support.commands import kaibiao
 from web.cli import doctor
 from web.cli.doctor import Finding
 from web.settings import Settings
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
-
-
-def kaibiao(tmp_path: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as an operator does, in a folder of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "web.cli", *words],
-        cwd=tmp_path,
-        env=environment() | {f"KAIBIAO_{name.upper()}": value for name, value in settings.items()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def environment() -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import kaibiao
 from tests.support.house import PASSWORD, House, a_house
-from tests.web.test_serving_commands import kaibiao
 
 
 @pytest.fixture
@@ -31,25 +32,27 @@ async def logs_in(house: House, password: str = PASSWORD) -> bool:
 
 
 async def test_an_account_that_was_added_logs_in_until_it_is_shut_out(hall: Path) -> None:
-    code, uri, _ = add(hall)
+    code, uri, _ = await asyncio.to_thread(add, hall)
     assert code == 0
     assert uri.startswith("otpauth://totp/")
     async with a_house(hall) as house:
         house.accounts["host"] = uri.strip()
         assert await logs_in(house)
-    assert kaibiao(hall, "account", "disable", "host", data_dir="hall").returncode == 0
+    shut_out = await asyncio.to_thread(kaibiao, hall, "account", "disable", "host", data_dir="hall")
+    assert shut_out.returncode == 0
     async with a_house(hall) as house:
         house.clock.turn(house.clock.now().replace(minute=45))
         house.accounts["host"] = uri.strip()
         assert not await logs_in(house)
-    assert kaibiao(hall, "account", "list", data_dir="hall").stdout == "host\thost\t王主持  (disabled)\n"
+    listed = await asyncio.to_thread(kaibiao, hall, "account", "list", data_dir="hall")
+    assert listed.stdout == "host\thost\t王主持  (disabled)\n"
 
 
 async def test_another_password_takes_the_place_of_the_first(hall: Path) -> None:
-    _, uri, _ = add(hall)
+    _, uri, _ = await asyncio.to_thread(add, hall)
     (hall / "other").write_text("another long password", encoding="utf-8")
     words = ("account", "password", "host", "--password-file", "other")
-    assert kaibiao(hall, *words, data_dir="hall").returncode == 0
+    assert (await asyncio.to_thread(kaibiao, hall, *words, data_dir="hall")).returncode == 0
     async with a_house(hall) as house:
         house.accounts["host"] = uri.strip()
         assert not await logs_in(house)

@@ -48,9 +48,9 @@ def serve(
             "One process serves a hall on SQLite; several need Team mode (PostgreSQL and Redis).",
             "Leave --workers at 1: one process carries a hall and thousands of readers.",
         )
-    log_to(settings)
     if asyncio.run(_is_behind(settings)):
         raise Refused(str(NotMigrated()), "Run `kaibiao migrate`.")
+    log_to(settings)
     HallServer(build(settings)).run()
 
 
