@@ -15,7 +15,6 @@ from sessions.intake import Intake
 from sessions.opening import Opening, decide, evolve
 from sessions.opening.steps import coming
 from sessions.plan import Plan
-from sessions.plan_json import plan_to_json
 from sessions.receipts import tracker_of
 from sessions.roles import CLOCK
 from sessions.sealed_set import set_root
@@ -130,8 +129,8 @@ def _accepted(state: Intake | None, record: e.Recorded, plan: Plan) -> bool:
 def _sent(record: e.Recorded, plan: Plan, state: Intake | None) -> Iterator[c.IntakeCommand]:
     event = record.event
     match event:
-        case e.IntakeOpened():
-            yield c.Schedule(plan=plan_to_json(plan))
+        case e.IntakeOpened(plan=announced):
+            yield c.Schedule(plan=announced)  # plan.announced compares it with the opening's
         case e.BidReceived():
             yield _submitted(event, plan, state)
         case e.BidRefused(bidder=bidder, name=name, code=code, header_sha256=header):
