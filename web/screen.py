@@ -55,7 +55,7 @@ def _stage(view: View) -> dict[str, Any]:
     """Return what is happening and why: the current step of the pack, or what stands in its place."""
     status, steps = view["status"], view["steps"]
     order = keys_in_order(steps)
-    step = view.get("step")
+    step = str(view.get("step"))
     if step in steps and status in {"checkin", "live"}:
         one = steps[step]
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -16,9 +17,11 @@ from crypto import authority
 from crypto.container import read_header
 from crypto.envelope import unlock as open_group
 from crypto.release import load_session_public, make_release
+from sessions.zipped import pack, unpack
 from tests.support.bidders import Bidder, Sealed, a_bidder
 from tests.support.browsing import a_browser, complaints, served
-from tests.support.house import T0, House, a_house
+from tests.support.bundles import the_bundle
+from tests.support.house import T0, House, a_bid, a_house
 from web import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -276,5 +279,46 @@ async def words_of(page: Page) -> str:
     await page.evaluate("document.getElementById('say').replaceChildren()")  # told once, to a screen reader
     text = await page.inner_text("main")
     text = re.sub(r"±[\d.]+ s.*", "", text)
-    text = re.sub(r"\d+ connections are watching", "", text)
+    text = re.sub(r"Watching now: \d+", "", text)
     return re.sub(r"\d{2}:\d{2}(:\d{2})?", "T", re.sub(r"\s+", " ", text))
+
+
+async def test_the_verification_page_checks_a_receipt_and_sends_nothing(
+    browser: Browser, house: House, origin: str
+) -> None:
+    await house.announce()
+    bidder = a_bidder()
+    receipt = (await house.submit(await house.bidder(bidder), a_bid(bidder))).json()["receipt"]
+    page = await browser.new_page(locale="en-GB")
+    await page.goto(f"{origin}/verify")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.fill("textarea", receipt)
+    assert "Signed by this hall's key" in await checked(page)
+    assert "Every check made here holds." in await page.inner_text("[data-outcome]")
+    signed, signature = receipt.rsplit(".", 1)
+    await page.fill("textarea", f"{signed}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}")
+    assert "The signature does not hold" in await checked(page)
+    assert [
+        address for address in asked if not address.endswith("/img/seal.svg")
+    ] == []  # the tab's picture may come late
+
+
+async def test_the_verification_page_follows_the_chain_of_a_bundle(browser: Browser, origin: str) -> None:
+    bundle, _ = await asyncio.to_thread(the_bundle)
+    files = dict(unpack(bundle))
+    events = files["events/opening.jsonl"]
+    files["events/opening.jsonl"] = events.replace(b'"n":3,', b'"n":4,', 1)
+    page = await browser.new_page(locale="en-GB")
+    await page.goto(f"{origin}/verify")
+    for content, sentence in ((bundle, "The chain of facts is whole"), (pack(files), "broken at this number")):
+        file = {"name": "session.zip", "mimeType": "application/zip", "buffer": content}
+        await page.set_input_files("input[type=file]", [file])
+        assert sentence in await checked(page)
+
+
+async def checked(page: Page) -> str:
+    """Press the button and return the sentences."""
+    await page.get_by_role("button", name="Check", exact=True).click()
+    await page.wait_for_selector("[data-outcome]:not([data-value=working])")
+    return await page.inner_text("[data-checks]")

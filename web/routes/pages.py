@@ -116,7 +116,9 @@ async def verify(request: Request) -> Response:
     """Explain how to check everything, and check a receipt or a bundle in the page."""
     who = reader(request)
     hall = services_of(request).hall_key.public.document()
-    return who.page("verify.html", here="verify", page=script_data(who.language, ("ui", "verify"), hall=hall))
+    return who.page(
+        "verify.html", here="verify", page=script_data(who.language, ("ui", "verify"), hall=hall), hall=hall
+    )
 
 
 @router.get("/login")

@@ -116,5 +116,7 @@ async function send(form: HTMLFormElement, name: string, source: string, speech:
   const done = await running(form, speech, async () => {
     await command(source, name, members(form));
   });
-  if (done) form.reset();
+  if (!done) return;
+  form.reset();
+  if (effect !== undefined) form.querySelector("[data-outcome]")?.replaceChildren(); // the page itself shows the step
 }

@@ -1,12 +1,12 @@
 /** The bidder's keys in the page: opened from files, kept by the browser if wanted, shown by their certificate. */
 
-import { hex, utf8 } from "./bytes.js";
+import { utf8 } from "./bytes.js";
 import { moment, type Speech } from "./dom.js";
 import { running } from "./forms.js";
-import { type Identity, identityOf, type KeyPair } from "./identity.js";
+import { type Identity, identityOf, type KeyPair, rehearse } from "./identity.js";
 import { forget, keep, recall } from "./keystore.js";
 import { openPkcs12 } from "./pkcs12.js";
-import { attribute, bidderId, fingerprint } from "./x509.js";
+import { attribute, bidderId } from "./x509.js";
 
 /** Open the files of one form into an identity. The same password opens all of them. */
 export async function openFiles(form: HTMLFormElement): Promise<Identity> {
@@ -82,6 +82,7 @@ export class Keys {
 
   async #show(identity: Identity | null): Promise<void> {
     this.#identity = identity;
+    document.querySelector<HTMLElement>("[data-keys-tested]")!.hidden = true;
     document.querySelector<HTMLElement>('[data-keys="ready"]')!.hidden = identity === null;
     document.querySelector<HTMLElement>('[data-keys="open"]')!.hidden = identity !== null;
     if (identity === null) return;
@@ -93,15 +94,12 @@ export class Keys {
       "day",
       this.#speech.language,
     );
+    await Promise.all([rehearse(identity.sign), rehearse(identity.encrypt)]); // the self-test, on this device and day
+    document.querySelector<HTMLElement>("[data-keys-tested]")!.hidden = false;
   }
 }
 
-/** What stands for a certificate in a list of keys: its digest. */
-export async function mark(identity: Identity): Promise<string> {
-  return hex(await fingerprint(identity.sign.certificate));
-}
-
-/** Bytes of a text, for downloads. */
+/** An address under which `text` can be saved. */
 export function textFile(text: string, type: string): string {
   return URL.createObjectURL(new Blob([utf8(text)], { type }));
 }
