@@ -20,6 +20,7 @@ from web.app import create_app
 from web.bootstrap import NotMigrated, Services, build
 from web.cli.doctor import examine
 from web.cli.refused import Refused
+from web.patience import PatientProtocol
 from web.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
@@ -97,11 +98,11 @@ SERVER: dict[str, Any] = {
     "server_header": False,
     "date_header": True,
     "proxy_headers": False,  # web.addresses believes only the proxies it was told of
+    "http": PatientProtocol,
     "ws": "websockets-sansio",
     "ws_max_size": 4096,  # a stream is receive-only
     "ws_per_message_deflate": False,
     "ws_ping_interval": 25.0,
-    "h11_max_incomplete_event_size": 16_384,
     "timeout_keep_alive": 15,
     "timeout_graceful_shutdown": 10,
     "lifespan": "on",
