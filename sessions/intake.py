@@ -23,11 +23,12 @@ from sessions.shape import rfc3339
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """The bid of one bidder as it stands: the last version, and when it was durable."""
+    """The bid of one bidder as it stands: the last version, who signed it, and when it was durable."""
 
     bidder: BidderId
     name: str
     header_sha256: Digest
+    signing_certificate: Digest
     received_at: datetime
     tracker: str
 
@@ -114,6 +115,7 @@ def _after(i: Intake, at: datetime, event: e.IntakeEvent) -> Intake:
                 bidder=event.bidder,
                 name=event.name,
                 header_sha256=event.header_sha256,
+                signing_certificate=event.signing_certificate,
                 received_at=at,
                 tracker=event.tracker,
             )

@@ -89,6 +89,7 @@ class Releasing:
         self._stores = stores
         self._clock = clock
         self._trust = trust
+        self._windows: dict[SessionId, Digest] = {}
 
     async def challenge(self, session: SessionId, actor: Actor, group: str) -> Challenge:
         """Return what this bidder answers. Refused outside the decrypt window, without a bid, for another group."""
@@ -211,9 +212,11 @@ class Releasing:
         raise CommandRefused("no_bid")
 
     async def _nonce(self, opening: Opening, actor: Actor) -> str:
-        window = window_digest(opening, await self._sessions.events(opening.plan.session))
+        session = opening.plan.session
+        window = self._windows.get(session) or window_digest(opening, await self._sessions.events(session))
         if window is None:
             raise CommandRefused("window_closed", step=opening.step or "")
+        self._windows[session] = window  # an event never changes, and reading the log for each bidder is the square
         return nonce(window, BidderId(actor.id))
 
 

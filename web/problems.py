@@ -210,6 +210,13 @@ SAYINGS: Mapping[str, Saying] = {
         "请用数字证书登录。",
         "Log in with your certificate.",
     ),
+    "other_certificate": _say(
+        409,
+        "此证书不是签署投标文件的那一张。",
+        "This is not the certificate that signed the bid.",
+        "请用签署投标文件的证书登录；遗失时请联系主持人。",
+        "Log in with the certificate that signed the bid; if it is lost, call the host.",
+    ),
     "wrong_statement": _say(
         409,
         "所签内容与此操作不符。",

@@ -193,8 +193,8 @@ class Hall:
         yield view, None
         while True:
             try:
-                async for frame in self.frames(session, view["n"]):
-                    message = json.loads(frame)
+                async for line in self.lines(session, view["n"]):
+                    message = json.loads(line)
                     if "n" in message:
                         view = patch.apply(view, message["patch"])
                     yield view, message
@@ -202,7 +202,7 @@ class Hall:
                 pass
             await asyncio.sleep(0.3)
 
-    async def frames(self, session: str, after: int = 0) -> AsyncIterator[str]:
+    async def lines(self, session: str, after: int = 0) -> AsyncIterator[str]:
         """Yield every message after number ``after`` as it came, until the connection ends."""
         async with connect(
             f"{self.url.replace('http', 'ws', 1)}/live/{session}?after={after}",
@@ -214,7 +214,8 @@ class Hall:
             local_addr=(self._source, 0) if self._source else None,
         ) as socket:
             async for frame in socket:
-                yield str(frame)
+                for line in str(frame).split("\n"):
+                    yield line
 
     async def download(self, path: str) -> bytes:
         answer = await self._http.get(path)

@@ -11,13 +11,13 @@ from datetime import datetime
 
 from cryptography import x509
 
-from crypto.certificates import Usage
+from crypto.certificates import Usage, bidder_id, fingerprint
 from crypto.paths import Trust, validate
 from crypto.signing import HallKey, sign, verify
 from sessions.codec import Command
 from sessions.commands import CheckIn, ConfirmRow, SignRecord, WithdrawBid
 from sessions.errors import CommandRefused
-from sessions.ids import Jws, SessionId
+from sessions.ids import BidderId, Jws, SessionId
 from sessions.roles import Actor
 from sessions.service import Sessions
 from web.problems import Problem
@@ -35,13 +35,16 @@ async def check_act(
 
     Raises:
         CryptoRefused: the certificate, or the statement's form, kind, signer or signature.
-        Problem: ``wrong_statement``: it says something else than the command does.
+        Problem: ``wrong_statement``: it says something else than the command does; ``other_certificate``: the
+            archive carries the certificate that signed the bid and no other, so a stranger could not check this one.
         CommandRefused: there is nothing yet that could be confirmed or signed.
     """
     if not certificates:
         raise Problem("no_certificate")
     leaf, *offered = certificates
     validate(leaf, usage=Usage.SIGN, trust=trust, at=now, offered=offered)
+    if isinstance(command, CheckIn | WithdrawBid | ConfirmRow | SignRecord):
+        await _must_have_signed_the_bid(sessions, session, leaf)
     match command:
         case CheckIn():
             said = verify(command.statement, "checkin", leaf)
@@ -72,6 +75,12 @@ async def sign_for_staff(sessions: Sessions, session: SessionId, actor: Actor, k
     """Return the hall's signature on the opening record in the name of a member of staff who has just confirmed."""
     payload = {"v": 1, "session": session, **await _record(sessions, session, actor.id)}
     return Jws(sign(payload, "record", key))
+
+
+async def _must_have_signed_the_bid(sessions: Sessions, session: SessionId, leaf: x509.Certificate) -> None:
+    bid = (await sessions.intake(session)).bids.get(BidderId(bidder_id(leaf)))
+    if bid is not None and bid.signing_certificate != fingerprint(leaf).hex():
+        raise Problem("other_certificate")
 
 
 async def _record(sessions: Sessions, session: SessionId, signer: str) -> dict[str, str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from crypto.authority import issue
+from crypto.certificates import Usage
 from crypto.signing import sign
-from tests.support.bidders import a_bidder
+from tests.support.bidders import a_bidder, the_authority
 from tests.support.house import NAMES, STAFF, TENDER, House, a_bid, a_house, a_key
 from web.cli.tender import read_tender
 
@@ -360,6 +363,16 @@ async def test_a_statement_of_somebody_else_is_refused(house: House) -> None:
     said = {"v": 1, "session": house.session, "bidder": bidder.id, "head": head}
     answer = await house.act(client, "CheckIn", statement=sign(said, "checkin", a_bidder(NAMES[1]).sign))
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_signer")
+
+
+async def test_only_the_certificate_that_signed_the_bid_speaks_for_it_afterwards(house: House) -> None:
+    ((bidder, _),) = await house.receive_bids(1)
+    begin = bidder.sign.certificate.not_valid_before_utc
+    renewed = issue(the_authority(), name=NAMES[0], identifier=bidder.id, usage=Usage.SIGN, at=begin)
+    client = await house.bidder(replace(bidder, sign=renewed))
+    said = {"v": 1, "session": house.session, "bidder": bidder.id, "head": (await house.view(client))["head"]}
+    answer = await house.act(client, "CheckIn", statement=sign(said, "checkin", renewed))
+    assert (answer.status_code, answer.json()["code"]) == (409, "other_certificate")
 
 
 async def test_a_bid_is_withdrawn_by_a_statement_about_that_bid_and_a_retry_is_answered_alike(house: House) -> None:

@@ -36,11 +36,10 @@ async def facts_by_websocket(hall: Served, after: int, count: int, who: httpx.As
     found: list[str] = []
     async with hall.live(f"/live/zb-1?after={after}", who) as socket:
         async for frame in socket:
-            if "signal" not in json.loads(frame):
-                found.append(str(frame))
-            if len(found) == count:
+            found += [line for line in str(frame).split("\n") if "signal" not in json.loads(line)]
+            if len(found) >= count:
                 break
-    return found
+    return found[:count]
 
 
 async def facts_by_events(
@@ -137,7 +136,7 @@ async def test_another_sites_page_gets_no_socket(hall: Served, origin: Any) -> N
 
 async def test_the_halls_own_page_gets_one(hall: Served) -> None:
     async with hall.live("/live/zb-1", origin=hall.url) as socket:  # type: ignore[arg-type]
-        assert json.loads(await socket.recv())["n"] == 1
+        assert json.loads(str(await socket.recv()).split("\n")[0])["n"] == 1
 
 
 @pytest.mark.parametrize("said", ["hello", b"\x00", '{"command": "Advance", "step": "decrypt"}'])

@@ -12,10 +12,7 @@ import base64
 import contextlib
 import json as json_module
 import os
-import platform
-import re
 import secrets
-import socket
 import sys
 import tempfile
 import time
@@ -35,6 +32,7 @@ from sessions.announcement import make_plan
 from sessions.clock import SystemClock
 from sessions.roles import Role
 from sessions.store.migrations import migrate
+from web.bench import machine
 from web.bootstrap import build
 from web.demo import cast
 from web.demo.people import HostPerson, WatchingPerson
@@ -75,7 +73,7 @@ def run(json: bool, bidders: int = BIDDERS, onlookers: int = ONLOOKERS) -> None:
     if json:
         sys.stdout.write(json_module.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return
-    sys.stdout.write(f"{report['machine']}\n{report['what']}\n\n{'':44}{'s after T0':>12}{'s this step':>12}\n")
+    sys.stdout.write(machine.heading(report) + f"{'':44}{'s after T0':>12}{'s this step':>12}\n")
     before = 0.0
     for milestone, words in MILESTONES.items():
         at = report["seconds_after_t0"][milestone]
@@ -89,8 +87,9 @@ def run(json: bool, bidders: int = BIDDERS, onlookers: int = ONLOOKERS) -> None:
 
 async def measure(bidders: int, onlookers: int) -> dict[str, Any]:
     """Return the report of one opening with ``bidders`` bids and ``onlookers`` public streams beside the seats."""
+    report = machine.describe()
     with tempfile.TemporaryDirectory(prefix="kaibiao-bench-") as name:
-        settings = load(data_dir=Path(name), port=_free_port(), rehearsal_allowed=True, log_level="warning")
+        settings = load(data_dir=Path(name), port=machine.free_port(), rehearsal_allowed=True, log_level="warning")
         troupe, accounts, t0 = await _prepare(settings, bidders)
         watch = Watch(bidders=bidders)
         async with _serving(settings) as process, contextlib.AsyncExitStack() as stack:
@@ -111,19 +110,18 @@ async def measure(bidders: int, onlookers: int) -> dict[str, Any]:
             crowd = [_screen(await enter(), watch) for _ in range(onlookers)]
             people = [asyncio.ensure_future(part) for part in (*staff, *seats, *crowd)]
             await asyncio.sleep(max(watch.t0 - time.monotonic(), 0))
-            before = _cpu(process.pid), time.process_time()
+            before = machine.cpu_seconds(process.pid), time.process_time()
             while len(watch.screens) < bidders + onlookers:
                 for person in people:
                     if person.done():
                         person.result()
                 await asyncio.sleep(0.02)
-            after = _cpu(process.pid), time.process_time()
+            after = machine.cpu_seconds(process.pid), time.process_time()
             for person in people:
                 person.cancel()
             await asyncio.gather(*people, return_exceptions=True)
     watch.seen["FirstScreen"], watch.seen["LastScreen"] = min(watch.screens), max(watch.screens)
-    return {
-        "machine": _machine(),
+    return report | {
         "what": f"{bidders} bidders, {onlookers} onlookers, 3 staff; SQLite, synchronous=FULL; one serving process",
         "clients": f"{bidders + onlookers + 3} clients in one process",
         "seconds_after_t0": {name: round(watch.seen[name], 3) for name in MILESTONES},
@@ -208,8 +206,8 @@ async def _screen(hall: Hall, watch: Watch, on_decrypt: Callable[[], Any] | None
     """Read the live stream as bytes until every price has come; parsing it would be the browser's work, not ours."""
     prices = keys = 0
     acting: asyncio.Task[None] | None = None
-    async for frame in hall.frames(cast.SESSION):
-        kind = frame[: frame.find('"patch"')]
+    async for line in hall.lines(cast.SESSION):
+        kind = line[: line.find('"patch"')]
         if '"type":"BidOpened"' in kind:
             prices += 1
             if prices == watch.bidders:
@@ -229,21 +227,3 @@ async def _screen(hall: Hall, watch: Watch, on_decrypt: Callable[[], Any] | None
                     watch.seen.setdefault(milestone, time.monotonic() - watch.t0)
     if acting is not None:
         await acting
-
-
-def _cpu(pid: int) -> float:
-    """Return the processor seconds a process has used (proc(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def _machine() -> str:
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
-    return f"{os.cpu_count()} cores, {model[1] if model else platform.machine()}, Python {platform.python_version()}"

@@ -97,7 +97,9 @@ export class Channel {
       socket.close();
     };
     socket.onopen = () => over || this.#connected();
-    socket.onmessage = (event) => over || this.#received(event.data as string);
+    socket.onmessage = (event) => {
+      for (const message of (event.data as string).split("\n")) if (!over) this.#received(message);
+    };
     socket.onclose = () => {
       if (!over) this.#fail();
       over = true;
