@@ -459,7 +459,7 @@ _TOLD: Final = (
 def facts(state: str) -> list[View]:
     """Return the facts told so far in ``state``, oldest first, in the wire's form without their chain."""
     now = view(state)["at"]
-    hidden = {"BiddersListed", "SealsChecked"} if state == "failed" else set()
+    hidden = {"BiddersListed", "SealsChecked", "SetFrozen", "LateBidRefused"} if state == "failed" else set()
     return [
         {"n": n, "at": _time(clock), "type": kind, "actor": "clock", "words": {"zh": zh, "en": en}}
         for n, (clock, kind, zh, en) in enumerate(_TOLD, 1)
