@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from crypto.words import WORDS as CRYPTO_WORDS
 from sessions.ports import Summary
+from web.agenda import STATUSES, Entry, Filters, arrange, entry
 from web.binding import Bound
-from web.calendar import STATUSES, Entry, Filters, arrange, entry
 from web.i18n import Language
 from web.pages import Pages, Theme, embedded
 from web.screen import said, screen

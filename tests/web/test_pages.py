@@ -14,8 +14,8 @@ from jinja2.ext import babel_extract
 
 from hall.patch import without_nulls
 from web import gallery
+from web.agenda import Filters
 from web.binding import Bound
-from web.calendar import Filters
 from web.errors import said
 from web.gallery import STATES
 from web.i18n import LANGUAGES, Language, catalogue, choose

@@ -17,9 +17,9 @@ from hall.audience import Audience
 from sessions.ids import BidderId, SessionId
 from sessions.ports import Summary
 from sessions.roles import Role
+from web.agenda import Entry, entry
 from web.binding import day
 from web.bootstrap import services_of
-from web.calendar import Entry, entry
 from web.identity import Visitor, actor_for, visitor_of
 from web.problems import Problem
 from web.routes.reader import newest_facts, reader

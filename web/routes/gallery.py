@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from web import gallery
-from web.calendar import Filters
+from web.agenda import Filters
 from web.errors import said
 from web.problems import Problem
 from web.routes.reader import reader

@@ -15,8 +15,8 @@ from hall.audience import PUBLIC
 from hall.room import Snapshot
 from sessions.ids import SessionId
 from sessions.record import record
+from web.agenda import STATUSES, Filters, atom, entry, ics
 from web.bootstrap import services_of
-from web.calendar import STATUSES, Filters, atom, entry, ics
 from web.headers import security_headers
 from web.i18n import HTML_LANG, Language, sentence
 from web.identity import visitor_of
