@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json as json_module
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -29,6 +28,7 @@ from crypto import authority, envelope
 from crypto.certificates import Usage
 from crypto.digest import Behind
 from sessions.clock import SystemClock
+from web.bench import machine
 
 MEGABYTE: Final = 1_000_000
 SIZE: Final = 50 * MEGABYTE
@@ -62,13 +62,14 @@ def run(json: bool) -> None:
     if json:
         sys.stdout.write(json_module.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return
-    sys.stdout.write(f"{report['machine']}\n{report['what']}\n\n{'':34}{'MB/s':>8}{'ratio to openssl enc':>24}\n")
+    sys.stdout.write(machine.heading(report) + f"{'':34}{'MB/s':>8}{'ratio to openssl enc':>24}\n")
     for case, figures in report["cases"].items():
         sys.stdout.write(f"{case:34}{figures['mb_per_s']:8.0f}{figures['ratio_to_openssl']:24.2f}\n")
 
 
 def measure(folder: Path, *, size: int, files: int, rounds: int) -> dict[str, Any]:
     """Return the report of one run with its files in ``folder``; ``size`` in bytes."""
+    report = machine.describe()
     age_key = _age_key(folder)
     bids = [_prepare(folder, number, size, age_key) for number in range(files)]
     contestants = _contestants(folder, age_key)
@@ -89,9 +90,8 @@ def measure(folder: Path, *, size: int, files: int, rounds: int) -> dict[str, An
     total = size * files / MEGABYTE
     medians = {name: statistics.median(each) for name, each in times.items()}
     reference = medians["openssl enc -d -aes-256-ctr"]
-    return {
+    return report | {
         "what": f"{files} documents of {size / MEGABYTE:g} MB, {rounds} rounds in turns, median; page cache",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "peers": {
             "openssl": _tool("openssl", "version").strip(),
             "age": age_key and _tool("age", "--version").strip(),
