@@ -15,7 +15,7 @@ from sessions.errors import CommandRefused
 from sessions.hallkey import KeyExposed
 from sessions.store.migrations import NoMigrations
 from web.assets import AssetsError
-from web.cli import hall, sealing, serving, staff
+from web.cli import bench, hall, sealing, serving, staff
 from web.cli.refused import Refused
 from web.remote import HallRefused
 from web.settings import SettingsRefused
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _commands in (hall, serving, staff, sealing):
+for _commands in (hall, serving, staff, sealing, bench):
     _commands.register(app)
 
 _SAID = (

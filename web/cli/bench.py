@@ -1,0 +1,62 @@
+"""``kaibiao bench``: the figures we publish, measured again on your machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from web.bench import fanout as fanout_bench
+from web.bench import log as log_bench
+from web.bench import opening as opening_bench
+from web.bench import unseal as unseal_bench
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object with everything measured, not a table.")]
+
+group = typer.Typer(no_args_is_help=True, help="Measure, as ratios to the usual tools in the same run.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to ``app``."""
+    app.add_typer(group, name="bench")
+
+
+@group.command()
+def fanout(
+    *,
+    watchers: Annotated[int, typer.Option(min=2, max=15_000, help="Streams open at once.")] = fanout_bench.WATCHERS,
+    events: Annotated[int, typer.Option(min=1, help="Facts in a turn.")] = fanout_bench.EVENTS,
+    as_json: AsJson = False,
+) -> None:
+    """One fact to a crowd: the hall's WebSocket and SSE, FastAPI's usual loop, `websockets`. A minute or two."""
+    fanout_bench.run(as_json, watchers, events)
+
+
+@group.command()
+def opening(
+    *,
+    bidders: Annotated[int, typer.Option(min=3, help="Bids in the set.")] = opening_bench.BIDDERS,
+    onlookers: Annotated[int, typer.Option(min=0, help="Public streams.")] = opening_bench.ONLOOKERS,
+    as_json: AsJson = False,
+) -> None:
+    """A whole opening, from T0 to the last price on the last screen."""
+    opening_bench.run(as_json, bidders, onlookers)
+
+
+@group.command()
+def unseal(*, as_json: AsJson = False) -> None:
+    """Sealed bids of 50 MB against `openssl enc`, `age` and `cp`."""
+    unseal_bench.run(as_json)
+
+
+@group.command()
+def log(
+    *,
+    folder: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Where to write: the disk of your hall's data.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """500 acts made durable, together and one by one; 20,000 events checked."""
+    log_bench.run(as_json, folder)
