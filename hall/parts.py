@@ -75,11 +75,16 @@ def article(pack: RulePack, key: str) -> Any:
     return to_json(pack.articles.get(key))
 
 
-def chairs(taken: tuple[Chair, ...], acting: str | None) -> dict[str, Any]:
-    """Who of the staff is in the room, and who leads it."""
+def chairs(taken: tuple[Chair, ...], acting: str | None, pack: RulePack) -> dict[str, Any]:
+    """Who of the staff is in the room, who leads it, and which chairs the rules want before bids are unlocked."""
     held = {chair.role: {"name": chair.name, "since": rfc3339(chair.at)} for chair in taken}
     leader = next((chair.role for chair in taken if chair.account == acting), Role.HOST)
-    return {**{role: held.get(role) for role in (Role.HOST, Role.DEPUTY, Role.SUPERVISOR)}, "acting": leader}
+    filled = held.keys() | ({Role.HOST} if acting else set())  # a deputy who took over holds the host's chair
+    return {
+        **{role: held.get(role) for role in (Role.HOST, Role.DEPUTY, Role.SUPERVISOR)},
+        "acting": leader,
+        "required": {role: role in filled for role in pack.chairs},
+    }
 
 
 def ceiling(tender: Tender) -> dict[str, Any] | None:

@@ -54,7 +54,7 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
         "hold": parts.hold(o),
         "steps": kept.piece("steps", parts.steps, plan, o.runs),
         "fields": kept.piece("fields", parts.fields, tender),
-        "chairs": kept.piece("chairs", parts.chairs, o.chairs, o.acting),
+        "chairs": kept.piece("chairs", parts.chairs, o.chairs, o.acting, plan.pack),
         "received": frozen.received if frozen and Datum.COUNT in data else None,
         "root": frozen.root if frozen else None,
         "session_key": frozen.session_key if frozen else None,
@@ -87,7 +87,11 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
         }
         if o.drawn
         else None,
-        "failed": {"received": frozen.received, "minimum": plan.pack.minimum_bidders}
+        "failed": {
+            "received": frozen.received,
+            "minimum": plan.pack.minimum_bidders,
+            "article": parts.article(plan.pack, plan.pack.minimum_article),
+        }
         if frozen and o.status is Status.FAILED
         else None,
         "aborted": {"reason": o.abort_reason, "at": parts.moment(o.ended_at)} if o.status is Status.ABORTED else None,

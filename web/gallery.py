@@ -55,6 +55,11 @@ _ARTICLES: Final = {
                   "Objections are raised and answered on the spot."),
     "sign": ("招标投标法 第36条", "Bidding Law, art. 36", "开标过程应当记录并存档。", "The opening is recorded and kept on file."),
 }  # fmt: skip
+_TOO_FEW: Final = {
+    "id": "ir-44-2",
+    "cite": {"zh": "招标投标法实施条例 第44条第2款", "en": "Implementing Regulations, art. 44(2)"},
+    "gist": {"zh": "投标人少于3个的，不得开标；招标人应当重新招标。", "en": "With fewer than three bidders no bid is opened; tenders are invited anew."},
+}
 _BIDDERS: Final = (
     ("91430100MA4L1AAA1X", "湖南阿尔法路桥建设有限公司", "K7F2-9QWM-3TRD-A1", "12864500.00", "12,864,500.00",
      "壹仟贰佰捌拾陆万肆仟伍佰元整", "twelve million eight hundred sixty-four thousand five hundred yuan", "240", "陈建国"),
@@ -186,6 +191,7 @@ def _view(n: int, clock: str, status: str, phase: str, step: str | None, **chang
             "deputy": {"name": "王芳", "since": _time("08:35:42")},
             "supervisor": {"name": "张立", "since": _time("08:40:03")},
             "acting": "host",
+            "required": {"host": True},
         },
         "received": None,
         "root": None,
@@ -294,7 +300,7 @@ def _changed(make: Callable[[], View], **changes: object) -> View:
 
 _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "scheduled": lambda: _view(
-        1, "07:00:00", "scheduled", "before", None, chairs={"host": None, "deputy": None, "supervisor": None, "acting": "host"}
+        1, "07:00:00", "scheduled", "before", None, chairs={"host": None, "deputy": None, "supervisor": None, "acting": "host", "required": {"host": False}}
     ),
     "checkin": lambda: _view(6, "08:52:30", "checkin", "before", "checkin", due=_time("09:00:00")),
     "listed": lambda: _view(9, "09:00:20", "live", "listed", "list", state="complete", bids=_bids("waiting"), late=_LATE),
@@ -326,7 +332,7 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "incident": lambda: _changed(
         _decrypting, hold={"reason": "机房网络中断，正在恢复", "incident": True, "since": _time("09:05:00"), "by": "host:li"}
     ),
-    "failed": lambda: _view(8, "09:00:00", "failed", "before", None, failed={"received": 2, "minimum": 3}),
+    "failed": lambda: _view(8, "09:00:00", "failed", "before", None, failed={"received": 2, "minimum": 3, "article": _TOO_FEW}),
     "aborted": lambda: _view(
         20, "09:10:00", "aborted", "listed", None, bids=_bids("waiting", seal="ok"),
         aborted={"reason": "主管部门要求终止本次招标", "at": _time("09:10:00")},

@@ -121,7 +121,7 @@ def _next(view: View) -> dict[str, Any] | None:
     counts = _counts(view)
     needs = {"complete": current["state"] == "complete", "running": not view.get("hold")}
     if step["kind"] == "decrypt":
-        needs["chairs"] = bool(view["chairs"].get("host"))
+        needs["chairs"] = all((view["chairs"].get("required") or {}).values())
     if step["kind"] == "sign":
         needs |= {"objections": not counts["objections_open"], "causes": not counts["undecided"]}
     return {

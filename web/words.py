@@ -260,7 +260,9 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     },
     "need": {
         "complete": _w("当前步骤已完成", "the current step is complete"),
-        "chairs": _w("主持人已就位", "the host has taken the chair"),
+        "host": _w("主持人已就位", "the host has taken the chair"),
+        "deputy": _w("备岗已就位", "the deputy has taken the chair"),
+        "supervisor": _w("监督人已就位", "the supervisor has taken the chair"),
         "objections": _w("没有待答复的异议", "no objection waits for an answer"),
         "causes": _w("没有待认定的失败原因", "no failure waits for its cause"),
         "running": _w("没有暂停", "the opening is not paused"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hall import parts
 from hall.audience import Audience
 from hall.lane import encode
 from hall.patch import apply, without_nulls
@@ -15,7 +16,10 @@ from hall.room import Room
 from hall.views import view
 from sessions.events import Recorded
 from sessions.opening import Status, evolve
+from sessions.opening.state import Chair
 from sessions.roles import Role
+from sessions.rulebook import load
+from tests.support.fake_clock import T0 as MOMENT
 from tests.support.hall_story import SESSION, Story, a_full_story, a_plan, bidder_id, price, wander
 
 PUBLIC = Audience(Role.PUBLIC)
@@ -161,8 +165,19 @@ def test_an_opening_that_fails_names_nobody(audience: Audience, bids: int) -> No
     text = json.dumps(each_fact(story.records, audience), ensure_ascii=False)
     assert "秘密" not in text
     assert not any(bidder_id(number) in text for number in (1, 2))
-    last = each_fact(story.records, audience)[-1]
-    assert last["patch"]["failed"] == {"received": bids, "minimum": 3}
+    failed = each_fact(story.records, audience)[-1]["patch"]["failed"]
+    assert (failed["received"], failed["minimum"]) == (bids, 3)
+    assert failed["article"]["id"] == story.opening.plan.pack.minimum_article
+
+
+@pytest.mark.parametrize("seated", [(), (Role.HOST,), (Role.HOST, Role.SUPERVISOR)])
+def test_a_view_says_which_chairs_the_rules_still_want(seated: tuple[Role, ...]) -> None:
+    taken = tuple(Chair(role=role, account=role, name=role, at=MOMENT) for role in seated)
+    pack = load("intl-two-role")
+    acting = seated[0] if seated else None
+    assert parts.chairs(taken, acting, pack)["required"] == {
+        role: role in seated for role in (Role.HOST, Role.SUPERVISOR)
+    }
 
 
 def test_a_bidder_finds_its_own_row() -> None:

@@ -105,7 +105,9 @@ function next(view: View): Members | null {
     complete: steps[order[place]!]!["state"] === "complete",
     running: !view["hold"],
   };
-  if (step["kind"] === "decrypt") needs["chairs"] = Boolean(chairs["host"]);
+  if (step["kind"] === "decrypt") {
+    needs["chairs"] = Object.values((chairs["required"] ?? {}) as Members).every(Boolean);
+  }
   if (step["kind"] === "sign") {
     needs["objections"] = !count["objections_open"];
     needs["causes"] = !count["undecided"];
