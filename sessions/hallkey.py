@@ -17,7 +17,8 @@ class KeyExposed(Exception):
     """A key file that others on this machine may read."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path.name} may be read by others: chmod 600 {path.name}")
+        super().__init__(f"{path.name} may be read by others")
+        self.hint = f"chmod 600 {path}"
 
 
 def hall_key(folder: Path) -> HallKey:

@@ -24,7 +24,9 @@ MANIFEST = "manifest.json"
 
 
 class AssetsError(Exception):
-    """The scripts cannot be built, or are not what their sources say. The text says what to do."""
+    """The scripts cannot be built, or are not what their sources say."""
+
+    hint = "python -m web.assets builds them"
 
 
 def build() -> bool:

@@ -16,8 +16,10 @@ from sessions.store.database import Database
 class NoMigrations(Exception):
     """The migration scripts are missing from this installation."""
 
+    hint = "install kaibiao again"
+
     def __init__(self) -> None:
-        super().__init__("the migration scripts are missing: install kaibiao again")
+        super().__init__("the migration scripts are missing")
 
 
 def scripts() -> Path:

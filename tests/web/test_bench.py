@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 
 from web.bench import fanout, log, machine, opening, servers, unseal
 from web.bench.crowd import NEEDLE, Crowd
-from web.cli import app
 
 UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 
@@ -192,7 +191,7 @@ def test_an_opening_reaches_every_milestone_in_order() -> None:
 
 
 def said(*words: str) -> str:
-    result = CliRunner().invoke(app, ["bench", *words], catch_exceptions=False)
+    result = CliRunner().invoke(commands("bench"), ["bench", *words], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
 

@@ -6,58 +6,61 @@ Exit 0 done, 1 refused or failed, 2 wrong usage. Answers go to stdout, everythin
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
-import httpx
 import typer
 
-from crypto.errors import CryptoRefused
 from sessions.errors import CommandRefused
-from sessions.hallkey import KeyExposed
-from sessions.store.migrations import NoMigrations
-from web.assets import AssetsError
-from web.cli import bench, hall, sealing, serving, staff
-from web.cli.refused import Refused
-from web.remote import HallRefused
-from web.settings import SettingsRefused
-from web.trust import TrustRefused
+from sessions.refusals import refusal
 
-app = typer.Typer(
-    name="kaibiao",
-    help="Kaibiao 开标: a live hall for remote bid openings.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for _commands in (hall, serving, staff, sealing, bench):
-    _commands.register(app)
+MODULES = {
+    "demo": "playing",
+    "serve": "serving",
+    "migrate": "serving",
+    "doctor": "serving",
+    "account": "staff",
+    "ca": "sealing",
+    "example": "sealing",
+    "seal": "sealing",
+    "explain": "sealing",
+    "slot": "sealing",
+    "unseal": "sealing",
+    "submit": "submitting",
+    "verify": "verifying",
+    "bench": "bench",
+}
+"""Where each command stands. Only the one that is asked for is loaded: a bidder's `explain` needs no web server."""
 
-_SAID = (
-    Refused,
-    CryptoRefused,
-    CommandRefused,
-    SettingsRefused,
-    TrustRefused,
-    HallRefused,
-    AssetsError,
-    NoMigrations,
-    KeyExposed,
-)
-"""What is said in a sentence. Anything else is a mistake of ours and shows where it happened."""
+
+def commands(asked: str | None) -> typer.Typer:
+    """Return the command line with the module of the command ``asked``, or with all of them."""
+    app = typer.Typer(
+        name="kaibiao",
+        help="Kaibiao 开标: a live hall for remote bid openings.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(lambda: None)  # a single command keeps its name
+    for module in [MODULES[asked]] if asked in MODULES else dict.fromkeys(MODULES.values()):
+        import_module(f"web.cli.{module}").register(app)
+    return app
 
 
 def main() -> None:
     """Run a command and leave with its exit code."""
     try:
-        app()
-    except _SAID as error:
-        _say(getattr(error, "sentence", "") or str(error), getattr(error, "hint", ""))
-    except httpx.TransportError as error:
-        _say(
-            f"The hall cannot be reached: {error}",
-            "Check the address and the network; `kaibiao serve` starts a hall.",
-        )
+        commands(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
+    except CommandRefused as error:
+        sentence, hint = refusal(error.code, error.facts)
+        _say(sentence.en, hint.en)
     except OSError as error:
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error), "")
+    except Exception as error:
+        # Whoever raises it with a hint means it for people. Anything else is a mistake of ours: it shows where.
+        if not hasattr(error, "hint"):
+            raise
+        _say(getattr(error, "sentence", "") or str(error), error.hint)
     else:
         return
     raise SystemExit(1)
@@ -65,3 +68,7 @@ def main() -> None:
 
 def _say(sentence: str, hint: str) -> None:
     sys.stderr.write(f"{sentence}\n" + (f"{hint}\n" if hint else ""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""``kaibiao verify``: a stranger checks an archive, offline."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sessions.verify import Outcome, Report, verify
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module to ``app``."""
+    app.command("verify")(verify_bundle)
+
+
+def verify_bundle(
+    bundle: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="session.zip of an opening.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+) -> None:
+    """Check an archive offline, from the file alone. Exit 0 only if every named check holds."""
+    report = verify(bundle)
+    if as_json:
+        sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n")
+    else:
+        sys.stdout.write("".join(_lines(report)))
+    raise SystemExit(0 if report.ok else 1)
+
+
+_MARKS = {Outcome.PASSED: "ok  ", Outcome.FAILED: "FAIL", Outcome.SKIPPED: "-   "}
+
+
+def _lines(report: Report) -> Iterator[str]:
+    for check in report.checks:
+        yield f"{_MARKS[check.outcome]}  {check.id}: {check.zh}\n      {check.en}"
+        yield f" ({check.detail})\n" if check.detail else "\n"
+    title = f", {report.title.zh} {report.title.en}" if report.title else ""
+    yield f"\nOpening {report.session or 'unknown'}{title}\nHall key {report.hall_key or 'unknown'}: "
+    yield "compare it with what the hall publishes.\n"
+    held = sum(check.passed for check in report.checks)
+    yield f"{held} of {len(report.checks)} checks hold.\n"
