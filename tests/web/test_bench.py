@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from web.bench import fanout, log, machine, opening, servers, unseal
 from web.bench.crowd import NEEDLE, Crowd
+from web.cli import commands
 
 UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 
