@@ -18,7 +18,7 @@ _LOOKALIKES: Final = str.maketrans("OIL", "011")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The hall received exactly these bytes at this moment. ``n`` is the event's number, ``length`` of the file."""
+    """The hall received exactly these bytes at this moment; ``length`` is that of the file."""
 
     session: str
     tender: str
@@ -30,7 +30,6 @@ class Receipt:
     declaration_sha256: str
     received_at: str
     leaf_salt: str
-    n: int
 
     def payload(self) -> dict[str, Any]:
         """Return the statement's payload, every member checked."""
@@ -40,7 +39,6 @@ class Receipt:
             unhex(digest, 32)
         check_moment(self.received_at, milliseconds=True)
         check_integer(self.length)
-        check_integer(self.n, 1)
         return {"v": 1, **asdict(self)}
 
 
@@ -57,7 +55,6 @@ class Slip:
     length: int
     received_at: str
     code: str
-    n: int | None = None
 
     def payload(self) -> dict[str, Any]:
         """Return the statement's payload, every member checked."""
@@ -70,8 +67,6 @@ class Slip:
                 unhex(digest, 32)
         check_moment(self.received_at, milliseconds=True)
         check_integer(self.length)
-        if self.n is not None:
-            check_integer(self.n, 1)
         return {"v": 1, **asdict(self)}
 
 

@@ -27,13 +27,12 @@ from sessions.commands import (
     WithdrawBid,
 )
 from sessions.errors import UnknownSession
-from sessions.events import BidReceived, Happening, Recorded, SessionAborted, SessionScheduled, Stream, T0Moved
+from sessions.events import Happening, Recorded, SessionAborted, SessionScheduled, Stream, T0Moved
 from sessions.ids import SessionId
 from sessions.intake import Intake
 from sessions.opening import FreezeSet, Opening, work_due
 from sessions.opening.state import OVER
 from sessions.ports import Summary
-from sessions.receipts import tracker_of
 from sessions.roles import CLOCK, Actor
 from sessions.sealed_set import set_root
 
@@ -156,13 +155,7 @@ class Batch:
         return opening.decide(self.held.opening, cast(OpeningCommand, command), actor, now)
 
     def _add(self, stream: Stream, happening: Happening) -> None:
-        head = self.held.heads[stream]
-        record = chain(head, self.held.session, stream, happening)
-        if isinstance(record.event, BidReceived) and self.held.opening is not None:
-            # The receipt's code covers number and moment of this very event, so it is known only here.
-            code = tracker_of(record, self.held.opening.plan.tender)
-            happening = replace(happening, event=replace(record.event, tracker=code))
-            record = chain(head, self.held.session, stream, happening)
+        record = chain(self.held.heads[stream], self.held.session, stream, happening)
         self.records.append(record)
         self.held = self.held.after(record)
 

@@ -37,7 +37,6 @@ class SubmitBid:
     signing_certificate: Digest
     first_byte_at: datetime
     leaf_salt: str
-    tracker: str  # the receipt's short code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Digest
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
+from sessions.receipts import tracker_of
 from sessions.roles import CLOCK, Actor, Role
 from sessions.shape import rfc3339
 
@@ -198,7 +199,7 @@ def _submit(i: Intake, command: c.SubmitBid, actor: Actor, now: datetime) -> e.B
         return None
     if any(bid.header_sha256 == command.header_sha256 for bid in i.bids.values()):
         raise CommandRefused("foreign_bidder", sealed_by=command.sealed_bidder)
-    return e.BidReceived(
+    received = e.BidReceived(
         bidder=command.bidder,
         name=command.name,
         header_sha256=command.header_sha256,
@@ -208,9 +209,10 @@ def _submit(i: Intake, command: c.SubmitBid, actor: Actor, now: datetime) -> e.B
         signing_certificate=command.signing_certificate,
         first_byte_at=command.first_byte_at,
         leaf_salt=command.leaf_salt,
-        tracker=command.tracker,
+        tracker="",  # follows from all the rest
         replaces=before.header_sha256 if before else None,
     )
+    return replace(received, tracker=tracker_of(e.Happening(at=now, actor=actor, event=received), i.plan))
 
 
 def _check_in(i: Intake, command: c.CheckIn, actor: Actor, now: datetime) -> e.BidderCheckedIn | None:

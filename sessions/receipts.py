@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from crypto.receipt import Receipt, tracker
-from sessions.events import BidReceived, Recorded
-from sessions.plan import Tender
+from sessions.events import BidReceived, Happening, Recorded
+from sessions.plan import Plan
 from sessions.shape import rfc3339
 
 
-def receipt_of(record: Recorded, tender: Tender) -> Receipt:
-    """Return what the hall signs for a BidReceived event: ``n`` is its number, ``received_at`` its moment."""
-    event = record.event
+def receipt_of(fact: Happening | Recorded, plan: Plan) -> Receipt:
+    """Return what the hall signs for a BidReceived event; ``received_at`` is the event's moment.
+
+    It has no number: before T0 that would tell a bidder how much came ahead of its own bid.
+    """
+    event = fact.event
     if not isinstance(event, BidReceived):
         raise TypeError(f"{type(event).__name__} has no receipt")
     return Receipt(
-        session=record.session,
-        tender=tender.id,
-        lot=tender.lot,
+        session=plan.session,
+        tender=plan.tender.id,
+        lot=plan.tender.lot,
         bidder=event.bidder,
         header_sha256=event.header_sha256,
         root=event.root,
         length=event.length,
         declaration_sha256=event.declaration_sha256,
-        received_at=rfc3339(record.at),
+        received_at=rfc3339(fact.at),
         leaf_salt=event.leaf_salt,
-        n=record.number,
     )
 
 
-def tracker_of(record: Recorded, tender: Tender) -> str:
+def tracker_of(fact: Happening | Recorded, plan: Plan) -> str:
     """Return the short code of the receipt. It is not part of what the receipt says, or it would name itself."""
-    return tracker(receipt_of(record, tender).payload())
+    return tracker(receipt_of(fact, plan).payload())

@@ -236,7 +236,7 @@ class Submissions:
                 record = await self._submit(upload, actor, checked, at)
             except (CryptoRefused, CommandRefused) as error:
                 raise await self._refuse(intake.plan, upload, actor, at, error) from error
-            receipt = Jws(issue(receipt_of(record, intake.plan.tender), self._hall))
+            receipt = Jws(issue(receipt_of(record, intake.plan), self._hall))
             header = Digest(checked.container.header_sha256)
             answer = await self._keep(upload, record.at, receipt, header=header, blob=upload.id, code=None)
             return Progress(upload=upload, offset=upload.length, answer=answer)
@@ -284,7 +284,6 @@ class Submissions:
             signing_certificate=Digest(fingerprint(checked.declaration.signer).hex()),
             first_byte_at=upload.first_byte_at,
             leaf_salt=secrets.token_hex(32),
-            tracker="",  # known with the event's number (batch)
         )
         await self._sessions.handle(upload.session, command, actor, at=at)
         # Also when it caused nothing: the same bid was received before, and its receipt is given again. Only for the
@@ -301,11 +300,9 @@ class Submissions:
     ) -> Refused:
         header, declaration = await asyncio.to_thread(self._names, upload.id)
         command = RefuseBid(bidder=upload.bidder, name=actor.name, code=error.code, header_sha256=header)
-        number = None
-        with suppress(CommandRefused):  # the intake may have been closed by then: the slip stands without a number
-            records = await self._sessions.handle(upload.session, command, CLOCK, at=at)
-            number = records[-1].number
-        slip = self._slip(plan, actor, upload.length, at, error.code, header, declaration, number)
+        with suppress(CommandRefused):  # the intake may have been closed by then: the slip stands without an event
+            await self._sessions.handle(upload.session, command, CLOCK, at=at)
+        slip = self._slip(plan, actor, upload.length, at, error.code, header, declaration)
         await self._keep(upload, at, slip, header=header, blob=upload.id, code=error.code)
         facts = error.facts if isinstance(error, CommandRefused) else {}
         return Refused(error.code, slip, **facts)
@@ -326,8 +323,7 @@ class Submissions:
         if before := next((answer for answer in answers if answer.code == LATE), None):
             return Refused(LATE, before.statement, t0=rfc3339(t0), received_at=rfc3339(before.at))
         header, declaration = await asyncio.to_thread(self._names, blob) if blob else (None, None)
-        # No number: the event that records the slip is named by the slip's digest.
-        slip = self._slip(plan, actor, length, at, LATE, header, declaration, None)
+        slip = self._slip(plan, actor, length, at, LATE, header, declaration)
         with suppress(CommandRefused):  # nothing is recorded any more once the session is over
             digest = Digest(sha256_hex(slip.encode()))
             command = RecordLateBid(bidder=BidderId(actor.id), name=actor.name, slip_sha256=digest, code=LATE)
@@ -362,7 +358,6 @@ class Submissions:
         code: str,
         header: Digest | None,
         declaration: Digest | None,
-        number: int | None,
     ) -> Jws:
         slip = Slip(
             session=plan.session,
@@ -374,7 +369,6 @@ class Submissions:
             length=length,
             received_at=rfc3339(at),
             code=code,
-            n=number,
         )
         return Jws(issue(slip, self._hall))
 

@@ -158,9 +158,7 @@ def receipts(files: Files, o: Opening, received: Mapping[Digest, Recorded], key:
         require(said == row, f"row {bid.row}: the receipt is for something else")
         require(bid.received_at < o.t0, f"row {bid.row}: received at or after the opening time")
         if received:
-            require(
-                receipt == receipt_of(received[Digest(bid.tracker)], o.plan.tender), f"row {bid.row}: not in intake"
-            )
+            require(receipt == receipt_of(received[Digest(bid.tracker)], o.plan), f"row {bid.row}: not in intake")
     return Found(True, f"{len(o.bids)} receipts")
 
 

@@ -15,7 +15,6 @@ from sessions.intake import Intake
 from sessions.opening import Opening, decide, evolve
 from sessions.opening.steps import coming
 from sessions.plan import Plan
-from sessions.receipts import tracker_of
 from sessions.roles import CLOCK
 from sessions.sealed_set import set_root
 from sessions.verify.commands import asked_for
@@ -114,8 +113,6 @@ def replay_intake(log: Log, plan: Plan) -> Found:
 
 
 def _accepted(state: Intake | None, record: e.Recorded, plan: Plan) -> bool:
-    if isinstance(record.event, e.BidReceived) and record.event.tracker != tracker_of(record, plan.tender):
-        return False
     for command in _sent(record, plan, state):
         try:
             made = intakes.decide(state, command, record.actor, record.at)
@@ -164,5 +161,4 @@ def _submitted(event: e.BidReceived, plan: Plan, state: Intake | None) -> c.Subm
         signing_certificate=event.signing_certificate,
         first_byte_at=event.first_byte_at,
         leaf_salt=event.leaf_salt,
-        tracker=event.tracker,
     )

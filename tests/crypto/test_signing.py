@@ -124,7 +124,16 @@ def test_a_slip_is_no_receipt() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"extra": 1}, {"v": 2}, {"v": True}, {"n": 0}, {"root": "zz"}, {"received_at": "2026-11-21T00:59:59Z"}]
+    "change",
+    [
+        {"extra": 1},
+        {"v": 2},
+        {"v": True},
+        {"n": 7},
+        {"length": -1},
+        {"root": "zz"},
+        {"received_at": "2026-11-21T00:59:59Z"},
+    ],
 )
 def test_a_signed_receipt_of_another_form_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(StatementRefused) as refused:
@@ -143,6 +152,6 @@ def test_a_tracker_is_read_as_people_type_it() -> None:
 
 
 def test_tracker_and_leaf_hang_on_every_member() -> None:
-    other = Receipt(**{**{name: getattr(RECEIPT, name) for name in Receipt.__slots__}, "n": 8})
+    other = Receipt(**{**{name: getattr(RECEIPT, name) for name in Receipt.__slots__}, "length": 4097})
     assert tracker(other.payload()) != tracker(RECEIPT.payload())
     assert log_leaf(other) != log_leaf(RECEIPT)

@@ -8,6 +8,7 @@ from pathlib import Path
 from crypto.receipt import tracker, verify_receipt
 from sessions.events import BidNotOpened, BidOpened, SetFrozen, Stream
 from sessions.hallkey import hall_key
+from sessions.receipts import receipt_of
 from sessions.sealed_set import set_root
 from tests.support.bidders import Sealed
 from tests.support.ceremony import MINUTE, MS, T0, a_plan
@@ -61,9 +62,8 @@ async def test_the_frozen_set_is_what_the_receipts_say(tmp_path: Path) -> None:
             (answer,) = await hall.submissions.mine(SESSION, the_actor(bid.bidder))
             receipt = verify_receipt(answer.statement, hall_key(tmp_path).public)
             assert receipt.header_sha256 == bid.bid.header_sha256
-            assert receipt.n == next(
-                r.number for r in intake if getattr(r.event, "leaf_salt", "") == receipt.leaf_salt
-            )
+            (record,) = (r for r in intake if getattr(r.event, "leaf_salt", "") == receipt.leaf_salt)
+            assert receipt == receipt_of(record, a_plan())
             assert rows[receipt.header_sha256]["tracker"] == tracker(receipt.payload())
 
 

@@ -24,6 +24,7 @@ from sessions.events import BidReceived, BidRefused, LateBidRefused, Stream
 from sessions.hallkey import hall_key
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.ports import UploadState, WrongOffset
+from sessions.shape import rfc3339
 from sessions.store.blobs import RESERVE
 from sessions.submission import NoSuchUpload, Refused, Submissions
 from tests.support import bidders
@@ -152,19 +153,19 @@ async def test_a_late_bidder_gets_one_slip_and_one_line_in_the_record(
     again = await refused(hall, sealed)
     assert patched.value.slip == again.slip
     slip = verify_slip(again.slip, hall_key(tmp_path).public)
-    assert (slip.code, slip.bidder, slip.n) == ("late", sealed.bidder.id, None)
+    assert (slip.code, slip.bidder) == ("late", sealed.bidder.id)
     late = [r.event for r in await hall.sessions.events(SESSION) if isinstance(r.event, LateBidRefused)]
     assert [event.bidder for event in late] == [sealed.bidder.id]
 
 
-async def test_a_refused_bid_gets_a_numbered_slip(tmp_path: Path, hall: Shell) -> None:
+async def test_a_refused_bid_gets_a_slip_and_an_event(tmp_path: Path, hall: Shell) -> None:
     sealed = a_bid_for_this(NAME)
     flipped = bytearray(sealed.data)
     flipped[len(flipped) // 2] ^= 1
     refusal = await refused(hall, replace(sealed, data=bytes(flipped)))
     slip = verify_slip(refusal.slip, hall_key(tmp_path).public)
     (record,) = (r for r in await hall.sessions.events(SESSION, Stream.INTAKE) if isinstance(r.event, BidRefused))
-    assert (slip.n, slip.code) == (record.number, refusal.code)
+    assert (slip.code, slip.received_at) == (refusal.code, rfc3339(record.at))
     assert isinstance(record.event, BidRefused)
     assert record.event.code == refusal.code
     assert await received(hall) == []
@@ -253,7 +254,8 @@ async def test_a_bid_that_came_back_after_another_is_challenged_by_its_last_rece
     await hall.advance("decrypt")
     challenge = await hall.releasing.challenge(SESSION, the_actor(first.bidder), "A")
     assert challenge.header_sha256 == first.bid.header_sha256
-    assert verify_receipt(challenge.receipt, hall_key(tmp_path).public).n == 4
+    last = [event for event in await received(hall) if event.header_sha256 == first.bid.header_sha256][-1]
+    assert verify_receipt(challenge.receipt, hall_key(tmp_path).public).leaf_salt == last.leaf_salt
 
 
 async def test_the_same_header_signed_anew_is_another_bid_and_refused(hall: Shell) -> None:
@@ -350,7 +352,7 @@ async def test_a_receipt_that_was_not_stored_any_more_is_given_again(
         (event,) = await received(restarted)
         (answer,) = await restarted.submissions.mine(SESSION, the_actor(sealed.bidder))
         receipt = verify_receipt(answer.statement, hall_key(tmp_path).public)
-        assert (receipt.leaf_salt, receipt.n) == (event.leaf_salt, 2)
+        assert receipt.leaf_salt == event.leaf_salt
         kept = await restarted.stores.intake.upload(upload)
         assert kept is not None
         assert kept.state is UploadState.ANSWERED

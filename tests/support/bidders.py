@@ -31,7 +31,6 @@ RECEIPT = Receipt(
     declaration_sha256="33" * 32,
     received_at="2026-11-21T00:59:59.999Z",
     leaf_salt="44" * 32,
-    n=7,
 )
 
 

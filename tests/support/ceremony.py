@@ -98,7 +98,6 @@ def a_bid(who: Actor, version: int = 1, **changes: Any) -> SubmitBid:
         signing_certificate=digest("certificate " + who.id),
         first_byte_at=T0 - 2 * MINUTE,
         leaf_salt=digest("salt " + header),
-        tracker=header[:4].upper(),
     )
     return replace(bid, **changes)
 

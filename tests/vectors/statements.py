@@ -35,7 +35,6 @@ def statement_cases() -> Any:
         declaration_sha256="33" * 32,
         received_at="2026-11-21T00:59:59.123Z",
         leaf_salt="44" * 32,
-        n=7,
     )
     slip = receipt.Slip(
         session="S-1",

@@ -199,7 +199,6 @@ def test_a_release_made_in_the_browser_is_accepted_and_opens_here(tmp_path: Path
         declaration_sha256=found.declaration_sha256,
         received_at="2026-11-21T00:59:59.123Z",
         leaf_salt="44" * 32,
-        n=7,
     )
     headers = ["11" * 32, found.header_sha256, "22" * 32]
     root = digest.root([digest.leaf_hash(bytes.fromhex(each)) for each in headers]).hex()

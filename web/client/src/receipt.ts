@@ -20,8 +20,6 @@ export interface Receipt {
   /** UTC, to the millisecond. */
   readonly receivedAt: string;
   readonly leafSalt: string;
-  /** The number of the event in the intake's chain. */
-  readonly number: number;
   /** The short code on paper and screens. */
   readonly tracker: string;
 }
@@ -40,7 +38,6 @@ export interface Slip {
   readonly receivedAt: string;
   /** Why, as a stable code. */
   readonly code: string;
-  readonly number: number | null;
   readonly tracker: string;
 }
 
@@ -48,7 +45,7 @@ export interface Slip {
 export async function verifyReceipt(token: string, hall: HallKey): Promise<Receipt> {
   const payload = await verifyByHall(token, "receipt", hall);
   const receipt = reading("malformed_token", "receipt", () => {
-    const names = ["header_sha256", "root", "declaration_sha256", "bidder", "leaf_salt", "n", ...COMMON] as const;
+    const names = ["header_sha256", "root", "declaration_sha256", "bidder", "leaf_salt", ...COMMON] as const;
     const value = members(payload, names);
     return {
       ...readCommon(value),
@@ -57,7 +54,6 @@ export async function verifyReceipt(token: string, hall: HallKey): Promise<Recei
       root: asDigest(value.root),
       declarationSha256: asDigest(value.declaration_sha256),
       leafSalt: asDigest(value.leaf_salt),
-      number: asCount(value.n),
     };
   });
   return { ...receipt, tracker: await trackerCode(payload) };
@@ -67,7 +63,7 @@ export async function verifyReceipt(token: string, hall: HallKey): Promise<Recei
 export async function verifySlip(token: string, hall: HallKey): Promise<Slip> {
   const payload = await verifyByHall(token, "slip", hall);
   const slip = reading("malformed_token", "slip", () => {
-    const names = ["header_sha256", "declaration_sha256", "bidder", "code", "n", ...COMMON] as const;
+    const names = ["header_sha256", "declaration_sha256", "bidder", "code", ...COMMON] as const;
     const value = members(payload, names);
     return {
       ...readCommon(value),
@@ -75,7 +71,6 @@ export async function verifySlip(token: string, hall: HallKey): Promise<Slip> {
       headerSha256: unlessNull(value.header_sha256, asDigest),
       declarationSha256: unlessNull(value.declaration_sha256, asDigest),
       code: asIdentifier(value.code),
-      number: unlessNull(value.n, asCount),
     };
   });
   return { ...slip, tracker: await trackerCode(payload) };

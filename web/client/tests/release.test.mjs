@@ -49,7 +49,6 @@ async function anOpening(change = (header) => header) {
     declaration_sha256: bid.declarationSha256,
     received_at: "2026-11-30T12:00:00.123Z",
     leaf_salt: hex(someBytes(32)),
-    n: 7,
   };
   const headers = [someBytes(32), fromHex(headerSha256), flipped(someBytes(32), 3)];
   const root = await treeRoot(await Promise.all(headers.map(leafHash)));
@@ -134,7 +133,7 @@ test("a receipt is read member by member and has its tracker code", async () => 
   assert.equal(receipt.receivedAt, "2026-11-30T12:00:00.123Z");
   assert.match(receipt.tracker, /^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}-[0-9A-HJKMNP-TV-Z]{2}$/);
   assert.equal(receipt.tracker, await trackerCode(payload));
-  for (const wrong of [{ ...payload, received_at: "2026-02-30T12:00:00.123Z" }, { ...payload, extra: 1 }, { ...payload, n: -1 }, { ...payload, v: 2 }]) {
+  for (const wrong of [{ ...payload, received_at: "2026-02-30T12:00:00.123Z" }, { ...payload, extra: 1 }, { ...payload, length: -1 }, { ...payload, v: 2 }]) {
     await assert.rejects(verifyReceipt(await sign(wrong), expected.hall), refusal("malformed_token"));
   }
 });
