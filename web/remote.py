@@ -6,6 +6,7 @@ It speaks only hall/PROTOCOL.md, over real HTTP and WebSocket, and keeps a cooki
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -122,7 +123,10 @@ class Hall:
     async def submit(
         self, session: str, bid: BinaryIO, length: int, progress: Callable[[int], None] = lambda done: None
     ) -> Accepted:
-        """Upload a sealed bid, resuming where the hall last had every byte; return its receipt."""
+        """Upload a sealed bid, resuming where the hall last had every byte; return its receipt.
+
+        A broken request may still have brought bytes, so ``wrong_offset`` is no refusal: the hall is asked again.
+        """
         created = await self._http.post(
             f"/api/v1/sessions/{session}/uploads", headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(length)}
         )
@@ -143,20 +147,27 @@ class Hall:
                     },
                     timeout=120.0,
                 )
-            except httpx.TransportError:
+                if answer.status_code >= 400:
+                    raise _refusal(answer)
+            except (httpx.TransportError, HallRefused) as error:
                 failures += 1
-                if failures > TRIES:
+                if failures > TRIES or (isinstance(error, HallRefused) and error.code != "wrong_offset"):
                     raise
                 await asyncio.sleep(2**failures / 10)
-                offset = int((await self._http.head(place)).headers["Upload-Offset"])
+                offset = await self._standing(place, offset)
                 continue
-            if answer.status_code >= 400:
-                raise _refusal(answer)
-            offset = int(answer.headers.get("Upload-Offset", length))
+            offset, failures = int(answer.headers.get("Upload-Offset", length)), 0
             progress(offset)
             if offset >= length:
                 body = answer.json()
                 return Accepted(receipt=body["receipt"], tracker=body["tracker"])
+
+    async def _standing(self, place: str, otherwise: int) -> int:
+        """Return how much of an upload the hall has; ``otherwise`` when it does not say."""
+        with contextlib.suppress(httpx.TransportError):
+            answer = await self._http.head(place, headers={"Tus-Resumable": "1.0.0"})
+            return int(answer.headers.get("Upload-Offset", otherwise))
+        return otherwise
 
     async def release(self, session: str, group: str, signer: Credential, opener: Credential) -> list[int]:
         """Answer the challenge: check the frozen set, unwrap this bid's key, check it, release it, signed.

@@ -2,6 +2,7 @@
  * Sending a sealed bid (tus 1.0 core): in pieces, going on after a break at the byte the hall has.
  *
  * @remarks The last piece is answered with the receipt or the refusal. If that answer is lost, the hall is asked for it.
+ * A broken request may still have brought bytes, so `wrong_offset` is no refusal: the hall says where to go on.
  */
 
 import { ask, Declined, read, Unreachable } from "./api.js";
@@ -38,7 +39,7 @@ export async function upload(source: string, file: Blob, progress: Progress): Pr
         return accepted;
       }
     } catch (error) {
-      if (error instanceof Declined) throw error;
+      if (error instanceof Declined && (error.code !== "wrong_offset" || failures === FAILURES)) throw error;
     }
     if (++failures > FAILURES) throw new Unreachable("the hall does not answer");
     progress(offset, file.size, true);
