@@ -190,7 +190,7 @@ class BlobStore(Protocol):
         """
 
     async def size(self, name: str) -> int:
-        """Return how many bytes an unfinished or finished blob has; 0 if there is none."""
+        """Return how many durable bytes an unfinished or finished blob has; 0 if there is none."""
 
     async def room(self) -> int:
         """Return how many bytes may still be taken in; a reserve for the log and a session's end is kept back."""

@@ -36,7 +36,7 @@ class FolderBlobs:
         path = self._path(name, ".part")
         size = await asyncio.to_thread(_size, path)
         if name in self._busy or offset != size:
-            raise WrongOffset(size)
+            raise WrongOffset(await self.size(name))
         self._busy.add(name)
         try:
             file = await asyncio.to_thread(path.open, "ab")
@@ -44,7 +44,7 @@ class FolderBlobs:
                 await _write_all(file, pieces, limit - size)
             finally:
                 # Whatever ended the sending, the bytes that came are kept, and only durable ones are counted.
-                appended = await asyncio.shield(asyncio.to_thread(self._settle, file))
+                appended = await asyncio.shield(asyncio.to_thread(self._settle, file, size))
             return appended
         finally:
             self._busy.discard(name)
@@ -52,7 +52,7 @@ class FolderBlobs:
     async def size(self, name: str) -> int:
         """See BlobStore."""
         part, whole = self._path(name, ".part"), self._path(name)
-        return await asyncio.to_thread(lambda: _size(whole) or _size(part))
+        return await asyncio.to_thread(lambda: _size(whole) or self._durable(part))
 
     async def room(self) -> int:
         """See BlobStore."""
@@ -71,13 +71,30 @@ class FolderBlobs:
         """See BlobStore."""
         return self._path(name).open("rb")
 
-    def _settle(self, file: BinaryIO) -> Appended:
-        with file:
-            file.flush()
-            size = file.tell()
-            os.fsync(file.fileno())
+    def _settle(self, file: BinaryIO, before: int) -> Appended:
+        try:
+            with file:
+                file.flush()
+                size = file.tell()
+                os.fsync(file.fileno())
+        except OSError:
+            # What could not be written may count as written at the next try (fsync(2), EIO): it has to come again.
+            os.truncate(file.name, before)
+            raise
         _sync_folder(self._folder)
         return Appended(size=size, at=self._clock.now())
+
+    def _durable(self, part: Path) -> int:
+        """Make what an append has written so far durable, and count that: a sender drops what the hall counts."""
+        try:
+            file = part.open("rb")
+        except FileNotFoundError:
+            return 0
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            os.fsync(file.fileno())
+        _sync_folder(self._folder)
+        return size
 
     def _finish(self, name: str) -> None:
         part, whole = self._path(name, ".part"), self._path(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -73,6 +75,66 @@ async def test_of_two_senders_at_once_one_writes(blobs: FolderBlobs) -> None:
         await blobs.append("a1", 0, pieces(b"x"), 10)
     gate.set()
     assert (await first).size == 5
+
+
+async def test_only_durable_bytes_are_counted_while_more_come(
+    blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[int, int] = {}
+    fsync = os.fsync
+
+    def remembering(handle: int) -> None:
+        fsync(handle)
+        found = os.fstat(handle)
+        synced[found.st_ino] = found.st_size
+
+    monkeypatch.setattr(os, "fsync", remembering)
+    here, gate = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield bytes(2 * PIECE)
+        here.set()
+        await gate.wait()
+        yield b"end"
+
+    sending = asyncio.ensure_future(blobs.append("a1", 0, slow(), 3 * PIECE))
+    await here.wait()
+    counted = await blobs.size("a1")
+    assert counted == 2 * PIECE
+    assert counted in synced.values()
+    with pytest.raises(WrongOffset) as caught:
+        await blobs.append("a1", counted, pieces(b"x"), 3 * PIECE)
+    assert caught.value.size == counted
+    gate.set()
+    assert (await sending).size == counted + 3
+
+
+async def test_bytes_that_a_dead_process_left_are_made_durable_before_they_are_counted(
+    blobs: FolderBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bids" / "a1.part").write_bytes(b"12345")
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    assert await blobs.size("a1") == 5
+    assert synced == [(tmp_path / "bids" / "a1.part").stat().st_ino, (tmp_path / "bids").stat().st_ino]
+
+
+async def test_bytes_that_could_not_be_made_durable_have_to_come_again(
+    blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await blobs.append("a1", 0, pieces(b"12345"), 10)
+
+    def failing(handle: int) -> None:
+        raise OSError(errno.EIO, "the disk failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        with pytest.raises(OSError, match="the disk failed"):
+            await blobs.append("a1", 5, pieces(b"67890"), 10)
+    assert await blobs.size("a1") == 5
+    assert (await blobs.append("a1", 5, pieces(b"67890"), 10)).size == 10
+    await blobs.finish("a1")
+    assert content(blobs, "a1") == b"1234567890"
 
 
 async def test_a_finished_blob_is_neither_changed_nor_discarded(blobs: FolderBlobs) -> None:
