@@ -1,9 +1,8 @@
-"""Describe a sealed bid, a signed statement or a bundle without opening or verifying anything."""
+"""Describe a sealed bid or a signed statement without opening or verifying anything."""
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 from crypto import signing
 from crypto.container import MAGIC, Container, read_header
@@ -11,8 +10,6 @@ from crypto.encoding import canonical
 from crypto.errors import SealedBidRefused, StatementRefused
 from crypto.header import QUOTE
 from crypto.receipt import RECEIPT, SLIP, tracker
-
-MAX_MEMBERS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +23,14 @@ class Line:
 def explain(file: BinaryIO) -> list[Line]:
     """Return what ``file`` is and says. Nothing is verified: a line repeats a claim.
 
-    Sealed bids are recognised by their magic, bundles as zip files, statements as three dotted pieces; anything else
-    is refused as ``not_a_sealed_bid``.
+    Sealed bids are recognised by their magic, statements as three dotted pieces; anything else is refused as
+    ``not_a_sealed_bid``.
     """
     file.seek(0)
     start = file.read(signing.MAX_TOKEN + 2)
     file.seek(0)
     if start[:4] == MAGIC[:4]:
         return list(_sealed_bid(read_header(file)))
-    if start[:4] == b"PK\x03\x04":
-        return list(_bundle(file))
     try:
         return list(_statement(*signing.peek(start.decode("ascii").strip())))
     except (UnicodeDecodeError, StatementRefused) as error:
@@ -72,16 +67,3 @@ def _statement(protected: dict[str, Any], payload: dict[str, Any]) -> Iterator[L
         yield Line(name, value if isinstance(value, str) else canonical(value).decode())
     for name, value in sorted(protected.items()):
         yield Line(f"signature {name}", str(value))
-
-
-def _bundle(file: BinaryIO) -> Iterator[Line]:
-    try:
-        members = zipfile.ZipFile(file).infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise SealedBidRefused("not_a_sealed_bid", detail="a damaged zip file") from error
-    if len(members) > MAX_MEMBERS:
-        raise SealedBidRefused("too_large", detail=f"over {MAX_MEMBERS} members")
-    yield Line("what", "bundle (zip); nothing verified, see `kaibiao verify`")
-    yield Line("members", str(len(members)))
-    for member in members:
-        yield Line(member.filename, f"{member.file_size} bytes")

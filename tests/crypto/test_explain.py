@@ -1,6 +1,5 @@
 """Explaining shows the outside of a file, verifies nothing and says so."""
 
-import zipfile
 from io import BytesIO
 
 import pytest
@@ -40,27 +39,8 @@ def test_a_statement_of_another_kind_is_shown_without_a_tracker() -> None:
     assert "tracker" not in shown
 
 
-def test_a_bundle_shows_its_members() -> None:
-    out = BytesIO()
-    with zipfile.ZipFile(out, "w") as bundle:
-        bundle.writestr("events.jsonl", "{}")
-    shown = lines(out.getvalue())
-    assert shown["members"] == "1"
-    assert shown["events.jsonl"] == "2 bytes"
-
-
 @pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.7", b"a.b.c", "中文".encode(), b"PK\x03\x04broken"])
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(SealedBidRefused) as refused:
         explain(BytesIO(data))
     assert refused.value.code == "not_a_sealed_bid"
-
-
-def test_a_bundle_of_too_many_members_is_refused() -> None:
-    out = BytesIO()
-    with zipfile.ZipFile(out, "w") as bundle:
-        for number in range(2001):
-            bundle.writestr(str(number), "")
-    with pytest.raises(SealedBidRefused) as refused:
-        explain(BytesIO(out.getvalue()))
-    assert refused.value.code == "too_large"

@@ -10,6 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from sessions.announcement import make_plan
+from sessions.zipped import pack
+from tests.support.bundles import the_bundle
 from web.cli import sealing
 from web.cli.refused import Refused
 
@@ -87,6 +89,27 @@ def test_explain_tells_the_outside_and_nothing_of_the_inside(desk: Desk) -> None
     assert "INTL-1" in text
     assert "12418650" not in text
     assert "technical" not in text
+
+
+def test_explain_describes_the_archive_of_an_opening(tmp_path: Path) -> None:
+    bundle = tmp_path / "session.zip"
+    bundle.write_bytes(the_bundle()[0])
+    lines = done("explain", bundle)
+    assert "nothing verified" in lines[0]
+    assert any(line.split()[:3] == ["bids", "received", "5"] for line in lines)
+
+
+def test_explain_describes_an_archive_of_five_hundred_bids(tmp_path: Path) -> None:
+    bundle = tmp_path / "session.zip"
+    bundle.write_bytes(pack({f"bids/{row}/{part}": b"x" for row in range(1, 501) for part in "abcdefgh"}))
+    assert done("explain", bundle)[-1].split() == ["files", "in", "bids", "4000"]
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04broken", pack({"a": b"x"}) + b"more"])
+def test_explain_refuses_another_zip_file(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "other.zip").write_bytes(data)
+    with pytest.raises(Refused, match=r"other\.zip is a zip file, but no archive of an opening"):
+        done("explain", tmp_path / "other.zip")
 
 
 def test_the_slot_opens_with_openssl(desk: Desk) -> None:

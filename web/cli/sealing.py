@@ -25,6 +25,8 @@ from crypto.errors import CertificateRefused
 from crypto.header import QUOTE, names_id
 from crypto.opening import OpenedGroup
 from sessions.quote import QuoteRefused, check_quote
+from sessions.verify import describe
+from sessions.zipped import NotOurs
 from web.cli import authority, example
 from web.cli.progress import Step, progress
 from web.cli.refused import Refused
@@ -116,10 +118,21 @@ def seal(
 def explain_file(file: ExistingFile) -> None:
     """Describe a sealed bid, a receipt, a slip or a bundle without opening it."""
     with file.open("rb") as stream:
-        lines = explain.explain(stream)
+        zipped = stream.read(4) == b"PK\x03\x04"
+        lines = _bundle(file) if zipped else explain.explain(stream)
     width = max(len(line.label) for line in lines)
     for line in lines:
         typer.echo(f"{_printable(line.label):{width}}  {_printable(line.value)}")
+
+
+def _bundle(file: Path) -> list[explain.Line]:
+    try:
+        return describe(file)
+    except NotOurs as error:
+        raise Refused(
+            f"{file.name} is a zip file, but no archive of an opening: {error}.",
+            "Use session.zip as the hall gave it.",
+        ) from error
 
 
 def slot(
