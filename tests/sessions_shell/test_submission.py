@@ -139,6 +139,26 @@ async def test_an_upload_that_drags_on_over_t0_is_late_and_holds_nothing_up(hall
     assert caught.value.code == "late"
 
 
+async def test_a_last_byte_that_came_before_t0_and_was_durable_after_it_is_late_and_holds_nothing_up(
+    hall: Shell, clock: FakeClock
+) -> None:
+    sealed = a_bid_for_this(NAME)
+    actor = the_actor(sealed.bidder)
+
+    async def just_before() -> AsyncIterator[bytes]:
+        yield sealed.data
+        clock.set(T0)  # before the disk has it
+
+    clock.set(T0 - MS)
+    upload = await hall.submissions.begin(SESSION, actor, len(sealed.data))
+    with pytest.raises(Refused, match="late"):
+        async with asyncio.timeout(20):
+            await hall.submissions.receive(SESSION, upload.id, actor, 0, just_before())
+    await hall.sessions.settle(SESSION)
+    assert (await hall.log(Stream.INTAKE))[-1] == "IntakeClosed"
+    assert await received(hall) == []
+
+
 async def test_a_late_bidder_gets_one_slip_and_one_line_in_the_record(
     tmp_path: Path, clock: FakeClock, hall: Shell
 ) -> None:
