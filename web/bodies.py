@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
@@ -22,6 +23,8 @@ COMMAND_LIMIT = 65_536
 
 PATIENCE = 10.0
 """Seconds for a small body to arrive: a reader that dribbles holds a connection for nobody's good."""
+
+_FORM = "application/x-www-form-urlencoded"
 
 # C0 and C1 controls but tab and line feed; marks, embeddings, overrides and isolates that turn the writing direction
 # (UAX 9 section 2), with which a name can be made to read as another; line and paragraph separators.
@@ -65,6 +68,32 @@ async def limited(request: Request, *, limit: int) -> AsyncIterator[bytes]:
             raise Problem("too_large")
         if chunk:
             yield chunk
+
+
+async def read_form(request: Request, *, limit: int, most: int) -> dict[str, str]:
+    """Return the fields of a page's form, at most ``most`` of them, in NFC. What a text holds, the caller judges.
+
+    Raises:
+        Problem: ``wrong_media_type``, ``too_large``, ``too_slow`` or ``malformed_request``.
+    """
+    if not is_form(request):
+        raise Problem("wrong_media_type")
+    data = await read_bytes(request, limit=limit)
+    try:
+        pairs = parse_qsl(data.decode("ascii"), keep_blank_values=True, max_num_fields=most, errors="strict")
+    except ValueError:
+        raise Problem("malformed_request", detail="form") from None
+    return {name: unicodedata.normalize("NFC", value) for name, value in pairs}
+
+
+def is_form(request: Request) -> bool:
+    """Return whether the body is what a page's form sends without scripts."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower() == _FORM
+
+
+def is_plain(text: str) -> bool:
+    """Return whether ``text`` is free of control characters and of characters that turn the writing direction."""
+    return not _UNWANTED.search(text)
 
 
 def parse_object(data: bytes, *, limit: int = COMMAND_LIMIT) -> dict[str, Any]:

@@ -58,7 +58,10 @@ _ARTICLES: Final = {
 _TOO_FEW: Final = {
     "id": "ir-44-2",
     "cite": {"zh": "招标投标法实施条例 第44条第2款", "en": "Implementing Regulations, art. 44(2)"},
-    "gist": {"zh": "投标人少于3个的，不得开标；招标人应当重新招标。", "en": "With fewer than three bidders no bid is opened; tenders are invited anew."},
+    "gist": {
+        "zh": "投标人少于3个的，不得开标；招标人应当重新招标。",
+        "en": "With fewer than three bidders no bid is opened; tenders are invited anew.",
+    },
 }
 _BIDDERS: Final = (
     ("91430100MA4L1AAA1X", "湖南阿尔法路桥建设有限公司", "K7F2-9QWM-3TRD-A1", "12864500.00", "12,864,500.00",

@@ -22,17 +22,22 @@ def read_tender(form: Mapping[str, Any], *, rehearsal_allowed: bool) -> Plan:
     ``form`` is a tender file (sessions.announcement) with up to two members more: ``session``, the name of the
     opening in every address (without one: id and lot), and ``rehearsal``.
     """
+    try:
+        return plan_of(form, rehearsal_allowed=rehearsal_allowed)
+    except PlanRefused as refused:
+        raise Problem("malformed_tender", field=refused.field, rule=refused.code, facts=refused.facts) from None
+
+
+def plan_of(form: Mapping[str, Any], *, rehearsal_allowed: bool) -> Plan:
+    """Return the plan as `read_tender` does, but leave what the rules refuse as their PlanRefused."""
     tender = dict(form)
     session = tender.pop("session", None)
     rehearsal = tender.pop("rehearsal", False)
     if not isinstance(rehearsal, bool):
-        raise Problem("malformed_tender", field="rehearsal", rule="malformed", facts={})
+        raise PlanRefused("malformed", "rehearsal")
     if rehearsal and not rehearsal_allowed:
         raise Problem("no_rehearsals")
-    try:
-        return make_plan(tender, session=_name(session, tender), rehearsal=rehearsal)
-    except PlanRefused as refused:
-        raise Problem("malformed_tender", field=refused.field, rule=refused.code, facts=refused.facts) from None
+    return make_plan(tender, session=_name(session, tender), rehearsal=rehearsal)
 
 
 def _name(session: object, tender: Mapping[str, Any]) -> str:

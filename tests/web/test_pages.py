@@ -13,7 +13,7 @@ import pytest
 from jinja2.ext import babel_extract
 
 from hall.patch import without_nulls
-from web import gallery
+from web import gallery, tender_form
 from web.agenda import Filters
 from web.binding import Bound
 from web.errors import said
@@ -22,6 +22,7 @@ from web.i18n import LANGUAGES, Language, catalogue, choose
 from web.pages import TEMPLATES, Pages, Theme, embedded
 from web.problems import SAYINGS, Problem
 from web.showing import calendar_values, host_page, live_page, record_page, script_data, seat_page, supervise_page
+from web.tender_form import values
 from web.words import WORDS
 
 PAGES = Pages(lambda name: f"/static/x/{name}")
@@ -54,15 +55,15 @@ def rendered(page: str, state: str, language: Language, **changes: Any) -> str:
 
 def others(language: Language) -> Iterator[tuple[str, str]]:
     page = script_data(language)
-    values: dict[str, dict[str, Any]] = {
+    given_to: dict[str, dict[str, Any]] = {
         "calendar.html": calendar_values(gallery.summaries(), NOW, language, Filters()),
         "login.html": {"page": page, "next": "/", "problem": said(Problem("login_failed")), "account": ""},
         "verify.html": {"page": script_data(language, ("ui", "verify")), "hall": {"kid": "k", "x": "x"}},
-        "new.html": {"page": page},
+        "new.html": values(tender_form.blank(), language, rehearsals=True),
         "me.html": {"name": "甲", "id": "a", "openings": [], "may_announce": True},
         "gallery.html": {"states": STATES},
     }
-    for name, given in values.items():
+    for name, given in given_to.items():
         yield name, PAGES.render(name, language, **given).decode()
     for code in SAYINGS:
         yield (
@@ -136,7 +137,7 @@ def sentences() -> set[str]:
     found = set()
     for path in TEMPLATES.rglob("*.html"):
         with path.open("rb") as file:
-            found |= {message for _, _, message, _ in babel_extract(file, ["_"], [], {})}
+            found |= {message for _, _, message, _ in babel_extract(file, ["_"], [], {"silent": "false"})}
     return found
 
 

@@ -24,7 +24,7 @@ from web.identity import Visitor, actor_for, visitor_of
 from web.problems import Problem
 from web.routes.reader import newest_facts, reader
 from web.screen import rows_read
-from web.showing import host_page, script_data, seat_page, supervise_page
+from web.showing import host_page, seat_page, supervise_page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -54,8 +54,8 @@ async def me(request: Request) -> Response:
     """List the openings where whoever asks has a part, and the way to the desk."""
     visitor = await visitor_of(request)
     if visitor is None:
-        return _to_login(request)
-    who = reader(request, _login(visitor))
+        return to_login(request)
+    who = reader(request, login_of(visitor))
     openings = []
     for summary in await services_of(request).sessions.calendar():
         role = _part(visitor, summary)
@@ -69,22 +69,10 @@ async def me(request: Request) -> Response:
     )
 
 
-@router.get("/new")
-async def new(request: Request) -> Response:
-    """Show the form that announces an opening, to staff who may be host."""
-    visitor = await visitor_of(request)
-    if visitor is None:
-        return _to_login(request)
-    if Role.HOST not in visitor.roles:
-        raise Problem("not_your_role")
-    who = reader(request, _login(visitor))
-    return who.page("new.html", page=script_data(who.language))
-
-
 async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Response:
     visitor = await visitor_of(request)
     if visitor is None:
-        return _to_login(request)
+        return to_login(request)
     services = services_of(request)
     actor = await actor_for(request, session)
     if actor.role not in roles:
@@ -92,7 +80,7 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
     audience = Audience(actor.role, BidderId(actor.id) if actor.role is Role.BIDDER else None)
     snapshot = await services.hub.snapshot(session, audience)
     facts = await newest_facts(services, session, audience, snapshot)
-    who = reader(request, _login(visitor))
+    who = reader(request, login_of(visitor))
     shown: dict[str, Any] = {
         "theme": who.theme,
         "reading": rows_read(snapshot.view, services.clock.now()),
@@ -140,9 +128,11 @@ def _part(visitor: Visitor, summary: Summary) -> Role | None:
     return next((role for role in seats if role in visitor.roles), None)
 
 
-def _login(visitor: Visitor) -> dict[str, str]:
+def login_of(visitor: Visitor) -> dict[str, str]:
+    """Return what a page says of whoever is logged in."""
     return {"name": visitor.name or visitor.id, "home": "/me"}
 
 
-def _to_login(request: Request) -> Response:
+def to_login(request: Request) -> Response:
+    """Send whoever is not logged in to the login, and from there back."""
     return RedirectResponse(f"/login?next={quote(request.url.path)}", status_code=303)

@@ -7,6 +7,7 @@ are allowed.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -17,6 +18,9 @@ from web.errors import said
 from web.problems import Problem
 from web.routes.reader import reader
 from web.showing import calendar_values, host_page, live_page, record_page, script_data, seat_page, supervise_page
+from web.tender_form import blank, faults_of
+from web.tender_form import values as form_values
+from web.tenders import plan_of
 
 _NOW = datetime(2026, 11, 23, 1, 4, 12, tzinfo=UTC)
 
@@ -111,7 +115,9 @@ async def plain(request: Request, page: str) -> Response:
                 "verify.html", here="verify", page=script_data(who.language), hall={"kid": "k" * 22, "x": "x" * 43}
             )
         case "new":
-            return who.page("new.html", page=script_data(who.language))
+            wrong = {**blank(), "seats[0].account": "lin", "deadline": "2026-11-30T09:30"}
+            faults = faults_of(wrong, partial(plan_of, rehearsal_allowed=True), (), _NOW, who.language)
+            return who.page("new.html", **form_values(wrong, who.language, faults=faults, rehearsals=True))
         case "problem":
             saying = said(Problem("not_your_role"), incident="7F3K-22QD")
             return who.page("errors/problem.html", status=200, problem=saying)

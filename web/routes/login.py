@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -22,7 +21,6 @@ from web.showing import script_data
 
 router = APIRouter()
 
-_FORM: Final = "application/x-www-form-urlencoded"
 _FORM_LIMIT: Final = 8_192
 _CERTIFICATES_LIMIT: Final = 524_288  # a statement and a chain of certificates of 16 KiB each
 
@@ -55,8 +53,10 @@ async def certificate(request: Request) -> Response:
 async def password(request: Request) -> Response:
     """`account`, `password`, `code`; as JSON, or as the form of the login page with `next`."""
     services = services_of(request)
-    is_form = request.headers.get("content-type", "").split(";")[0].strip().lower() == _FORM
-    form = await (_read_form(request) if is_form else bodies.read_object(request))
+    is_form = bodies.is_form(request)
+    form: Mapping[str, Any] = (
+        await bodies.read_form(request, limit=_FORM_LIMIT, most=8) if is_form else await bodies.read_object(request)
+    )
     wanted = {name: form.get(name, "") for name in ("account", "password", "code")}
     if not all(isinstance(value, str) for value in wanted.values()):
         raise Problem("malformed_request", detail="account, password, code")
@@ -131,15 +131,6 @@ def local(target: object) -> str:
     parts = urlsplit(target)
     plain = target.isascii() and target.isprintable() and "\\" not in target and " " not in target
     return target if plain and not parts.scheme and not parts.netloc else "/"
-
-
-async def _read_form(request: Request) -> dict[str, Any]:
-    data = await bodies.read_bytes(request, limit=_FORM_LIMIT)
-    try:
-        pairs = parse_qsl(data.decode("ascii"), keep_blank_values=True, max_num_fields=8, errors="strict")
-    except ValueError:
-        raise Problem("malformed_request", detail="form") from None
-    return {name: unicodedata.normalize("NFC", value) for name, value in pairs}
 
 
 def _again(request: Request, problem: Problem, form: Mapping[str, Any], *, is_form: bool) -> Response:

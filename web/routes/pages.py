@@ -22,7 +22,7 @@ from web.i18n import HTML_LANG, Language, sentence
 from web.identity import visitor_of
 from web.kept import KeptPages, served
 from web.problems import Problem
-from web.routes import desks
+from web.routes import announce, desks
 from web.routes.login import local
 from web.routes.reader import Reader, newest_facts, reader
 from web.screen import rows_read
@@ -30,6 +30,7 @@ from web.showing import calendar_values, live_page, record_page, script_data
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router.include_router(desks.router)
+router.include_router(announce.router)
 
 _FOR_ALL: Final = {"cache-control": "public, max-age=1", "vary": "cookie, accept-language, accept-encoding"}
 
