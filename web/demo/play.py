@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,11 +26,12 @@ from sessions.roles import Role
 from sessions.store.migrations import migrate
 from sessions.verify import verify
 from web.bootstrap import Services, build
-from web.cli.serving import HallServer, log_to
+from web.cli.refused import Refused
+from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
 from web.demo.people import BidderPerson, HostPerson, Person, WatchingPerson
 from web.remote import Hall, HallRefused
-from web.settings import load
+from web.settings import Settings, load
 
 LEAD_SECONDS = 45  # from the printed addresses to T0 at speed 1: time to open the page and take a seat
 SOONEST_SECONDS = 4  # what sealing and sending a handful of bids may take before T0
@@ -80,8 +83,9 @@ async def play(options: Options) -> int:
 @contextlib.asynccontextmanager
 async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     """Open a hall of its own below ``out``, with staff accounts, trust in the demo authority and one announcement."""
-    data = out / "hall"
-    settings = load(data_dir=data, port=options.port, rehearsal_allowed=True, log_level="warning")
+    given: dict[str, Any] = {"data_dir": out / "hall", "rehearsal_allowed": True, "log_level": "warning"}
+    door = _door(load(**given, port=options.port))
+    settings = load(**given, port=door.getsockname()[1])  # a free one has its number only now
     settings.anchors.mkdir(parents=True, exist_ok=True)
     services = build(settings)
     await migrate(services.database)
@@ -94,7 +98,7 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     (settings.anchors / "demo.pem").write_bytes(root)
     log_to(settings)
     web = HallServer(services)
-    serving = asyncio.create_task(web.serve())
+    serving = asyncio.create_task(web.serve(sockets=[door]))
     while not web.started:
         if serving.done():
             serving.result()
@@ -109,6 +113,19 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     finally:
         web.should_exit = True
         await serving
+
+
+def _door(settings: Settings) -> socket.socket:
+    """Listen before anything is made and printed, so that the address is known and is ours."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise Refused(
+            f"Port {settings.port} of {settings.host} cannot be used: {reason}.",
+            "Give another one with --port; --port 0 takes a free one.",
+        ) from error
 
 
 async def _introduce(screen: Console, stage: Stage) -> None:
