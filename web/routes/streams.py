@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 from fastapi import APIRouter, Request, WebSocket, WebSocketDisconnect
@@ -89,7 +89,8 @@ async def _converse(socket: WebSocket, chunks: AsyncGenerator[bytes]) -> None:
         hearing.cancel()
         await asyncio.gather(writing, hearing, return_exceptions=True)
     if code is not None:
-        await socket.close(code)
+        with suppress(WebSocketDisconnect):  # the reader may leave while we say why we do
+            await socket.close(code)
 
 
 async def _write_frames(socket: WebSocket, chunks: AsyncGenerator[bytes]) -> int | None:
