@@ -182,6 +182,11 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "连接不到服务器，请检查网络后重试。", "The server cannot be reached. Check your network and try again."
         ),
         "over": _w("时间已到", "time is up"),
+        "ready": _w("此设备已就绪。", "This device is ready for the opening."),
+        "not_ready": _w(
+            "有一项未通过，请按提示处理后再检查。", "Something needs a remedy, see above. Then check again."
+        ),
+        "keys_first": _w("打开证书后再检查密钥。", "Open your certificate to check the keys as well."),
     },
     # what the page itself refuses, beside crypto.words
     "refused": {
@@ -237,6 +242,17 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "current": _w("现在", "now"),
         "ahead": _w("稍后", "later"),
         "missed": _w("未完成", "missed"),
+    },
+    # headings of the sheet as CSV; the tender's own fields come before the last
+    "sheet": {
+        "row": _w("序号", "No."),
+        "name": _w("投标人", "Bidder"),
+        "bidder": _w("统一社会信用代码", "Bidder's number"),
+        "tracker": _w("回执号", "Tracker"),
+        "received_at": _w("收到时间（北京时间）", "Received (Beijing time)"),
+        "seal": _w("密封", "Seal"),
+        "state": _w("状态", "State"),
+        "confirmed": _w("确认", "Confirmed"),
     },
     # the form that announces an opening: what its inputs are called
     "tender": {

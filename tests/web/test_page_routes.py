@@ -10,7 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.support.house import T0, House, a_house
+from crypto.receipt import verify_receipt
+from crypto.signing import HallPublicKey
+from tests.support.bidders import a_bidder
+from tests.support.house import T0, House, a_bid, a_house
 
 HTML = {"accept": "text/html"}
 
@@ -131,3 +134,25 @@ async def test_the_calendar_lists_filters_and_feeds_the_openings(house: House) -
 async def test_the_verification_page_carries_the_hall_key(house: House) -> None:
     page = await house.client(**HTML).get("/verify")
     assert house.services.hall_key.public.kid in page.text
+
+
+async def test_the_sheet_is_there_for_a_spreadsheet_and_names_nobody_before_t0(house: House) -> None:
+    public = house.client(**HTML)
+    await house.receive_bids(3)
+    before = await public.get(f"/s/{house.session}/bids.csv")
+    assert before.headers["content-type"] == "text/csv; charset=utf-8"
+    assert before.text.count("\r\n") == 1
+    await house.turn(T0 + timedelta(seconds=1))
+    after = await public.get(f"/s/{house.session}/bids.csv")
+    assert after.text.count("\r\n") == 4
+    assert after.headers["content-disposition"].startswith(f'attachment; filename="{house.session}-')
+
+
+async def test_the_hall_key_is_published_and_verifies_a_receipt(house: House) -> None:
+    public = house.client(**HTML)
+    answer = await public.get("/api/v1/hall-key")
+    bidder = a_bidder()
+    receipt = (await house.submit(await house.bidder(bidder), a_bid(bidder))).json()["receipt"]
+    key = HallPublicKey.from_document(answer.json())
+    assert verify_receipt(receipt, key).bidder == bidder.id
+    assert 'href="/api/v1/hall-key"' in (await public.get("/verify")).text

@@ -47,6 +47,13 @@ async def time(request: Request) -> Response:
     return JSONResponse({"now": rfc3339(services_of(request).clock.now())})
 
 
+@router.get("/hall-key", summary="The hall's public key")
+async def hall_key(request: Request) -> Response:
+    """What receipts, slips and staff signatures are checked against (crypto/FORMAT.md section 7). Keep a copy."""
+    body = canonical(services_of(request).hall_key.public.document())
+    return _cached(request, body, f'"{sha256_hex(body)}"', {"cache-control": "public, max-age=3600"})
+
+
 @router.get("/sessions", summary="All openings")
 async def sessions(request: Request) -> Response:
     """The calendar, the latest opening time first. It says nothing about bids."""

@@ -26,6 +26,7 @@ from web.routes import announce, desks
 from web.routes.login import local
 from web.routes.reader import Reader, newest_facts, reader
 from web.screen import rows_read
+from web.sheet_csv import sheet_csv
 from web.showing import calendar_values, live_page, record_page, script_data
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -93,6 +94,17 @@ async def opening_ics(request: Request, session: SessionId) -> Response:
         raise Problem("unknown_session")
     body = ics([entry(one, _language(request))], services.settings.origin, services.clock.now())
     return _feed(body, "text/calendar; charset=utf-8")
+
+
+@router.get("/s/{session}/bids.csv")
+async def bids_csv(request: Request, session: SessionId) -> Response:
+    """The read-out sheet for a spreadsheet, as the public sees it."""
+    who = reader(request)
+    snapshot = await services_of(request).hub.snapshot(session, PUBLIC)
+    named = {"content-disposition": f'attachment; filename="{session}-{snapshot.number}.csv"'}
+    return Response(
+        sheet_csv(snapshot.view, who.language), media_type="text/csv; charset=utf-8", headers={**_FOR_ALL, **named}
+    )
 
 
 @router.get("/s/{session}/record")
