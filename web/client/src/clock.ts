@@ -74,8 +74,8 @@ export class ServerClock {
     setInterval(() => void this.measure(), AGAIN);
   }
 
-  /** Probe five times; keep the old reading if nobody answers. */
-  async measure(): Promise<void> {
+  /** Probe five times; keep the old reading if nobody answers. Whether anybody did. */
+  async measure(): Promise<boolean> {
     const probes: Probe[] = [];
     for (let i = 0; i < PROBES; i++) {
       try {
@@ -88,6 +88,8 @@ export class ServerClock {
         break; // offline: the reading we have goes on by the monotonic clock
       }
     }
-    this.#reading = best(probes) ?? this.#reading;
+    const reading = best(probes);
+    this.#reading = reading ?? this.#reading;
+    return reading !== null;
   }
 }

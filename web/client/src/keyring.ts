@@ -38,10 +38,18 @@ export class Keys {
   #identity: Identity | null = null;
   readonly #speech: Speech;
   readonly #bidder: string;
+  readonly #changed: () => void;
 
-  constructor(bidder: string, speech: Speech) {
+  /** `changed` runs when keys were opened or forgotten. */
+  constructor(bidder: string, speech: Speech, changed: () => void) {
     this.#bidder = bidder;
     this.#speech = speech;
+    this.#changed = changed;
+  }
+
+  /** What was opened, if anything. */
+  get identity(): Identity | null {
+    return this.#identity;
   }
 
   /** Show what the browser kept, and listen to the box. */
@@ -85,7 +93,10 @@ export class Keys {
     document.querySelector<HTMLElement>("[data-keys-tested]")!.hidden = true;
     document.querySelector<HTMLElement>('[data-keys="ready"]')!.hidden = identity === null;
     document.querySelector<HTMLElement>('[data-keys="open"]')!.hidden = identity !== null;
-    if (identity === null) return;
+    if (identity === null) {
+      this.#changed();
+      return;
+    }
     const { certificate } = identity.sign;
     document.querySelector("[data-keys-name]")!.textContent = nameOf(identity);
     document.querySelector("[data-keys-tail]")!.textContent = certificate.serial.slice(-6).toUpperCase();
@@ -96,6 +107,7 @@ export class Keys {
     );
     await Promise.all([rehearse(identity.sign), rehearse(identity.encrypt)]); // the self-test, on this device and day
     document.querySelector<HTMLElement>("[data-keys-tested]")!.hidden = false;
+    this.#changed();
   }
 }
 

@@ -4,16 +4,17 @@ import { ask, command, Declined } from "./api.js";
 import { moment } from "./dom.js";
 import { type BidFile, sealBid } from "./envelope.js";
 import { Refused } from "./errors.js";
-import { running, wireCommands } from "./forms.js";
+import { confirmed, running, tell, wireCommands } from "./forms.js";
 import type { Members } from "./hall.js";
 import type { GroupId } from "./header.js";
 import type { Identity } from "./identity.js";
 import { type HallKey, readHallKey, signStatement } from "./jws.js";
 import { Keys, textFile } from "./keyring.js";
 import { Page, pageData, type PageData } from "./page.js";
+import { preflight, tellFindings } from "./preflight.js";
 import { verifyReceipt } from "./receipt.js";
 import { answer, readChallenge } from "./release.js";
-import { blobSink } from "./sinks.js";
+import { removePrivateFile, sinkFor } from "./sinks.js";
 import { Steps } from "./steps.js";
 import { mine, upload } from "./tus.js";
 import type { Json, JsonObject } from "./canonical.js";
@@ -35,9 +36,10 @@ const REPORTED = new Set([
 
 const data = pageData() as SeatData;
 const page = new Page(data);
-const keys = new Keys(data.bidder, data);
+const keys = new Keys(data.bidder, data, () => void checkUp());
 const session = (page.view["session"] as Members)["id"] as string;
 const SEALED = `kaibiao-sealed-${session}`;
+const LARGE = `kaibiao-${session}.sbid`;
 
 let hall: HallKey | null = null;
 
@@ -67,7 +69,8 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       const { tender, lot } = page.view["session"] as { tender: string; lot: string };
       const deadline = (page.view["t0"] as string).replace(/\.\d+Z$/, "Z");
       const progress = (done: number, total: number): void => show(form, done, total, false);
-      const request = { tender, lot, deadline, groups: data.groups, quote, files, identity, sink: blobSink(), progress };
+      const sink = await sinkFor(files.reduce((size, { content }) => size + content.size, 0), LARGE);
+      const request = { tender, lot, deadline, groups: data.groups, quote, files, identity, sink, progress };
       const bid = await sealBid(request);
       steps.enter("upload");
       const accepted = await upload(data.source, bid.file, (done, total, waiting) => {
@@ -82,11 +85,22 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       steps.finish();
       rememberSealed(bid.headerSha256, quote);
       await showReceipt();
+      void removePrivateFile(LARGE).catch(() => undefined); // where there are no private files none was made
       return receipt.tracker;
     } catch (error) {
       steps.fail();
       throw error;
     }
+  },
+
+  async withdraw(_form, { sign }) {
+    const { bid } = (await mine(data.source)) as { bid: Members | null };
+    if (bid) {
+      const payload = { v: 1, session, bidder: data.bidder, header_sha256: bid["header_sha256"] as string };
+      await command(data.source, "WithdrawBid", { statement: await signStatement("withdraw", payload, sign) });
+    }
+    localStorage.removeItem(SEALED);
+    await showReceipt();
   },
 
   async unlock(form, identity) {
@@ -136,8 +150,28 @@ document.addEventListener("submit", (event) => {
   if (act === undefined) return;
   event.preventDefault();
   const identity = keys.need();
-  if (identity !== null) void running(form, data, () => act(form, identity));
+  if (identity !== null) void perform(form, () => act(form, identity));
 });
+
+/** Do what the form is for; what cannot be taken back is asked about first. */
+async function perform(form: HTMLFormElement, work: () => Promise<string | void>): Promise<void> {
+  const { confirm } = form.dataset;
+  const button = form.querySelector("button")!.textContent;
+  if (confirm === undefined || (await confirmed(button, confirm))) await running(form, data, work);
+}
+
+const checkUpBox = document.querySelector<HTMLElement>("[data-checkup]")!;
+checkUpBox.querySelector("button")!.addEventListener("click", () => void checkUp());
+
+async function checkUp(): Promise<void> {
+  if (!data.live || checkUpBox.hidden) return;
+  const findings = await preflight(page.clock, keys.identity, Date.parse(page.view["t0"] as string), data);
+  tellFindings(checkUpBox, findings);
+  const results = Object.values(findings).map(({ value }) => value);
+  if (results.includes("fail")) tell(checkUpBox, "failed", data.words["ui.not_ready"]!);
+  else if (results.includes("skip")) tell(checkUpBox, "working", data.words["ui.keys_first"]!);
+  else tell(checkUpBox, "done", data.words["ui.ready"]!);
+}
 
 wireCommands(data.source, data, () => page.shown());
 
@@ -181,10 +215,10 @@ function showSealed(): void {
 
 async function showReceipt(): Promise<void> {
   const { bid, answers } = (await mine(data.source)) as { bid: Members | null; answers: Members[] };
-  if (bid === null || bid === undefined) return;
-  const given = answers.find((one) => one["accepted"] === true && one["header_sha256"] === bid["header_sha256"]);
   const box = document.querySelector<HTMLElement>("[data-receipt]")!;
-  box.hidden = false;
+  box.hidden = !bid;
+  if (!bid) return;
+  const given = answers.find((one) => one["accepted"] === true && one["header_sha256"] === bid["header_sha256"]);
   box.querySelector("[data-tracker]")!.textContent = bid["tracker"] as string;
   box.querySelector("[data-received]")!.textContent = moment(Date.parse(bid["received_at"] as string), "fine", data.language);
   if (given === undefined) return;
