@@ -168,7 +168,9 @@ async def test_fewer_bids_than_the_law_asks_for_are_never_opened(hall: Served) -
     await hall.house.receive_bids(2)
     await hall.house.turn(T0)
     view = await hall.house.view(hall.house.client())
-    assert (view["status"], view["failed"], view["bids"]) == ("failed", {"received": 2, "minimum": 3}, {})
+    failed = view["failed"]
+    assert (view["status"], view["bids"]) == ("failed", {})
+    assert (failed["received"], failed["minimum"], failed["article"]["id"]) == (2, 3, "ir-44-2")
     report = verify(await bundle_of(hall))
     assert report.ok, [check for check in report.checks if not check.passed]
 
