@@ -230,6 +230,37 @@ async def test_a_bidder_takes_part_with_nothing_but_a_browser_and_everyone_sees_
     assert (heard, heard_at_the_seat) == ([], [])
 
 
+async def test_a_bidder_checks_up_withdraws_after_being_asked_and_seals_again(
+    browser: Browser, house: House, origin: str, tmp_path: Path
+) -> None:
+    await house.announce()
+    bidder = a_bidder("安澜水务有限公司")
+    seat = await (await browser.new_context(locale="en-GB")).new_page()
+    heard = complaints(seat)
+    await seat.goto(f"{origin}/seat/{house.session}")
+    await open_certificate(seat, 'form[data-act="bidder"]', bidder, tmp_path)
+    await seat.wait_for_url(f"{origin}/seat/{house.session}")
+    for check in ("link", "sign", "open", "expiry"):  # the hall's clock was turned, so this device's is off
+        await seat.wait_for_selector(f'[data-check="{check}"][data-value="pass"]')
+    await seat.wait_for_selector('[data-check="clock"][data-value="fail"] [data-fix]', state="visible")
+
+    for price in ("1190000.50", "1180000.00"):
+        await seat.fill('input[name="quote.price"]', price)
+        await seat.click("text=Seal and submit >> nth=-1")
+        await seat.wait_for_selector("[data-receipt]", state="visible")
+        assert len((await house.services.sessions.intake(house.session)).bids) == 1
+        if price == "1190000.50":
+            await seat.click("summary:has-text('Withdraw my bid')")
+            await seat.click('form[data-act="withdraw"] button')
+            await seat.keyboard.press("Escape")
+            assert len((await house.services.sessions.intake(house.session)).bids) == 1
+            await seat.click('form[data-act="withdraw"] button')
+            await seat.click("#confirm [data-yes]")
+            await seat.wait_for_selector("[data-receipt]", state="hidden")
+            assert (await house.services.sessions.intake(house.session)).bids == {}
+    assert heard == []
+
+
 async def open_certificate(page: Page, form: str, bidder: Bidder, folder: Path) -> None:
     """Choose both key files in ``form`` and open them."""
     files = []
