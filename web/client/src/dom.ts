@@ -61,7 +61,7 @@ export function cloneRow(list: Element, key: string): HTMLElement {
   const template = list.querySelector<HTMLTemplateElement>(":scope > template");
   const row = template!.content.firstElementChild!.cloneNode(true) as HTMLElement;
   for (const element of [row, ...row.querySelectorAll<HTMLElement>("*")]) {
-    for (const name of ["data-key", "data-text", "data-show", "data-mark", "data-current", "data-path"]) {
+    for (const name of ["data-key", "data-text", "data-show", "data-mark", "data-current", "data-path", "value"]) {
       const value = element.getAttribute(name);
       if (value?.includes("*")) element.setAttribute(name, value.replaceAll("*", key));
     }
