@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KAIBIAO_"
 CONFIG = PREFIX + "CONFIG"
-NOT_OURS = frozenset({PREFIX + "FORBID_SKIPS"})  # said to the test suite (tests/conftest.py)
+NOT_OURS = frozenset({PREFIX + "FORBID_SKIPS", PREFIX + "SHOTS"})  # said to the test suite (tests/)
 
 
 class SettingsRefused(Exception):

@@ -101,9 +101,7 @@ class House:
 
     def one_time_code(self, account: str) -> str:
         """Return what this account's authenticator shows now."""
-        secret = parse_qs(urlsplit(self.accounts[account]).query)["secret"][0]
-        key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-        return TOTP(key, 6, SHA1(), 30).generate(int(self.clock.now().timestamp())).decode()
+        return one_time_code(self.accounts[account], self.clock.now())
 
     async def bidder(self, bidder: Bidder | None = None) -> httpx.AsyncClient:
         """Return a program with this bidder logged in."""
@@ -184,6 +182,13 @@ async def log_in(client: httpx.AsyncClient, bidder: Bidder, **changes: Any) -> h
 def credentials(bidder: Bidder, statement: str) -> dict[str, Any]:
     leaf = bidder.sign.certificate.public_bytes(Encoding.DER)
     return {"statement": statement, "certificate": b64u(leaf), "chain": []}
+
+
+def one_time_code(otpauth: str, now: datetime) -> str:
+    """Return what an authenticator set up with this address shows at ``now``."""
+    secret = parse_qs(urlsplit(otpauth).query)["secret"][0]
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    return TOTP(key, 6, SHA1(), 30).generate(int(now.timestamp())).decode()
 
 
 def a_bid(bidder: Bidder, price: str = "1280000.00") -> Sealed:
