@@ -89,11 +89,11 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     settings.anchors.mkdir(parents=True, exist_ok=True)
     services = build(settings)
     await migrate(services.database)
-    now = services.clock.now()
-    lead = max(LEAD_SECONDS / options.speed, SOONEST_SECONDS + options.bidders / 20)
-    t0 = (now + timedelta(seconds=lead)).replace(microsecond=0) + timedelta(seconds=1)
     wrong_key = 4 if options.bidders >= 5 else None
-    troupe = cast.engage(options.bidders, now, wrong_key=wrong_key)
+    troupe = cast.engage(options.bidders, services.clock.now(), wrong_key=wrong_key)
+    if not options.exit_when_done:
+        for member in troupe.bidders:
+            await asyncio.to_thread(cast.write_keys, member, out / "bidders")
     root = troupe.authority.certificate.public_bytes(Encoding.PEM)
     (settings.anchors / "demo.pem").write_bytes(root)
     log_to(settings)
@@ -107,6 +107,9 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     try:
         for account, name in cast.STAFF.items():
             await services.accounts.create(account, name, secrets.token_urlsafe(16), {Role(account)})
+        # Only now, so that a slow machine has made its keys before the time runs.
+        lead = max(LEAD_SECONDS / options.speed, SOONEST_SECONDS + options.bidders / 20)
+        t0 = (services.clock.now() + timedelta(seconds=lead)).replace(microsecond=0) + timedelta(seconds=1)
         tender = cast.tender(t0, speed=options.speed, staff=cast.STAFF)
         await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
         yield Stage(options=options, out=out, services=services, troupe=troupe, t0=t0, url=settings.origin)
@@ -141,8 +144,6 @@ async def _introduce(screen: Console, stage: Stage) -> None:
     screen.print(f"  supervisor     {await link('supervise', account='supervisor')}")
     screen.print(f"  bidder's seat  {await link('seat', bidder=first.signer.certificate)}")
     if not stage.options.exit_when_done:
-        for member in stage.troupe.bidders:
-            await asyncio.to_thread(cast.write_keys, member, stage.out / "bidders")
         screen.print(f"  its keys       {stage.out / 'bidders'}  password {cast.PASSWORD}")
     screen.print("\nOpen a seat or a chair and it is yours: the one who played it stands aside until you leave.\n")
 
