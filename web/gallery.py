@@ -55,6 +55,8 @@ _ARTICLES: Final = {
                   "Objections are raised and answered on the spot."),
     "sign": ("招标投标法 第36条", "Bidding Law, art. 36", "开标过程应当记录并存档。", "The opening is recorded and kept on file."),
 }  # fmt: skip
+_HOST: Final = {"role": "host", "id": "li", "name": "李明"}
+_SUPERVISOR: Final = {"role": "supervisor", "id": "zhang", "name": "张立"}
 _TOO_FEW: Final = {
     "id": "ir-44-2",
     "cite": {"zh": "招标投标法实施条例 第44条第2款", "en": "Implementing Regulations, art. 44(2)"},
@@ -330,10 +332,10 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "ended": _ended,
     "paused": lambda: _changed(
         _decrypting,
-        hold={"reason": "监督人要求核对签到名单", "incident": False, "since": _time("09:05:00"), "by": "supervisor:zhang"},
+        hold={"reason": "监督人要求核对签到名单", "incident": False, "since": _time("09:05:00"), "by": _SUPERVISOR},
     ),
     "incident": lambda: _changed(
-        _decrypting, hold={"reason": "机房网络中断，正在恢复", "incident": True, "since": _time("09:05:00"), "by": "host:li"}
+        _decrypting, hold={"reason": "机房网络中断，正在恢复", "incident": True, "since": _time("09:05:00"), "by": _HOST}
     ),
     "failed": lambda: _view(8, "09:00:00", "failed", "before", None, failed={"received": 2, "minimum": 3, "article": _TOO_FEW}),
     "aborted": lambda: _view(
@@ -363,7 +365,7 @@ def view(state: str, audience: str = "public") -> View:
     elif state in {"decrypt", "checkin"} and not audience.startswith("bidder:"):
         made["proposals"] = {
             "1": {
-                "proposal": 1, "act": "ExtendBeyond", "fields": {}, "reason": "两家投标人网络缓慢", "by": "host:li",
+                "proposal": 1, "act": "ExtendBeyond", "fields": {}, "reason": "两家投标人网络缓慢", "by": _HOST,
                 "at": _time("09:03:40"), "state": "open",
             }
         }  # fmt: skip

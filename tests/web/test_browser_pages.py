@@ -127,6 +127,21 @@ async def test_what_can_be_clicked_is_large_enough(browser: Browser, origin: str
     assert small == {}
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_no_row_moves_when_the_prices_appear(browser: Browser, origin: str, language: str) -> None:
+    context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    page = await context.new_page()
+    places = {}
+    for state in ("decrypt", "readout", "confirm"):
+        await page.goto(f"{origin}/_/gallery/s/{state}?lang={language}")
+        places[state] = await page.evaluate(
+            """() => [...document.querySelectorAll(".sheet > tbody > tr > *")]
+                 .map((cell) => [cell.parentElement.offsetTop, cell.offsetLeft])"""
+        )
+    await context.close()
+    assert places["decrypt"] == places["readout"] == places["confirm"]
+
+
 async def test_without_scripts_the_public_page_is_whole(browser: Browser, house: House, origin: str) -> None:
     await house.announce()
     await house.receive_bids(3)
