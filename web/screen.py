@@ -137,7 +137,7 @@ _TASKS = ("seal", "checkin", "unlock", "confirm", "objection", "sign")
 
 
 def _tasks(view: View) -> dict[str, Any]:
-    """Return a bidder's tasks with their states, and the one to show large; nothing for other readers."""
+    """Return a bidder's tasks with their states, the one to show large, and its bid; nothing for other readers."""
     own = view.get("own")
     if own is None:
         return {}
@@ -167,7 +167,7 @@ def _tasks(view: View) -> dict[str, Any]:
         "objection": task("objection", bool(bid and bid.get("none_declared"))),
         "sign": task("sign", bool(bid and bid.get("signed"))),
     }
-    return {"tasks": tasks, "act": _act(view, bid, tasks)}
+    return {"tasks": tasks, "act": _act(view, bid, tasks), "own": bid}
 
 
 def _act(view: View, bid: View | None, tasks: Mapping[str, str]) -> str:

@@ -112,7 +112,6 @@ def seat_page(
     ``envelopes`` is the tender's, 1 or 2; ``origin`` the hall's address, for the command line; ``hall`` its public
     key, which receipts are checked against.
     """
-    row = view["own"].get("row")
     groups = ("A", "B")[:envelopes]
     return opening_page(
         pages,
@@ -122,7 +121,6 @@ def seat_page(
         language,
         **{"role": "bidder", **given},
         extra={"groups": groups, "bidder": bidder, "hall": hall},
-        own=f"bids.{row}" if row else "bids.none",
         groups=groups,
         origin=origin,
     )

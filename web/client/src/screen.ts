@@ -144,7 +144,7 @@ function tasks(view: View): Members {
     objection: task("objection", Boolean(bid?.["none_declared"])),
     sign: task("sign", Boolean(bid?.["signed"])),
   };
-  return { tasks: made, act: act(status, bid, made) };
+  return { tasks: made, act: act(status, bid, made), own: bid ?? null };
 }
 
 function act(status: string, bid: Members | undefined, made: Readonly<Record<string, string>>): string {
