@@ -230,7 +230,7 @@ class Submissions:
             await self._stores.blobs.finish(upload.id)
             intake = await self._sessions.intake(upload.session)
             if at >= intake.t0:
-                gate.close()  # its last byte came in time and was durable too late: its refusal waits for T0, not T0 for it
+                gate.close()  # it came in time and was durable too late: its refusal waits for T0, not T0 for it
                 raise await self._late(intake.plan, actor, upload.length, at, upload=upload, blob=upload.id)
             try:
                 checked = await self._checked(upload.id, intake.plan, at)
