@@ -53,6 +53,7 @@ class Room:
 
     async def pictures(self, stage: str) -> None:
         """Keep how it looks to each of them, and to the citizen on a phone."""
+        await self.citizen.page.reload()
         for visitor in self.visitors:
             await visitor.photographs(stage)
         await self.citizen.photographs(stage, 390, 844)
