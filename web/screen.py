@@ -137,7 +137,10 @@ _TASKS = ("seal", "checkin", "unlock", "confirm", "objection", "sign")
 
 
 def _tasks(view: View) -> dict[str, Any]:
-    """Return a bidder's tasks with their states, the one to show large, and its bid; nothing for other readers."""
+    """Return a bidder's tasks with their states, the one to show large, and its bid; nothing for other readers.
+
+    Before T0 no view says who bid; ``own.sent`` and ``own.checked_in`` are what the seat itself knows by then.
+    """
     own = view.get("own")
     if own is None:
         return {}
@@ -155,13 +158,10 @@ def _tasks(view: View) -> dict[str, Any]:
         return "ahead" if here < place else "missed"
 
     before = status in {"scheduled", "checkin"}
+    present = own.get("checked_in") or (bid and bid.get("checked_in"))
     tasks = {
-        "seal": "current" if before else "done" if bid else "missed",
-        "checkin": "done"
-        if bid and bid.get("checked_in")
-        else "current"
-        if status in {"checkin", "live"}
-        else "ahead",
+        "seal": "done" if bid or own.get("sent") else "current" if before else "missed",
+        "checkin": "done" if present else "current" if status in {"checkin", "live"} else "ahead",
         "unlock": task("decrypt", bool(bid and bid.get("state") in {"released", "opened"})),
         "confirm": task("confirm", bool(bid and bid.get("confirmed"))),
         "objection": task("objection", bool(bid and bid.get("none_declared"))),

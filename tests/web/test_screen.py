@@ -62,6 +62,9 @@ def examples() -> dict[str, Any]:
         view = gallery.view(state, BIDDER)  # which has everything a page of any reader may need
         made = screen(view, reading)["screen"]
         cases.append({"name": state, "view": view, "reading": reading, "screen": made})
+    view = gallery.view("checkin", BIDDER)
+    view = {**view, "own": {**view["own"], "sent": True, "checked_in": True}}
+    cases.append({"name": "checkin, a bid sent", "view": view, "reading": 0, "screen": screen(view)["screen"]})
     moments = [
         f"2026-11-23T01:{clock}.000Z" for clock in ("29:59", "30:00", "30:09", "30:10", "30:39", "30:40", "45:00")
     ]
@@ -119,6 +122,17 @@ def test_a_pause_stops_the_reading() -> None:
 )
 def test_a_bidder_is_shown_the_one_thing_to_do(state: str, act: str) -> None:
     assert screen(gallery.view(state, BIDDER))["screen"]["act"] == act
+
+
+@pytest.mark.parametrize(
+    ("known", "seal", "checkin"), [({}, "current", "current"), ({"sent": True}, "done", "current")]
+)
+def test_a_seat_says_before_t0_what_it_knows_of_itself(known: dict[str, bool], seal: str, checkin: str) -> None:
+    view = gallery.view("checkin", BIDDER)
+    tasks = screen({**view, "own": {**view["own"], **known}})["screen"]["tasks"]
+    assert (tasks["seal"], tasks["checkin"]) == (seal, checkin)
+    present = screen({**view, "own": {**view["own"], **known, "checked_in": True}})["screen"]["tasks"]
+    assert present["checkin"] == "done"
 
 
 def test_the_host_may_not_sign_while_an_objection_is_open() -> None:

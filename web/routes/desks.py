@@ -88,7 +88,12 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
         "login": who.login,
         "role": actor.role,
     }
-    common = (who.pages, snapshot.view, facts, who.language)
+    view = snapshot.view
+    if actor.role is Role.BIDDER:
+        intake = await services.sessions.intake(session)
+        known = {"sent": actor.id in intake.bids, "checked_in": actor.id in intake.checked_in}
+        view = {**view, "own": {**view["own"], **known}}
+    common = (who.pages, view, facts, who.language)
     match actor.role:
         case Role.BIDDER:
             plan = (await services.sessions.state(session)).plan

@@ -58,13 +58,17 @@ async def mine(request: Request, session: SessionId) -> Response:
     actor = await bidder_required(request)
     services.pace("receipt", actor.id)
     answers = await services.submissions.mine(session, actor)
-    bid = (await services.sessions.intake(session)).bids.get(BidderId(actor.id))
+    intake = await services.sessions.intake(session)
+    bid = intake.bids.get(BidderId(actor.id))
     current = bid and {
         "header_sha256": bid.header_sha256,
         "received_at": rfc3339(bid.received_at),
         "tracker": bid.tracker,
     }
-    return JSONResponse({"bid": current, "answers": [_answer(answer) for answer in answers]})
+    checked_in = actor.id in intake.checked_in
+    return JSONResponse(
+        {"bid": current, "checked_in": checked_in, "answers": [_answer(answer) for answer in answers]}
+    )
 
 
 @router.head("/{upload}", include_in_schema=False)

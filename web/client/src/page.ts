@@ -37,6 +37,7 @@ export class Page {
   view: View;
   #reading: number;
   #refetching = false;
+  #known: Members = {};
   #retryAt: number | null = null;
   #link: Link | "static" = "static";
   #unsaid: string[] = [];
@@ -83,7 +84,15 @@ export class Page {
 
   /** The view with what the screen adds to it. */
   shown(): Members {
-    return screen(this.view, this.#reading, this.data.said);
+    const own = this.view["own"] as Members | null | undefined;
+    const view = own ? { ...this.view, own: { ...own, ...this.#known } } : this.view;
+    return screen(view, this.#reading, this.data.said);
+  }
+
+  /** Show what this seat knows of itself and no view says before T0: `sent`, `checked_in`. */
+  know(known: Members): void {
+    this.#known = known;
+    this.draw();
   }
 
   /** Fetch the whole view; what is on the screen stays until it is here. */

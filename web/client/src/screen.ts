@@ -137,8 +137,8 @@ function tasks(view: View): Members {
     return here < place ? "ahead" : "missed";
   };
   const made: Record<string, string> = {
-    seal: before.has(status) ? "current" : bid ? "done" : "missed",
-    checkin: bid?.["checked_in"] ? "done" : status === "checkin" || status === "live" ? "current" : "ahead",
+    seal: bid || own["sent"] ? "done" : before.has(status) ? "current" : "missed",
+    checkin: bid?.["checked_in"] || own["checked_in"] ? "done" : status === "checkin" || status === "live" ? "current" : "ahead",
     unlock: task("decrypt", bid?.["state"] === "released" || bid?.["state"] === "opened"),
     confirm: task("confirm", Boolean(bid?.["confirmed"])),
     objection: task("objection", Boolean(bid?.["none_declared"])),

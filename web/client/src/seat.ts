@@ -53,6 +53,7 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
   async checkin(_form, { sign }) {
     const payload = { v: 1, session, bidder: data.bidder, head: page.view.head };
     await command(data.source, "CheckIn", { statement: await signStatement("checkin", payload, sign) });
+    await showReceipt();
   },
 
   async seal(form, identity) {
@@ -214,7 +215,9 @@ function showSealed(): void {
 }
 
 async function showReceipt(): Promise<void> {
-  const { bid, answers } = (await mine(data.source)) as { bid: Members | null; answers: Members[] };
+  const known = (await mine(data.source)) as { bid: Members | null; checked_in: boolean; answers: Members[] };
+  const { bid, answers } = known;
+  page.know({ sent: bid !== null, checked_in: known.checked_in });
   const box = document.querySelector<HTMLElement>("[data-receipt]")!;
   box.hidden = !bid;
   if (!bid) return;
