@@ -58,6 +58,7 @@ class Stage:
     troupe: cast.Troupe
     t0: datetime
     url: str
+    serving: asyncio.Task[None]
 
 
 async def play(options: Options) -> int:
@@ -66,18 +67,28 @@ async def play(options: Options) -> int:
     out = options.out or Path(tempfile.mkdtemp(prefix="kaibiao-demo-"))
     out.mkdir(parents=True, exist_ok=True)
     async with _hall(options, out) as stage:
-        await _introduce(screen, stage)
-        await _opening(screen, stage)
-        bundle = out / "session.zip"
-        bundle.write_bytes(await _fetch_bundle(stage))
-        report = verify(bundle)
-        held = sum(check.passed for check in report.checks)
-        screen.print(f"\n[bold]{bundle}[/]  {held} of {len(report.checks)} checks hold")
-        screen.print(f"  kaibiao verify {bundle}")
-        if not options.exit_when_done:
-            screen.print("\nThe hall stays open: look round, press Ctrl-C to leave.")
-            await asyncio.Event().wait()
-        return 0 if report.ok else 1
+        playing = asyncio.create_task(_perform(screen, stage))
+        await asyncio.wait({playing, stage.serving}, return_when=asyncio.FIRST_COMPLETED)
+        if not playing.done():  # Ctrl-C closed the hall: nobody in it can go on
+            playing.cancel()
+            await asyncio.wait({playing})
+            return 1
+        return playing.result()
+
+
+async def _perform(screen: Console, stage: Stage) -> int:
+    await _introduce(screen, stage)
+    await _opening(screen, stage)
+    bundle = stage.out / "session.zip"
+    bundle.write_bytes(await _fetch_bundle(stage))
+    report = verify(bundle)
+    held = sum(check.passed for check in report.checks)
+    screen.print(f"\n[bold]{bundle}[/]  {held} of {len(report.checks)} checks hold")
+    screen.print(f"  kaibiao verify {bundle}")
+    if not stage.options.exit_when_done:
+        screen.print("\nThe hall stays open: look round, press Ctrl-C to leave.")
+        await stage.serving
+    return 0 if report.ok else 1
 
 
 @contextlib.asynccontextmanager
@@ -112,7 +123,9 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
         t0 = (services.clock.now() + timedelta(seconds=lead)).replace(microsecond=0) + timedelta(seconds=1)
         tender = cast.tender(t0, speed=options.speed, staff=cast.STAFF)
         await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
-        yield Stage(options=options, out=out, services=services, troupe=troupe, t0=t0, url=settings.origin)
+        yield Stage(
+            options=options, out=out, services=services, troupe=troupe, t0=t0, url=settings.origin, serving=serving
+        )
     finally:
         web.should_exit = True
         await serving
