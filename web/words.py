@@ -182,6 +182,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "连接不到服务器，请检查网络后重试。", "The server cannot be reached. Check your network and try again."
         ),
         "over": _w("时间已到", "time is up"),
+        "received": _w("已收到。回执编号 %s。", "Received. Receipt %s."),
         "ready": _w("此设备已就绪。", "This device is ready for the opening."),
         "not_ready": _w(
             "有一项未通过，请按提示处理后再检查。", "Something needs a remedy, see above. Then check again."
@@ -345,6 +346,15 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "objections": _w("没有待答复的异议", "no objection waits for an answer"),
         "causes": _w("没有待认定的失败原因", "no failure waits for its cause"),
         "running": _w("没有暂停", "the opening is not paused"),
+    },
+    "unmet": {
+        "complete": _w("当前步骤尚未完成", "the current step is not complete yet"),
+        "host": _w("主持人尚未就位", "the host has not taken the chair yet"),
+        "deputy": _w("备岗尚未就位", "the deputy has not taken the chair yet"),
+        "supervisor": _w("监督人尚未就位", "the supervisor has not taken the chair yet"),
+        "objections": _w("还有待答复的异议", "an objection waits for an answer"),
+        "causes": _w("还有待认定的失败原因", "a failure waits for its cause"),
+        "running": _w("已暂停", "the opening is paused"),
     },
 }
 

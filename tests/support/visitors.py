@@ -107,7 +107,7 @@ class Visitor:
             await form.locator(f'input[name="quote.{name}"]').fill(text)
         await form.locator('input[name="files.A"]').set_input_files([file])  # type: ignore[list-item]
         await form.locator("button").filter(visible=True).click()
-        return await self.was_told("seal")
+        return (await self.was_told("seal")).rstrip("。.").split()[-1]
 
     async def photographs(self, stage: str, width: int = 1280, height: int = 900) -> None:
         """Keep a picture of the whole page."""

@@ -87,7 +87,7 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       rememberSealed(bid.headerSha256, quote);
       await showReceipt();
       void removePrivateFile(LARGE).catch(() => undefined); // where there are no private files none was made
-      return receipt.tracker;
+      return data.words["ui.received"]!.replace("%s", receipt.tracker);
     } catch (error) {
       steps.fail();
       throw error;
