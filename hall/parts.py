@@ -96,9 +96,14 @@ def ceiling(tender: Tender) -> dict[str, Any] | None:
 
 
 def amount(figures: str, currency: str) -> dict[str, str]:
-    """An amount as people read it. Chinese capitals are for yuan; another currency has none."""
-    words = in_chinese(figures) if currency == "CNY" else f"{grouped(figures)} {currency}"
-    return {"grouped": grouped(figures), "zh": words, "en": in_english(figures, currency)}
+    """An amount as people read it. Chinese capitals are for yuan; another currency has none.
+
+    Two decimals always, so that a column lines up; ``quote`` has the figures as they were sealed.
+    """
+    whole, _, part = figures.partition(".")
+    shown = grouped(f"{whole}.{part:0<2}")
+    words = in_chinese(figures) if currency == "CNY" else f"{shown} {currency}"
+    return {"grouped": shown, "zh": words, "en": in_english(figures, currency)}
 
 
 def proposal(made: Proposal) -> dict[str, Any]:

@@ -30,7 +30,7 @@ QUOTES = (
     {"price": "12345678.90", "duration": "270", "quality": "合格", "manager": "李明远", "bond": "电子保函"},
     {"price": "12000000", "duration": "285", "quality": "合格", "manager": "周若兰", "bond": "银行保函"},
 )
-PRICES = ("12,345,678.90", "12,000,000", "12,978,361.93")
+PRICES = ("12,345,678.90", "12,000,000.00", "12,978,361.93")
 IN_WORDS = ("壹仟贰佰叁拾肆万伍仟陆佰柒拾捌元玖角", "壹仟贰佰万元整", "壹仟贰佰玖拾柒万捌仟叁佰陆拾壹元玖角叁分")
 IN_ENGLISH = "twelve million three hundred forty-five thousand six hundred seventy-eight yuan and ninety fen"
 

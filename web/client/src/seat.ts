@@ -209,9 +209,15 @@ function showSealed(): void {
   document.querySelector<HTMLElement>("[data-sealed]")!.hidden = false;
   for (const element of document.querySelectorAll<HTMLElement>("[data-sealed-field]")) {
     const figure = quote[element.dataset["sealedField"]!] ?? "";
-    const grouped = /^\d+(\.\d+)?$/.test(figure) ? figure.replace(/\B(?=(?:\d{3})+(?:\.|$))/g, ",") : figure;
-    element.textContent = element.classList.contains("money") ? grouped : figure;
+    element.textContent = element.classList.contains("money") ? grouped(figure) : figure;
   }
+}
+
+/** An amount with separators and two decimals, as hall/parts.py shows it; anything else as it is. */
+function grouped(figure: string): string {
+  const [, whole, part] = /^(\d+)(?:\.(\d{1,2}))?$/.exec(figure) ?? [];
+  if (whole === undefined) return figure;
+  return `${whole.replace(/\B(?=(?:\d{3})+$)/g, ",")}.${(part ?? "").padEnd(2, "0")}`;
 }
 
 async function showReceipt(): Promise<void> {
