@@ -17,7 +17,7 @@ class Limits:
     chunk: int = 262_144  # bytes handed to a door at once, so that a long replay needs no long buffer
     inbound_frame: int = 4_096  # a stream is receive-only: what comes in are close and ping frames
     facts_per_call: int = 500
-    tick: timedelta = timedelta(milliseconds=50)  # events closer together than this travel in one write
+    tick: timedelta = timedelta(milliseconds=100)  # events closer together than this travel in one write
     beat: timedelta = timedelta(seconds=15)
     stall: timedelta = timedelta(seconds=30)  # a door closes (1013) a reader that takes nothing for so long
     idle: timedelta = timedelta(minutes=10)  # then an unwatched room is forgotten; the log has everything
