@@ -4,6 +4,7 @@ Nothing here asks who issued a certificate or whether it is still good; that is 
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -35,6 +36,7 @@ _UNREADABLE = (
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
+_AUTHORITY_KEY_IDENTIFIER = der.oid("2.5.29.35")
 _STRONG_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512, type(None))  # None: an issuer with Ed25519
 
 
@@ -62,7 +64,7 @@ def parse_certificate(data: bytes) -> x509.Certificate:
         if data.lstrip().startswith(b"-----BEGIN"):
             certificate = x509.load_pem_x509_certificate(data)
         else:
-            _tbs(data)  # first, because the library only warns of a serial number that is not positive
+            _check_serials(data)  # first, because the library only warns of a serial number that is not positive
             certificate = x509.load_der_x509_certificate(data)
         # The library parses lazily. Ask now for what others will ask for, so that only this function can fail.
         size = len(certificate.public_bytes(Encoding.DER))
@@ -87,12 +89,38 @@ def _tbs(certificate: bytes) -> tuple[bytes, bytes, bytes]:
     if fields.next_tag() == 0xA0:
         fields.any()
     serial = fields.take(der.INTEGER)
-    if not any(serial.body) or serial.body[0] > 0x7F:
-        raise der.NotDer("the serial number is not positive")
     fields.take(der.SEQUENCE)
     issuer = fields.take(der.SEQUENCE).whole
     fields.take(der.SEQUENCE)
     return serial.whole, issuer, fields.take(der.SEQUENCE).whole
+
+
+def _check_serials(certificate: bytes) -> None:
+    """Raise unless the serial number, and the issuer's where it is named, are positive (RFC 5280 section 4.1.2.2)."""
+    fields = der.one(certificate, der.SEQUENCE).into(der.SEQUENCE)
+    serials = []
+    while fields:
+        value = fields.any()
+        if value.tag == der.INTEGER:
+            serials.append(value.body)
+        elif value.tag == 0xA3:
+            serials += _issuer_serials(der.one(value.body, der.SEQUENCE))
+    if any(not any(serial) or serial[0] > 0x7F for serial in serials):
+        raise der.NotDer("a serial number is not positive")
+
+
+def _issuer_serials(extensions: der.Fields) -> Iterator[bytes]:
+    while extensions:
+        extension = extensions.into(der.SEQUENCE)
+        if extension.any().whole != _AUTHORITY_KEY_IDENTIFIER:
+            continue
+        if extension.next_tag() == der.BOOLEAN:
+            extension.any()
+        named = der.one(extension.take(der.OCTETS).body, der.SEQUENCE)
+        while named:
+            value = named.any()
+            if value.tag == 0x82:
+                yield value.body
 
 
 def fingerprint(certificate: x509.Certificate) -> bytes:

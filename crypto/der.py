@@ -10,6 +10,7 @@ from typing import Final
 
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
+BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
 BITS: Final = 0x03
 OCTETS: Final = 0x04

@@ -309,6 +309,14 @@ def test_every_flipped_byte_of_a_certificate_is_refused_or_is_another_certificat
         pytest.fail(f"byte {place} makes no difference")
 
 
+def test_an_issuers_serial_number_that_is_not_positive_is_refused() -> None:
+    data = a_bidder().sign.certificate.public_bytes(Encoding.DER)
+    at = data.index(der.oid("2.5.29.35")) + 9
+    assert data[at] == 0x80  # the key identifier of AuthorityKeyIdentifier; 0x82 would be the issuer's serial number
+    negative = data[:at] + bytes((0x82, data[at + 1], 0xFF)) + data[at + 3 :]
+    assert refusal(parse_certificate, negative) == "malformed_certificate"
+
+
 def test_the_bidder_is_named_by_its_number() -> None:
     def named(*attributes: tuple[x509.ObjectIdentifier, str]) -> x509.Certificate:
         return a_certificate(subject=x509.Name([x509.NameAttribute(*each) for each in attributes]))
