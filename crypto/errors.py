@@ -44,6 +44,10 @@ class CertificateRefused(CryptoRefused):
     """A certificate or key file that cannot be used here and now."""
 
 
+class TimestampRefused(CryptoRefused):
+    """A timestamp that is none, is over something else, or is by an authority that is not believed."""
+
+
 class ChainBroken(CryptoRefused):
     """An event chain with a gap, a change or an alien link; ``number`` is the first broken event."""
 

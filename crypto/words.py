@@ -18,6 +18,7 @@ _UPLOAD = ("Compare the file with your copy and upload it again.", "请与本地
 _CA = ("Ask your certificate authority, or use another certificate.", "请联系发证机构，或改用其他证书。")
 _KEY = ("Use the certificate and key the bid was sealed with.", "请使用加密封装时所用的证书和私钥。")
 _SMALLER = ("Reduce its size.", "请减小后重试。")
+_AUTHORITY = ("Ask again, or ask another authority.", "请重新申请，或改用其他时间戳机构。")
 _SENDER = ("Ask the sender for the original bytes.", "请向出具方索取原始数据。")
 
 
@@ -125,6 +126,12 @@ WORDS: dict[str, Words] = {
         "无法确认证书是否被吊销。",
         ("Provide the authority's current revocation list.", "请提供发证机构当前的吊销列表。"),
     ),
+    # timestamps
+    "malformed_timestamp": _words("The timestamp cannot be read.", "无法读取时间戳。", _AUTHORITY),
+    "timestamp_denied": _words("The authority gave no timestamp.", "时间戳机构未出具时间戳。", _AUTHORITY),
+    "wrong_imprint": _words("The timestamp is over something else.", "时间戳针对的是其他数据。", _SENDER),
+    "stale_timestamp": _words("The timestamp answers another request.", "该时间戳是对另一请求的应答。", _AUTHORITY),
+    "wrong_time": _words("The timestamp names a time that cannot be.", "时间戳所载时间不可能成立。", _AUTHORITY),
     # records
     "broken_chain": _words("The event chain is broken.", "事件链不连续。", _SENDER),
     "malformed_event": _words("An event of the chain is malformed.", "事件格式有误。", _SENDER),

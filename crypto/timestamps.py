@@ -1,0 +1,185 @@
+"""Timestamps of independent authorities (RFC 3161): what to ask, and does the answer hold (FORMAT.md section 11).
+
+Pure: the nonce, the moments and the anchors are arguments; asking over a network is the shell's. ``rfc3161-client``
+checks the signature and the path to an anchor; ESSCertID and the moment of asking, which it knows not, are here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import rfc3161_client as rfc3161
+from asn1crypto import cms, tsp
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from crypto import der
+from crypto.certificates import fingerprint, parse_certificate, public_key
+from crypto.errors import CertificateRefused, TimestampRefused
+
+MAX_REPLY: Final = 65_536
+MAX_NONCE: Final = 2**64 - 1
+SHA256: Final = "2.16.840.1.101.3.4.2.1"
+DRIFT: Final = timedelta(seconds=60)
+"""How far the clock of an authority may be from the hall's before its answer is not believed."""
+
+_SHA256 = der.sequence(der.oid(SHA256), der.tlv(der.NULL))
+_GRANTED = der.sequence(der.integer(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What a verified token says: these 32 bytes existed at ``said_at``, by the clock of ``signer``."""
+
+    imprint: bytes
+    said_at: datetime
+    serial: int
+    policy: str
+    signer: x509.Certificate
+
+
+def request(digest: bytes, nonce: int) -> bytes:
+    """Return a TimeStampReq over a SHA-256 that asks for the certificates (section 2.4.1); ``nonce`` is random."""
+    if len(digest) != 32 or not 0 <= nonce <= MAX_NONCE:
+        raise ValueError("a SHA-256 and a nonce of 64 bits")
+    imprint = der.sequence(_SHA256, der.octets(digest))
+    return der.sequence(der.integer(1), imprint, der.integer(nonce), der.tlv(der.BOOLEAN, b"\xff"))
+
+
+def read_reply(
+    reply: bytes,
+    *,
+    digest: bytes,
+    nonce: int,
+    anchors: Sequence[x509.Certificate],
+    asked_at: datetime,
+    answered_at: datetime,
+) -> tuple[bytes, Stamp]:
+    """Return the token in a TimeStampResp and what it says, if it answers that request; raise ``TimestampRefused``.
+
+    The moment it names must lie between asking and answering, give or take ``DRIFT``.
+    """
+    answer = _parsed(reply)
+    if rfc3161.PKIStatus(answer.status) is not rfc3161.PKIStatus.GRANTED:
+        raise TimestampRefused(
+            "timestamp_denied", detail=", ".join(answer.status_string) or f"status {answer.status}"
+        )
+    token = _token(answer)
+    # Only granted answers have come this far, so that reading the token alone loses nothing.
+    stamp = verify_token(token, digest=digest, anchors=anchors, nonce=nonce)
+    if not asked_at - DRIFT <= stamp.said_at <= answered_at + DRIFT:
+        raise TimestampRefused("wrong_time", detail=stamp.said_at.isoformat())
+    return token, stamp
+
+
+def verify_token(
+    token: bytes, *, digest: bytes, anchors: Sequence[x509.Certificate], nonce: int | None = None
+) -> Stamp:
+    """Return what a TimeStampToken says if it is over ``digest``; raise ``TimestampRefused``.
+
+    The signer's path to one of ``anchors`` (self-signed roots) is judged at the moment it names, not now: so a token
+    can be checked for as long as its algorithms hold. Revocation is not looked at; an authority that lost its key
+    loses its place among the anchors.
+    """
+    answer = _parsed(der.sequence(_GRANTED, token))
+    if len(token) > MAX_REPLY or _token(answer) != token:
+        raise TimestampRefused("malformed_timestamp")
+    try:
+        info = answer.tst_info
+        imprint, said_at, policy, serial = info.message_imprint, info.gen_time, info.policy, info.serial_number
+    except ValueError as error:
+        raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
+    if imprint.hash_algorithm.dotted_string != SHA256 or imprint.message != digest:
+        raise TimestampRefused("wrong_imprint")
+    if nonce is not None and info.nonce != nonce:
+        raise TimestampRefused("stale_timestamp")
+    signer = _signer(token)
+    _check_signer(signer, said_at)
+    _check_signature(answer, digest, anchors)
+    return Stamp(imprint=digest, said_at=said_at, serial=serial, policy=policy.dotted_string, signer=signer)
+
+
+def carried(token: bytes) -> tuple[x509.Certificate, ...]:
+    """Return the certificates that came with a token **without verifying it**, to show them or to hand them on."""
+    return tuple(parse_certificate(each.dump()) for each in _signed(token)["certificates"])
+
+
+def _parsed(reply: bytes) -> rfc3161.TimeStampResponse:
+    if len(reply) > MAX_REPLY:
+        raise TimestampRefused("too_large", detail=f"over {MAX_REPLY} bytes")
+    try:
+        return rfc3161.decode_timestamp_response(reply)
+    except ValueError as error:
+        raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
+
+
+def _token(answer: rfc3161.TimeStampResponse) -> bytes:
+    try:
+        return answer.time_stamp_token()
+    except ValueError as error:
+        raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
+
+
+def _signed(token: bytes) -> cms.SignedData:
+    try:
+        signed = cms.ContentInfo.load(token, strict=True)["content"]
+        signed.native  # noqa: B018 - asn1crypto parses lazily: whatever is wrong with it shows here
+    except (ValueError, TypeError, KeyError) as error:
+        raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
+    return signed
+
+
+def _signer(token: bytes) -> x509.Certificate:
+    """Return the certificate the one signature names, by issuer and number and by its digest (RFC 5816)."""
+    signed = _signed(token)
+    if len(signed["signer_infos"]) != 1:
+        raise TimestampRefused("malformed_timestamp", detail="one signature")
+    info = signed["signer_infos"][0]
+    number = info["sid"].chosen
+    if not isinstance(number, cms.IssuerAndSerialNumber):
+        raise TimestampRefused("malformed_timestamp", detail="the signer is not named by issuer and number")
+    named = [each["values"] for each in info["signed_attrs"] if each["type"].native == "signing_certificate_v2"]
+    if len(named) != 1 or len(named[0]) != 1 or not isinstance(named[0][0], tsp.SigningCertificateV2):
+        raise TimestampRefused("malformed_timestamp", detail="one signingCertificateV2")
+    first = named[0][0]["certs"][0]
+    try:
+        certificates = carried(token)
+    except CertificateRefused as error:
+        raise TimestampRefused("malformed_timestamp", detail=error.code) from error
+    for certificate in certificates:
+        issued = number["serial_number"].native == certificate.serial_number
+        if issued and number["issuer"].dump() == certificate.issuer.public_bytes():
+            digest = first["hash_algorithm"]["algorithm"].native
+            if (digest, first["cert_hash"].native) == ("sha256", fingerprint(certificate)):
+                return certificate
+    raise TimestampRefused("wrong_signer")
+
+
+def _check_signer(signer: x509.Certificate, at: datetime) -> None:
+    """Raise unless the certificate is for timestamps alone, says so critically, and was in date (section 2.3)."""
+    public_key(signer)
+    try:
+        purpose = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        raise TimestampRefused("wrong_key_usage") from None
+    if not purpose.critical or list(purpose.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+        raise TimestampRefused("wrong_key_usage")
+    if at < signer.not_valid_before_utc:
+        raise TimestampRefused("not_yet_valid")
+    if at > signer.not_valid_after_utc:
+        raise TimestampRefused("expired")
+
+
+def _check_signature(answer: rfc3161.TimeStampResponse, digest: bytes, anchors: Sequence[x509.Certificate]) -> None:
+    if not anchors:
+        raise TimestampRefused("unknown_issuer", detail="no anchors")
+    builder = rfc3161.VerifierBuilder()
+    for anchor in dict.fromkeys(anchors):
+        builder = builder.add_root_certificate(anchor)
+    try:
+        builder.build().verify(answer, digest)
+    except rfc3161.VerificationError as error:
+        # The library has one exception for everything; OpenSSL's text tells a path that leads nowhere from the rest.
+        path = "certificate verify error" in str(error)
+        raise TimestampRefused("unknown_issuer" if path else "bad_signature", detail=str(error)[:500]) from error
