@@ -58,3 +58,7 @@ class ChainBroken(CryptoRefused):
 
 class ProofRefused(CryptoRefused):
     """An inclusion or consistency proof that does not lead to the stated root."""
+
+
+class NoteRefused(CryptoRefused):
+    """A note, checkpoint or policy whose form, log, signer or signature is wrong, or that too few cosigned."""

@@ -136,4 +136,22 @@ WORDS: dict[str, Words] = {
     "broken_chain": _words("The event chain is broken.", "事件链不连续。", _SENDER),
     "malformed_event": _words("An event of the chain is malformed.", "事件格式有误。", _SENDER),
     "wrong_proof": _words("The proof does not lead to the stated root.", "证明与根值不符。", _SENDER),
+    # transparency logs
+    "malformed_note": _words("The signed note is malformed.", "签名记录格式有误。", _SENDER),
+    "malformed_checkpoint": _words("The checkpoint of the log is malformed.", "日志检查点格式有误。", _SENDER),
+    "wrong_origin": _words("The checkpoint is of another log.", "该检查点属于另一份日志。", _SENDER),
+    "malformed_proof": _words("The log proof is malformed.", "日志证明格式有误。", _SENDER),
+    "malformed_policy": _words(
+        "The list of witnesses cannot be read, or its quorum cannot be reached.",
+        "见证方名单有误，或法定数无法达到。",
+        ("Correct the line that is named.", "请更正所指出的行。"),
+    ),
+    "not_witnessed": _words(
+        "Too few witnesses have cosigned the checkpoint.",
+        "会签该检查点的见证方不足。",
+        (
+            "Ask the hall for a checkpoint that more witnesses have seen.",
+            "请向开标大厅索取由更多见证方会签的检查点。",
+        ),
+    ),
 }

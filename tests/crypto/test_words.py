@@ -13,7 +13,7 @@ RAISED = re.compile(r'(?:Refused|Broken|parse_sheet)\(\s*(?:self\.whole\(\w+\), 
 
 
 def codes_in_source() -> set[str]:
-    return {code for path in CRYPTO.glob("*.py") for code in RAISED.findall(path.read_text())}
+    return {code for path in CRYPTO.rglob("*.py") for code in RAISED.findall(path.read_text())}
 
 
 def test_every_code_raised_has_words() -> None:
@@ -23,7 +23,7 @@ def test_every_code_raised_has_words() -> None:
 def test_every_code_with_words_is_raised_somewhere() -> None:
     quoted = {
         code
-        for path in CRYPTO.glob("*.py")
+        for path in CRYPTO.rglob("*.py")
         if path.name != "words.py"
         for code in WORDS
         if f'"{code}"' in path.read_text()

@@ -15,6 +15,7 @@ from tests.vectors.bids import release_case, sealed_case, slot_cases
 from tests.vectors.malformed import malformed_cases
 from tests.vectors.primitives import canonical_cases, chain_case, chunked_cases, two_prices_case
 from tests.vectors.statements import statement_cases
+from tests.vectors.tlog import tlog_case
 
 HERE = Path(__file__).parent / "crypto"
 
@@ -40,6 +41,7 @@ def main() -> None:
     write("chain", chain_case())
     write("two-prices", two_prices_case())
     write("malformed", malformed_cases(base))
+    write("tlog", tlog_case())
 
 
 if __name__ == "__main__":
