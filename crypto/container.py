@@ -15,7 +15,8 @@ from crypto.chunked import HEAD, fill
 from crypto.declaration import MAX_DECLARATION, Declaration
 from crypto.digest import SegmentHasher, sha256_hex
 from crypto.errors import CertificateRefused, SealedBidRefused
-from crypto.header import MAX_HEADER, Header
+from crypto.header import MAX_HEADER, Header, SlotRole
+from crypto.quorum import Quorum
 
 MAGIC: Final = b"SBID\x01\r\n\x1a"
 END: Final = b"SBIDEND1"
@@ -101,11 +102,17 @@ def read_header(file: BinaryIO) -> Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedBid:
-    """A sealed bid of which everything holds that can be known without its keys."""
+    """A sealed bid of which everything holds that can be known without its keys.
+
+    ``encrypted_to`` are the bidder's own certificates, ``tenderer`` and ``escrow`` those of the holders of shares;
+    ``check_quorums`` says whether these are the announced ones.
+    """
 
     container: Container
     declaration: Declaration
     encrypted_to: tuple[x509.Certificate, ...]
+    tenderer: tuple[x509.Certificate, ...] = ()
+    escrow: tuple[x509.Certificate, ...] = ()
 
     @property
     def root(self) -> str:
@@ -131,7 +138,7 @@ def check_sealed(file: BinaryIO) -> CheckedBid:
         raise SealedBidRefused("wrong_header")
     if stated.total_len != container.total_len:
         raise SealedBidRefused("wrong_sizes")
-    encrypted_to = _check_slots(header, stated)
+    held = _check_slots(header, stated)
     for part in header.parts:
         file.seek(container.body + part.off)
         if file.read(HEAD) != part.head:
@@ -139,23 +146,44 @@ def check_sealed(file: BinaryIO) -> CheckedBid:
     hasher = segments(file, container.total_len)
     if (len(hasher.leaves), hasher.finish().hex()) != (stated.segments, stated.root):
         raise SealedBidRefused("wrong_segments")
-    return CheckedBid(container=container, declaration=stated, encrypted_to=encrypted_to)
+    return CheckedBid(
+        container=container,
+        declaration=stated,
+        encrypted_to=held[SlotRole.BIDDER],
+        tenderer=held[SlotRole.TENDERER],
+        escrow=held[SlotRole.ESCROW],
+    )
 
 
-def _check_slots(header: Header, stated: Declaration) -> tuple[x509.Certificate, ...]:
+def _check_slots(header: Header, stated: Declaration) -> dict[SlotRole, tuple[x509.Certificate, ...]]:
     carried = {fingerprint(certificate): certificate for certificate in stated.certificates}
-    used: dict[bytes, x509.Certificate] = {}
+    used: dict[SlotRole, dict[bytes, x509.Certificate]] = {role: {} for role in SlotRole}
     for group in header.groups:
         for slot in group.slots:
             parsed = header.suite.parse_slot(slot.data)
             if slot.cert not in carried:
                 raise SealedBidRefused("wrong_certificate")
             parsed.require_recipient(carried[slot.cert])
-            used[slot.cert] = carried[slot.cert]
+            used[slot.role][slot.cert] = carried[slot.cert]
     # Issuers would be bytes that nobody signed; they come from the reader's own trust store.
-    if carried.keys() != {header.sig_cert, *used}:
+    if carried.keys() != {header.sig_cert}.union(*used.values()):
         raise SealedBidRefused("wrong_certificate")
-    return tuple(used.values())
+    return {role: tuple(certificates.values()) for role, certificates in used.items()}
+
+
+def check_quorums(header: Header, *, tenderer: Quorum | None, escrow: Quorum | None) -> None:
+    """Raise ``wrong_quorum`` unless every group is sealed to exactly these: the announced ones, in their order."""
+    for group in header.groups:
+        for role, expected in ((SlotRole.TENDERER, tenderer), (SlotRole.ESCROW, escrow)):
+            slots = group.slots_of(role)
+            certificates = tuple(slot.cert for slot in slots)
+            thresholds = {slot.place.threshold for slot in slots if slot.place}
+            if expected is None:
+                fits = not slots
+            else:
+                fits = certificates == expected.fingerprints and thresholds == {expected.threshold}
+            if not fits:
+                raise SealedBidRefused("wrong_quorum", detail=f"{role} of group {group.id}")
 
 
 def segments(file: BinaryIO, total_len: int) -> SegmentHasher:

@@ -20,10 +20,12 @@ from crypto.container import CheckedBid, Container, check_sealed, read_header
 from crypto.digest import SegmentHasher, sha256_hex
 from crypto.encoding import canonical, check_identifier, check_moment
 from crypto.errors import SealedBidRefused
-from crypto.header import JSON, MAX_SHEET, QUOTE, Group, Header, Part, Slot, names_id
+from crypto.header import JSON, MAX_SHEET, QUOTE, Group, Header, Part, Slot, SlotRole, names_id
 from crypto.header import parse as parse_header
+from crypto.held import deal
 from crypto.keys import GroupKey, new_group_key
 from crypto.opening import OpenedGroup, open_group, open_published, unlock
+from crypto.quorum import Quorum
 from crypto.suites import INTL_1, Suite
 
 __all__ = [
@@ -85,6 +87,8 @@ def seal(
     signer: Credential,
     encrypt_to: Sequence[x509.Certificate],
     envelopes: int = 1,
+    tenderer: Quorum | None = None,
+    escrow: Quorum | None = None,
     suite: Suite = INTL_1,
     statement: str = declaration.STATEMENT,
     progress: Callable[[int], object] | None = None,
@@ -92,11 +96,16 @@ def seal(
     """Write the sealed bid to ``out`` and return its figures.
 
     The bidder is the signer's organisation; every certificate of ``encrypt_to`` must be its pair. With two
-    ``envelopes`` the quote is in group B and each file in its own group. ``progress`` gets plain bytes done.
-    A file that turns out longer or shorter than its ``size`` is ``source_changed``: throw ``out`` away then.
+    ``envelopes`` the quote is in group B and each file in its own group. With a ``tenderer`` nothing opens without
+    the tenderer's key too (二次解密), made here and shared among its officers. ``escrow`` gives trustees shares of
+    the bidder's key: off unless asked for, because enough of them could open early. ``progress`` gets plain bytes
+    done. A file that turns out longer or shorter than its ``size`` is ``source_changed``: throw ``out`` away then.
     """
     for certificate in encrypt_to:
         check_pair(signer.certificate, certificate)
+    others = [quorum for quorum in (tenderer, escrow) if quorum]
+    for quorum in others:
+        quorum.check_usage()
     groups = [TECHNICAL, COMMERCIAL][:envelopes]
     if stray := {file.group for file in files} - set(groups):
         raise SealedBidRefused("no_such_part", detail=f"group {min(stray)}")
@@ -111,11 +120,11 @@ def seal(
         groups=(),
         parts=(),
     )
-    keys = {group: GroupKey(suite=suite, context=blank.context(group), secret=new_group_key()) for group in groups}
+    keys = {group: _new_key(blank, group, layered=tenderer is not None) for group in groups}
     jobs = list(_jobs(suite, keys, _arrange(groups, quote, files)))
     header = replace(
         blank,
-        groups=tuple(_group(group, keys[group], suite, encrypt_to) for group in groups),
+        groups=tuple(_group(group, keys[group], encrypt_to, tenderer, escrow) for group in groups),
         parts=tuple(job.part for job in jobs),
     )
     header_bytes = header.encode()
@@ -139,7 +148,9 @@ def seal(
         total_len=hasher.length,
         statement=statement,
     )
-    signed = suite.declare(content, signer, encrypt_to)
+    signed = suite.declare(
+        content, signer, [*encrypt_to, *(each for quorum in others for each in quorum.certificates)]
+    )
     out.write(signed + container.trailer(signed))
     return SealedBid(
         header=header,
@@ -187,9 +198,24 @@ def _jobs(suite: Suite, keys: Mapping[str, GroupKey], sources: Iterator[tuple[st
         yield _Job(part=part, stream=source.stream, sealer=sealer)
 
 
-def _group(group: str, key: GroupKey, suite: Suite, encrypt_to: Sequence[x509.Certificate]) -> Group:
-    slots = tuple(Slot(cert=fingerprint(each), data=suite.wrap(each, key.secret)) for each in encrypt_to)
-    return Group(id=group, kcb=key.commitment, slots=slots)
+def _new_key(header: Header, group: str, *, layered: bool) -> GroupKey:
+    second = new_group_key() if layered else None
+    return GroupKey(suite=header.suite, context=header.context(group), secret=new_group_key(), second=second)
+
+
+def _group(
+    group: str,
+    key: GroupKey,
+    encrypt_to: Sequence[x509.Certificate],
+    tenderer: Quorum | None,
+    escrow: Quorum | None,
+) -> Group:
+    slots = [Slot(cert=fingerprint(each), data=key.suite.wrap(each, key.secret)) for each in encrypt_to]
+    if tenderer is not None and key.second is not None:
+        slots += deal(key.suite, key.context, SlotRole.TENDERER, key.second, tenderer)
+    if escrow is not None:
+        slots += deal(key.suite, key.context, SlotRole.ESCROW, key.secret, escrow)
+    return Group(id=group, kcb=key.commitment, kct=key.second_commitment, slots=tuple(slots))
 
 
 def _write_part(

@@ -36,6 +36,15 @@ class ReleaseRefused(CryptoRefused):
     """A released key that is not this bid's, this session's or this challenge's."""
 
 
+class ShareRefused(CryptoRefused):
+    """Shares of a key that do not give it back; ``where`` and ``index`` name the one at fault, if one is."""
+
+    def __init__(self, code: str, *, where: str = "", index: int = 0, detail: str = "") -> None:
+        super().__init__(code, detail=" ".join(filter(None, (where, str(index or ""), detail))))
+        self.where = where
+        self.index = index
+
+
 class StatementRefused(CryptoRefused):
     """A signed statement whose form, kind, signer or signature is wrong."""
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from crypto import suites
@@ -21,12 +22,14 @@ from crypto.encoding import (
 )
 from crypto.errors import EncodingRefused, SealedBidRefused
 from crypto.keys import group_context
+from crypto.quorum import Place, check_complete
 from crypto.recipients import MAX_SLOT
+from crypto.shares import MAX_SHARES
 from crypto.suites import Suite
 
 MAX_HEADER: Final = 1_048_576
 MAX_PARTS: Final = 200
-MAX_SLOTS: Final = 8
+MAX_SLOTS: Final = 8  # the bidder's own; the tenderer and the trustees have at most 16 each
 MAX_SHEET: Final = 65_536
 QUOTE: Final = "quote"
 JSON: Final = "application/json"
@@ -42,21 +45,47 @@ def names_id(group: str) -> str:
     return f"names-{group}"
 
 
+class SlotRole(StrEnum):
+    """Whose slot it is, in the order slots stand in."""
+
+    BIDDER = "bidder"
+    TENDERER = "tenderer"
+    ESCROW = "escrow"
+
+    @property
+    def where(self) -> str:
+        """How the commitments to its shares name it. No lock has a slash in its id."""
+        return f"slot/{self.value}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A key slot: the recipient certificate's fingerprint and the slot's bytes."""
+    """A key slot: the recipient certificate's fingerprint and the slot's bytes.
+
+    A bidder's slot holds ``K_b``; a tenderer's holds a share of ``K_t`` and a trustee's one of ``K_b``, at ``place``.
+    """
 
     cert: bytes
     data: bytes
+    role: SlotRole = SlotRole.BIDDER
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """What is released together: the commitment to its key, and the slots that hold it."""
+    """What is released together: the commitments to its keys, and the slots that hold them.
+
+    ``kct`` is None unless the tenderer has a key of its own (二次解密): then the group opens with both only.
+    """
 
     id: str
     kcb: bytes
     slots: tuple[Slot, ...]
+    kct: bytes | None = None
+
+    def slots_of(self, role: SlotRole) -> tuple[Slot, ...]:
+        """Return the slots of one role, in order."""
+        return tuple(slot for slot in self.slots if slot.role is role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +174,12 @@ class Header:
 
 def _group_json(group: Group, suite: Suite) -> dict[str, Any]:
     slots = [
-        {"role": "bidder", "fmt": suite.slot, "cert": slot.cert.hex(), "data": b64u(slot.data)}
+        {"role": slot.role.value, "fmt": suite.slot, "cert": slot.cert.hex(), "data": b64u(slot.data)}
+        | (slot.place.members() if slot.place else {})
         for slot in group.slots
     ]
-    return {"id": group.id, "kcb": group.kcb.hex(), "kct": None, "slots": slots}
+    kct = group.kct.hex() if group.kct else None
+    return {"id": group.id, "kcb": group.kcb.hex(), "kct": kct, "slots": slots}
 
 
 def _part_json(part: Part) -> dict[str, Any]:
@@ -211,18 +242,32 @@ def _text(value: object) -> str:
 
 def _group(value: object, suite: Suite) -> Group:
     members = _members(value, "id kcb kct slots")
-    if members["kct"] is not None:
-        raise EncodingRefused("malformed_field", detail="a second key layer is not part of version 1")
-    slots = tuple(_slot(each, suite) for each in _list(members["slots"], MAX_SLOTS))
-    return Group(id=_text(members["id"]), kcb=unhex(members["kcb"], 32), slots=slots)
+    kct = None if members["kct"] is None else unhex(members["kct"], 32)
+    slots = tuple(_slot(each, suite) for each in _list(members["slots"], MAX_SLOTS + 2 * MAX_SHARES))
+    group = Group(id=_text(members["id"]), kcb=unhex(members["kcb"], 32), slots=slots, kct=kct)
+    if [slot.role for slot in slots] != [role for role in SlotRole for _ in group.slots_of(role)]:
+        raise EncodingRefused("malformed_field", detail="slots are in another order")
+    if not 1 <= len(group.slots_of(SlotRole.BIDDER)) <= MAX_SLOTS:
+        raise EncodingRefused("malformed_field", detail="the bidder's slots")
+    for role in (SlotRole.TENDERER, SlotRole.ESCROW):
+        own = group.slots_of(role)
+        check_complete([slot.place for slot in own if slot.place])
+        if len({slot.cert for slot in own}) != len(own):
+            raise EncodingRefused("malformed_field", detail="two shares for one certificate")
+    if (kct is None) is not (not group.slots_of(SlotRole.TENDERER)):
+        raise EncodingRefused("malformed_field", detail="a tenderer's key without slots, or slots without a key")
+    return group
 
 
 def _slot(value: object, suite: Suite) -> Slot:
-    members = _members(value, "role fmt cert data")
+    own = isinstance(value, dict) and value.get("role") == SlotRole.BIDDER
+    members = _members(value, "role fmt cert data" if own else "role fmt cert data i t n kcs")
     data = unb64u(members["data"])
-    if (members["role"], members["fmt"]) != ("bidder", suite.slot) or len(data) > MAX_SLOT:
+    role = next((each for each in SlotRole if each == members["role"]), None)
+    if role is None or members["fmt"] != suite.slot or len(data) > MAX_SLOT:
         raise EncodingRefused("malformed_field", detail="slot")
-    return Slot(cert=unhex(members["cert"], 32), data=data)
+    place = None if own else Place.read(role.where, members["i"], members["t"], members["n"], members["kcs"])
+    return Slot(role=role, cert=unhex(members["cert"], 32), data=data, place=place)
 
 
 def _parts(value: object) -> tuple[Part, ...]:

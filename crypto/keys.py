@@ -13,7 +13,7 @@ from crypto.suites import Suite
 
 
 def new_group_key() -> bytes:
-    """Return a fresh ``K_b``."""
+    """Return a fresh ``K_b`` or ``K_t``."""
     return os.urandom(32)
 
 
@@ -29,14 +29,15 @@ def group_context(
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GroupKey:
-    """``K_b`` in its context. Check it with ``require`` before using it for anything."""
+    """``K_b`` in its context, and ``K_t`` where the group has a second layer. Check with ``require`` before use."""
 
     suite: Suite
     context: bytes
     secret: bytes
+    second: bytes | None = None
 
     def __post_init__(self) -> None:
-        if len(self.secret) != 32:
+        if len(self.secret) != 32 or (self.second is not None and len(self.second) != 32):
             raise SealedBidRefused("commitment_mismatch")
 
     def _expand(self, secret: bytes, info: bytes) -> bytes:
@@ -47,14 +48,23 @@ class GroupKey:
         """``kcb``, which the header shows and the receipt fixes before the deadline."""
         return self._expand(self.secret, b"SBID1/kc/b" + self.context)
 
-    def require(self, kcb: bytes) -> None:
-        """Raise unless this is the key that ``kcb`` commits to."""
-        if not hmac.compare_digest(self.commitment, kcb):
+    @property
+    def second_commitment(self) -> bytes | None:
+        """``kct``, the same for the tenderer's key; None without a second layer."""
+        return None if self.second is None else self._expand(self.second, b"SBID1/kc/t" + self.context)
+
+    def require(self, kcb: bytes, kct: bytes | None = None) -> None:
+        """Raise unless these are the keys that ``kcb`` and ``kct`` commit to."""
+        stated = self.second_commitment
+        if kct is not None and stated is None:
+            raise SealedBidRefused("second_key_missing")
+        if not hmac.compare_digest(self.commitment, kcb) or not hmac.compare_digest(stated or b"", kct or b""):
             raise SealedBidRefused("commitment_mismatch")
 
     def part_key(self, part: str) -> bytes:
         """Return ``IK_p``, the input key of one part. It opens that part only, so it may be published alone."""
-        use = self._expand(self.secret, b"SBID1/use" + self.context)
+        secrets = (self.secret,) if self.second is None else (self.secret, self.second)
+        use = b"".join(self._expand(secret, b"SBID1/use" + self.context) for secret in secrets)
         master = HKDF.extract(self.suite.hash(), self.context, use)
         return self._expand(master, b"SBID1/part" + lv(part))
 

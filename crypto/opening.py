@@ -11,7 +11,7 @@ from crypto.chunked import HEAD, ChunkKeys, RangeReader, check_head, open_stream
 from crypto.container import Container
 from crypto.encoding import parse_canonical
 from crypto.errors import EncodingRefused, SealedBidRefused, SlotRefused
-from crypto.header import MAX_SHEET, QUOTE, Header, Part, names_id
+from crypto.header import MAX_SHEET, QUOTE, Header, Part, SlotRole, names_id
 from crypto.keys import GroupKey, part_context
 
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f/\\]{1,255}")
@@ -21,18 +21,30 @@ def unlock(container: Container, group: str, credential: Credential) -> bytes:
     """Return the group's key from the slot of ``credential``, checked against the header. For bidders."""
     header = container.header
     mine = fingerprint(credential.certificate)
-    for slot in header.group(group).slots:
+    for slot in header.group(group).slots_of(SlotRole.BIDDER):
         if slot.cert == mine:
             secret = header.suite.unwrap(slot.data, credential.key, credential.certificate)
-            group_key(header, group, secret)
+            check_secret(header, group, secret)
             return secret
     raise SlotRefused("wrong_recipient")
 
 
-def group_key(header: Header, group: str, secret: bytes) -> GroupKey:
-    """Return ``secret`` as the group's key if the header commits to it (``commitment_mismatch`` otherwise)."""
-    key = GroupKey(suite=header.suite, context=header.context(group), secret=secret)
-    key.require(header.group(group).kcb)
+def check_secret(header: Header, group: str, secret: bytes) -> None:
+    """Raise ``commitment_mismatch`` unless ``secret`` is the ``K_b`` the header commits to.
+
+    Says nothing of the tenderer's key: with a second layer, ``secret`` alone opens nothing.
+    """
+    GroupKey(suite=header.suite, context=header.context(group), secret=secret).require(header.group(group).kcb)
+
+
+def group_key(header: Header, group: str, secret: bytes, second: bytes | None = None) -> GroupKey:
+    """Return the group's key if the header commits to it (``commitment_mismatch`` otherwise).
+
+    ``second`` is ``K_t``; ``second_key_missing`` if the group has that layer and it is not given.
+    """
+    stated = header.group(group)
+    key = GroupKey(suite=header.suite, context=header.context(group), secret=secret, second=second)
+    key.require(stated.kcb, stated.kct)
     return key
 
 
@@ -116,12 +128,16 @@ class OpenedGroup:
         return reader.read(0, reader.plain_len)
 
 
-def open_group(file: BinaryIO, container: Container, group: str, secret: bytes) -> OpenedGroup:
+def open_group(
+    file: BinaryIO, container: Container, group: str, secret: bytes, second: bytes | None = None
+) -> OpenedGroup:
     """Return the group opened with ``secret``; ``commitment_mismatch`` if it is not the key the bidder committed to.
 
-    Does not repeat ``check_sealed``; a file from outside is to pass that first.
+    ``second`` is the tenderer's key, where the group has one (``second_key_missing`` without it). Does not repeat
+    ``check_sealed``; a file from outside is to pass that first.
     """
-    return OpenedGroup(file=file, container=container, group=group, key=group_key(container.header, group, secret))
+    key = group_key(container.header, group, secret, second)
+    return OpenedGroup(file=file, container=container, group=group, key=key)
 
 
 def open_published(header: Header, part: str, part_key: bytes, stream: bytes) -> bytes:

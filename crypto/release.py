@@ -1,7 +1,8 @@
 """The release: a bidder hands one group's key to one opening, and to nothing else (FORMAT.md section 6, RFC 9180)."""
 
 import hmac
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
@@ -15,12 +16,16 @@ from crypto.container import Container
 from crypto.encoding import b64u, check_identifier, check_integer, exactly, lv, unb64u, unhex
 from crypto.errors import CertificateRefused, EncodingRefused, ReleaseRefused, SealedBidRefused, StatementRefused
 from crypto.header import Header
-from crypto.opening import group_key
+from crypto.opening import check_secret
 
 KIND: Final = "release"
 NONCE: Final = 32
-_HPKE: Final = Suite(KEM.P256, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-_MEMBERS: Final = ("v", "session", "group", "header_sha256", "nonce", "kcb", "hpke")
+HPKE: Final = Suite(KEM.P256, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+SEALED: Final = 113  # bytes of one HPKE message of 32: a point of 65, then 32 with a tag of 16
+SERVER: Final = 1
+SPLIT: Final = 2
+_STATED: Final = ("v", "session", "group", "header_sha256", "nonce", "kcb")
+_MEMBERS: Final = {SERVER: (*_STATED, "hpke"), SPLIT: (*_STATED, "shares")}
 
 
 def new_session_key() -> ec.EllipticCurvePrivateKey:
@@ -63,7 +68,7 @@ def make_release(
     ``nonce`` is hex of the challenge's 32 bytes. Stops with ``commitment_mismatch`` before anything leaves, while a
     retry is free. The bidder's program first checks that the deadline has passed and its own receipt is listed.
     """
-    key = group_key(container.header, group, secret)
+    check_secret(container.header, group, secret)
     info = _info(check_identifier(session), group, container.header_sha256, nonce)
     payload = {
         "v": 1,
@@ -71,8 +76,8 @@ def make_release(
         "group": group,
         "header_sha256": container.header_sha256,
         "nonce": nonce,
-        "kcb": key.commitment.hex(),
-        "hpke": b64u(_HPKE.encrypt(secret, session_key, info)),
+        "kcb": container.header.group(group).kcb.hex(),
+        "hpke": b64u(HPKE.encrypt(secret, session_key, info)),
     }
     return signing.sign(payload, KIND, signer)
 
@@ -94,7 +99,7 @@ def open_release(
     challenge. In this order: malformed_release, bad_signature or wrong_signer, wrong_session, wrong_bid, stale_nonce,
     commitment_mismatch, not_decryptable, commitment_mismatch.
     """
-    hpke, kcb = check_release(
+    hpke = check_release(
         token,
         header=header,
         header_sha256=header_sha256,
@@ -104,15 +109,13 @@ def open_release(
         certificate=certificate,
     )
     try:
-        secret = _HPKE.decrypt(hpke, session_key, _info(session, group, header_sha256, nonce))
+        secret = HPKE.decrypt(hpke, session_key, _info(session, group, header_sha256, nonce))
     except (InvalidTag, ValueError) as error:
         raise ReleaseRefused("not_decryptable") from error
     try:
-        opened = group_key(header, group, secret)
+        check_secret(header, group, secret)
     except SealedBidRefused as error:
         raise ReleaseRefused("commitment_mismatch") from error
-    if not hmac.compare_digest(opened.commitment, kcb):
-        raise ReleaseRefused("commitment_mismatch")
     return secret
 
 
@@ -125,10 +128,27 @@ def check_release(
     session: str,
     nonce: str,
     certificate: x509.Certificate,
-) -> tuple[bytes, bytes]:
-    """Check all of a release that needs no session key, and return its HPKE message and stated commitment.
+) -> bytes:
+    """Check all of a release that needs no session key, and return its HPKE message.
 
     This is what can be known, and answered to the bidder, before the barrier.
+    """
+    stated = read_release(token, SERVER, certificate)
+    try:
+        hpke = unb64u(stated["hpke"])
+    except EncodingRefused as error:
+        raise ReleaseRefused("malformed_release", detail=error.detail) from error
+    if len(hpke) != SEALED:
+        raise ReleaseRefused("malformed_release")
+    check_stated(stated, header=header, header_sha256=header_sha256, group=group, session=session, nonce=nonce)
+    return hpke
+
+
+def read_release(token: str, version: int, certificate: x509.Certificate) -> Mapping[str, Any]:
+    """Return the members of a signed release of this ``version`` (``SERVER`` or ``SPLIT``), their forms checked.
+
+    A well-signed release of the other version is ``wrong_release_mode``. What is particular to a version (``hpke``,
+    ``shares``) is left to the caller.
     """
     try:
         payload = signing.verify(token, KIND, certificate)
@@ -136,22 +156,29 @@ def check_release(
         code = error.code if error.code in {"bad_signature", "wrong_signer"} else "malformed_release"
         raise ReleaseRefused(code) from error
     try:
-        stated = exactly(payload, _MEMBERS)
-        check_integer(stated["v"], 1, 1)
+        if check_integer(payload.get("v"), SERVER, SPLIT) != version:
+            raise ReleaseRefused("wrong_release_mode")
+        stated = exactly(payload, _MEMBERS[version])
         check_identifier(stated["session"])
         unhex(stated["nonce"], NONCE)
         unhex(stated["header_sha256"], 32)
-        kcb, hpke = unhex(stated["kcb"], 32), unb64u(stated["hpke"])
+        unhex(stated["kcb"], 32)
     except EncodingRefused as error:
         raise ReleaseRefused("malformed_release", detail=error.detail) from error
-    if stated["group"] not in ("A", "B") or len(hpke) != 113:
+    if stated["group"] not in ("A", "B"):
         raise ReleaseRefused("malformed_release")
+    return stated
+
+
+def check_stated(
+    stated: Mapping[str, Any], *, header: Header, header_sha256: str, group: str, session: str, nonce: str
+) -> None:
+    """Raise unless a release is for this session, bid and challenge, and names the commitment the header has."""
     if stated["session"] != session:
         raise ReleaseRefused("wrong_session")
     if stated["header_sha256"] != header_sha256 or stated["group"] != group:
         raise ReleaseRefused("wrong_bid")
     if not hmac.compare_digest(stated["nonce"], nonce):
         raise ReleaseRefused("stale_nonce")
-    if not hmac.compare_digest(kcb, header.group(group).kcb):
+    if not hmac.compare_digest(stated["kcb"], header.group(group).kcb.hex()):
         raise ReleaseRefused("commitment_mismatch")
-    return hpke, kcb

@@ -19,6 +19,7 @@ _CA = ("Ask your certificate authority, or use another certificate.", "请联系
 _KEY = ("Use the certificate and key the bid was sealed with.", "请使用加密封装时所用的证书和私钥。")
 _SMALLER = ("Reduce its size.", "请减小后重试。")
 _AUTHORITY = ("Ask again, or ask another authority.", "请重新申请，或改用其他时间戳机构。")
+_SHARES = ("Ask those who hold the shares to open theirs again.", "请份额持有人重新打开各自的份额。")
 _SENDER = ("Ask the sender for the original bytes.", "请向出具方索取原始数据。")
 
 
@@ -95,6 +96,35 @@ WORDS: dict[str, Words] = {
         "The released key was not encrypted to this opening.",
         "解密授权并非加密给本场开标。",
         ("Reload the page and release again.", "请刷新页面后重新授权。"),
+    ),
+    "wrong_release_mode": _words(
+        "The release is of the other kind than this opening takes.",
+        "解密授权的方式与本场开标不符。",
+        ("Reload the page and release again.", "请刷新页面后重新授权。"),
+    ),
+    "wrong_locks": _words(
+        "The release is not for the locks of this opening.",
+        "解密授权所针对的并非本场开标的锁。",
+        ("Reload the page and release again.", "请刷新页面后重新授权。"),
+    ),
+    # shares
+    "malformed_shares": _words("These are not shares of one key.", "这些份额不属于同一密钥。", _SHARES),
+    "too_few_shares": _words("There are too few shares of the key.", "密钥份额不足。", _SHARES),
+    "share_mismatch": _words("A share is not the one that was committed to.", "密钥份额与承诺值不符。", _SHARES),
+    "shares_disagree": _words(
+        "The shares are the committed ones and still do not belong together.",
+        "各份额均与承诺值一致，但不能合成同一密钥。",
+        ("Keep them: they prove how the bid was sealed.", "请保存：它们可证明投标人加密封装有误。"),
+    ),
+    "wrong_quorum": _words(
+        "The bid is not sealed to the tenderer's or trustees' certificates of this tender.",
+        "投标文件未按本招标项目的招标人或保管人证书加密。",
+        _RESEAL,
+    ),
+    "second_key_missing": _words(
+        "This bid opens only together with the tenderer's key.",
+        "该投标文件须与招标人密钥共同解密。",
+        ("Ask the tenderer's officers for their shares.", "请由招标人的解密人员提供密钥份额。"),
     ),
     # statements
     "malformed_token": _words("The signed statement is malformed.", "签名文书格式有误。", _SENDER),

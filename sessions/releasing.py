@@ -21,6 +21,7 @@ from crypto.certificates import Usage
 from crypto.container import Container, read_header
 from crypto.digest import sha256_hex
 from crypto.errors import CryptoRefused, StatementRefused
+from crypto.header import SlotRole
 from crypto.paths import Trust, validate
 from crypto.release import open_release
 from crypto.signing import peek
@@ -100,7 +101,7 @@ class Releasing:
             raise CommandRefused("no_bid")
         answer = await self._answer(session, actor, bid.header_sha256)
         found = await asyncio.to_thread(self._read, answer)
-        slots = found.container.header.group(group).slots
+        slots = found.container.header.group(group).slots_of(SlotRole.BIDDER)
         return Challenge(
             session=session,
             group=group,

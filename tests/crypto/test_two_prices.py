@@ -136,7 +136,7 @@ def test_a_forged_release_of_the_second_key_is_refused(cheat: CheatingBid, *, li
         "header_sha256": container.header_sha256,
         "nonce": NONCE,
         "kcb": kcb.hex(),
-        "hpke": release.b64u(release._HPKE.encrypt(cheat.secrets[1], session_key.public_key(), info)),
+        "hpke": release.b64u(release.HPKE.encrypt(cheat.secrets[1], session_key.public_key(), info)),
     }
     with pytest.raises(ReleaseRefused) as refused:
         release.open_release(
