@@ -1,5 +1,6 @@
 """Receipts and refusal slips: what the hall owes everyone who uploads (FORMAT.md section 7)."""
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, TypeVar
@@ -120,5 +121,18 @@ def read_tracker(text: str) -> str:
 
 def log_leaf(receipt: Receipt) -> bytes:
     """Return the log entry of a receipt, which shows nothing until its salt is shown."""
-    inner = sha256(unhex(receipt.leaf_salt, 32) + sha256(canonical(receipt.payload())))
-    return sha256(b"SBID1/leaf" + inner)
+    return _blinded(unhex(receipt.leaf_salt, 32), receipt.payload())
+
+
+def decoy_leaf(session: str, index: int, decoy_key: bytes) -> bytes:
+    """Return the log entry that stands at ``index`` where no receipt does: like a receipt's, until the key is shown.
+
+    The key (32 bytes) is shown when intake is over. Then only one decoy can stand in a place, and no receipt's leaf
+    can be passed off as it.
+    """
+    salt = hmac.digest(decoy_key, b"SBID1/decoy" + check_integer(index, 0, 2**32 - 1).to_bytes(4, "big"), "sha256")
+    return _blinded(salt, {"v": 1, "session": session, "decoy": index})
+
+
+def _blinded(salt: bytes, payload: Mapping[str, Any]) -> bytes:
+    return sha256(b"SBID1/leaf" + sha256(salt + sha256(canonical(payload))))

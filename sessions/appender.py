@@ -15,13 +15,14 @@ from datetime import datetime
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from crypto.release import session_public
-from sessions.batch import Batch, Held
+from sessions.batch import Batch, ClosedLog, Held
 from sessions.chaining import check
 from sessions.clock import Clock
 from sessions.codec import Command, command_to_json
 from sessions.errors import CommandRefused, Overloaded, Stale
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
+from sessions.logging_receipts import close_log
 from sessions.ports import EventStore, Outcome, SecretStore
 from sessions.roles import Actor
 from sessions.session_key import session_key
@@ -192,16 +193,24 @@ class Appender:
             done = await self._known(waiting)
             batch = Batch(self._held, now, settles=not gated)
             batch.settle()
+            log: ClosedLog | None = None
             if batch.waits_for_freezing:
                 key = await session_key(self._secrets, self._session)
-                batch.freeze(session_public(key.public_key()))
+                log = await close_log(self._events, self._secrets, batch.held.intake)
+                batch.freeze(session_public(key.public_key()), log)
             results, outcomes = _decide_all(batch, waiting, done)
             batch.settle()
             try:
                 if batch.records or outcomes:
                     moved = any(record.stream is Stream.OPENING for record in batch.records)
                     summary = batch.held.summary() if moved else None
-                    await self._events.append(self._session, batch.records, summary=summary, outcomes=outcomes)
+                    await self._events.append(
+                        self._session,
+                        batch.records,
+                        summary=summary,
+                        outcomes=outcomes,
+                        entries=None if log is None else log.last,
+                    )
             except Stale:
                 self.forget()
                 continue

@@ -28,11 +28,11 @@ from sessions.commands import (
 )
 from sessions.errors import UnknownSession
 from sessions.events import Happening, Recorded, SessionAborted, SessionScheduled, Stream, T0Moved
-from sessions.ids import SessionId
+from sessions.ids import Digest, SessionId
 from sessions.intake import Intake
 from sessions.opening import FreezeSet, Opening, work_due
 from sessions.opening.state import OVER
-from sessions.ports import Summary
+from sessions.ports import Entries, Summary
 from sessions.roles import CLOCK, Actor
 from sessions.sealed_set import set_root
 
@@ -85,6 +85,15 @@ class Held:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedLog:
+    """The log of receipts at T0: what is added last, and what it then is."""
+
+    last: Entries
+    size: int
+    root: Digest
+
+
 class Batch:
     """Decides command after command and gathers what is to be appended."""
 
@@ -110,8 +119,11 @@ class Batch:
         state = self.held.opening
         return self._settles and state is not None and isinstance(work_due(state), FreezeSet)
 
-    def freeze(self, session_key: str) -> None:
-        """Fix the sealed set in the same transaction that closes intake, so that nothing comes between."""
+    def freeze(self, session_key: str, log: ClosedLog | None = None) -> None:
+        """Fix the sealed set in the same transaction that closes intake, so that nothing comes between.
+
+        ``log`` is the log of receipts with its last entries, which belong into that transaction too.
+        """
         state = self.held.intake
         if state is None:
             raise UnknownSession(self.held.session)
@@ -124,6 +136,8 @@ class Batch:
             intake_length=head.number,
             session_key=session_key,
             clock_offset_ms=None,  # no time source to measure against is configured
+            intake_log_size=None if log is None else log.size,
+            intake_log_root=None if log is None else log.root,
         )
         self._take(Stream.OPENING, command, CLOCK, self.now)
         self.settle()

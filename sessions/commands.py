@@ -6,10 +6,11 @@ A command carries everything the decision needs: results of slow cryptography en
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sessions.ids import BidderId, Digest, Jws, StepId
+from sessions.shape import LATER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseIntake:
-    """Freeze the sealed set at T0. ``root`` is the RFC 6962 root over the header digests in row order."""
+    """Freeze the sealed set at T0. ``root`` is the RFC 6962 root over the header digests in row order.
+
+    ``intake_log_*``: the log of receipts with its last leaves (sessions.intake_log), where the plan has one.
+    """
 
     bids: tuple[SealedBid, ...]
     root: Digest
@@ -98,6 +102,8 @@ class CloseIntake:
     intake_length: int
     session_key: str  # HPKE public key of this opening, base64url
     clock_offset_ms: int | None  # measured against the configured time source, None if there is none
+    intake_log_size: int | None = field(default=None, metadata=LATER)
+    intake_log_root: Digest | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

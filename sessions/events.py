@@ -10,13 +10,14 @@ chain verifies for every reader, whatever they are shown (crypto.chain).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from sessions.commands import SealedBid
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
 from sessions.roles import Actor, Role
+from sessions.shape import LATER
 
 
 class Stream(StrEnum):
@@ -114,7 +115,8 @@ class SetFrozen:
     """T0: intake closed by itself and the sealed set is fixed.
 
     ``headers`` are the header digests in row order, ``root`` the RFC 6962 root over them. private: {"bids": [...]},
-    the SealedBid rows, which BiddersListed publishes unless the opening fails for want of bids.
+    the SealedBid rows, which BiddersListed publishes unless the opening fails for want of bids. ``intake_log_*``
+    are size and root of the log of receipts, closed with it.
     """
 
     received: int
@@ -125,6 +127,8 @@ class SetFrozen:
     session_key: str
     clock_offset_ms: int | None
     private: Mapping[str, object]
+    intake_log_size: int | None = field(default=None, metadata=LATER)
+    intake_log_root: Digest | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

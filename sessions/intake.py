@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never, cast
 
+from crypto.receipt import log_leaf
 from sessions import commands as c
 from sessions import events as e
 from sessions.commands import SealedBid
@@ -17,7 +18,7 @@ from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Digest
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.receipts import tracker_of
+from sessions.receipts import receipt_of, tracker_of
 from sessions.roles import CLOCK, Actor, Role
 from sessions.shape import rfc3339
 
@@ -46,6 +47,8 @@ class Intake:
     bids: Mapping[BidderId, Received]
     versions: Mapping[BidderId, int]
     checked_in: Mapping[BidderId, datetime]
+    announced_at: datetime
+    entries: tuple[bytes, ...] = ()  # of every receipt given, in order, for the log of receipts (sessions.intake_log)
     closed: bool = False
 
 
@@ -103,10 +106,14 @@ def evolve(intake: Intake | None, fact: e.Happening | e.Recorded) -> Intake:
             bids={},
             versions={},
             checked_in={},
+            announced_at=at,
         )
     if intake is None:
         raise TypeError("an intake begins with IntakeOpened")
-    return _after(replace(intake, at=at), at, event)
+    after = _after(replace(intake, at=at), at, event)
+    if not isinstance(event, e.BidReceived) or intake.plan.intake_log is None:
+        return after
+    return replace(after, entries=(*after.entries, log_leaf(receipt_of(fact, intake.plan))))
 
 
 def _after(i: Intake, at: datetime, event: e.IntakeEvent) -> Intake:

@@ -7,12 +7,13 @@ opening time, which moves only by an event.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sessions.ids import AccountId, SessionId, StepId
 from sessions.roles import Role
+from sessions.shape import LATER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,17 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeLog:
+    """How the log of receipts grows before T0: ``leaves`` more at every tick, ``every`` after the one before.
+
+    The first tick is ``every`` after the announcement. So its size tells the time, and nothing about bids.
+    """
+
+    every: timedelta
+    leaves: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What one opening follows: the session, its tender, the rule pack, T0, the windows chosen, the people.
 
@@ -161,3 +173,4 @@ class Plan:
     reading_pace: timedelta
     seats: tuple[Seat, ...]
     rehearsal: bool = False
+    intake_log: IntakeLog | None = field(default=None, metadata=LATER)  # None: an earlier version's plan

@@ -47,6 +47,14 @@ class Outcome:
     refusal: tuple[str, Mapping[str, str | int]] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """What is added to the log of receipts (sessions.intake_log): 32 bytes each, from index ``first`` on."""
+
+    first: int
+    added: Sequence[bytes]
+
+
 class EventStore(Protocol):
     async def append(
         self,
@@ -55,14 +63,18 @@ class EventStore(Protocol):
         *,
         summary: Summary | None = None,
         outcomes: Sequence[Outcome] = (),
+        entries: Entries | None = None,
     ) -> None:
-        """Keep records of any streams, summary and outcomes in one transaction; all or nothing.
+        """Keep records of any streams, summary, outcomes and log entries in one transaction; all or nothing.
 
         Numbers follow what is stored, stream by stream. ``summary`` founds the session or replaces the one before.
 
         Raises:
             Stale: somebody appended first, or used one of the idempotency keys.
         """
+
+    async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
+        """Return the log of receipts from index ``after`` on."""
 
     async def read(
         self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None
@@ -77,6 +89,9 @@ class EventStore(Protocol):
 
     async def calendar(self) -> tuple[Summary, ...]:
         """Return every session, latest T0 first."""
+
+    async def upcoming(self) -> tuple[Summary, ...]:
+        """Return the sessions whose opening time has not come."""
 
     async def live(self) -> tuple[tuple[SessionId, datetime | None], ...]:
         """Return the sessions that are not over, each with when something falls due in it."""

@@ -327,6 +327,12 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "请重新读取集合后再试。",
         "Read the set again and retry.",
     ),
+    "wrong_log": (
+        "公告约定的回执日志与关闭时所报的不符。",
+        "The log of receipts was announced and is not stated at the close, or the other way round.",
+        "请核对开标公告与系统日志。",
+        "Compare the announcement with what the hall did.",
+    ),
     "not_opened": (
         "贵单位的投标没有打开，没有可确认的内容。",
         "Your bid was not opened; there is no row to confirm.",

@@ -21,6 +21,12 @@ Reader = Callable[[object], Any]
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 _MS = timedelta(milliseconds=1)
 
+LATER: Mapping[str, bool] = {"later": True}
+"""Metadata of a field that came after its class was first written: ``field(default=None, metadata=LATER)``.
+
+While it is None it is not in the JSON, so what an earlier version recorded is written the same and keeps its digest.
+"""
+
 
 class Misshapen(ValueError):
     """JSON that is not the declared shape: ``where`` names the place, such as ``plan.windows.decrypt``."""
@@ -68,8 +74,11 @@ def to_json(value: object, where: str = "") -> Any:
         case Mapping():
             return {_key(key, where): to_json(item, _at(where, str(key))) for key, item in value.items()}
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            names = (field.name for field in dataclasses.fields(value))
-            return {name: to_json(getattr(value, name), _at(where, name)) for name in names}
+            return {
+                field.name: to_json(part, _at(where, field.name))
+                for field in dataclasses.fields(value)
+                if (part := getattr(value, field.name)) is not None or not field.metadata.get("later")
+            }
         case _:
             raise Misshapen(where, f"{type(value).__name__} has no JSON form")
 

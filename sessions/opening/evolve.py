@@ -206,6 +206,8 @@ def _frozen(o: Opening, at: datetime, event: e.SetFrozen) -> Opening:
         session_key=event.session_key,
         clock_offset_ms=event.clock_offset_ms,
         sealed=sealed,
+        intake_log_size=event.intake_log_size,
+        intake_log_root=event.intake_log_root,
     )
     bids = tuple(
         Bid(

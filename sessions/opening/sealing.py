@@ -25,6 +25,8 @@ def close_intake(draft: Draft, command: CloseIntake) -> None:
         raise CommandRefused("late")
     if command.root != set_root(headers):
         raise CommandRefused("wrong_root")
+    if {command.intake_log_size is None, command.intake_log_root is None} != {o.plan.intake_log is None}:
+        raise CommandRefused("wrong_log")
     frozen = SetFrozen(
         received=len(command.bids),
         headers=headers,
@@ -34,6 +36,8 @@ def close_intake(draft: Draft, command: CloseIntake) -> None:
         session_key=command.session_key,
         clock_offset_ms=command.clock_offset_ms,
         private={"bids": to_json(command.bids)},
+        intake_log_size=command.intake_log_size,
+        intake_log_root=command.intake_log_root,
     )
     draft.fall_due(by_clock(max(o.t0, o.at), frozen))
 

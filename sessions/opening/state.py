@@ -158,6 +158,8 @@ class FrozenSet:
     session_key: str
     clock_offset_ms: int | None
     sealed: tuple[SealedBid, ...]
+    intake_log_size: int | None = None
+    intake_log_root: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, true, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,7 +20,8 @@ from sessions.codec import event_from_json, event_to_json
 from sessions.errors import Stale
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
-from sessions.ports import Outcome, Summary
+from sessions.opening import Status
+from sessions.ports import Entries, Outcome, Summary
 from sessions.roles import Actor, Role
 from sessions.store import tables
 from sessions.store.database import Database
@@ -40,6 +41,7 @@ class SqlEvents:
         *,
         summary: Summary | None = None,
         outcomes: Sequence[Outcome] = (),
+        entries: Entries | None = None,
     ) -> None:
         """See EventStore."""
         try:
@@ -51,6 +53,8 @@ class SqlEvents:
                 if outcomes:
                     rows = [_outcome_row(session, outcome) for outcome in outcomes]
                     await connection.execute(tables.outcomes.insert(), rows)
+                if entries is not None and entries.added:
+                    await _put_entries(connection, session, entries)
         except IntegrityError as error:
             raise Stale from error
 
@@ -66,6 +70,12 @@ class SqlEvents:
             .limit(limit)
         )
         return tuple(_recorded(row) for row in await self._rows(wanted))
+
+    async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
+        """See EventStore."""
+        entry = tables.entries.c
+        wanted = select(entry.entry).where(entry.session == session, entry.index >= after).order_by(entry.index)
+        return tuple(row.entry for row in await self._rows(wanted))
 
     async def outcomes(self, session: SessionId, keys: Sequence[tuple[str, str]]) -> tuple[Outcome, ...]:
         """See EventStore."""
@@ -83,6 +93,10 @@ class SqlEvents:
     async def calendar(self) -> tuple[Summary, ...]:
         """See EventStore."""
         return await self._summaries(true())
+
+    async def upcoming(self) -> tuple[Summary, ...]:
+        """See EventStore."""
+        return await self._summaries(tables.sessions.c.status.in_([Status.SCHEDULED.value, Status.CHECKIN.value]))
 
     async def live(self) -> tuple[tuple[SessionId, datetime | None], ...]:
         """See EventStore."""
@@ -120,6 +134,21 @@ async def _put_summary(connection: AsyncConnection, summary: Summary) -> None:
     if not changed.rowcount:
         founding = {"id": summary.session, "created_at": summary.created_at, "plan": _text(summary.plan)}
         await connection.execute(tables.sessions.insert().values(row | founding))
+
+
+async def _put_entries(connection: AsyncConnection, session: SessionId, entries: Entries) -> None:
+    # The key refuses what is there already; a gap only this does, where the database has no trigger for it.
+    entry = tables.entries.c
+    size = await connection.execute(
+        select(func.coalesce(func.max(entry.index), -1) + 1).where(entry.session == session)
+    )
+    if size.scalar_one() != entries.first:
+        raise Stale
+    rows = [
+        {"session": session, "index": index, "entry": added}
+        for index, added in enumerate(entries.added, start=entries.first)
+    ]
+    await connection.execute(tables.entries.insert(), rows)
 
 
 def _event_row(record: Recorded) -> dict[str, Any]:

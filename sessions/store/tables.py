@@ -75,6 +75,15 @@ events = Table(  # append-only: triggers of the first migration refuse everythin
     PrimaryKeyConstraint("session", "stream", "number"),
 )
 
+entries = Table(  # the log of receipts, append-only and without a gap as events are
+    "entries",
+    metadata,
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("entry", LargeBinary(32), nullable=False),
+    PrimaryKeyConstraint("session", "index"),
+)
+
 outcomes = Table(
     "outcomes",
     metadata,

@@ -129,6 +129,8 @@ def _closing(event: e.SetFrozen) -> c.CloseIntake:
         intake_length=event.intake_length,
         session_key=event.session_key,
         clock_offset_ms=event.clock_offset_ms,
+        intake_log_size=event.intake_log_size,
+        intake_log_root=event.intake_log_root,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from sessions.store import migrations, tables
@@ -47,8 +48,9 @@ async def test_migrating_twice_is_harmless(tmp_path: Path) -> None:
 async def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "web" / "migrations"
     shutil.copytree(ROOT / "alembic", folder)
-    (folder / "versions" / "0002_breaks.py").write_text(
-        "from alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    newest = ScriptDirectory(str(folder)).get_current_head()
+    (folder / "versions" / "9999_breaks.py").write_text(
+        f"from alembic import op\nrevision = '9999'\ndown_revision = '{newest}'\n"
         "def upgrade():\n    op.execute('CREATE TABLE half (id INTEGER)')\n    op.execute('nonsense')\n"
     )
     monkeypatch.setattr(migrations, "__file__", str(tmp_path / "sessions" / "store" / "migrations.py"))
@@ -77,7 +79,8 @@ def test_alembic_runs_by_hand_too(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "alembic", "-x", f"url={url}", "upgrade", "head"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     with sqlite3.connect(tmp_path / "by-hand.db") as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        newest = ScriptDirectory(str(ROOT / "alembic")).get_current_head()
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest,)]
     connection.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from sessions.codec import (
     has_private,
 )
 from sessions.commands import Advance, Postpone, TakeChair
-from sessions.ids import StepId
+from sessions.ids import Digest, StepId
 from sessions.shape import Misshapen, moment, rfc3339
 from tests.support.ceremony import MS, T0
 
@@ -55,6 +56,26 @@ def test_every_event_survives_the_log(kind: type[Any]) -> None:
         assert event_from_json(name, stored["data"], stored["private"]) == event
 
     survives()
+
+
+def test_a_member_that_came_later_is_left_out_while_it_has_no_value() -> None:
+    """Or every event that an earlier version chained would have another digest now."""
+    frozen = events.SetFrozen(
+        received=0,
+        headers=(),
+        root=Digest("a" * 64),
+        intake_head=Digest("b" * 64),
+        intake_length=2,
+        session_key="BKey",
+        clock_offset_ms=None,
+        private={"bids": []},
+    )
+    _, data, _ = event_to_json(frozen)
+    assert data.keys() == {
+        *("received", "headers", "root", "intake_head", "intake_length", "session_key", "clock_offset_ms"),
+    }
+    logged = replace(frozen, intake_log_size=16, intake_log_root=Digest("c" * 64))
+    assert event_to_json(logged)[1].items() >= {("intake_log_size", 16), ("intake_log_root", "c" * 64)}
 
 
 @pytest.mark.parametrize("kind", COMMANDS, ids=lambda kind: kind.__name__)

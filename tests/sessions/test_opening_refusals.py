@@ -209,6 +209,7 @@ REFUSED: list[tuple[str, Callable[[], Ceremony], OpeningCommand, Actor]] = [
     ("not_due", at_t0, SealChecks(results={}), CLOCK),
     ("wrong_set", at_t0, closing(SET[0], SET[0], SET[1]), CLOCK),
     ("wrong_root", at_t0, replace(closing(*SET), root=digest("other")), CLOCK),
+    ("wrong_log", at_t0, replace(closing(*SET), intake_log_size=4, intake_log_root=digest("log")), CLOCK),
     ("late", at_t0, closing(*SET[:2], a_sealed_bid(C, received_at=T0)), CLOCK),
     ("wrong_set", lambda: Ceremony().frozen(), SealChecks(results={BidderId(A.id): "ok"}), CLOCK),
     ("wrong_set", barred, RecordOpenings(opened=ALL[:2]), CLOCK),

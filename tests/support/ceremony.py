@@ -28,7 +28,7 @@ from sessions.commands import (
 )
 from sessions.events import Event, Happening
 from sessions.ids import BidderId, Digest, Jws, StepId
-from sessions.plan import Plan
+from sessions.plan import IntakeLog, Plan
 from sessions.plan_json import plan_to_json
 from sessions.roles import CLOCK, Actor, Role
 from sessions.sealed_set import set_root
@@ -66,8 +66,8 @@ TENDER: dict[str, Any] = {
 }
 
 
-def a_plan(pack: str = "cn-works", **changes: Any) -> Plan:
-    return make_plan({**TENDER, "pack": pack, **changes}, session="gx-1")
+def a_plan(pack: str = "cn-works", *, intake_log: IntakeLog | None = None, **changes: Any) -> Plan:
+    return replace(make_plan({**TENDER, "pack": pack, **changes}, session="gx-1"), intake_log=intake_log)
 
 
 def digest(text: str) -> Digest:

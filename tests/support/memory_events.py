@@ -11,12 +11,14 @@ from crypto.chain import GENESIS
 from sessions.errors import Stale
 from sessions.events import Recorded, Stream
 from sessions.ids import SessionId
-from sessions.ports import Outcome, Summary
+from sessions.opening import Status
+from sessions.ports import Entries, Outcome, Summary
 
 
 class MemoryEvents:
     def __init__(self) -> None:
         self._events: dict[tuple[SessionId, Stream], list[Recorded]] = defaultdict(list)
+        self._entries: dict[SessionId, list[bytes]] = defaultdict(list)
         self._summaries: dict[SessionId, Summary] = {}
         self._outcomes: dict[tuple[SessionId, str, str], Outcome] = {}
 
@@ -27,6 +29,7 @@ class MemoryEvents:
         *,
         summary: Summary | None = None,
         outcomes: Sequence[Outcome] = (),
+        entries: Entries | None = None,
     ) -> None:
         streams = {stream: list(self._events[session, stream]) for stream in Stream}
         for record in records:
@@ -38,6 +41,9 @@ class MemoryEvents:
         keys = [(session, outcome.actor, outcome.key) for outcome in outcomes]
         if len(set(keys)) < len(keys) or self._outcomes.keys() & set(keys):
             raise Stale
+        if entries is not None and entries.first != len(self._entries[session]):
+            raise Stale
+        self._entries[session] += entries.added if entries is not None else ()
         self._events |= {(session, stream): after for stream, after in streams.items()}
         self._outcomes |= dict(zip(keys, outcomes, strict=True))
         if summary is not None:
@@ -50,6 +56,9 @@ class MemoryEvents:
         end = None if limit is None else after + limit
         return tuple(self._events[session, stream][after:end])
 
+    async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
+        return tuple(self._entries[session][after:])
+
     async def outcomes(self, session: SessionId, keys: Sequence[tuple[str, str]]) -> tuple[Outcome, ...]:
         found = (self._outcomes.get((session, *key)) for key in keys)
         return tuple(outcome for outcome in found if outcome is not None)
@@ -60,6 +69,9 @@ class MemoryEvents:
     async def calendar(self) -> tuple[Summary, ...]:
         by_id = sorted(self._summaries.values(), key=lambda each: each.session)
         return tuple(sorted(by_id, key=lambda each: each.t0, reverse=True))
+
+    async def upcoming(self) -> tuple[Summary, ...]:
+        return tuple(each for each in await self.calendar() if each.status in (Status.SCHEDULED, Status.CHECKIN))
 
     async def live(self) -> tuple[tuple[SessionId, datetime | None], ...]:
         return tuple((each.session, each.due) for each in self._summaries.values() if each.ended_at is None)
