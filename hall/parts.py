@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from crypto.digest import sha256_hex
+from crypto.encoding import unb64u
 from sessions.amounts import grouped, in_chinese, in_english
-from sessions.opening.state import Chair, Opening, Proposal, Signature, StepRun
-from sessions.plan import Plan, RulePack, StepKind, Tender
+from sessions.opening.state import (
+    Barrier,
+    Chair,
+    Missed,
+    Opening,
+    Proposal,
+    Readiness,
+    Removal,
+    Signature,
+    StepRun,
+)
+from sessions.plan import ESCROW, TENDERER, Plan, RulePack, StepKind, Tender
 from sessions.roles import Actor, Role
 from sessions.shape import rfc3339, to_json
 
@@ -85,6 +97,73 @@ def chairs(taken: tuple[Chair, ...], acting: str | None, pack: RulePack) -> dict
         "acting": leader,
         "required": {role: role in filled for role in pack.chairs},
     }
+
+
+def locks(
+    plan: Plan,
+    readiness: tuple[Readiness, ...],
+    removals: tuple[Removal, ...],
+    missed: tuple[Missed, ...],
+    barrier: Barrier | None,
+    opened: bool,
+    escrowed: int,
+) -> dict[str, Any]:
+    """The locks of this opening: who is ready, who is still waited for and since when, which are off."""
+    tried = {(one.lock, one.account): one for one in readiness}
+    shown: dict[str, Any] = {}
+    for order, lock in enumerate(plan.every_lock):
+        kind = lock.id if lock.id in (TENDERER, ESCROW) else "lock"
+        brought = [one for one in removals if one.lock == lock.id]
+        came = {one.account: one for one in reversed(brought)}
+        roles = {seat.account: seat.role for seat in plan.seats}
+        officers = {
+            str(n): {
+                "order": n,
+                "account": officer.account,
+                "name": officer.name,
+                "role": roles.get(officer.account),
+                "certificate": sha256_hex(unb64u(officer.certificate)),
+                **_officer(tried.get((lock.id, officer.account)), came.get(officer.account)),
+            }
+            for n, officer in enumerate(lock.officers, start=1)
+        }
+        ready = sum(one.passed for one in readiness if one.lock == lock.id)
+        given_up = next((one for one in missed if one.lock == lock.id), None)
+        held = 0 if barrier is None else escrowed if kind == ESCROW else len(barrier.released)
+        if kind == "lock":
+            held -= min(held, escrowed)
+        if given_up is not None:
+            state, since = "missed", given_up.at
+        elif len(came) >= lock.threshold:
+            state, since = "off", max(one.at for one in came.values())
+        elif barrier is not None:
+            state, since = ("holding", barrier.at) if held and not opened else ("unused", barrier.at)
+        else:
+            state, since = "ready" if ready >= lock.threshold else "waiting", None
+        shown[lock.id] = {
+            "order": order,
+            "kind": kind,
+            "title": to_json(lock.title),
+            "threshold": lock.threshold,
+            "of": len(lock.officers),
+            "ready": ready,
+            "removed": len(came),
+            "state": state,
+            "since": moment(since),
+            "reason": given_up.reason if given_up else None,
+            "officers": officers,
+        }
+    return shown
+
+
+def _officer(tried: Readiness | None, brought: Removal | None) -> dict[str, Any]:
+    if brought is not None:
+        counts = {"opened": len(brought.opened), "failed": len(brought.failed)}
+        return {"state": "removed", "at": moment(brought.at), **counts}
+    if tried is not None:
+        state = "ready" if tried.passed else "failed"
+        return {"state": state, "at": moment(tried.at), "opened": 0, "failed": 0}
+    return {"state": "absent", "at": None, "opened": 0, "failed": 0}
 
 
 def ceiling(tender: Tender) -> dict[str, Any] | None:

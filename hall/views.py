@@ -55,9 +55,12 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
         "steps": kept.piece("steps", parts.steps, plan, o.runs),
         "fields": kept.piece("fields", parts.fields, tender),
         "chairs": kept.piece("chairs", parts.chairs, o.chairs, o.acting, plan.pack),
+        "locks": kept.piece(
+            "locks", parts.locks, plan, o.readiness, o.removals, o.missed, o.barrier, o.opened, _escrowed(o)
+        ),
         "received": frozen.received if frozen and Datum.COUNT in data else None,
         "root": frozen.root if frozen else None,
-        "session_key": frozen.session_key if frozen else None,
+        "session_key": (frozen.session_key or None) if frozen else None,
         "intake_head": frozen.intake_head if frozen else None,
         "clock_offset_ms": frozen.clock_offset_ms if frozen else None,
         "minimum": plan.pack.minimum_bidders,
@@ -161,6 +164,10 @@ def owner(recorded: Recorded, opening: Opening) -> BidderId | None:
             return None
 
 
+def _escrowed(o: Opening) -> int:
+    return sum(bid.escrowed for bid in o.bids) if o.plan.escrow else 0
+
+
 def _bids(o: Opening, data: frozenset[str], kept: Kept) -> dict[str, Any]:
     rows = kept.each("bids", o.bids, _bid, o.plan.tender, data)
     return kept.piece("signed", _signed, rows, o.signatures, kept) if o.signatures else rows
@@ -195,6 +202,7 @@ def _bid(bid: Bid, tender: Tender, data: frozenset[str]) -> dict[str, Any]:
         "state": bid.state if followed or not bid.attempts else None,
         "attempts": len(bid.attempts) if followed else 0,
         "failure": _failure(bid) if caused else None,
+        "escrow": "granted" if bid.escrowed else "asked" if bid.escrow_asked_at else None,
         "cause": bid.cause if caused else None,
         "consequence": bid.consequence if caused else None,
         "quote": dict(quote) if quote is not None else None,

@@ -4,7 +4,9 @@ The file (``tender.json``) is an object with these members; those marked ? may b
 
     id, lot, title{zh,en}, tenderer{zh,en}, agent{zh,en}?, place{zh,en}, deadline "2026-11-21T01:00:00Z",
     currency, ceiling? (decimal string), envelopes? (1 or 2), pack, windows{checkin: seconds, ...}?, reading_pace_s?,
-    quote{fields [{id, kind, label{zh,en}, required?, currency?}]}, seats [{account, role, name}]
+    quote{fields [{id, kind, label{zh,en}, required?, currency?}]}, seats [{account, role, name}],
+    locks? [{id, title{zh,en}?, threshold, officers [officer]}], tenderer_share? {threshold, officers [officer]},
+    escrow? {threshold, trustees [officer]}      officer = {account, name, certificate (base64 of DER)}
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from crypto.errors import EncodingRefused
 from sessions.amounts import is_amount
 from sessions.errors import PlanRefused
 from sessions.ids import AccountId, SessionId
+from sessions.lock_terms import MEMBERS as LOCK_MEMBERS
+from sessions.lock_terms import read_locks
 from sessions.plan import Plan, QuoteField, RulePack, Seat, Tender, Words
 from sessions.quote import KINDS
 from sessions.roles import STAFF, Role
@@ -27,8 +31,9 @@ from sessions.rulebook import available, load
 _MEMBERS = {
     *("id", "lot", "title", "tenderer", "agent", "place", "deadline", "currency", "ceiling", "envelopes", "pack"),
     *("windows", "reading_pace_s", "quote", "seats"),
+    *LOCK_MEMBERS,
 }
-_OPTIONAL = {"agent", "ceiling", "envelopes", "windows", "reading_pace_s"}
+_OPTIONAL = {"agent", "ceiling", "envelopes", "windows", "reading_pace_s", *LOCK_MEMBERS}
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _DEADLINE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.000)?(?:Z|[+-]\d{2}:\d{2})")
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -57,6 +62,7 @@ def make_plan(
     pace = reading_pace if reading_pace is not None else _pace(tender, pack)
     if not timedelta() <= pace <= _LONGEST_PACE:
         raise PlanRefused("out_of_range", "reading_pace_s", longest=_LONGEST_PACE.seconds)
+    seats = tuple(_seats(tender["seats"], pack))
     return Plan(
         session=SessionId(session),
         tender=_tender(tender),
@@ -64,8 +70,9 @@ def make_plan(
         t0=_deadline(tender["deadline"]),
         windows=_windows(lengths, pack, rehearsal=rehearsal),
         reading_pace=pace,
-        seats=tuple(_seats(tender["seats"], pack)),
+        seats=seats,
         rehearsal=rehearsal,
+        **read_locks(tender, seats, pack),
     )
 
 

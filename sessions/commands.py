@@ -100,7 +100,7 @@ class CloseIntake:
     root: Digest
     intake_head: Digest
     intake_length: int
-    session_key: str  # HPKE public key of this opening, base64url
+    session_key: str  # HPKE public key of this opening, base64url; empty where there are locks
     clock_offset_ms: int | None  # measured against the configured time source, None if there is none
     intake_log_size: int | None = field(default=None, metadata=LATER)
     intake_log_root: Digest | None = field(default=None, metadata=LATER)
@@ -134,6 +134,47 @@ class ReportFailure:
 
     bidder: BidderId
     code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyOfficer:
+    """The officer of a lock has tried its key, on its own machine and a value of its own; only the result leaves."""
+
+    lock: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLock:
+    """An officer brought its shares of a lock, and the hall held each against its commitment."""
+
+    lock: str
+    opened: tuple[BidderId, ...]
+    failed: Mapping[BidderId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissLock:
+    """Go on without the tenderer's share, or without the trustees': two persons."""
+
+    lock: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEscrow:
+    """The bidder asks that the trustees open its bid, by a statement that it signed."""
+
+    bidder: BidderId
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantEscrow:
+    """Let the trustees open the bid of a bidder who asked for it: two persons."""
+
+    bidder: BidderId
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +345,11 @@ OpeningCommand = (
     | SealChecks
     | RecordRelease
     | ReportFailure
+    | ReadyOfficer
+    | OpenLock
+    | MissLock
+    | RequestEscrow
+    | GrantEscrow
     | RecordOpenings
     | RecordLateBid
     | CheckIn

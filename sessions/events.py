@@ -124,7 +124,7 @@ class SetFrozen:
     root: Digest
     intake_head: Digest
     intake_length: int
-    session_key: str
+    session_key: str  # empty where the keys are split among locks: the hall has none then
     clock_offset_ms: int | None
     private: Mapping[str, object]
     intake_log_size: int | None = field(default=None, metadata=LATER)
@@ -211,6 +211,55 @@ class BarrierPassed:
     reason: str
     released: tuple[BidderId, ...]
     missing: tuple[BidderId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficerReady:
+    """An officer tried its own key on a value made on its own machine: only whether it opened is known here."""
+
+    lock: str
+    officer: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOpened:
+    """An officer removed its part of a lock, behind the barrier: on which bids its shares hold, and on which not.
+
+    ``failed``: bidder -> ``share_mismatch``, the share is not the one committed to, or ``not_decryptable``, the
+    officer's key opened nothing.
+    """
+
+    lock: str
+    officer: str
+    opened: tuple[BidderId, ...]
+    failed: Mapping[BidderId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockMissed:
+    """Two persons go on without the tenderer's or the trustees' share, which nobody brought."""
+
+    lock: str
+    reason: str
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscrowRequested:
+    """A bidder who has lost its key asks, signed, that the trustees open its bid."""
+
+    bidder: BidderId
+    statement: Jws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscrowGranted:
+    """Two persons let the trustees open this bid: behind the barrier, with all others."""
+
+    bidder: BidderId
+    reason: str
+    approved_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,6 +417,11 @@ OpeningEvent = (
     | AttemptFailed
     | WindowExtended
     | BarrierPassed
+    | OfficerReady
+    | LockOpened
+    | LockMissed
+    | EscrowRequested
+    | EscrowGranted
     | BidOpened
     | BidNotOpened
     | CauseRuled

@@ -88,6 +88,23 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
+class Barrier(StrEnum):
+    """What stands between the released keys and the bids once the barrier has passed."""
+
+    SERVER = "server"  # the hall holds the session key
+    SPLIT = "split"  # every key is split among locks, and the hall holds none of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierRule:
+    """What a pack asks of the locks. ``mode`` ``split``: an opening without locks is not announced."""
+
+    mode: Barrier = Barrier.SERVER
+    fewest_locks: int = 2  # one lock alone is no second person
+    most_officers: int = 9
+    article: str | None = None  # key into RulePack.articles
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePack:
     """The law and practice of one procedure in one jurisdiction, as data with article references.
@@ -109,6 +126,7 @@ class RulePack:
     articles: Mapping[str, Article]
     refusals: Mapping[str, str]  # refusal code -> article id, where law stands behind it
     visibility: Mapping[str, Mapping[Phase, frozenset[Role]]]  # datum -> phase -> roles that see it
+    barrier: BarrierRule = field(default=BarrierRule(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +165,35 @@ class Seat:
     name: str
 
 
+TENDERER = "tenderer"
+"""The lock of the tenderer's own share (二次解密)."""
+
+ESCROW = "escrow"
+"""The lock of the trustees, on the bids of those who asked for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Officer:
+    """A person who holds a share of a lock, and the encryption certificate it is sealed to (DER, base64url)."""
+
+    account: AccountId
+    name: str
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A lock that ``threshold`` of its officers remove together, each with a key that never leaves them."""
+
+    id: str
+    title: Words
+    threshold: int
+    officers: tuple[Officer, ...]
+
+    def officer(self, account: str) -> Officer | None:
+        return next((officer for officer in self.officers if officer.account == account), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeLog:
     """How the log of receipts grows before T0: ``leaves`` more at every tick, ``every`` after the one before.
@@ -174,3 +221,14 @@ class Plan:
     seats: tuple[Seat, ...]
     rehearsal: bool = False
     intake_log: IntakeLog | None = field(default=None, metadata=LATER)  # None: an earlier version's plan
+    locks: tuple[Lock, ...] = field(default=(), metadata=LATER)  # none: the hall holds the session key
+    tenderer_share: Lock | None = field(default=None, metadata=LATER)
+    escrow: Lock | None = field(default=None, metadata=LATER)
+
+    @property
+    def every_lock(self) -> tuple[Lock, ...]:
+        """The locks as the ceremony removes them: the officers', the tenderer's, the trustees'."""
+        return (*self.locks, *filter(None, (self.tenderer_share, self.escrow)))
+
+    def lock(self, name: str) -> Lock | None:
+        return next((lock for lock in self.every_lock if lock.id == name), None)

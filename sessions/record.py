@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from sessions.amounts import grouped, in_chinese, is_amount
-from sessions.ids import Digest
+from sessions.ids import AccountId, Digest
 from sessions.roles import Role
 from sessions.shape import to_json
 
 if TYPE_CHECKING:  # the state keeps the record as it was drawn, so the import at run time goes the other way
     from sessions.opening.state import Bid, Extension, Interruption, Move, Objection, Opening, StepRun
-    from sessions.plan import Tender
+    from sessions.plan import Lock, Tender
 
 
 def record(opening: Opening) -> dict[str, Any]:
@@ -68,8 +68,27 @@ def project(o: Opening) -> dict[str, Any]:
         "postponements": [_change(move) for move in o.moves],
         "present": [{**to_json(chair), "host": chair.account == o.acting} for chair in o.chairs],
     }
+    if plan.every_lock:  # a record of an opening without locks is what it always was
+        document["locks"] = [_lock(o, lock) for lock in plan.every_lock]
     content: dict[str, Any] = to_json(document)
     return content
+
+
+def _lock(o: Opening, lock: Lock) -> dict[str, Any]:
+    given_up = next((one for one in o.missed if one.lock == lock.id), None)
+    names = {officer.account: officer.name for officer in lock.officers}
+    return {
+        "id": lock.id,
+        "title": lock.title,
+        "threshold": lock.threshold,
+        "of": len(lock.officers),
+        "removed": [
+            {"account": one.account, "name": names[AccountId(one.account)], "at": one.at, "failed": one.failed}
+            for one in o.removals
+            if one.lock == lock.id
+        ],
+        "missed": {"at": given_up.at, "reason": given_up.reason, "by": given_up.by.name} if given_up else None,
+    }
 
 
 def _sealed_set(o: Opening) -> dict[str, Any] | None:

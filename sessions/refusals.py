@@ -338,6 +338,46 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "Your bid was not opened; there is no row to confirm.",
         *_LOOK,
     ),
+    # -- locks
+    "wrong_session_key": (
+        "设有锁的开标没有会场密钥，没有锁的开标必须有。",
+        "An opening behind locks has no session key, and one without locks must have one.",
+        *_WAIT,
+    ),
+    "lock_not_ready": (
+        "有的锁还没有足够的人准备就绪。",
+        "A lock has too few officers who are ready.",
+        "请有关人员在自己的电脑上打开密钥并试一次，然后再开始解密。",
+        "Ask them to open their key on their own machine and try it, then begin.",
+    ),
+    "locks_not_due": (
+        "锁只在解密屏障之后、打开投标文件之前移除。",
+        "Locks are removed behind the barrier, before the bids are opened.",
+        *_WAIT,
+    ),
+    "not_your_lock": (
+        "公告中这把锁（{lock}）不归您掌管。",
+        "By the announcement this lock ({lock}) is not yours.",
+        "请由公告列明的人员移除。",
+        "Leave it to the officers that were announced.",
+    ),
+    "lock_needed": (
+        "没有这把锁（{lock}），投标文件无法打开。",
+        "Nothing can be opened without this lock ({lock}).",
+        "请等待掌管人员到场；确实无法到场的，可以暂停或终止开标。",
+        "Wait for its officers. If they cannot come, pause the session or abort it.",
+    ),
+    "lock_missed": (
+        "经两人决定，开标已不再等待这把锁（{lock}）。",
+        "Two persons decided to go on without this lock ({lock}).",
+        *_LOOK,
+    ),
+    "no_escrow": (
+        "这份投标没有可用的托管，或者投标人没有提出申请。",
+        "There is no escrow for this bid, or its bidder has not asked for it.",
+        "请用投标时的密钥解密。",
+        "Unlock it with the key it was sealed with.",
+    ),
     # -- two persons
     "already_proposed": (
         "同样的提议已在等待同意（第 {proposal} 号）。",
@@ -503,5 +543,35 @@ PLAN_REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "Some acts need two persons, and there is only one.",
         "请在 {field} 中补上备岗或监督人。",
         "Add a deputy or a supervisor to {field}.",
+    ),
+    "locks_missing": (
+        "规则要求设锁，而招标文件没有。",
+        "The rules want locks, and the tender has none.",
+        "请在 {field} 中写明每把锁由谁、凭哪张证书打开。",
+        "Say in {field} whose certificates remove each lock.",
+    ),
+    "no_such_seat": (
+        "{field} 不在公告的人员之中。",
+        "{field} is nobody of the seats.",
+        "请先在 seats 中列出此人。",
+        "Name that person among the seats first.",
+    ),
+    "wrong_seat": (
+        "{field} 的角色（{role}）不能掌管这把锁。",
+        "{field} has a part ({role}) that this lock is not for.",
+        "主持方的锁由主持人或备岗掌管，监督方的锁由监督人掌管。",
+        "The host's lock is for host and deputy, the supervisor's for supervisors.",
+    ),
+    "two_locks": (
+        "{field} 已经用于另一处：一人只掌管一把锁，一张证书只属于一人。",
+        "{field} is used elsewhere: one person holds one lock, and one certificate is one person's.",
+        "请换一个人或一张证书。",
+        "Name another person, or another certificate.",
+    ),
+    "unfit_certificate": (
+        "{field} 不能用来上锁（{reason}）。",
+        "Nothing can be locked to {field} ({reason}).",
+        "请使用 P-256 的加密证书（不是签名证书）。",
+        "Use an encryption certificate on P-256, not a signing certificate.",
     ),
 }

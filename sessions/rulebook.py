@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from crypto.digest import sha256_hex
+from sessions.lock_terms import MOST_LOCKS, MOST_OFFICERS
 from sessions.plan import Article, Phase, RulePack, StepKind, WindowRule
 from sessions.roles import STAFF, Role
 from sessions.shape import Misshapen, from_json
@@ -17,7 +18,7 @@ EVERYBODY = STAFF | {Role.PUBLIC, Role.BIDDER}
 _WINDOWS = {StepKind.CHECKIN, StepKind.DECRYPT, StepKind.CONFIRM, StepKind.OBJECTION, StepKind.SIGN}
 _ORDER = list(StepKind)  # declared in the order of the ceremony
 _OPTIONAL = {StepKind.CEILING, StepKind.CONFIRM}
-_TWO_PERSON = {"Postpone", "Abort", "RuleCause", "ExtendBeyond"}
+_TWO_PERSON = {"Postpone", "Abort", "RuleCause", "ExtendBeyond", "GrantEscrow", "MissLock"}
 
 
 def available() -> tuple[str, ...]:
@@ -85,10 +86,13 @@ def _check(pack: RulePack) -> None:
         raise Misshapen("windows", "one for each step that waits for people, and no other")
     if not all(rule.shortest <= rule.default <= rule.longest for rule in pack.windows.values()):
         raise Misshapen("windows", "the default lies between shortest and longest")
+    if not 1 <= pack.barrier.fewest_locks <= MOST_LOCKS or not 1 <= pack.barrier.most_officers <= MOST_OFFICERS:
+        raise Misshapen("barrier", f"at most {MOST_LOCKS} locks of {MOST_OFFICERS} officers")
     if not pack.two_person <= _TWO_PERSON:
         raise Misshapen("two_person", "not an act that two persons can share")
     cited = [pack.minimum_article, *(step.article for step in pack.steps), *pack.refusals.values()]
     cited += [rule.article for rule in pack.windows.values() if rule.article]
+    cited += [pack.barrier.article] if pack.barrier.article else []
     for article in cited:
         if article not in pack.articles:
             raise Misshapen("articles", f"{article} is cited and not given")

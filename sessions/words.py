@@ -111,7 +111,18 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                 f"{title.en}: {minutes[1]} more. {event.reason}",
             )
         case e.BarrierPassed():
-            return _barrier(event)
+            return _barrier(event, o)
+        case e.OfficerReady() | e.LockOpened() | e.LockMissed():
+            return _lock(event, o)
+        case e.EscrowRequested():
+            name = _name(o, event.bidder)
+            return f"{name}申请由托管人打开其投标。", f"{name} asked that the trustees open its bid."
+        case e.EscrowGranted():
+            name = _name(o, event.bidder)
+            return (
+                f"经两人同意，{name}的投标由托管人打开：{event.reason}",
+                f"Two persons agreed that the trustees open the bid of {name}: {event.reason}",
+            )
         case e.BidOpened():
             name = _name(o, event.bidder)
             offer = price(o.plan.tender, event.quote) if o else None
@@ -191,14 +202,42 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
             assert_never(event)
 
 
-def _barrier(event: e.BarrierPassed) -> tuple[str, str]:
+def _barrier(event: e.BarrierPassed, o: Opening | None) -> tuple[str, str]:
+    locked = o is not None and o.plan.every_lock and event.released
+    zh = "现在可以移除各把锁。" if locked else "现在可以打开投标文件。"
+    en = "the locks may now be removed." if locked else "the bids may now be opened."
     if event.reason == "all":
-        return "钥匙全部交齐，现在可以打开投标文件。", "Every key is in: the bids may now be opened."
+        return f"钥匙全部交齐，{zh}", f"Every key is in: {en}"
     released, missing = len(event.released), len(event.missing)
     return (
-        f"解密时间到，{released} 家交出钥匙，{missing} 家没有。现在可以打开投标文件。",
-        f"The window is over: {released} released, {missing} did not. The bids may now be opened.",
+        f"解密时间到，{released} 家交出钥匙，{missing} 家没有。{zh}",
+        f"The window is over: {released} released, {missing} did not. T{en[1:]}",
     )
+
+
+def _lock(event: e.OfficerReady | e.LockOpened | e.LockMissed, o: Opening | None) -> tuple[str, str]:
+    lock = o.plan.lock(event.lock) if o else None
+    zh, en = (lock.title.zh, lock.title.en) if lock else (event.lock, event.lock)
+    if isinstance(event, e.LockMissed):
+        return (
+            f"经两人决定，不再等待{zh}：{event.reason}",
+            f"Two persons decided not to wait for {en}: {event.reason}",
+        )
+    name = _name(o, event.officer)
+    match event:
+        case e.OfficerReady(passed=True):
+            return f"{name}的密钥已试过，可以打开{zh}。", f"{name} tried the key to {en}: it works."
+        case e.OfficerReady():
+            return f"{name}的密钥没有通过试验（{zh}）。", f"{name} tried the key to {en}: it does not work."
+        case e.LockOpened(failed=failed) if failed:
+            return (
+                f"{name}移除了{zh}，其中 {len(failed)} 份的密钥份额不符。",
+                f"{name} removed {en}; on {_count(len(failed), 'bid')} the share does not fit.",
+            )
+        case _ if lock and lock.threshold > 1:
+            return f"{name}交出了{zh}的份额。", f"{name} gave a share of {en}."
+        case _:
+            return f"{name}移除了{zh}。", f"{name} removed {en}."
 
 
 def _name(o: Opening | None, who: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sessions.announcement import make_plan
 from sessions.errors import PlanRefused
+from sessions.lock_terms import lock_members
 from sessions.plan import Plan
 from sessions.shape import to_json
 from web.problems import Problem
@@ -77,4 +78,5 @@ def tender_file(plan: Plan, t0: datetime) -> dict[str, Any]:
         },
         "seats": [to_json(seat) for seat in plan.seats],
         "rehearsal": plan.rehearsal,
+        **lock_members(plan.locks, plan.tenderer_share, plan.escrow),
     }

@@ -63,6 +63,8 @@ BY_ATTEMPT: Mapping[str, str] = {
 """The code of the last attempt, and the cause it shows. Codes of crypto/FORMAT.md that are not here show none."""
 
 UNREADABLE: Mapping[str, str] = {
+    "key_mismatch": "B2",  # every share is the one committed to, and what they make is not the sealed key
+    "tenderer_missing": "P5",
     "commitment_mismatch": "B6",
     "damaged_part": "B6",
     "malformed_quote": "B6",

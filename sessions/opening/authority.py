@@ -25,6 +25,7 @@ class When(Enum):
     AFTER_BARRIER = auto()
     DECRYPT = auto()  # while the window is open
     UNTIL_OPENED = auto()  # and for what arrived in the window, until the bids are opened
+    BEHIND_BARRIER = auto()  # from the barrier until the bids are opened
     CONFIRM = auto()
     OBJECTIONS = auto()  # from the list until the objection step is complete
     SIGN = auto()
@@ -49,6 +50,11 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.CloseIntake: Right(roles=_CLOCK, when=When.LIVE, held=True),
     c.SealChecks: Right(roles=_CLOCK, when=When.LIVE),
     c.RecordOpenings: Right(roles=_CLOCK, when=When.LIVE),
+    c.ReadyOfficer: Right(roles=STAFF, when=When.CHECKIN_ON, held=True),
+    c.OpenLock: Right(roles=STAFF, when=When.BEHIND_BARRIER),
+    c.MissLock: Right(roles=_HOSTS, when=When.BEHIND_BARRIER),
+    c.RequestEscrow: Right(roles=_BIDDER, when=When.DECRYPT),
+    c.GrantEscrow: Right(roles=_HOSTS, when=When.DECRYPT),
     c.RecordLateBid: Right(roles=_CLOCK, when=When.LIVE, held=True),
     c.CheckIn: Right(roles=_BIDDER, when=When.FROZEN_ON, held=True),
     c.TakeChair: Right(roles=STAFF, when=When.CHECKIN_ON, held=True),
@@ -113,8 +119,18 @@ def _may(o: Opening, right: Right, kind: type[c.OpeningCommand], actor: Actor) -
         and (actor.role is not Role.BIDDER or o.bid(actor.id) is not None)
         and not (o.hold and not right.held)
         and not (kind is c.Resume and o.hold is None)
+        and _has_locks_for(o, kind, actor)
         and not (actor.role in _HOSTS and (right.acting or _host_acts(kind, actor)) and o.acting != actor.id)
     )
+
+
+def _has_locks_for(o: Opening, kind: type[c.OpeningCommand], actor: Actor) -> bool:
+    """Whether this opening has the locks that such a command is about."""
+    if kind in (c.ReadyOfficer, c.OpenLock):
+        return any(lock.officer(actor.id) for lock in o.plan.every_lock)
+    if kind in (c.RequestEscrow, c.GrantEscrow):
+        return o.plan.escrow is not None
+    return kind is not c.MissLock or bool(o.plan.tenderer_share or o.plan.escrow)
 
 
 def _only_acting(command: c.OpeningCommand, right: Right, actor: Actor) -> bool:
@@ -134,7 +150,7 @@ def _own(command: c.OpeningCommand) -> str | None:
     match command:
         case (
             c.CheckIn() | c.RecordRelease() | c.ReportFailure() | c.ConfirmRow() | c.DisputeRow() | c.Object()
-            | c.NoObjection()
+            | c.NoObjection() | c.RequestEscrow()
         ):  # fmt: skip
             return command.bidder
         case c.SignRecord():
@@ -163,6 +179,8 @@ def _is_now(o: Opening, when: When) -> bool:
             return _running(o, StepKind.DECRYPT) and o.barrier is None
         case When.UNTIL_OPENED:
             return _running(o, StepKind.DECRYPT) and not o.opened
+        case When.BEHIND_BARRIER:
+            return _running(o, StepKind.DECRYPT) and o.barrier is not None and not o.opened
         case When.CONFIRM:
             return _running(o, StepKind.CONFIRM)
         case When.SIGN:
@@ -186,6 +204,7 @@ OUT_OF_TIME: dict[When, str] = {
     When.AFTER_BARRIER: "before_barrier",
     When.DECRYPT: "window_closed",
     When.UNTIL_OPENED: "window_closed",
+    When.BEHIND_BARRIER: "locks_not_due",
     When.CONFIRM: "window_closed",
     When.OBJECTIONS: "objections_closed",
     When.SIGN: "window_closed",

@@ -8,7 +8,7 @@ from typing import assert_never
 from sessions import commands as c
 from sessions.errors import CommandRefused
 from sessions.events import Happening, SessionScheduled
-from sessions.opening import decrypting, objecting, presiding, sealing, signing, two_persons
+from sessions.opening import decrypting, locks, objecting, presiding, sealing, signing, two_persons
 from sessions.opening.authority import check
 from sessions.opening.draft import Draft, by_clock
 from sessions.opening.evolve import evolve
@@ -83,7 +83,7 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             presiding.resume(draft)
         case c.Note():
             presiding.note(draft, command)
-        case c.Postpone() | c.Abort() | c.RuleCause():
+        case c.Postpone() | c.Abort() | c.RuleCause() | c.MissLock() | c.GrantEscrow():
             two_persons.propose_or_do(draft, command)
         case c.Approve():
             two_persons.approve(draft, command)
@@ -93,6 +93,12 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             decrypting.record_release(draft, command)
         case c.ReportFailure():
             decrypting.report_failure(draft, command)
+        case c.ReadyOfficer():
+            locks.ready(draft, command)
+        case c.OpenLock():
+            locks.open_lock(draft, command)
+        case c.RequestEscrow():
+            locks.request_escrow(draft, command)
         case c.RecordOpenings():
             decrypting.record_openings(draft, command)
         case c.ConfirmRow():

@@ -23,11 +23,14 @@ from sessions.opening.state import (
     Hold,
     Interruption,
     LateBid,
+    Missed,
     Move,
     Objection,
     Opening,
     Proposal,
     ProposalState,
+    Readiness,
+    Removal,
     Signature,
     Status,
     StepRun,
@@ -85,6 +88,21 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
         case e.BarrierPassed():
             barrier = Barrier(at=at, reason=event.reason, released=event.released, missing=event.missing)
             return replace(o, barrier=barrier, phase=Phase.OPENED)
+        case e.OfficerReady():
+            tried = Readiness(lock=event.lock, account=event.officer, at=at, passed=event.passed)
+            others = (one for one in o.readiness if (one.lock, one.account) != (tried.lock, tried.account))
+            return replace(o, readiness=(*others, tried))
+        case e.LockOpened():
+            removal = Removal(lock=event.lock, account=event.officer, at=at, opened=event.opened, failed=event.failed)
+            return replace(o, removals=(*o.removals, removal))
+        case e.LockMissed():
+            missed = Missed(lock=event.lock, at=at, reason=event.reason, by=actor, approved_by=event.approved_by)
+            return _done(replace(o, missed=(*o.missed, missed)), "MissLock", {"lock": event.lock})
+        case e.EscrowRequested():
+            return _row(o, event.bidder, escrow_asked_at=at)
+        case e.EscrowGranted():
+            granted = _row(o, event.bidder, escrowed=True, state=BidState.RELEASED, groups=o.groups)
+            return _done(granted, "GrantEscrow", {"bidder": event.bidder})
         case e.BidOpened():
             opened = _row(
                 o,

@@ -27,6 +27,8 @@ def close_intake(draft: Draft, command: CloseIntake) -> None:
         raise CommandRefused("wrong_root")
     if {command.intake_log_size is None, command.intake_log_root is None} != {o.plan.intake_log is None}:
         raise CommandRefused("wrong_log")
+    if bool(command.session_key) == bool(o.plan.locks):
+        raise CommandRefused("wrong_session_key")  # behind locks nobody holds one key to everything
     frozen = SetFrozen(
         received=len(command.bids),
         headers=headers,

@@ -74,11 +74,20 @@ class Bid:
     confirmation: Jws | None = None
     disputed: bool = False
     none_declared: bool = False
+    escrow_asked_at: datetime | None = None
+    escrowed: bool = False  # its key comes from the trustees instead of its bidder
 
     @property
     def acted(self) -> bool:
         """Whether the bidder did anything in the opening: it is then asked to sign the record."""
-        return bool(self.checked_in_at or self.attempts or self.confirmed_at or self.disputed or self.none_declared)
+        return bool(
+            self.checked_in_at
+            or self.attempts
+            or self.escrow_asked_at
+            or self.confirmed_at
+            or self.disputed
+            or self.none_declared
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +179,38 @@ class Barrier:
     reason: str
     released: tuple[BidderId, ...]
     missing: tuple[BidderId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """What an officer's last rehearsal showed."""
+
+    lock: str
+    account: str
+    at: datetime
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What an officer's shares of a lock were worth."""
+
+    lock: str
+    account: str
+    at: datetime
+    opened: tuple[BidderId, ...]
+    failed: Mapping[BidderId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """A lock whose officers did not come, and without which two persons went on."""
+
+    lock: str
+    at: datetime
+    reason: str
+    by: Actor
+    approved_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +314,9 @@ class Opening:
     late: tuple[LateBid, ...] = ()
     ceiling_announced: bool = False
     barrier: Barrier | None = None
+    readiness: tuple[Readiness, ...] = ()  # the last of each officer
+    removals: tuple[Removal, ...] = ()
+    missed: tuple[Missed, ...] = ()
     opened: bool = False  # the results of all bids are recorded
     objections: tuple[Objection, ...] = ()
     proposals: tuple[Proposal, ...] = ()

@@ -21,6 +21,7 @@ from sessions.events import (
     StepEntered,
 )
 from sessions.opening.draft import by_clock
+from sessions.opening.locked import not_ready
 from sessions.opening.state import OVER, Bid, BidState, Opening, StepRun
 from sessions.plan import Starts, Step, StepKind
 from sessions.record import record_digest
@@ -71,6 +72,8 @@ def hindrance(o: Opening, step: Step) -> str | None:
     match step.kind:
         case StepKind.DECRYPT if empty_chairs(o):
             return "chair_empty"
+        case StepKind.DECRYPT if not_ready(o):
+            return "lock_not_ready"
         case StepKind.SIGN if pending_causes(o):
             return "cause_pending"
         case StepKind.SIGN if open_objections(o):

@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from sessions.commands import Abort, Approve, Decline, ExtendWindow, Postpone, RuleCause
+from sessions.commands import (
+    Abort,
+    Approve,
+    Decline,
+    ExtendWindow,
+    GrantEscrow,
+    MissLock,
+    Postpone,
+    RuleCause,
+)
 from sessions.errors import CommandRefused
-from sessions.events import ActDeclined, ActProposed, CauseRuled, SessionAborted, T0Moved
+from sessions.events import (
+    ActDeclined,
+    ActProposed,
+    CauseRuled,
+    EscrowGranted,
+    LockMissed,
+    SessionAborted,
+    T0Moved,
+)
 from sessions.ids import BidderId
-from sessions.opening import windows
+from sessions.opening import locks, windows
 from sessions.opening.attribution import CAUSES, UNKNOWN
 from sessions.opening.authority import check
 from sessions.opening.draft import Draft
@@ -18,16 +35,20 @@ from sessions.roles import Actor
 from sessions.shape import moment, rfc3339
 from sessions.texts import given
 
-Act = Postpone | Abort | RuleCause | ExtendWindow
+Proposed = Postpone | Abort | RuleCause | MissLock | GrantEscrow
+Act = Proposed | ExtendWindow
 """ExtendWindow stands here for an extension past the host's own number (in the pack: ``ExtendBeyond``)."""
+
+ALWAYS = frozenset({"MissLock", "GrantEscrow"})
+"""What no pack leaves to one person: going on without a lock, and opening a bid without its bidder's key."""
 
 
 def needed(o: Opening, act: str) -> bool:
     """Return whether the rule pack wants a second person for ``act``."""
-    return act in o.plan.pack.two_person
+    return act in o.plan.pack.two_person or act in ALWAYS
 
 
-def propose_or_do(draft: Draft, command: Postpone | Abort | RuleCause) -> None:
+def propose_or_do(draft: Draft, command: Proposed) -> None:
     """Record the act as proposed, or do it at once where the pack asks for no second person."""
     reason = given(command.reason, "reason")
     examine(draft, command)
@@ -84,6 +105,10 @@ def examine(draft: Draft, act: Act) -> None:
                 raise CommandRefused("cause_known", cause=bid.cause)
             if act.cause not in CAUSES:
                 raise CommandRefused("no_such_cause", cause=act.cause)
+        case MissLock():
+            locks.missable(o, act)
+        case GrantEscrow():
+            locks.grantable(o, act)
         case ExtendWindow():
             windows.extendable(draft)
         case _:
@@ -107,6 +132,11 @@ def _perform(draft: Draft, act: Act, *, proposer: Actor, approver: Actor | None)
                 approved_by=agreed or "",
             )
             draft.put(ruled, by=proposer)
+        case MissLock():
+            draft.put(LockMissed(lock=act.lock, reason=act.reason, approved_by=agreed or ""), by=proposer)
+        case GrantEscrow():
+            granted = EscrowGranted(bidder=act.bidder, reason=act.reason, approved_by=agreed or "")
+            draft.put(granted, by=proposer)
         case ExtendWindow():
             windows.extend(draft, act.reason, by=proposer, approved_by=agreed)
         case _:
@@ -120,7 +150,7 @@ def _open(o: Opening, number: int) -> Proposal:
     return proposal
 
 
-def _fields(command: Postpone | Abort | RuleCause) -> dict[str, str]:
+def _fields(command: Proposed) -> dict[str, str]:
     match command:
         case Postpone():
             return {"t0": rfc3339(command.t0)}
@@ -128,6 +158,10 @@ def _fields(command: Postpone | Abort | RuleCause) -> dict[str, str]:
             return {}
         case RuleCause():
             return {"bidder": command.bidder, "cause": command.cause}
+        case MissLock():
+            return {"lock": command.lock}
+        case GrantEscrow():
+            return {"bidder": command.bidder}
         case _:
             assert_never(command)
 
@@ -139,6 +173,10 @@ def _act(proposal: Proposal) -> Act:
             return Postpone(t0=moment(fields["t0"]), reason=reason)
         case "RuleCause":
             return RuleCause(bidder=BidderId(fields["bidder"]), cause=fields["cause"], reason=reason)
+        case "MissLock":
+            return MissLock(lock=fields["lock"], reason=reason)
+        case "GrantEscrow":
+            return GrantEscrow(bidder=BidderId(fields["bidder"]), reason=reason)
         case "ExtendBeyond":
             return ExtendWindow(reason=reason)
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sessions.ids import BidderId, Digest
+from sessions.opening.locked import still_locked
 from sessions.opening.state import OVER, BidState, Opening
 from sessions.plan import StepKind
 
@@ -23,7 +24,7 @@ class CheckSeals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBids:
-    """The barrier has passed: open every released bid, then send RecordOpenings for the whole set.
+    """The barrier has passed and no lock is left: open every released bid, then send RecordOpenings for the set.
 
     Record what is still being checked of releases that arrived in time first: afterwards it is too late.
     """
@@ -48,7 +49,7 @@ def work_due(o: Opening) -> Work | None:
         return None
     if o.kind is StepKind.CHECK and not all(bid.seal for bid in o.bids):
         return CheckSeals(headers=tuple((bid.bidder, bid.header_sha256) for bid in o.bids))
-    if o.kind is StepKind.DECRYPT and o.barrier is not None and not o.opened:
+    if o.kind is StepKind.DECRYPT and o.barrier is not None and not o.opened and not still_locked(o):
         released = ((bid.bidder, bid.header_sha256) for bid in o.bids if bid.state is BidState.RELEASED)
         return OpenBids(released=tuple(released), missing=o.barrier.missing)
     return None

@@ -40,6 +40,12 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.RecordRelease(bidder=bidder, group=group, release_sha256=digest, code=None), actor
         case e.AttemptFailed():
             yield from _failures(o, event, actor)
+        case e.OfficerReady(lock=lock, passed=passed):
+            yield c.ReadyOfficer(lock=lock, passed=passed), actor
+        case e.LockOpened(lock=lock, opened=held, failed=failed):
+            yield c.OpenLock(lock=lock, opened=held, failed=failed), actor
+        case e.EscrowRequested(bidder=bidder, statement=statement):
+            yield c.RequestEscrow(bidder=bidder, statement=statement), actor
         case e.RowConfirmed(bidder=bidder, statement=statement):
             yield c.ConfirmRow(bidder=bidder, statement=statement), actor
         case e.ObjectionRaised(bidder=bidder, kind="row", private=private):
@@ -77,6 +83,12 @@ def _acts_of_two(o: Opening, event: e.Event, actor: Actor) -> Iterator[Asked]:
         case e.CauseRuled(bidder=bidder, cause=cause, reason=reason, approved_by=second):
             yield c.RuleCause(bidder=bidder, cause=cause, reason=reason), actor
             yield from _approvals(o, second)
+        case e.LockMissed(lock=lock, reason=reason, approved_by=second):
+            yield c.MissLock(lock=lock, reason=reason), actor
+            yield from _approvals(o, second)
+        case e.EscrowGranted(bidder=bidder, reason=reason, approved_by=second):
+            yield c.GrantEscrow(bidder=bidder, reason=reason), actor
+            yield from _approvals(o, second)
         case e.SessionAborted(reason=reason, approved_by=second):
             yield c.Abort(reason=reason), actor
             yield from _approvals(o, second)
@@ -90,6 +102,10 @@ def _act(act: str, fields: dict[str, str], reason: str) -> c.OpeningCommand:
             return c.Postpone(t0=moment(fields["t0"]), reason=reason)
         case "RuleCause":
             return c.RuleCause(bidder=BidderId(fields["bidder"]), cause=fields["cause"], reason=reason)
+        case "MissLock":
+            return c.MissLock(lock=fields["lock"], reason=reason)
+        case "GrantEscrow":
+            return c.GrantEscrow(bidder=BidderId(fields["bidder"]), reason=reason)
         case "ExtendBeyond":
             return c.ExtendWindow(reason=reason)
         case _:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from crypto.authority import Algorithm
+from crypto.certificates import Usage
 from crypto.encoding import canonical, parse_strict
 from sessions.announcement import make_plan
 from sessions.errors import PlanRefused
+from sessions.lock_terms import read_locks
+from sessions.plan import Barrier
 from sessions.plan_json import plan_from_json, plan_to_json
-from sessions.rulebook import available
+from sessions.rulebook import available, load
 from sessions.shape import Misshapen
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SUPERVISOR, T0, TENDER, a_plan
+from tests.support.locked import TWO_LOCKS, a_locked_plan
+from tests.support.officers import a_lock, an_officer, officer
 
 FIELD = TENDER["quote"]["fields"][0]
 SEATS = TENDER["seats"]
@@ -114,3 +121,68 @@ def test_a_plan_survives_its_canonical_form_with_the_whole_pack_inside(pack: str
     del stored["pack"]["articles"]
     with pytest.raises(Misshapen, match=r"plan\.pack: .*articles"):
         plan_from_json(stored)
+
+
+def test_locks_come_from_the_tender_file_with_their_officers_certificates() -> None:
+    plan = a_locked_plan(tenderer=True, escrow=True)
+    assert [(lock.id, lock.threshold, len(lock.officers)) for lock in plan.every_lock] == [
+        ("host", 1, 2),
+        ("supervisor", 1, 1),
+        ("tenderer", 1, 1),
+        ("escrow", 2, 3),
+    ]
+    assert plan.locks[0].title.zh
+    assert plan_from_json(parse_strict(canonical(plan_to_json(plan)), limit=10**6)) == plan
+    assert a_plan().every_lock == ()
+
+
+SIGNING = officer(SUPERVISOR.id, an_officer("gu", Usage.SIGN))
+RSA = officer(SUPERVISOR.id, an_officer("gu", algorithm=Algorithm.RSA3072))
+HOSTS, SUPERVISORS = TWO_LOCKS
+
+
+@pytest.mark.parametrize(
+    ("code", "field", "locks"),
+    [
+        ("out_of_range", "locks", [HOSTS]),
+        ("out_of_range", "locks", {}),
+        ("malformed", "locks[1].id", [HOSTS, {**SUPERVISORS, "id": "host"}]),
+        ("malformed", "locks[1].id", [HOSTS, {**SUPERVISORS, "id": "escrow"}]),
+        ("unknown_field", "locks[1].key", [HOSTS, {**SUPERVISORS, "key": "x"}]),
+        ("missing", "locks[1].officers", [HOSTS, {"id": "supervisor", "threshold": 1}]),
+        ("out_of_range", "locks[0].threshold", [{**HOSTS, "threshold": 3}, SUPERVISORS]),
+        ("out_of_range", "locks[0].threshold", [{**HOSTS, "threshold": True}, SUPERVISORS]),
+        ("out_of_range", "locks[1].officers", [HOSTS, {**SUPERVISORS, "officers": []}]),
+        ("no_such_seat", "locks[1].officers[0].account", [HOSTS, a_lock("supervisor", "wu")]),
+        ("wrong_seat", "locks[1].officers[0].account", [a_lock("host", HOST.id), a_lock("supervisor", DEPUTY.id)]),
+        ("two_locks", "locks[1].officers[0].account", [HOSTS, a_lock("third", DEPUTY.id)]),
+        (
+            "two_locks",
+            "locks[1].officers[0].certificate",
+            [HOSTS, {**SUPERVISORS, "officers": [officer(SUPERVISOR.id, an_officer(HOST.id))]}],
+        ),
+        ("unfit_certificate", "locks[1].officers[0].certificate", [HOSTS, {**SUPERVISORS, "officers": [SIGNING]}]),
+        ("unfit_certificate", "locks[1].officers[0].certificate", [HOSTS, {**SUPERVISORS, "officers": [RSA]}]),
+        (
+            "malformed",
+            "locks[1].officers[0].certificate",
+            [HOSTS, {**SUPERVISORS, "officers": [{**SIGNING, "certificate": "%%"}]}],
+        ),
+        (
+            "unfit_certificate",
+            "locks[1].officers[0].certificate",
+            [HOSTS, {**SUPERVISORS, "officers": [{**SIGNING, "certificate": "AAAA"}]}],
+        ),
+    ],
+)
+def test_a_careless_lock_is_refused_with_the_field_and_the_rule(code: str, field: str, locks: Any) -> None:
+    with pytest.raises(PlanRefused) as no:
+        a_plan(locks=locks)
+    assert (no.value.code, no.value.field) == (code, field)
+
+
+def test_where_the_rules_want_locks_an_opening_without_them_is_not_announced() -> None:
+    strict = replace(load("cn-works"), barrier=replace(load("cn-works").barrier, mode=Barrier.SPLIT))
+    with pytest.raises(PlanRefused) as no:
+        read_locks({}, (), strict)
+    assert (no.value.code, no.value.field) == ("locks_missing", "locks")

@@ -21,15 +21,20 @@ from sessions.commands import (
     Decline,
     DisputeRow,
     ExtendWindow,
+    GrantEscrow,
+    MissLock,
     NoObjection,
     Note,
     Object,
     OpeningCommand,
+    OpenLock,
     Pause,
     Postpone,
+    ReadyOfficer,
     RecordLateBid,
     RecordOpenings,
     ReportFailure,
+    RequestEscrow,
     Resume,
     RuleCause,
     SealChecks,
@@ -41,6 +46,7 @@ from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Jws, StepId
 from sessions.opening import OVER, CheckSeals, FreezeSet, OpenBids, evolve, next_due, permitted, work_due
 from sessions.opening.attribution import BY_ATTEMPT, CAUSES
+from sessions.opening.locked import behind, still_locked
 from sessions.opening.steps import following
 from sessions.plan import Phase
 from sessions.roles import CLOCK, Actor, Role
@@ -67,10 +73,12 @@ from tests.support.ceremony import (
     not_opened,
     opened,
 )
+from tests.support.locked import AGENT, TRUSTEES, a_locked_plan
 
 D = bidder("D")
 STAFF = (HOST, DEPUTY, SUPERVISOR)
-ACTORS = (*STAFF, A, B, C, D, CLOCK, Actor(role=Role.PUBLIC, id="", name=""), bidder("Z"))
+OFFICERS = (*STAFF, AGENT, *TRUSTEES)
+ACTORS = (*STAFF, AGENT, TRUSTEES[0], A, B, C, D, CLOCK, Actor(role=Role.PUBLIC, id="", name=""), bidder("Z"))
 CODES = (None, None, None, *sorted(BY_ATTEMPT), "stale_nonce")
 
 STAFF_ROLES = {Role.HOST, Role.DEPUTY, Role.SUPERVISOR}
@@ -83,6 +91,11 @@ MAY_CAUSE: dict[type[Any], set[Role]] = {
     e.StepEntered: HOSTS | {Role.CLOCK},
     e.KeyReleased: {Role.BIDDER},
     e.AttemptFailed: {Role.BIDDER},
+    e.OfficerReady: STAFF_ROLES,
+    e.LockOpened: STAFF_ROLES,
+    e.LockMissed: HOSTS,
+    e.EscrowRequested: {Role.BIDDER},
+    e.EscrowGranted: HOSTS,
     e.WindowExtended: HOSTS,
     e.CauseRuled: HOSTS,
     e.RowConfirmed: {Role.BIDDER},
@@ -113,6 +126,7 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
     number = st.integers(1, 4)
     text = st.sampled_from(["停电", "网络拥堵", "设备故障", ""])
     steps = [StepId(step.id) for step in a_plan().pack.steps]
+    locks = st.sampled_from(["host", "supervisor", "tenderer", "escrow", "vault"])
     return {
         "TakeChair": st.builds(TakeChair, takeover=st.booleans(), reason=text),
         "Advance": st.builds(Advance, step=st.sampled_from(steps)),
@@ -126,6 +140,13 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
             bidder=st.sampled_from([BidderId(x.id) for x in (A, B, C)]),
             cause=st.sampled_from(["X1", "B1", "nonsense"]),
             reason=text,
+        ),
+        "ReadyOfficer": st.builds(ReadyOfficer, lock=locks, passed=st.sampled_from([True, True, False])),
+        "OpenLock": st.builds(OpenLock, lock=locks, opened=st.just(()), failed=st.just({})),
+        "MissLock": st.builds(MissLock, lock=locks, reason=text),
+        "RequestEscrow": st.builds(RequestEscrow, bidder=somebody, statement=st.just(Jws("lost"))),
+        "GrantEscrow": st.builds(
+            GrantEscrow, bidder=st.sampled_from([BidderId(x.id) for x in (A, B, C)]), reason=text
         ),
         "Approve": st.builds(Approve, proposal=number),
         "Decline": st.builds(Decline, proposal=number, reason=text),
@@ -174,11 +195,19 @@ class Openings(RuleBasedStateMachine):
         bids=st.lists(st.booleans(), min_size=2, max_size=4),
         codes=st.lists(st.sampled_from(CODES), min_size=4, max_size=4),
         begins=st.sampled_from([None, *(step.id for step in a_plan().pack.steps)]),
+        locked=st.booleans(),
     )
     def announce(
-        self, pack: str, ceiling: str | None, bids: list[bool], codes: list[str | None], begins: str | None
+        self,
+        pack: str,
+        ceiling: str | None,
+        bids: list[bool],
+        codes: list[str | None],
+        begins: str | None,
+        locked: bool,
     ) -> None:
-        self.c = Ceremony(a_plan(pack, ceiling=ceiling), at=T0 - 3 * 60 * MINUTE)
+        plan = a_locked_plan(pack, tenderer=True, escrow=True, ceiling=ceiling) if locked else None
+        self.c = Ceremony(plan or a_plan(pack, ceiling=ceiling), at=T0 - 3 * 60 * MINUTE)
         self.founded = evolve(None, self.c.facts[0])
         self.replayed = self.founded
         self.checked = 1
@@ -195,10 +224,13 @@ class Openings(RuleBasedStateMachine):
             self.the_hall_does_its_work(["ok"] * 4)
         elif self.c.it.step == "decrypt" and not any(bid.attempts for bid in self.c.it.bids):
             self.bidders_release(codes)
+        elif still_locked(self.c.it):
+            self.officers_bring_their_shares([(n, 0) for n in range(len(OFFICERS))])
         elif due is not None:
             self.c.tick(due)
         for who in STAFF:
             self.send(TakeChair(), who)
+        self.officers_try_their_keys()
         self.the_host_goes_on()
 
     def send(self, command: OpeningCommand, actor: Actor, later: timedelta = timedelta()) -> None:
@@ -266,6 +298,33 @@ class Openings(RuleBasedStateMachine):
         for who, code in zip((A, B, C, D), codes, strict=True):
             self.send(a_release(who, code), who, SECOND)
 
+    @rule()
+    def officers_try_their_keys(self) -> None:
+        for lock in self.c.it.plan.every_lock:
+            for one in lock.officers:
+                who = next(actor for actor in OFFICERS if actor.id == one.account)
+                self.send(ReadyOfficer(lock=lock.id, passed=True), who)
+
+    @rule(shares=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 15)), max_size=10))
+    def officers_bring_their_shares(self, shares: list[tuple[int, int]]) -> None:
+        """In any order and any number of times; bits of the second number say which shares do not hold."""
+        for place, bad in shares:
+            who = OFFICERS[place]
+            lock = next((one for one in self.c.it.plan.every_lock if one.officer(who.id)), None)
+            if lock is None:
+                continue
+            held = [bid.bidder for bid in behind(self.c.it, lock)]
+            failed = {bidder: "share_mismatch" for n, bidder in enumerate(held) if bad >> n & 1}
+            good = tuple(bidder for bidder in held if bidder not in failed)
+            self.send(OpenLock(lock=lock.id, opened=good, failed=failed), who, MS)
+
+    @precondition(lambda self: bool(self.c.it.plan.locks))
+    @rule(who=st.sampled_from([A, B, C]))
+    def a_bidder_gets_the_trustees(self, who: Actor) -> None:
+        self.send(RequestEscrow(bidder=BidderId(who.id), statement=Jws("lost")), who)
+        self.send(GrantEscrow(bidder=BidderId(who.id), reason="密钥损坏"), HOST)
+        self.send(Approve(proposal=len(self.c.it.proposals)), SUPERVISOR)
+
     @rule(
         answers=st.lists(
             st.sampled_from(["ok", "ok", "damaged_part", "stored_bytes_changed"]), min_size=4, max_size=4
@@ -275,7 +334,7 @@ class Openings(RuleBasedStateMachine):
         o = self.c.it
         match work_due(o):
             case FreezeSet():
-                self.send(closing(*self.bids), CLOCK, 200 * MS)
+                self.send(self.c.closing(*self.bids), CLOCK, 200 * MS)
             case CheckSeals(headers=headers):
                 seals = {who: answer for (who, _), answer in zip(headers, answers, strict=False)}
                 self.send(SealChecks(results=seals), CLOCK, SECOND)
@@ -301,6 +360,7 @@ class Openings(RuleBasedStateMachine):
 
     def check_fact(self, index: int) -> None:
         fact, before = self.c.facts[index], self.c.facts[index - 1]
+        self.checked_until = index
         assert fact.at >= before.at
         assert fact.at <= self.c.now
         assert fact.actor.role in MAY_CAUSE.get(type(fact.event), {Role.CLOCK})
@@ -313,6 +373,21 @@ class Openings(RuleBasedStateMachine):
         assert words.en
         if isinstance(fact.event, e.BidOpened | e.BidNotOpened):
             assert self.replayed.barrier is not None
+            assert not still_locked(self.replayed)
+        if isinstance(fact.event, e.BidOpened):
+            self.check_locks(fact.event.bidder)
+        if isinstance(fact.event, e.LockOpened):
+            assert self.replayed.barrier is not None
+            assert not self.replayed.opened
+            lock = self.replayed.plan.lock(fact.event.lock)
+            assert lock is not None
+            assert lock.officer(fact.actor.id) is not None
+            assert fact.actor.id == fact.event.officer
+        if isinstance(fact.event, e.StepEntered) and fact.event.step == "decrypt":
+            ready = {(one.lock, one.account) for one in self.replayed.readiness if one.passed}
+            for lock in self.replayed.plan.every_lock:
+                able = [one for one in lock.officers if (lock.id, one.account) in ready]
+                assert len(able) >= lock.threshold or lock.id == "escrow"
         if isinstance(fact.event, e.BidNotOpened):
             assert (fact.event.cause in CAUSES) != (fact.event.consequence == "pending")
         if isinstance(fact.event, e.StepEntered):
@@ -321,6 +396,16 @@ class Openings(RuleBasedStateMachine):
                 fact.event.step
             )
         self.replayed = evolve(self.replayed, replace(fact, event=event))
+
+    def check_locks(self, bidder: str) -> None:
+        """Before a bid is open, every lock on it was removed by as many officers as it wants, or given up by two."""
+        told = [fact.event for fact in self.c.facts[: self.checked_until]]
+        granted = {event.bidder for event in told if isinstance(event, e.EscrowGranted)}
+        given_up = {event.lock for event in told if isinstance(event, e.LockMissed)}
+        for lock in self.replayed.plan.every_lock:
+            wanted = lock.id == "tenderer" or (lock.id == "escrow") == (bidder in granted)
+            came = {event.officer for event in told if isinstance(event, e.LockOpened) and event.lock == lock.id}
+            assert not wanted or lock.id in given_up or len(came) >= lock.threshold
 
     @invariant()
     def the_state_is_what_a_replay_gives(self) -> None:

@@ -217,8 +217,13 @@ class Ceremony:
         for chair in (HOST, DEPUTY, SUPERVISOR):
             self.send(TakeChair(), chair)
         self.tick(self.it.t0)
-        self.send(closing(*bids), CLOCK, self.it.t0 + 200 * MS)
+        self.send(self.closing(*bids), CLOCK, self.it.t0 + 200 * MS)
         return self
+
+    def closing(self, *bids: SealedBid) -> CloseIntake:
+        """What the hall sends at T0: it has a session key only where there are no locks."""
+        command = closing(*bids)
+        return replace(command, session_key="") if self.it.plan.locks else command
 
     def checked(self, results: Mapping[str, str] | None = None) -> Ceremony:
         seals = {bid.bidder: (results or {}).get(bid.bidder, "ok") for bid in self.it.bids}

@@ -6,8 +6,10 @@ The plan is small and made here, so that a change of the published rule packs do
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from crypto.encoding import b64u
 from sessions import commands as c
 from sessions.chaining import Head, chain
 from sessions.errors import CommandRefused
@@ -16,6 +18,8 @@ from sessions.ids import AccountId, BidderId, Digest, Jws, SessionId, StepId
 from sessions.opening import BidState, CheckSeals, FreezeSet, OpenBids, Opening, decide, evolve, next_due, work_due
 from sessions.plan import (
     Article,
+    Lock,
+    Officer,
     Phase,
     Plan,
     QuoteField,
@@ -165,6 +169,34 @@ def price(number: int) -> str:
     return f"{1_770_000 + number}.00"
 
 
+AGENT = Actor(role=Role.SUPERVISOR, id="agent-1", name="任代表")
+TRUSTEES = tuple(Actor(role=Role.SUPERVISOR, id=f"trustee-{n}", name=f"托管{n}") for n in (1, 2))
+
+
+def a_locked_plan() -> Plan:
+    """Host or deputy, and the supervisor; the tenderer's share; two trustees."""
+    people = (AGENT, *TRUSTEES)
+    return replace(
+        a_plan(),
+        seats=(*a_plan().seats, *(Seat(account=AccountId(x.id), role=x.role, name=x.name) for x in people)),
+        locks=(a_lock("host", HOST, DEPUTY), a_lock("supervisor", SUPERVISOR)),
+        tenderer_share=a_lock("tenderer", AGENT),
+        escrow=a_lock("escrow", *TRUSTEES, threshold=2),
+    )
+
+
+def a_lock(name: str, *officers: Actor, threshold: int = 1) -> Lock:
+    return Lock(
+        id=name,
+        title=words(f"{name} 的锁", f"the lock of {name}"),
+        threshold=threshold,
+        officers=tuple(
+            Officer(account=AccountId(x.id), name=x.name, certificate=b64u(f"certificate of {x.id}".encode()))
+            for x in officers
+        ),
+    )
+
+
 class Story:
     """An opening being told. Every verb sends a command through the rules and keeps what they record."""
 
@@ -212,7 +244,7 @@ class Story:
                         root=set_root([row.header_sha256 for row in rows]),
                         intake_head=Digest("cd" * 32),
                         intake_length=9,
-                        session_key="BPub",
+                        session_key="" if self.plan.locks else "BPub",
                         clock_offset_ms=3,
                     ),
                     CLOCK,
@@ -324,6 +356,26 @@ def a_full_story(bids: int = 5) -> Story:
     for number in range(1, bids + 1):
         story.send(c.NoObjection(bidder=bidder_id(number)), bidder(number))
     return story.sign_by(DEPUTY)
+
+
+def a_locked_story() -> Story:
+    """Two locks, a bidder who lost its key and goes to the trustees, a tenderer who never comes."""
+    story = Story(a_locked_plan(), bids=3).to_checkin().seat_staff()
+    story.send(c.ReadyOfficer(lock="host", passed=False), HOST).send(c.ReadyOfficer(lock="host", passed=True), DEPUTY)
+    story.send(c.ReadyOfficer(lock="supervisor", passed=True), SUPERVISOR)
+    story.send(c.ReadyOfficer(lock="tenderer", passed=True), AGENT)
+    story.to_t0().advance("ceiling").advance("decrypt").release(1).release(2)
+    story.send(c.RequestEscrow(bidder=bidder_id(3), statement=story.statement(3)), bidder(3))
+    story.send(c.GrantEscrow(bidder=bidder_id(3), reason="硬盘损坏"), HOST)
+    story.send(c.Approve(proposal=1), SUPERVISOR).wait(minutes=1)
+    ours, lost = (bidder_id(1), bidder_id(2)), (bidder_id(3),)
+    story.send(c.OpenLock(lock="host", opened=ours, failed={}), DEPUTY).wait(seconds=5)
+    bad = {bidder_id(2): "share_mismatch"}
+    story.send(c.OpenLock(lock="supervisor", opened=ours[:1], failed=bad), SUPERVISOR)
+    for trustee in TRUSTEES:
+        story.send(c.OpenLock(lock="escrow", opened=lost, failed={}), trustee)
+    story.wait(minutes=5).send(c.MissLock(lock="tenderer", reason="招标人代表失联"), HOST)
+    return story.send(c.Approve(proposal=2), SUPERVISOR).wait(seconds=1)
 
 
 def a_failed_story() -> Story:

@@ -21,7 +21,14 @@ from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.roles import Actor, Role
 from sessions.shape import moment
-from tests.support.hall_story import SESSION, a_failed_story, a_full_story, an_aborted_story, bidder_id
+from tests.support.hall_story import (
+    SESSION,
+    a_failed_story,
+    a_full_story,
+    a_locked_story,
+    an_aborted_story,
+    bidder_id,
+)
 
 HERE = Path(__file__).parent.parent / "vectors" / "wire"
 AUDIENCES = {
@@ -31,7 +38,7 @@ AUDIENCES = {
     "supervisor": Audience(Role.SUPERVISOR),
 }
 
-OTHERS = {"failed": a_failed_story, "aborted": an_aborted_story}
+OTHERS = {"failed": a_failed_story, "aborted": an_aborted_story, "locked": a_locked_story}
 
 
 def to_log(records: list[Recorded]) -> list[dict[str, Any]]:

@@ -1,0 +1,62 @@
+"""The locks as they stand: who is ready, which are off, and what is still shut (LIFECYCLE.md, Locks).
+
+Questions only, asked of the state by the rules, the views and the shell alike.
+"""
+
+from __future__ import annotations
+
+from sessions.opening.state import Bid, BidState, Missed, Opening, Readiness, Removal
+from sessions.plan import ESCROW, TENDERER, Lock
+
+MISSABLE = frozenset({TENDERER, ESCROW})
+"""Without these two persons may go on; what they hold then stays shut. Without the others nothing can be opened."""
+
+
+def behind(o: Opening, lock: Lock) -> tuple[Bid, ...]:
+    """Return the bids that ``lock`` holds shut, in row order: none while the keys are still coming in."""
+    if o.barrier is None:
+        return ()
+    released = (bid for bid in o.bids if bid.state is not BidState.WAITING and bid.groups >= o.groups)
+    match lock.id:
+        case "tenderer":
+            return tuple(released)
+        case "escrow":
+            return tuple(bid for bid in released if bid.escrowed)
+        case _:
+            return tuple(bid for bid in released if not bid.escrowed)
+
+
+def rehearsed(o: Opening, lock: Lock, account: str) -> Readiness | None:
+    """Return what the officer's last rehearsal showed, if there was one."""
+    return next((one for one in o.readiness if (one.lock, one.account) == (lock.id, account)), None)
+
+
+def removals(o: Opening, lock: Lock, account: str | None = None) -> tuple[Removal, ...]:
+    """Return what officers brought for ``lock``, in order; of one officer if ``account`` is given."""
+    return tuple(one for one in o.removals if one.lock == lock.id and account in (None, one.account))
+
+
+def missed(o: Opening, lock: Lock) -> Missed | None:
+    return next((one for one in o.missed if one.lock == lock.id), None)
+
+
+def ready_officers(o: Opening, lock: Lock) -> int:
+    return sum(one.passed for one in o.readiness if one.lock == lock.id)
+
+
+def not_ready(o: Opening) -> tuple[Lock, ...]:
+    """Return the locks with fewer ready officers than remove them. Trustees come only when somebody asks for them."""
+    locks = (lock for lock in o.plan.every_lock if lock.id != ESCROW)
+    return tuple(lock for lock in locks if ready_officers(o, lock) < lock.threshold)
+
+
+def is_off(o: Opening, lock: Lock) -> bool:
+    """Return whether enough officers brought their shares of ``lock``. Whether those hold, each bid shows."""
+    return len({one.account for one in removals(o, lock)}) >= lock.threshold
+
+
+def still_locked(o: Opening) -> tuple[Lock, ...]:
+    """Return the locks that keep the bids shut behind the barrier."""
+    return tuple(
+        lock for lock in o.plan.every_lock if behind(o, lock) and not is_off(o, lock) and missed(o, lock) is None
+    )

@@ -1,0 +1,291 @@
+"""Two locks, and nothing opens before both are off: who is ready, who brings a share, who stays away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from sessions.commands import (
+    Abort,
+    Advance,
+    Approve,
+    GrantEscrow,
+    MissLock,
+    OpenLock,
+    Pause,
+    ReadyOfficer,
+    RecordOpenings,
+    RequestEscrow,
+    Resume,
+)
+from sessions.errors import CommandRefused
+from sessions.events import BidNotOpened, BidOpened, EscrowGranted, LockMissed, LockOpened
+from sessions.ids import BidderId, Jws, StepId
+from sessions.opening import OpenBids, next_due, permitted, work_due
+from sessions.opening.locked import not_ready, still_locked
+from sessions.record import record
+from sessions.roles import CLOCK
+from tests.support.ceremony import (
+    DEPUTY,
+    HOST,
+    SUPERVISOR,
+    A,
+    B,
+    C,
+    Ceremony,
+    a_plan,
+    a_sealed_bid,
+    not_opened,
+    opened,
+)
+from tests.support.locked import AGENT, TRUSTEES, TWO_LOCKS, Locked, a_locked_plan
+
+WHO_A = BidderId(A.id)
+
+
+def behind_the_barrier(**plan: Any) -> Locked:
+    """Every key is in."""
+    story = Locked(a_locked_plan(**plan)).decrypting()
+    story.released(A, B, C)
+    assert story.it.barrier is not None
+    return story
+
+
+def refused(story: Ceremony, command: Any, who: Any) -> str:
+    with pytest.raises(CommandRefused) as no:
+        story.send(command, who)
+    return no.value.code
+
+
+def test_the_window_does_not_begin_while_a_lock_has_nobody_ready() -> None:
+    story = Locked(a_locked_plan()).frozen().checked()
+    story.advance("ceiling")
+    assert refused(story, Advance(step=StepId("decrypt")), HOST) == "lock_not_ready"
+    story.send(ReadyOfficer(lock="host", passed=True), DEPUTY)
+    assert refused(story, Advance(step=StepId("decrypt")), HOST) == "lock_not_ready"
+    story.send(ReadyOfficer(lock="supervisor", passed=True), SUPERVISOR)
+    story.advance("decrypt")
+    assert story.it.step == "decrypt"
+
+
+def test_a_key_that_stops_working_makes_its_officer_unready() -> None:
+    story = Locked(a_locked_plan()).frozen().checked()
+    story.advance("ceiling")
+    story.all_ready()
+    story.send(ReadyOfficer(lock="supervisor", passed=False), SUPERVISOR)
+    assert [lock.id for lock in not_ready(story.it)] == ["supervisor"]
+    assert refused(story, Advance(step=StepId("decrypt")), HOST) == "lock_not_ready"
+
+
+def test_two_of_three_officers_must_be_ready_and_bring_their_shares() -> None:
+    locks = [{**TWO_LOCKS[0], "threshold": 2}, TWO_LOCKS[1]]
+    story = Locked(a_locked_plan(locks=locks)).frozen().checked()
+    story.advance("ceiling")
+    story.all_ready()
+    assert refused(story, Advance(step=StepId("decrypt")), HOST) == "lock_not_ready"
+    story.ready(DEPUTY, "host")
+    story.advance("decrypt")
+    story.released(A, B, C)
+    story.brings(HOST, "host")
+    story.brings(SUPERVISOR, "supervisor")
+    assert work_due(story.it) is None
+    story.brings(DEPUTY, "host")
+    assert isinstance(work_due(story.it), OpenBids)
+
+
+def test_the_same_rehearsal_again_adds_nothing() -> None:
+    story = Locked(a_locked_plan()).frozen()
+    assert len(story.ready(HOST, "host")) == 1
+    assert story.ready(HOST, "host") == []
+    assert len(story.ready(HOST, "host", passed=False)) == 1
+
+
+def test_behind_the_barrier_the_opening_waits_for_people_and_not_for_the_clock() -> None:
+    story = behind_the_barrier()
+    assert (work_due(story.it), next_due(story.it)) == (None, None)
+    assert [lock.id for lock in still_locked(story.it)] == ["host", "supervisor"]
+    assert refused(story, RecordOpenings(opened=tuple(opened(x.id) for x in (A, B, C))), CLOCK) == "not_due"
+
+
+@pytest.mark.parametrize("order", [*permutations([(HOST, "host"), (DEPUTY, "host"), (SUPERVISOR, "supervisor")])])
+def test_in_whatever_order_the_officers_come_the_last_lock_lets_the_bids_open(order: Any) -> None:
+    story = behind_the_barrier()
+    came: set[str] = set()
+    for who, lock in order:
+        (event,) = story.brings(who, lock)
+        assert isinstance(event, LockOpened)
+        assert (event.lock, event.officer) == (lock, who.id)
+        came.add(lock)
+        assert (work_due(story.it) is not None) == (came == {"host", "supervisor"})
+    story.open_bids()
+    assert story.it.opened
+    assert len(story.named(BidOpened)) == 3
+
+
+def test_an_officer_who_comes_twice_adds_only_shares_that_hold_where_none_did() -> None:
+    story = behind_the_barrier()
+    story.brings(HOST, "host", {A.id: "share_mismatch"})
+    assert story.brings(HOST, "host", {A.id: "share_mismatch"}) == []
+    assert len(story.brings(HOST, "host")) == 1
+    assert story.brings(HOST, "host") == []
+
+
+def test_nobody_removes_a_lock_that_is_not_his() -> None:
+    story = behind_the_barrier()
+    everybody = OpenLock(lock="supervisor", opened=(), failed={})
+    assert refused(story, everybody, HOST) == "not_your_lock"
+    assert refused(story, replace(everybody, lock="vault"), SUPERVISOR) == "not_your_lock"
+    assert refused(story, replace(everybody, lock="host"), A) == "not_your_role"
+    assert refused(story, ReadyOfficer(lock="host", passed=True), SUPERVISOR) == "not_your_lock"
+
+
+def test_the_shares_of_a_lock_are_for_just_the_bids_behind_it() -> None:
+    story = behind_the_barrier()
+    some = (WHO_A, BidderId(B.id))
+    assert refused(story, OpenLock(lock="host", opened=some, failed={}), HOST) == "wrong_set"
+    assert refused(story, OpenLock(lock="host", opened=(*some, *some), failed={}), HOST) == "wrong_set"
+    bad = {BidderId(C.id): "lazy"}
+    assert refused(story, OpenLock(lock="host", opened=some, failed=bad), HOST) == "wrong_set"
+
+
+def test_no_lock_is_removed_before_the_barrier_nor_during_a_pause() -> None:
+    story = Locked(a_locked_plan()).decrypting()
+    story.released(A)
+    assert "OpenLock" not in permitted(story.it, HOST)
+    assert refused(story, OpenLock(lock="host", opened=(), failed={}), HOST) == "locks_not_due"
+    story.released(B, C)
+    assert "OpenLock" in permitted(story.it, HOST)
+    story.send(Pause(reason="核对"), SUPERVISOR)
+    assert refused(story, OpenLock(lock="host", opened=(), failed={}), HOST) == "held"
+    story.send(Resume(), HOST)
+    story.brings(HOST, "host")
+
+
+def test_while_an_officer_is_away_two_persons_may_end_the_session_and_nothing_else() -> None:
+    story = behind_the_barrier()
+    story.brings(HOST, "host")
+    assert refused(story, MissLock(lock="supervisor", reason="未到场"), HOST) == "lock_needed"
+    story.send(Abort(reason="监督方无法到场"), HOST)
+    story.send(Approve(proposal=1), DEPUTY)
+    assert story.it.status == "aborted"
+    assert not story.named(BidOpened)
+
+
+def test_no_key_released_means_no_lock_to_remove() -> None:
+    story = Locked(a_locked_plan()).decrypting()
+    assert story.it.due is not None
+    story.tick(story.it.due)
+    assert still_locked(story.it) == ()
+    assert isinstance(work_due(story.it), OpenBids)
+
+
+def test_a_share_that_does_not_fit_leaves_the_cause_to_two_persons() -> None:
+    story = behind_the_barrier()
+    story.brings(HOST, "host", {A.id: "share_mismatch"})
+    story.brings(SUPERVISOR, "supervisor")
+    story.open_bids(not_opened(A.id, "share_mismatch"))
+    (shut,) = story.named(BidNotOpened)
+    assert (shut.cause, shut.consequence) == ("unknown", "pending")
+
+
+def test_shares_that_all_fit_and_make_another_key_show_the_bidder_s_doing() -> None:
+    story = behind_the_barrier()
+    story.brings(HOST, "host")
+    story.brings(SUPERVISOR, "supervisor")
+    story.open_bids(not_opened(A.id, "key_mismatch"))
+    (shut,) = story.named(BidNotOpened)
+    assert (shut.cause, shut.consequence) == ("B2", "revoked")
+    assert shut.evidence["open_code"] == "key_mismatch"
+    assert shut.evidence["release_sha256"]
+
+
+def test_the_tenderer_s_share_is_one_more_lock() -> None:
+    story = behind_the_barrier(tenderer=True)
+    story.brings(HOST, "host")
+    story.brings(SUPERVISOR, "supervisor")
+    assert work_due(story.it) is None
+    story.brings(AGENT, "tenderer")
+    assert isinstance(work_due(story.it), OpenBids)
+
+
+def test_without_the_tenderer_s_share_two_persons_may_go_on_and_the_bids_count_as_withdrawn() -> None:
+    story = behind_the_barrier(tenderer=True)
+    story.brings(HOST, "host")
+    story.brings(SUPERVISOR, "supervisor")
+    story.send(MissLock(lock="tenderer", reason="招标人代表失联"), HOST)
+    assert work_due(story.it) is None
+    story.send(Approve(proposal=1), SUPERVISOR)
+    (missed,) = story.named(LockMissed)
+    assert (missed.lock, missed.approved_by) == ("tenderer", SUPERVISOR.id)
+    assert refused(story, OpenLock(lock="tenderer", opened=(), failed={}), AGENT) == "lock_missed"
+    story.open_bids(*(not_opened(who.id, "tenderer_missing") for who in (A, B, C)))
+    assert [(shut.cause, shut.consequence) for shut in story.named(BidNotOpened)] == [("P5", "withdrawn")] * 3
+
+
+def test_a_bidder_without_its_key_asks_for_the_trustees_and_two_persons_agree() -> None:
+    story = Locked(a_locked_plan(escrow=True)).decrypting()
+    story.released(B, C)
+    assert refused(story, GrantEscrow(bidder=WHO_A, reason="密钥损坏"), HOST) == "no_escrow"
+    story.send(RequestEscrow(bidder=WHO_A, statement=Jws("lost")), A)
+    story.send(GrantEscrow(bidder=WHO_A, reason="密钥损坏"), HOST)
+    assert story.it.barrier is None
+    story.send(Approve(proposal=1), SUPERVISOR)
+    assert story.named(EscrowGranted)[0].approved_by == SUPERVISOR.id
+    assert story.it.barrier is not None
+    story.brings(HOST, "host")
+    story.brings(SUPERVISOR, "supervisor")
+    assert [event.opened for event in story.named(LockOpened)] == [(BidderId(B.id), BidderId(C.id))] * 2
+    (first,) = story.brings(TRUSTEES[0], "escrow")
+    assert first.opened == (WHO_A,)
+    assert work_due(story.it) is None
+    story.brings(TRUSTEES[2], "escrow")
+    assert isinstance(work_due(story.it), OpenBids)
+
+
+def test_the_trustees_are_for_nobody_else_and_only_while_the_window_is_open() -> None:
+    story = Locked(a_locked_plan(escrow=True)).decrypting()
+    story.released(A)
+    assert story.send(RequestEscrow(bidder=WHO_A, statement=Jws("late thought")), A) == []
+    assert refused(story, RequestEscrow(bidder=WHO_A, statement=Jws("forged")), B) == "not_yours"
+    story.send(RequestEscrow(bidder=BidderId(B.id), statement=Jws("lost")), B)
+    story.send(GrantEscrow(bidder=BidderId(B.id), reason="密钥损坏"), HOST)
+    story.released(B)
+    assert refused(story, Approve(proposal=1), SUPERVISOR) == "not_due"
+    story.released(C)
+    assert refused(story, RequestEscrow(bidder=BidderId(C.id), statement=Jws("x")), C) == "window_closed"
+    assert not story.named(EscrowGranted)
+
+
+def test_without_escrow_in_the_announcement_nobody_gets_it() -> None:
+    story = Locked(a_locked_plan()).decrypting()
+    assert refused(story, RequestEscrow(bidder=WHO_A, statement=Jws("lost")), A) == "no_escrow"
+
+
+def test_a_plan_without_locks_waits_for_none() -> None:
+    story = Ceremony(a_plan()).decrypting().released(A, B, C)
+    assert isinstance(work_due(story.it), OpenBids)
+    assert refused(story, ReadyOfficer(lock="host", passed=True), HOST) == "not_your_lock"
+
+
+def test_the_record_says_who_removed_which_lock_and_an_opening_without_locks_says_nothing() -> None:
+    story = behind_the_barrier()
+    story.brings(DEPUTY, "host")
+    story.brings(SUPERVISOR, "supervisor")
+    story.open_bids()
+    told = record(story.it)["locks"]
+    assert [(lock["id"], [one["account"] for one in lock["removed"]]) for lock in told] == [
+        ("host", [DEPUTY.id]),
+        ("supervisor", [SUPERVISOR.id]),
+    ]
+    assert "locks" not in record(Ceremony(a_plan()).read_out().it)
+
+
+def test_behind_locks_the_hall_has_no_session_key() -> None:
+    story = Ceremony(a_locked_plan())
+    story.tick(story.it.t0)
+    command = story.closing(a_sealed_bid(A), a_sealed_bid(B), a_sealed_bid(C))
+    assert refused(story, replace(command, session_key="BKey"), CLOCK) == "wrong_session_key"
+    assert story.send(command, CLOCK)
