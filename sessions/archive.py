@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ from sessions.codec import event_to_json
 from sessions.errors import CommandRefused, UnknownSession
 from sessions.events import (
     BidderCheckedIn,
+    BidWithdrawn,
     LateBidRefused,
     Recorded,
     RecordSigned,
@@ -38,9 +40,10 @@ from sessions.events import (
     Stream,
 )
 from sessions.ids import BidderId, Jws, SessionId
+from sessions.logging_receipts import blinding
 from sessions.opening import OVER, Opening, Status, evolve
 from sessions.opening.state import Bid
-from sessions.ports import Answer, BlobStore, EventStore, IntakeStore
+from sessions.ports import Answer, BlobStore, EventStore, IntakeStore, SecretStore
 from sessions.readme import readme
 from sessions.record import record
 from sessions.record_html import record_html
@@ -51,6 +54,8 @@ from sessions.zipped import pack
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.jws"
 KIND = "manifest"
+ENTRIES = "log/intake.entries"
+DECOYS = "log/intake.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,8 @@ class _Material:
     log: tuple[Recorded, ...]
     intake: tuple[Recorded, ...]
     answers: tuple[Answer, ...]
+    entries: tuple[bytes, ...]  # the log of receipts; none unless the plan has one
+    decoy_key: bytes
 
     @property
     def events(self) -> tuple[Recorded, ...]:
@@ -76,11 +83,13 @@ class Archive:
         *,
         events: EventStore,
         intake: IntakeStore,
+        secrets: SecretStore,
         blobs: BlobStore,
         trust: Callable[[], Trust],
         hall: HallKey,
     ) -> None:
         self._events = events
+        self._secrets = secrets
         self._intake = intake
         self._blobs = blobs
         self._trust = trust
@@ -102,6 +111,8 @@ class Archive:
             log=log,
             intake=await self._events.read(session, Stream.INTAKE),
             answers=await self._intake.answers(session),
+            entries=await self._events.entries(session),
+            decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",
         )
         return await asyncio.to_thread(self._make, material)
 
@@ -125,6 +136,11 @@ class Archive:
         yield "record.html", record_html(document, opening, material.log[-1].digest).encode()
         if opening.status is Status.ENDED:
             yield "events/intake.jsonl", _lines(core(recorded) for recorded in material.intake)
+            yield from self._withdrawn(material)
+        if opening.plan.intake_log is not None and opening.frozen is not None:
+            shown = {"v": 1, "session": material.session, "decoy_key": material.decoy_key.hex()}
+            yield DECOYS, canonical(shown)
+            yield ENTRIES, b"".join(material.entries)
         if opening.listed:
             yield from _trust(self._trust())
             for bid in opening.bids:
@@ -142,6 +158,20 @@ class Archive:
             yield from self._stored(folder, receipt.blob, bid)
         for name, statement in _statements(material.events, bid.bidder):
             yield f"{folder}/{name}.jws", statement.encode()
+
+    def _withdrawn(self, material: _Material) -> Iterator[tuple[str, bytes]]:
+        """The certificate of each withdrawal, or nobody could check who signed it: such a bid has no folder."""
+        withdrawals = [record.event for record in material.intake if isinstance(record.event, BidWithdrawn)]
+        for number, withdrawn in enumerate(withdrawals, start=1):
+            blobs = (
+                a.blob for a in material.answers if a.code is None and a.header_sha256 == withdrawn.header_sha256
+            )
+            for blob in filter(None, blobs):
+                with suppress(CryptoRefused, OSError), self._blobs.open(blob) as file:
+                    container = read_header(file)
+                    stated = declarations.verify(container.declaration, container.header.sig_cert)
+                    yield f"withdrawn/{number}.pem", stated.signer.public_bytes(Encoding.PEM)
+                    break
 
     def _stored(self, folder: str, blob: str, bid: Bid) -> Iterator[tuple[str, bytes]]:
         try:

@@ -7,16 +7,100 @@ from __future__ import annotations
 
 import asyncio
 import secrets as randomness
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
 
-from crypto.digest import leaf_hash, root
+from crypto.tlog import Tree
 from sessions import intake_log
 from sessions.batch import ClosedLog
+from sessions.clock import Clock
+from sessions.errors import Stale
 from sessions.ids import Digest, SessionId
 from sessions.intake import Intake
 from sessions.intake_log import Blinding
-from sessions.ports import Entries, EventStore, SecretStore
+from sessions.plan import IntakeLog
+from sessions.ports import Entries, EventStore, SecretStore, Summary
+from sessions.shape import from_json
 
 SECRET = "intake-log"  # noqa: S105 - the name under which the vault keeps it
+
+
+class Service(Protocol):
+    """What is needed of Sessions."""
+
+    async def intake(self, session: SessionId) -> Intake: ...
+
+    def forget(self, session: SessionId) -> None: ...
+
+
+Published = Callable[[SessionId, Sequence[bytes]], Awaitable[object]]
+"""Called with a session and its whole log after every tick, and again for the same log after a restart."""
+
+
+class ReceiptLogs:
+    """Grows the log of receipts of every upcoming session at its ticks; a timekeeper drives it (hall.timekeeper)."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        events: EventStore,
+        secrets: SecretStore,
+        clock: Clock,
+        published: Published | None = None,
+    ) -> None:
+        self._service = service
+        self._events = events
+        self._secrets = secrets
+        self._clock = clock
+        self._published = published
+        self._ticked: dict[SessionId, int] = {}  # ticks that are in the store and published
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next tick comes in any session, or now while one is missing."""
+        now = self._clock.now()
+        coming = []
+        for summary, log in await self._logged():
+            missing = self._missing(summary, log, now)
+            moment = now if missing else intake_log.next_tick(log, summary.created_at, summary.t0, now)
+            coming.append(moment)
+        return min(filter(None, coming), default=None)
+
+    async def due(self, now: datetime) -> Sequence[SessionId]:
+        """Return the sessions whose log is behind the clock."""
+        return [summary.session for summary, log in await self._logged() if self._missing(summary, log, now)]
+
+    async def settle(self, session: SessionId) -> None:
+        """Add what is due. Harmless at any moment and from any worker."""
+        self._service.forget(session)  # another worker may have given receipts since
+        intake = await self._service.intake(session)
+        log = intake.plan.intake_log
+        if log is None or intake.closed:
+            return
+        count = intake_log.ticks(log, intake.announced_at, intake.t0, self._clock.now())
+        held = await self._events.entries(session)
+        by = await blinding(self._secrets, session)
+        added = await asyncio.to_thread(intake_log.due, log, held, intake.entries, count, by)
+        try:
+            if added:
+                await self._events.append(session, (), entries=Entries(first=len(held), added=added))
+        except Stale:
+            return  # another worker was faster; the next round sees what it did
+        if self._published is not None:
+            await self._published(session, (*held, *added))
+        self._ticked[session] = count
+
+    def _missing(self, summary: Summary, log: IntakeLog, now: datetime) -> bool:
+        return intake_log.ticks(log, summary.created_at, summary.t0, now) > self._ticked.get(summary.session, 0)
+
+    async def _logged(self) -> list[tuple[Summary, IntakeLog]]:
+        upcoming = await self._events.upcoming()
+        self._ticked = {one.session: self._ticked[one.session] for one in upcoming if one.session in self._ticked}
+        # Only this part of the plan: with its rule pack it is long, and this runs every second.
+        return [
+            (one, from_json(IntakeLog, form)) for one in upcoming if (form := one.plan.get("intake_log")) is not None
+        ]
 
 
 async def blinding(secrets: SecretStore, session: SessionId) -> Blinding:
@@ -39,11 +123,6 @@ async def close_log(events: EventStore, secrets: SecretStore, intake: Intake | N
     def close() -> ClosedLog:
         added = intake_log.last(log, held, intake.entries, count, by)
         last = Entries(first=len(held), added=added)
-        return ClosedLog(last=last, size=len(held) + len(added), root=log_root([*held, *added]))
+        return ClosedLog(last=last, size=len(held) + len(added), root=Digest(Tree([*held, *added]).root().hex()))
 
     return await asyncio.to_thread(close)
-
-
-def log_root(entries: list[bytes]) -> Digest:
-    """Return the RFC 6962 root over the entries of a log."""
-    return Digest(root([leaf_hash(entry) for entry in entries]).hex())

@@ -5,7 +5,7 @@ One ``Sessions`` serves a process. Its memory is a cache of the log and may be t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,11 +48,20 @@ class Sessions:
     """Every opening of this hall. All methods belong to one event loop; call ``start`` first and ``close`` last."""
 
     def __init__(
-        self, stores: Stores, *, clock: Clock, announcer: Announcer, queue: int = QUEUE, kept: int = KEPT
+        self,
+        stores: Stores,
+        *,
+        clock: Clock,
+        announcer: Announcer,
+        furnish: Callable[[Plan], Plan] = lambda plan: plan,
+        queue: int = QUEUE,
+        kept: int = KEPT,
     ) -> None:
+        """``furnish`` adds to a plan what the hall itself brings to every opening, before it is announced."""
         self._stores = stores
         self._clock = clock
         self._announcer = announcer
+        self._furnish = furnish
         self._queue = queue
         self._kept = kept
         self._appenders: dict[SessionId, Appender] = {}
@@ -79,7 +88,7 @@ class Sessions:
 
     async def create(self, plan: Plan) -> tuple[Recorded, ...]:
         """Announce an opening. Refused with ``already_scheduled`` if the session exists."""
-        return await self.handle(plan.session, Schedule(plan=plan_to_json(plan)), CLOCK)
+        return await self.handle(plan.session, Schedule(plan=plan_to_json(self._furnish(plan))), CLOCK)
 
     async def handle(
         self,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from math import ceil
 
 from starlette.requests import HTTPConnection
@@ -17,6 +19,8 @@ from sessions.accounts import Accounts
 from sessions.archive import Archive
 from sessions.clock import Clock, SystemClock
 from sessions.hallkey import hall_key, master_key
+from sessions.logging_receipts import ReceiptLogs
+from sessions.plan import IntakeLog, Plan
 from sessions.releasing import Releasing
 from sessions.service import Sessions, Stores
 from sessions.store.database import Database
@@ -57,6 +61,8 @@ class Services:
     releasing: Releasing
     bundles: Bundles
     timekeeper: Timekeeper
+    receipt_logs: ReceiptLogs
+    ticking: Timekeeper
     accounts: Accounts
     identity: Identity
     trust: TrustFolders
@@ -76,11 +82,13 @@ class Services:
         await self.submissions.recover()
         await self.sessions.start()
         self.timekeeper.start()
+        self.ticking.start()
 
     async def stop(self) -> None:
         """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
         await self.hub.close()
         await self.timekeeper.stop()
+        await self.ticking.stop()
         await self.submissions.close()
         await self.sessions.close()
         await self.database.close()
@@ -111,8 +119,9 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     key = hall_key(settings.data_dir)
     trust = TrustFolders(settings.anchors, settings.crls, require_crl=settings.revocation == "required")
     hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
-    sessions = Sessions(kept, clock=clock, announcer=hub)
+    sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings))
     accounts = Accounts(SqlAccounts(database), master_key(settings.data_dir), clock)
+    receipt_logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
     return Services(
         settings=settings,
         clock=clock,
@@ -132,9 +141,18 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         bundles=Bundles(
             sessions=sessions,
             blobs=kept.blobs,
-            archive=Archive(events=kept.events, intake=kept.intake, blobs=kept.blobs, trust=trust.current, hall=key),
+            archive=Archive(
+                events=kept.events,
+                intake=kept.intake,
+                secrets=kept.secrets,
+                blobs=kept.blobs,
+                trust=trust.current,
+                hall=key,
+            ),
         ),
         timekeeper=Timekeeper(sessions, clock),
+        receipt_logs=receipt_logs,
+        ticking=Timekeeper(receipt_logs, clock),
         accounts=accounts,
         identity=Identity(
             settings=settings,
@@ -149,6 +167,12 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         statics=Statics(),
         buckets=Buckets(),
     )
+
+
+def furnished(settings: Settings, plan: Plan) -> Plan:
+    """Return the plan with what this hall brings to every opening: the pace of its log of receipts."""
+    pace = timedelta(**{"seconds" if plan.rehearsal else "minutes": settings.intake_log_minutes})
+    return replace(plan, intake_log=plan.intake_log or IntakeLog(every=pace, leaves=settings.intake_log_leaves))
 
 
 def services_of(connection: HTTPConnection) -> Services:

@@ -72,6 +72,19 @@ class Settings(BaseSettings):
     max_bidder_bytes_a_day: int = Field(
         5 * 1024**3, ge=1024, description="How much one bidder may upload in 24 hours, replaced bids included."
     )
+    intake_log_minutes: int = Field(
+        10,
+        ge=1,
+        le=1440,
+        description="Minutes between two ticks of an opening's log of receipts; in a rehearsal as many seconds.",
+    )
+    intake_log_leaves: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="Entries that a tick adds to the log of receipts, decoys where there are no receipts. When more "
+        "bids arrive between two ticks, some wait for the next; only then does anybody notice.",
+    )
     login_hours: int = Field(12, ge=1, le=24, description="How long a login lasts.")
     max_watchers: int = Field(15_000, ge=1, description="Open streams beyond which this process answers 503.")
     readiness_token_file: Path | None = Field(

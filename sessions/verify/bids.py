@@ -17,7 +17,7 @@ from crypto.encoding import unb64u
 from crypto.envelope import open_published
 from crypto.header import QUOTE, Header
 from crypto.paths import Trust, validate
-from crypto.receipt import tracker, verify_receipt
+from crypto.receipt import log_leaf, tracker, verify_receipt
 from crypto.signing import HallPublicKey
 from sessions.events import BidNotOpened, BidOpened, BidReceived, Recorded
 from sessions.ids import Digest
@@ -141,8 +141,11 @@ def _trust(files: Files) -> Trust:
     )
 
 
-def receipts(files: Files, o: Opening, received: Mapping[Digest, Recorded], key: HallPublicKey) -> Found:
-    """The hall signed a receipt for every bid, and it agrees with the row and with intake."""
+def receipts(
+    files: Files, o: Opening, received: Mapping[Digest, Recorded], key: HallPublicKey, entries: tuple[bytes, ...]
+) -> Found:
+    """The hall signed a receipt for every bid, and it agrees with the row and with intake, and is in the log."""
+    logged = set(entries)
     for bid in o.bids:
         name = f"bids/{bid.row}/receipt.jws"
         require(name in files, f"row {bid.row} has no receipt")
@@ -159,6 +162,9 @@ def receipts(files: Files, o: Opening, received: Mapping[Digest, Recorded], key:
         require(bid.received_at < o.t0, f"row {bid.row}: received at or after the opening time")
         if received:
             require(receipt == receipt_of(received[Digest(bid.tracker)], o.plan), f"row {bid.row}: not in intake")
+        require(
+            o.plan.intake_log is None or log_leaf(receipt) in logged, f"row {bid.row}: not in the log of receipts"
+        )
     return Found(True, f"{len(o.bids)} receipts")
 
 

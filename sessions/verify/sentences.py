@@ -68,6 +68,15 @@ SENTENCES: Mapping[str, Words] = {
         "锁定的集合就是截止前收到的最后版本：没有多一份、少一份或换一份。",
         "The set is what had arrived by the deadline, each bidder's last version: none added, dropped or exchanged.",
     ),
+    "log.intake": _words(
+        "回执日志里的每一项，要么恰好是收到的一份文件的回执，要么是可验证的占位；每份回执都在其中，先到先入。",
+        "Every entry of the log of receipts is the receipt of exactly one bid received or a proven decoy; "
+        "every receipt is in it, first come first served.",
+    ),
+    "log.withdrawn": _words(
+        "每次撤回都由投标人本人用签署该投标文件的证书签署。",
+        "Every withdrawal was signed by the bidder, with the certificate that had signed the bid.",
+    ),
     "bids.declarations": _words(
         "每份投标文件都由投标人自己的证书签署，签名覆盖文件头和全部内容。",
         "Every bid was signed with the bidder's own certificate, over its header and all of its content.",

@@ -10,13 +10,13 @@ from crypto.digest import sha256_hex
 from crypto.encoding import exactly, parse_canonical
 from crypto.signing import HallPublicKey
 from crypto.signing import verify as verify_statement
-from sessions.archive import KIND, MANIFEST, SIGNATURE
+from sessions.archive import DECOYS, ENTRIES, KIND, MANIFEST, SIGNATURE
 from sessions.events import BarrierPassed, BidNotOpened, BidOpened, BidReceived, IntakeClosed, Recorded, Stream
 from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.verify import bids, events, papers, replay
+from sessions.verify import bids, events, logged, papers, replay
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
 from sessions.visibility import public_afterwards
@@ -50,9 +50,11 @@ def verify(bundle: Path | bytes) -> Report:
     run("set.root", _root, replayed)
     received = None if intake is None else _received(intake)
     run("set.complete", _complete, files, replayed, intake, taken)
+    entries = run("log.intake", logged.receipts, files, replayed, intake)
+    run("log.withdrawn", logged.withdrawals, files, replayed, intake)
     sealed = run("bids.declarations", bids.sealed, files, replayed, received)
     run("bids.certificates", bids.certificates, files, sealed)
-    run("bids.receipts", _receipts, files, replayed, received, key)
+    run("bids.receipts", _receipts, files, replayed, received, key, entries)
     run("bids.quotes", bids.quotes, files, replayed, sealed)
     run("bids.causes", bids.causes, replayed)
     run("late.slips", papers.slips, files, replayed, key)
@@ -117,10 +119,12 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     allowed = {"README.txt", "hall-key.json", "plan.json", "record.json", "record.html", MANIFEST, SIGNATURE}
     allowed |= {"events/opening.jsonl", "events/opening.private.jsonl"}
     allowed |= {"events/intake.jsonl"} if o.status is Status.ENDED else set()
+    allowed |= {DECOYS, ENTRIES} if o.plan.intake_log and o.frozen else set()
     require(allowed <= files.keys(), f"missing: {', '.join(sorted(allowed - files.keys()))}")
     folders = {f"bids/{bid.row}/" for bid in o.bids if o.listed}
     folders |= {"trust/"} if o.listed else set()
     folders |= {"slips/"} if o.late else set()
+    folders |= {"withdrawn/"} if o.status is Status.ENDED else set()
     folders |= {"signatures/"} if o.signatures else set()
     strays = [name for name in files.keys() - allowed if name[: name.rfind("/") + 1] not in folders]
     require(not strays, f"does not belong here: {', '.join(sorted(strays)[:5])}")
@@ -228,7 +232,13 @@ def _complete(files: Files, replayed: Replayed, intake: tuple[Recorded, ...], ta
     return bids.complete(files, replayed.opening, taken, intake[-1])
 
 
-def _receipts(files: Files, replayed: Replayed, received: Mapping[Digest, Recorded], key: HallPublicKey) -> Found:
+def _receipts(
+    files: Files,
+    replayed: Replayed,
+    received: Mapping[Digest, Recorded],
+    key: HallPublicKey,
+    entries: tuple[bytes, ...],
+) -> Found:
     if not replayed.opening.listed:
         return Found(True, "no bidder was published")
-    return bids.receipts(files, replayed.opening, received, key)
+    return bids.receipts(files, replayed.opening, received, key, entries)

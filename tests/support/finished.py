@@ -26,12 +26,14 @@ from sessions.commands import (
 from sessions.hallkey import hall_key
 from sessions.ids import BidderId, Jws
 from sessions.opening import BidState
+from sessions.plan import IntakeLog
 from sessions.submission import Refused
 from tests.support.bidders import Sealed
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, pieces, the_actor, the_trust
 
+LOG = IntakeLog(every=10 * MINUTE, leaves=4)
 NAMES = (
     "华东建设有限公司",
     "江南水利股份有限公司",
@@ -45,6 +47,7 @@ def an_archive(hall: Shell) -> Archive:
     return Archive(
         events=hall.stores.events,
         intake=hall.stores.intake,
+        secrets=hall.stores.secrets,
         blobs=hall.stores.blobs,
         trust=the_trust,
         hall=hall_key(hall.folder),
@@ -107,7 +110,7 @@ async def a_bundle(folder: Path, *, bidders: int = 5, envelopes: int = 1) -> byt
     ]
     async with a_shell(folder, clock) as hall:
         play = Play(hall, clock)
-        await hall.sessions.create(a_plan(envelopes=envelopes))
+        await hall.sessions.create(a_plan(envelopes=envelopes, intake_log=LOG))
         await hall.submit(a_bid_for_this(NAMES[0], "990000.00", envelopes=envelopes))
         gone = a_bid_for_this("中途退出有限公司", envelopes=envelopes)
         await hall.submit(gone)
@@ -151,7 +154,7 @@ async def an_aborted_bundle(folder: Path, *, after_t0: bool) -> bytes:
     clock = FakeClock()
     async with a_shell(folder, clock) as hall:
         play = Play(hall, clock)
-        await hall.sessions.create(a_plan())
+        await hall.sessions.create(a_plan(intake_log=LOG))
         bids = [a_bid_for_this(name) for name in NAMES]
         for bid in bids:
             await hall.submit(bid)
