@@ -94,7 +94,9 @@ def _lock(o: Opening, lock: Lock) -> dict[str, Any]:
 def _sealed_set(o: Opening) -> dict[str, Any] | None:
     if o.frozen is None:
         return None
+    logged = {"intake_log_size": o.frozen.intake_log_size, "intake_log_root": o.frozen.intake_log_root}
     return {
+        **(logged if o.frozen.intake_log_size is not None else {}),  # not in the records of an earlier version
         "received": o.frozen.received,
         "root": o.frozen.root,
         "headers": o.frozen.headers,

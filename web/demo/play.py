@@ -95,6 +95,7 @@ async def _perform(screen: Console, stage: Stage) -> int:
 async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     """Open a hall of its own below ``out``, with staff accounts, trust in the demo authority and one announcement."""
     given: dict[str, Any] = {"data_dir": out / "hall", "rehearsal_allowed": True, "log_level": "warning"}
+    given["intake_log_minutes"] = max(1, round(5 / options.speed))  # seconds, because it is a rehearsal
     door = _door(load(**given, port=options.port))
     settings = load(**given, port=door.getsockname()[1])  # a free one has its number only now
     settings.anchors.mkdir(parents=True, exist_ok=True)
