@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sessions.ids import BidderId, Digest, Jws, StepId
+from sessions.plan import AnchorKind
 from sessions.shape import LATER
 
 
@@ -205,6 +206,31 @@ class RecordLateBid:
     code: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAnchor:
+    """A witness or a timestamp authority answered, and the hall checked what it said (Anchored)."""
+
+    point: str
+    kind: AnchorKind
+    by: str
+    size: int
+    root: Digest
+    sha256: Digest
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDispute:
+    """A witness showed a checkpoint, signed by this hall, that this hall's log does not continue (LogDisputed)."""
+
+    by: str
+    kind: str
+    size: int
+    root: Digest
+    held: int
+    sha256: Digest
+
+
 # -- opening: by people -----------------------------------------------------------------------------------
 
 
@@ -370,5 +396,7 @@ OpeningCommand = (
     | NoObjection
     | AnswerObjection
     | SignRecord
+    | RecordAnchor
+    | RecordDispute
     | Tick
 )

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from sessions.commands import SealedBid
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
+from sessions.plan import AnchorKind
 from sessions.roles import Actor, Role
 from sessions.shape import LATER
 
@@ -399,6 +400,48 @@ class SessionEnded:
     unsigned: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchored:
+    """Somebody outside holds the log as it stood after ``size`` events, for a point of the ceremony.
+
+    ``by`` is a name from plan.watch. ``sha256`` is of what was said, as it is kept: a witness's signature line, or an
+    authority's token over the checkpoint's text. ``said_at`` is the moment it states.
+    """
+
+    point: str  # close | draw-N | record
+    kind: AnchorKind
+    by: str
+    size: int
+    root: Digest
+    sha256: Digest
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorMissed:
+    """The grace period of a point is over and too few witnesses hold it: ``have`` names those that do."""
+
+    point: str
+    have: tuple[str, ...]
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDisputed:
+    """A witness holds another log under the hall's own signature: from here on the hall signs no checkpoint of it.
+
+    ``size`` and ``root`` are what the witness holds, ``held`` how many events this hall had; ``sha256`` is of the
+    note that proves it. ``split`` if the roots differ, ``behind`` if this hall lost what it had signed.
+    """
+
+    by: str
+    kind: str  # split | behind
+    size: int
+    root: Digest
+    held: int
+    sha256: Digest
+
+
 IntakeEvent = IntakeOpened | BidReceived | BidRefused | BidWithdrawn | BidderCheckedIn | T0Moved | IntakeClosed
 OpeningEvent = (
     SessionScheduled
@@ -439,6 +482,9 @@ OpeningEvent = (
     | ActDeclined
     | SessionAborted
     | SessionEnded
+    | Anchored
+    | AnchorMissed
+    | LogDisputed
 )
 Event = IntakeEvent | OpeningEvent
 

@@ -105,6 +105,29 @@ class BarrierRule:
     article: str | None = None  # key into RulePack.articles
 
 
+class AnchorKind(StrEnum):
+    """How somebody outside holds the log as it stood."""
+
+    WITNESS = "witness"  # cosigned a checkpoint after seeing that it continues the last one (C2SP tlog-witness)
+    STAMP = "stamp"  # put a time under a checkpoint's digest (RFC 3161)
+
+
+class WitnessMode(StrEnum):
+    """What a rule pack makes of witnesses that are missing."""
+
+    CLOSED = "closed"  # no bid is opened and nothing ends before enough of them hold the log
+    OPEN = "open"  # after the grace period their absence is made public, and the ceremony goes on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessRule:
+    """How long the ceremony waits for the witnesses at each point, and what then."""
+
+    mode: WitnessMode
+    grace: timedelta
+    article: str  # key into RulePack.articles
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePack:
     """The law and practice of one procedure in one jurisdiction, as data with article references.
@@ -127,6 +150,7 @@ class RulePack:
     refusals: Mapping[str, str]  # refusal code -> article id, where law stands behind it
     visibility: Mapping[str, Mapping[Phase, frozenset[Role]]]  # datum -> phase -> roles that see it
     barrier: BarrierRule = field(default=BarrierRule(), metadata=LATER)
+    witness: WitnessRule | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +230,20 @@ class IntakeLog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who outside the hall holds the log of this opening, as announced (crypto/FORMAT.md section 12).
+
+    ``origin`` names the log; ``witnesses`` are vkeys, of which ``quorum`` must cosign at each point; ``authorities``
+    are names of timestamp authorities, whose stamps are collected and never waited for.
+    """
+
+    origin: str
+    witnesses: tuple[str, ...]
+    quorum: int
+    authorities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What one opening follows: the session, its tender, the rule pack, T0, the windows chosen, the people.
 
@@ -224,6 +262,7 @@ class Plan:
     locks: tuple[Lock, ...] = field(default=(), metadata=LATER)  # none: the hall holds the session key
     tenderer_share: Lock | None = field(default=None, metadata=LATER)
     escrow: Lock | None = field(default=None, metadata=LATER)
+    watch: Watch | None = field(default=None, metadata=LATER)  # None: nobody outside, as before witnesses came
 
     @property
     def every_lock(self) -> tuple[Lock, ...]:

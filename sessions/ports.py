@@ -5,14 +5,16 @@ Every store keeps what it returned from: when a call ends, its effect has reache
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
+from crypto.tlog import read_note
 from sessions.events import Recorded, Stream
 from sessions.ids import BidderId, Digest, Jws, SessionId
+from sessions.plan import AnchorKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,9 @@ class EventStore(Protocol):
 
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
         """Return the log of receipts from index ``after`` on."""
+
+    async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
+        """Return the digests of the events numbered above ``after``, in order: what the log's tree is made of."""
 
     async def read(
         self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None
@@ -233,3 +238,116 @@ class Announcer(Protocol):
 
     def announce(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
         """Tell the halls what was appended to the ``opening`` stream. Must return at once and never raise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToAnchor:
+    """A checkpoint that somebody outside is asked to hold.
+
+    ``note`` is signed by the hall and has no other signature; ``prove(n)`` gives the consistency proof from the tree
+    of the first ``n`` entries to this one.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+    prove: Callable[[int], Sequence[bytes]]
+
+    @property
+    def text(self) -> bytes:
+        """What the hall signed: a timestamp is over its SHA-256."""
+        return read_note(self.note).text.encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What came back, checked: a witness's signature line with its newline, or the DER of a timestamp token.
+
+    ``at`` is the moment it states.
+    """
+
+    evidence: bytes
+    at: datetime
+
+
+class Anchor(Protocol):
+    """One witness, or one timestamp authority."""
+
+    @property
+    def kind(self) -> AnchorKind: ...
+
+    @property
+    def name(self) -> str:
+        """As plan.watch has it: the name in a witness's key, or an authority's."""
+
+    async def hold(self, asked: ToAnchor) -> Said:
+        """Return what it said to this checkpoint, verified. Takes seconds at most, whatever the other side does.
+
+        Raises:
+            NotAnchored: it did not answer, or refused; it is asked again later.
+            HoldsAnother: a witness has seen a later or another checkpoint of this log.
+        """
+
+
+class NotAnchored(Exception):
+    """Somebody outside did not answer, or not with what was asked for. The message is for the operator's log."""
+
+
+class HoldsAnother(Exception):
+    """A witness refuses, because of the checkpoint in ``note`` that it says this hall signed. Not verified."""
+
+    def __init__(self, note: str) -> None:
+        super().__init__("the witness holds another checkpoint")
+        self.note = note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A checkpoint that the hall signed: ``note`` without any cosignature."""
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What somebody outside said for a point of the ceremony; ``point`` is ``final`` after the end."""
+
+    session: SessionId
+    point: str
+    kind: AnchorKind
+    by: str
+    size: int
+    said: Said
+
+
+class CheckpointStore(Protocol):
+    """What the hall signed of its logs, and what the world said to it. Nothing is ever changed or removed."""
+
+    async def head(self, origin: str) -> Signed | None:
+        """Return the largest checkpoint signed of a log."""
+
+    async def put(self, signed: Signed, follows: int) -> None:
+        """Keep a checkpoint that continues the one of ``follows`` entries (0: the first), if that is still the head.
+
+        Raises:
+            Stale: another worker signed meanwhile.
+        """
+
+    async def at(self, origin: str, size: int) -> Signed | None:
+        """Return the checkpoint of this size, if one was signed."""
+
+    async def keep(self, kept: Kept) -> Kept:
+        """Keep what somebody said for a point, unless there is something already, and return what is kept."""
+
+    async def kept(self, session: SessionId) -> tuple[Kept, ...]:
+        """Return what was said, by size and name."""
+
+    async def convict(self, session: SessionId, by: str, note: str) -> None:
+        """Keep a note that proves that the hall signed another log; harmless when it is kept already."""
+
+    async def convictions(self) -> tuple[tuple[SessionId, str, str], ...]:
+        """Return session, witness and note of each proof against this hall."""

@@ -264,6 +264,19 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "请有关人员进入开标厅后再开始解密。",
         "Ask them to enter the room, then begin.",
     ),
+    "not_witnessed": (
+        "锁定的投标文件集合还没有得到足够的外部见证，不能开始解密。",
+        "Too few witnesses outside hold the frozen set; decryption cannot begin yet.",
+        "系统正在联系见证方；请检查见证方是否在线。",
+        "The hall keeps asking them; see whether the witnesses can be reached.",
+    ),
+    "no_such_point": ("没有这个见证点。", "There is no such point to witness.", *_LOOK),
+    "not_a_witness": (
+        "{by} 不在公告的见证方之列。",
+        "{by} is not among the witnesses that were announced.",
+        *_LOOK,
+    ),
+    "wrong_size": ("该检查点的大小与日志不符。", "The checkpoint's size does not fit the log.", *_LOOK),
     "cause_pending": (
         "还有未解密的投标原因待认定，不能签字。",
         "A bid was not opened and its cause is still to be ruled on; nothing can be signed.",

@@ -10,7 +10,7 @@ from typing import Any
 
 from crypto.digest import sha256_hex
 from sessions.lock_terms import MOST_LOCKS, MOST_OFFICERS
-from sessions.plan import Article, Phase, RulePack, StepKind, WindowRule
+from sessions.plan import Article, Phase, RulePack, StepKind, WindowRule, WitnessRule
 from sessions.roles import STAFF, Role
 from sessions.shape import Misshapen, from_json
 
@@ -51,10 +51,12 @@ def parse(data: bytes) -> RulePack:
     }
     windows = {name: _window(name, rule) for name, rule in table.pop("windows", {}).items()}
     visibility = {name: _phases(name, row) for name, row in table.pop("visibility", {}).items()}
+    rule = table.pop("witness", None)
     table["reading_pace"] = table.pop("reading_pace_s", 0) * 1000
     form = {**table, "digest": sha256_hex(data), "articles": {}, "windows": {}, "visibility": {}}
     bare = from_json(RulePack, form, "pack")
-    pack = replace(bare, articles=articles, windows=windows, visibility=visibility)
+    witness = None if rule is None else from_json(WitnessRule, _in_ms(rule), "witness")
+    pack = replace(bare, articles=articles, windows=windows, visibility=visibility, witness=witness)
     _check(pack)
     return pack
 
@@ -63,6 +65,10 @@ def _window(name: str, rule: dict[str, Any]) -> WindowRule:
     seconds = {f"{part}_s": part for part in ("default", "shortest", "longest", "extension")}
     form = {seconds.get(key, key): value * 1000 if key in seconds else value for key, value in rule.items()}
     return from_json(WindowRule, form, f"windows.{name}")
+
+
+def _in_ms(rule: dict[str, Any]) -> dict[str, Any]:
+    return {key.removesuffix("_s"): value * 1000 if key.endswith("_s") else value for key, value in rule.items()}
 
 
 def _phases(name: str, row: dict[str, list[str]]) -> dict[Phase, frozenset[Role]]:
@@ -93,6 +99,7 @@ def _check(pack: RulePack) -> None:
     cited = [pack.minimum_article, *(step.article for step in pack.steps), *pack.refusals.values()]
     cited += [rule.article for rule in pack.windows.values() if rule.article]
     cited += [pack.barrier.article] if pack.barrier.article else []
+    cited += [pack.witness.article] if pack.witness else []
     for article in cited:
         if article not in pack.articles:
             raise Misshapen("articles", f"{article} is cited and not given")

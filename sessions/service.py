@@ -22,7 +22,7 @@ from sessions.intake import Intake
 from sessions.opening import Opening
 from sessions.plan import Plan
 from sessions.plan_json import plan_to_json
-from sessions.ports import Announcer, BlobStore, EventStore, IntakeStore, SecretStore, Summary
+from sessions.ports import Announcer, BlobStore, CheckpointStore, EventStore, IntakeStore, SecretStore, Summary
 from sessions.roles import CLOCK, Actor
 from sessions.work import Worker
 
@@ -42,6 +42,7 @@ class Stores:
     intake: IntakeStore
     secrets: SecretStore
     blobs: BlobStore
+    checkpoints: CheckpointStore
 
 
 class Sessions:

@@ -58,3 +58,9 @@ ACTS: Mapping[str, Words] = {
     "MissLock": _words("不再等待一把锁", "to go on without a lock"),
     "GrantEscrow": _words("由托管人打开一份投标", "to let the trustees open a bid"),
 }
+
+POINTS: Mapping[str, Words] = {
+    "close": _words("锁定的投标文件集合", "the frozen set"),
+    "record": _words("开标记录", "the opening record"),
+    "final": _words("整场开标的日志", "the whole log"),
+}

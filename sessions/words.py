@@ -12,11 +12,11 @@ from sessions import events as e
 from sessions.amounts import grouped
 from sessions.moments import spoken
 from sessions.opening.state import Opening
-from sessions.plan import Words
+from sessions.plan import AnchorKind, Words
 from sessions.quote import price
 from sessions.refusals import plan_refusal, refusal
 from sessions.roles import Actor
-from sessions.terms import ACTS, CAUSES, CONSEQUENCES, OBJECTIONS, ROLES
+from sessions.terms import ACTS, CAUSES, CONSEQUENCES, OBJECTIONS, POINTS, ROLES
 
 __all__ = ["describe", "plan_refusal", "refusal"]
 
@@ -198,6 +198,30 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                     f"The opening is over. Not signed by: {', '.join(names)}.",
                 )
             return "开标结束，到会各方均已签名。", "The opening is over, and everyone asked has signed."
+        case e.Anchored():
+            point = _point(event.point)
+            if event.kind is AnchorKind.STAMP:
+                return (
+                    f"时间戳机构 {event.by} 为{point.zh}加盖了时间戳。",
+                    f"The timestamp authority {event.by} put a time under {point.en}.",
+                )
+            return (
+                f"见证方 {event.by} 已会签{point.zh}（前 {event.size} 条事件）。",
+                f"The witness {event.by} cosigned {point.en} (the first {event.size} events).",
+            )
+        case e.AnchorMissed():
+            point = _point(event.point)
+            return (
+                f"{point.zh}在宽限期内没有得到足够的见证：需要 {event.quorum} 家，现有 {len(event.have)} 家。",
+                f"Too few witnesses held {point.en} in time: {event.quorum} needed, {len(event.have)} did.",
+            )
+        case e.LogDisputed():
+            return (
+                f"警报：见证方 {event.by} 出示了本平台签署的另一份日志（{event.size} 条），与这里的不一致。"
+                "平台已停止签署检查点。",
+                f"Alarm: the witness {event.by} holds another log under this hall's signature ({event.size} events). "
+                "The hall has stopped signing checkpoints.",
+            )
         case _:
             assert_never(event)
 
@@ -262,6 +286,10 @@ def _step(o: Opening | None, step: str) -> Words:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _point(name: str) -> Words:
+    return POINTS.get(name) or Words(zh=f"抽取 {name.removeprefix('draw-')}", en=f"draw {name.removeprefix('draw-')}")
 
 
 def _minutes(length: timedelta) -> tuple[str, str]:

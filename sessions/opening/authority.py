@@ -56,6 +56,8 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.RequestEscrow: Right(roles=_BIDDER, when=When.DECRYPT),
     c.GrantEscrow: Right(roles=_HOSTS, when=When.DECRYPT),
     c.RecordLateBid: Right(roles=_CLOCK, when=When.LIVE, held=True),
+    c.RecordAnchor: Right(roles=_CLOCK, when=When.FROZEN_ON, held=True),
+    c.RecordDispute: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
     c.CheckIn: Right(roles=_BIDDER, when=When.FROZEN_ON, held=True),
     c.TakeChair: Right(roles=STAFF, when=When.CHECKIN_ON, held=True),
     c.Advance: Right(roles=_HOSTS, when=When.LIVE, acting=True),

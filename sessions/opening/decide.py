@@ -8,7 +8,7 @@ from typing import assert_never
 from sessions import commands as c
 from sessions.errors import CommandRefused
 from sessions.events import Happening, SessionScheduled
-from sessions.opening import decrypting, locks, objecting, presiding, sealing, signing, two_persons
+from sessions.opening import decrypting, locks, objecting, presiding, sealing, signing, two_persons, watching
 from sessions.opening.authority import check
 from sessions.opening.draft import Draft, by_clock
 from sessions.opening.evolve import evolve
@@ -113,5 +113,9 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             objecting.answer(draft, command)
         case c.SignRecord():
             signing.sign(draft, command)
+        case c.RecordAnchor():
+            watching.record_anchor(draft, command)
+        case c.RecordDispute():
+            watching.record_dispute(draft, command)
         case _:
             assert_never(command)

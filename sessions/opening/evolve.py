@@ -11,6 +11,7 @@ from sessions import events as e
 from sessions import record
 from sessions.commands import SealedBid
 from sessions.ids import BidderId
+from sessions.opening import points
 from sessions.opening.state import (
     Attempt,
     Barrier,
@@ -47,10 +48,10 @@ def evolve(opening: Opening | None, fact: e.Happening | e.Recorded) -> Opening:
     at, actor, event = fact.at, fact.actor, cast(e.OpeningEvent, fact.event)
     if isinstance(event, e.SessionScheduled):
         plan = plan_from_json(event.plan)
-        return Opening(plan=plan, at=at, t0=plan.t0)
+        return Opening(plan=plan, at=at, t0=plan.t0, length=1)
     if opening is None:
         raise TypeError("an opening begins with SessionScheduled")
-    return _after(replace(opening, at=at), at, actor, event)
+    return _after(replace(opening, at=at, length=opening.length + 1), at, actor, event)
 
 
 def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Opening:
@@ -66,7 +67,7 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
         case e.T0Moved():
             return _t0_moved(o, at, actor, event)
         case e.SetFrozen():
-            return _frozen(o, at, event)
+            return points.pointed(_frozen(o, at, event), points.CLOSE, at)
         case e.BiddersListed():
             return replace(o, listed=True)
         case e.OpeningFailed():
@@ -151,7 +152,7 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
             return _row(o, event.bidder, none_declared=True)
         case e.RecordDrawn():
             drawn = DrawnRecord(at=at, sha256=event.record_sha256, content=record.project(o), asked=record.asked(o))
-            return replace(o, drawn=drawn)
+            return points.pointed(replace(o, drawn=drawn), points.RECORD, at)
         case e.RecordSigned():
             signature = Signature(
                 signer=event.signer, role=event.role, name=actor.name, statement=event.statement, at=at
@@ -182,6 +183,12 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
             return _done(aborted, "Abort", {})
         case e.SessionEnded():
             return replace(o, status=Status.ENDED, phase=Phase.ENDED, unsigned=event.unsigned, ended_at=at)
+        case e.Anchored():
+            return points.anchored(o, event)
+        case e.AnchorMissed():
+            return points.missed(o, event)
+        case e.LogDisputed():
+            return points.disputed(o, at, event)
         case _:
             assert_never(event)
 

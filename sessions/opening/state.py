@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sessions.commands import SealedBid
 from sessions.ids import BidderId, Digest, Jws, StepId
-from sessions.plan import Phase, Plan, Step, StepKind
+from sessions.plan import AnchorKind, Phase, Plan, Step, StepKind
 from sessions.roles import Actor, Role
 
 
@@ -294,6 +294,43 @@ class DrawnRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """Somebody outside holds the log as it stood after ``size`` events."""
+
+    kind: AnchorKind
+    by: str
+    size: int
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A moment that must be held outside; ``number`` is that of its event. ``missed``: its grace period is over."""
+
+    name: str
+    at: datetime
+    number: int
+    anchors: tuple[Anchor, ...] = ()
+    missed: bool = False
+
+    def by(self, kind: AnchorKind) -> tuple[str, ...]:
+        """Return who of this kind holds it."""
+        return tuple(anchor.by for anchor in self.anchors if anchor.kind is kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A witness showed that the hall had signed another log: the proof by digest."""
+
+    at: datetime
+    by: str
+    kind: str
+    size: int
+    held: int
+    sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """One opening. ``at`` is the moment of its newest event; ``t0`` the opening time as it stands now."""
 
@@ -326,6 +363,9 @@ class Opening:
     unsigned: tuple[str, ...] = ()
     ended_at: datetime | None = None
     abort_reason: str | None = None
+    length: int = 0  # events so far
+    points: tuple[Point, ...] = ()  # only with plan.watch
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def run(self) -> StepRun | None:
@@ -357,6 +397,9 @@ class Opening:
 
     def bid(self, bidder: str) -> Bid | None:
         return next((bid for bid in self.bids if bid.bidder == bidder), None)
+
+    def point(self, name: str) -> Point | None:
+        return next((point for point in self.points if point.name == name), None)
 
     def run_of(self, kind: StepKind) -> StepRun | None:
         """The run of the step of this kind, if it was entered."""

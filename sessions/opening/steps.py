@@ -20,6 +20,7 @@ from sessions.events import (
     StepCompleted,
     StepEntered,
 )
+from sessions.opening import points
 from sessions.opening.draft import by_clock
 from sessions.opening.locked import not_ready
 from sessions.opening.state import OVER, Bid, BidState, Opening, StepRun
@@ -33,6 +34,14 @@ def coming(o: Opening) -> Happening | None:
 
     None while only a command can change something: a person's, or the result of slow work (opening.work).
     """
+    walk, missed = _walk(o), points.missing(o)
+    if walk is None or (missed is not None and missed.at <= walk.at):
+        return missed
+    return walk
+
+
+def _walk(o: Opening) -> Happening | None:
+    """The next event of the walk itself."""
     if o.status in OVER:
         return None
     if o.run is None:
@@ -47,6 +56,8 @@ def coming(o: Opening) -> Happening | None:
         return _at(o, o.at, OpeningFailed(received=o.frozen.received, minimum=o.plan.pack.minimum_bidders))
     step = following(o)
     if step is None:
+        if o.drawn is not None and not points.witnessed(o, points.RECORD):
+            return None
         digest = record_digest(o)
         return _at(o, o.at, SessionEnded(record_sha256=digest, unsigned=o.run.missing))
     if step.starts is Starts.CLOCK and hindrance(o, step) is None:
@@ -74,6 +85,8 @@ def hindrance(o: Opening, step: Step) -> str | None:
             return "chair_empty"
         case StepKind.DECRYPT if not_ready(o):
             return "lock_not_ready"
+        case StepKind.DECRYPT if not points.witnessed(o, points.CLOSE):
+            return "not_witnessed"
         case StepKind.SIGN if pending_causes(o):
             return "cause_pending"
         case StepKind.SIGN if open_objections(o):

@@ -71,6 +71,13 @@ class SqlEvents:
         )
         return tuple(_recorded(row) for row in await self._rows(wanted))
 
+    async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
+        """See EventStore."""
+        event = tables.events.c
+        which = (event.session == session, event.stream == stream.value, event.number > after)
+        rows = await self._rows(select(event.digest).where(*which).order_by(event.number))
+        return tuple(Digest(row.digest) for row in rows)
+
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
         """See EventStore."""
         entry = tables.entries.c

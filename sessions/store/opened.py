@@ -8,6 +8,7 @@ from sessions.clock import Clock
 from sessions.hallkey import master_key
 from sessions.service import Stores
 from sessions.store.blobs import FolderBlobs
+from sessions.store.checkpoints import SqlCheckpoints
 from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.intake import SqlIntake
@@ -21,4 +22,5 @@ def stores(database: Database, folder: Path, clock: Clock) -> Stores:
         intake=SqlIntake(database),
         secrets=Vault(database, master_key(folder)),
         blobs=FolderBlobs(folder / "bids", clock),
+        checkpoints=SqlCheckpoints(database),
     )

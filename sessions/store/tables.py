@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger as Big
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 
 from sessions.shape import rfc3339
@@ -82,6 +84,41 @@ entries = Table(  # the log of receipts, append-only and without a gap as events
     Column("index", Integer, nullable=False),
     Column("entry", LargeBinary(32), nullable=False),
     PrimaryKeyConstraint("session", "index"),
+)
+
+checkpoints = Table(  # a chain: each names the size of the one before, so two workers cannot both follow it
+    "checkpoints",
+    metadata,
+    Column("origin", String(300), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("follows", Integer, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", Text, nullable=False),
+    PrimaryKeyConstraint("origin", "size"),
+    UniqueConstraint("origin", "follows"),
+    CheckConstraint("follows < size", name="a_log_only_grows"),
+)
+
+anchors = Table(
+    "anchors",
+    metadata,
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("point", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("evidence", LargeBinary, nullable=False),
+    Column("said_at", Moment, nullable=False),
+    PrimaryKeyConstraint("session", "point", "kind", "by"),
+)
+
+convictions = Table(  # proofs that this hall signed another log than it holds
+    "convictions",
+    metadata,
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("note", Text, nullable=False),
+    PrimaryKeyConstraint("session", "by"),
 )
 
 outcomes = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import timedelta
 
 from sessions import commands as c
@@ -64,6 +65,8 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.Pause(reason=reason, incident=incident), actor
         case e.SessionResumed():
             yield c.Resume(), actor
+        case e.Anchored() | e.LogDisputed():
+            yield _told(event), actor
         case _:
             yield from _acts_of_two(o, event, actor)
 
@@ -135,6 +138,12 @@ def _failures(o: Opening, event: e.AttemptFailed, actor: Actor) -> Iterator[Aske
             ),
             actor,
         )
+
+
+def _told(event: e.Anchored | e.LogDisputed) -> c.OpeningCommand:
+    """What somebody outside said; log.witnesses asks whether they did."""
+    members = {field.name: getattr(event, field.name) for field in fields(event)}
+    return c.RecordAnchor(**members) if isinstance(event, e.Anchored) else c.RecordDispute(**members)
 
 
 def _closing(event: e.SetFrozen) -> c.CloseIntake:

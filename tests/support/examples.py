@@ -6,6 +6,7 @@ from typing import Any
 
 from sessions import events as e
 from sessions.ids import BidderId, Jws, StepId
+from sessions.plan import AnchorKind
 from sessions.plan_json import plan_to_json
 from sessions.roles import Role
 from tests.support.ceremony import MINUTE, T0, A, a_bid, a_plan, a_sealed_bid, digest
@@ -56,6 +57,17 @@ _ALL: tuple[e.Event, ...] = (
     e.KeyReleased(bidder=_WHO, group="A", release_sha256=digest("release"), attempt=1),
     e.AttemptFailed(bidder=_WHO, attempt=1, release_sha256=None, private={"code": "locked"}),
     e.WindowExtended(step=_STEP, old=T0, new=T0 + MINUTE, reason="拥堵", approved_by=None),
+    e.Anchored(
+        point="close",
+        kind=AnchorKind.WITNESS,
+        by="witness.example",
+        size=9,
+        root=digest("root"),
+        sha256=digest("line"),
+        said_at=T0,
+    ),
+    e.AnchorMissed(point="close", have=(), quorum=2),
+    e.LogDisputed(by="witness.example", kind="split", size=9, root=digest("other"), held=9, sha256=digest("note")),
     e.BarrierPassed(reason="all", released=(_WHO,), missing=()),
     e.OfficerReady(lock="host", officer="lin", passed=True),
     e.LockOpened(lock="host", officer="lin", opened=(_WHO,), failed={}),

@@ -10,7 +10,7 @@ from datetime import datetime
 from crypto.chain import GENESIS
 from sessions.errors import Stale
 from sessions.events import Recorded, Stream
-from sessions.ids import SessionId
+from sessions.ids import Digest, SessionId
 from sessions.opening import Status
 from sessions.ports import Entries, Outcome, Summary
 
@@ -58,6 +58,9 @@ class MemoryEvents:
 
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
         return tuple(self._entries[session][after:])
+
+    async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
+        return tuple(record.digest for record in self._events[session, stream][after:])
 
     async def outcomes(self, session: SessionId, keys: Sequence[tuple[str, str]]) -> tuple[Outcome, ...]:
         found = (self._outcomes.get((session, *key)) for key in keys)

@@ -1,0 +1,100 @@
+"""Checkpoints, anchors and convictions, in SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.exc import IntegrityError
+
+from sessions.errors import Stale
+from sessions.ids import SessionId
+from sessions.plan import AnchorKind
+from sessions.ports import Kept, Said, Signed
+from sessions.store import tables
+from sessions.store.database import Database
+
+
+class SqlCheckpoints:
+    """A CheckpointStore (sessions.ports) over SQLAlchemy."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def head(self, origin: str) -> Signed | None:
+        """See CheckpointStore."""
+        kept = tables.checkpoints.c
+        return await self._signed(
+            select(tables.checkpoints).where(kept.origin == origin).order_by(kept.size.desc()).limit(1)
+        )
+
+    async def put(self, signed: Signed, follows: int) -> None:
+        """See CheckpointStore. The unique (origin, follows) is the compare-and-swap: a head is followed once."""
+        row = {"origin": signed.origin, "size": signed.size, "root": signed.root, "note": signed.note}
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(tables.checkpoints.insert().values(follows=follows, **row))
+        except IntegrityError as error:
+            raise Stale from error
+
+    async def at(self, origin: str, size: int) -> Signed | None:
+        """See CheckpointStore."""
+        kept = tables.checkpoints.c
+        return await self._signed(select(tables.checkpoints).where(kept.origin == origin, kept.size == size))
+
+    async def keep(self, kept: Kept) -> Kept:
+        """See CheckpointStore."""
+        row = {
+            "session": kept.session,
+            "point": kept.point,
+            "kind": kept.kind.value,
+            "by": kept.by,
+            "size": kept.size,
+            "evidence": kept.said.evidence,
+            "said_at": kept.said.at,
+        }
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(tables.anchors.insert().values(row))
+        except IntegrityError:
+            others = await self.kept(kept.session)
+            return next(one for one in others if (one.point, one.kind, one.by) == (kept.point, kept.kind, kept.by))
+        return kept
+
+    async def kept(self, session: SessionId) -> tuple[Kept, ...]:
+        """See CheckpointStore."""
+        anchor = tables.anchors.c
+        wanted = select(tables.anchors).where(anchor.session == session).order_by(anchor.size, anchor.kind, anchor.by)
+        async with self._database.reading() as connection:
+            return tuple(map(_kept, (await connection.execute(wanted)).all()))
+
+    async def convict(self, session: SessionId, by: str, note: str) -> None:
+        """See CheckpointStore."""
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(tables.convictions.insert().values(session=session, by=by, note=note))
+        except IntegrityError:
+            return  # one proof by each witness is enough
+
+    async def convictions(self) -> tuple[tuple[SessionId, str, str], ...]:
+        """See CheckpointStore."""
+        wanted = select(tables.convictions).order_by(tables.convictions.c.session, tables.convictions.c.by)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(wanted)).all()
+        return tuple((SessionId(row.session), row.by, row.note) for row in rows)
+
+    async def _signed(self, wanted: Any) -> Signed | None:
+        async with self._database.reading() as connection:
+            row = (await connection.execute(wanted)).first()
+        return None if row is None else Signed(origin=row.origin, size=row.size, root=row.root, note=row.note)
+
+
+def _kept(row: Row[Any]) -> Kept:
+    return Kept(
+        session=SessionId(row.session),
+        point=row.point,
+        kind=AnchorKind(row.kind),
+        by=row.by,
+        size=row.size,
+        said=Said(evidence=row.evidence, at=row.said_at),
+    )
