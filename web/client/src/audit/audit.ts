@@ -1,0 +1,216 @@
+/**
+ * Check an archive bundle from itself alone: the second verifier, beside `kaibiao verify`.
+ *
+ * @remarks Written from sessions/ARCHIVE.md, sessions/LIFECYCLE.md and crypto/FORMAT.md, so that two programs by two
+ * readers of the same pages have to agree. The ids of the checks, and what each comes to, are the same in both.
+ */
+
+import { equal, fromUtf8, utf8, type Bytes } from "../bytes.js";
+import { canonicalText, type JsonObject, parseCanonical } from "../canonical.js";
+import { members } from "../fields.js";
+import { readHallKey, verifyByHall, type HallKey } from "../jws.js";
+import { sha256 } from "../kdf.js";
+import { hex } from "../bytes.js";
+import * as bids from "./bids.js";
+import { member, type Received } from "./bids.js";
+import type { Opening } from "./ceremony.js";
+import { replayIntake, same, type Taken } from "./intake.js";
+import { type Core, readChain, readDisclosed, readEvents, type Shown, type Told } from "./log.js";
+import * as papers from "./papers.js";
+import { type Check, demand, type Found, found, type Report, Run } from "./report.js";
+import { replay, type Replayed } from "./rules.js";
+import { type Data, moment, readPlan } from "./shapes.js";
+import { type Files, unpack } from "./zipped.js";
+
+const LINES = 64 * 1024 * 1024;
+const [MANIFEST, SIGNATURE] = ["manifest.json", "manifest.jws"];
+const INTAKE = "events/intake.jsonl";
+
+interface Manifest {
+  readonly bytes: Bytes;
+  readonly session: string;
+}
+
+/** Check `bundle`; `tell` hears of each check as it is made. Never throws for what is in the file. */
+export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promise<Report> {
+  const run = new Run(tell);
+  const files = await run.check("bundle.file", [bundle], (data) => {
+    const unpacked = unpack(data);
+    return found(unpacked, `${unpacked.size} files, ${data.length} bytes`);
+  });
+  const manifest = await run.check("bundle.manifest", [files], checkManifest);
+  const hall = await run.check("bundle.signature", [files, manifest], checkSignature);
+  const session = manifest?.session ?? null;
+  const cores = await run.check("chain.opening", [files, session], (all, name) => readChain(member(all, "events/opening.jsonl"), name, "opening"));
+  const shown = await run.check("chain.private", [files, cores], (all, log) => readDisclosed(member(all, "events/opening.private.jsonl"), log));
+  const replayed = await run.check("rules.opening", [cores, shown], rules);
+  await run.check("bundle.contents", [files, replayed], contents);
+  const intake = await run.check("chain.intake", [files, session, replayed], chainOfIntake);
+  const taken = await run.check("rules.intake", [replayed, intake], ({ opening }, log) =>
+    log.length === 0 ? found<Taken | "withheld">("withheld", "withheld") : replayIntake(log, opening.plan),
+  );
+  await run.check("plan.announced", [files, replayed, intake], announced);
+  await run.check("time.deadline", [replayed, intake], deadline);
+  await run.check("time.barrier", [replayed], barrier);
+  await run.check("set.root", [replayed], ({ opening }) => bids.root(opening));
+  const received = intake === null ? null : receivedIn(intake);
+  await run.check("set.complete", [files, replayed, intake, taken], (all, { opening }, _, set) =>
+    set === "withheld" ? found(true, "withheld, because the opening was not held") : bids.complete(all, opening, set),
+  );
+  const sealed = await run.check("bids.declarations", [files, replayed, received], (all, { opening }, told) =>
+    bids.declarations(all, opening, told),
+  );
+  const authorities = await run.check("bids.certificates", [files, sealed], bids.certificates);
+  await run.check("bids.receipts", [files, replayed, received, hall], (all, { opening }, told, key) => bids.receipts(all, opening, told, key));
+  await run.check("bids.quotes", [files, replayed, sealed], bids.quotes);
+  await run.check("bids.causes", [replayed], bids.causes);
+  await run.check("late.slips", [files, replayed, hall], papers.slips);
+  const signers = sealed === null ? null : papers.signersOf(sealed);
+  await run.check("statements.checkin", [files, replayed, intake, signers], papers.checkins);
+  await run.check("statements.confirm", [files, replayed, signers], papers.confirmations);
+  await run.check("record.projection", [files, replayed], papers.projection);
+  await run.check("record.signatures", [files, replayed, signers, hall], papers.signatures);
+  await run.check("record.page", [files, replayed], papers.pages);
+  return {
+    ok: run.checks.every(({ outcome }) => outcome === "passed"),
+    session,
+    title: (replayed?.opening.plan.tender["title"] as Report["title"] | undefined) ?? null,
+    hallKey: hall?.kid ?? null,
+    authorities: authorities ?? [],
+    checks: run.checks,
+  };
+}
+
+async function checkManifest(files: Files): Promise<Found<Manifest>> {
+  const bytes = member(files, MANIFEST);
+  const stated = members(parseCanonical(bytes, LINES), ["v", "session", "files"]);
+  const { session } = stated;
+  demand(stated.v === 1 && typeof session === "string", "not a manifest of version 1");
+  const listed = stated.files as { readonly [name: string]: Data };
+  const here = [...files.keys()].filter((name) => name !== MANIFEST && name !== SIGNATURE);
+  demand(Object.keys(listed).length === here.length, "it does not list just the files that are there");
+  await Promise.all(
+    here.map(async (name) => {
+      demand(Object.hasOwn(listed, name), "it does not list just the files that are there");
+      const file = files.get(name)!;
+      const said = { sha256: hex(await sha256(file)), size: file.length };
+      demand(same(listed[name]!, said), `${name} is not the file that the manifest lists`);
+    }),
+  );
+  return found({ bytes, session }, `${here.length} files`);
+}
+
+async function checkSignature(files: Files, manifest: Manifest): Promise<Found<HallKey>> {
+  const key = await readHallKey(parseCanonical(member(files, "hall-key.json"), 65_536) as JsonObject);
+  const payload = await verifyByHall(fromUtf8(member(files, SIGNATURE)), "manifest", key);
+  const digest = hex(await sha256(manifest.bytes));
+  demand(same(payload, { v: 1, session: manifest.session, manifest_sha256: digest }), "it is over something else");
+  return found(key, `hall key ${key.kid}`);
+}
+
+function rules(cores: readonly Core[], shown: ReadonlyMap<number, Shown>): Found<Replayed> {
+  const plan = readPlan((cores[0]!.form["data"] as Data)["plan"]);
+  return replay(readEvents(cores, shown, plan));
+}
+
+/** What the public may see of a private part now that the opening is over, by the rule pack's matrix. */
+function published(o: Opening, type: string): boolean {
+  if (type === "SetFrozen") return o.listed;
+  const datum = { AttemptFailed: "cause", ObjectionRaised: "objection_text", ObjectionAnswered: "objection_text", SupervisorNoted: "notes" }[type];
+  const visibility = o.plan.pack["visibility"] as { readonly [datum: string]: { readonly [phase: string]: readonly string[] } };
+  return datum !== undefined && Object.hasOwn(visibility, datum) && (visibility[datum]![o.phase] ?? []).includes("public");
+}
+
+function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
+  const always = ["README.txt", "hall-key.json", "plan.json", "record.json", "record.html", MANIFEST, SIGNATURE];
+  const needed = new Set([...always, "events/opening.jsonl", "events/opening.private.jsonl"]);
+  if (o.status === "ended") needed.add(INTAKE);
+  const missing = [...needed].filter((name) => !files.has(name));
+  demand(missing.length === 0, `missing: ${missing.join(", ")}`);
+  const folders = new Set(o.listed ? ["trust/", ...o.bids.map(({ row }) => `bids/${row}/`)] : []);
+  if (o.late.length > 0) folders.add("slips/");
+  if (o.signatures.length > 0) folders.add("signatures/");
+  const strays = [...files.keys()].filter((name) => !needed.has(name) && !folders.has(name.slice(0, name.lastIndexOf("/") + 1)));
+  demand(strays.length === 0, `does not belong here: ${strays.slice(0, 5).join(", ")}`);
+  for (const { n, type, hidden, disclosed } of log) {
+    const open = published(o, type);
+    demand(!(disclosed || hidden) || open !== hidden, `event ${n} discloses too much, or too little`);
+  }
+  return found(true, `status ${o.status}`);
+}
+
+function chainOfIntake(files: Files, session: string, { opening: o }: Replayed): Found<readonly Told[]> {
+  const bytes = files.get(INTAKE);
+  if (bytes === undefined) {
+    // bundle.contents decides whether it may be missing
+    const head = o.frozen?.data["intake_head"] ?? "unknown";
+    return found([], `withheld, because the opening was not held; its head is ${String(head)}`);
+  }
+  const { value: cores } = readChain(bytes, session, "intake");
+  const log = readEvents(cores, new Map(), o.plan);
+  const { digest } = cores.at(-1)!;
+  demand(o.frozen?.data["intake_head"] === digest, "it does not end where the opening locked it");
+  return found(log, `${log.length} events, head ${digest}`);
+}
+
+function announced(files: Files, { opening: o, log }: Replayed, intake: readonly Told[]): Found<true> {
+  const plan = member(files, "plan.json");
+  const is = (value: Data): boolean => equal(plan, utf8(canonicalText(value)));
+  demand(is(o.plan.form), "the opening was announced with another plan");
+  demand(is(log[0]!.data["plan"] as Data), "the opening was announced with another plan");
+  if (intake.length > 0) demand(is(intake[0]!.data["plan"] as Data), "intake was announced with another plan");
+  const { id, version, digest } = o.plan.pack;
+  return found(true, `rules ${String(id)} ${String(version)}, sha256 ${String(digest)}`);
+}
+
+function deadline({ opening: o }: Replayed, intake: readonly Told[]): Found<true> {
+  if (o.frozen === null) {
+    demand(o.status === "aborted", "intake never closed");
+    return found(true, "aborted before the opening time");
+  }
+  demand(moment(o.frozen.at) === o.t0, `the set was frozen at ${o.frozen.at}`);
+  for (const { type, at, n } of intake) {
+    if (type === "IntakeClosed") demand(at === o.t0, "intake closed at another moment");
+    if (type === "BidReceived") demand(at < o.t0, `intake event ${n} is not before the deadline`);
+  }
+  return found(true, `${new Date(o.t0).toISOString()}, moved ${o.moves.length} times`);
+}
+
+function barrier({ opening: o, log }: Replayed): Found<true> {
+  const places = (...types: readonly string[]): number[] => log.flatMap(({ type }, i) => (types.includes(type) ? [i] : []));
+  const [passed, results] = [places("BarrierPassed"), places("BidOpened", "BidNotOpened")];
+  demand(passed.length <= 1, "there are two barriers");
+  demand(results.length === 0 || passed.length === 1, "bids were opened without a barrier");
+  if (passed.length === 0) return found(true, "nothing was opened");
+  demand(
+    results.every((place) => place > passed[0]!),
+    "a bid was opened before the barrier",
+  );
+  if (results.length === 0) {
+    demand(o.status === "aborted", "no results were recorded");
+    return found(true, "aborted before the bids were opened");
+  }
+  demand(
+    results.every((place, i) => place === results[0]! + i),
+    "the results did not come together",
+  );
+  demand(results.length === o.bids.length, "there is not one result for each bid");
+  window(o);
+  const opened = places("BidOpened").length;
+  return found(true, `${opened} opened, ${results.length - opened} not`);
+}
+
+/** The barrier came with the last key, or at the very end of the window. */
+function window(o: Opening): void {
+  const run = o.runOf("decrypt");
+  demand(run !== undefined && o.barrier !== null, "there was no decrypt window");
+  const released = o.bids.filter(({ groups }) => o.groups.every((group) => groups.has(group))).map(({ bidder }) => bidder);
+  const { released: told, missing, reason } = o.barrier.data as unknown as { released: string[]; missing: string[]; reason: string };
+  demand(told.join("\n") === released.join("\n"), "the barrier names others than those who released");
+  demand(reason === (missing.length > 0 ? "window" : "all"), "the barrier gives another reason");
+  demand(missing.length === 0 || run.due === null || moment(o.barrier.at) >= moment(run.due), "the window was cut short");
+}
+
+function receivedIn(intake: readonly Told[]): Received {
+  return new Map(intake.filter(({ type }) => type === "BidReceived").map((told) => [told.data["tracker"] as string, told]));
+}

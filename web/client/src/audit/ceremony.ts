@@ -1,0 +1,379 @@
+/** An opening as its events have made it so far: what `rules` asks and the record tells. */
+
+import type { Json } from "../canonical.js";
+import type { Told } from "./log.js";
+import { demand } from "./report.js";
+import { checkSealedBids, type Data, moment, type Plan } from "./shapes.js";
+
+export type Status = "scheduled" | "checkin" | "live" | "failed" | "ended" | "aborted";
+export type Phase = "before" | "listed" | "decrypt" | "opened" | "ended";
+
+export interface Step {
+  readonly id: string;
+  readonly kind: string;
+  readonly starts: string;
+  readonly title: Data;
+  readonly article: string;
+}
+
+export interface Change {
+  readonly at: string;
+  readonly old: string;
+  readonly new: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly approvedBy: string | null;
+}
+
+export interface StepRun {
+  readonly step: Step;
+  readonly enteredAt: string;
+  due: string | null;
+  completedAt: string | null;
+  missing: readonly string[];
+  readonly extensions: Change[];
+}
+
+export interface Attempt {
+  readonly at: string;
+  readonly release: string | null;
+  /** Null when the key reproduced the commitment. */
+  readonly code: string | null;
+}
+
+export interface Bid {
+  readonly row: number;
+  readonly bidder: string;
+  readonly name: string;
+  readonly header: string;
+  readonly receivedAt: string;
+  readonly tracker: string;
+  readonly versions: number;
+  checkedIn: string | null;
+  seal: string | null;
+  state: "waiting" | "released" | "opened" | "not_opened";
+  readonly groups: Set<string>;
+  readonly attempts: Attempt[];
+  opened: Data | null;
+  cause: string | null;
+  consequence: string | null;
+  evidence: Json;
+  confirmedAt: string | null;
+  disputed: boolean;
+  noneDeclared: boolean;
+}
+
+export interface Objection {
+  readonly number: number;
+  readonly bidder: string;
+  readonly kind: string;
+  readonly title: string;
+  readonly text: string;
+  readonly at: string;
+  answeredAt: string | null;
+  answeredBy: string | null;
+}
+
+export interface Proposal {
+  readonly number: number;
+  readonly act: string;
+  readonly fields: Data;
+  readonly reason: string;
+  readonly role: string;
+  readonly id: string;
+  state: "open" | "done" | "declined" | "lapsed";
+}
+
+export interface Hold {
+  readonly reason: string;
+  readonly incident: boolean;
+  readonly by: string;
+  readonly since: string;
+}
+
+export interface Frozen {
+  readonly at: string;
+  readonly data: Data;
+  readonly received: number;
+  readonly headers: readonly string[];
+  /** The rows that it committed to; none where they stay hidden. */
+  readonly sealed: readonly Data[];
+}
+
+export class Opening {
+  readonly plan: Plan;
+  readonly steps: readonly Step[];
+  at: number;
+  t0: number;
+  status: Status = "scheduled";
+  phase: Phase = "before";
+  readonly runs: StepRun[] = [];
+  hold: Hold | null = null;
+  readonly pauses: { readonly hold: Hold; readonly until: string }[] = [];
+  readonly moves: Change[] = [];
+  readonly chairs: { readonly role: string; readonly account: string; readonly name: string; readonly at: string }[] = [];
+  acting: string | null = null;
+  frozen: Frozen | null = null;
+  listed = false;
+  bids: Bid[] = [];
+  readonly #byId = new Map<string, Bid>();
+  readonly late: { readonly at: string; readonly data: Data }[] = [];
+  ceilingAnnounced = false;
+  barrier: { readonly at: string; readonly data: Data } | null = null;
+  opened = false;
+  readonly objections: Objection[] = [];
+  readonly proposals: Proposal[] = [];
+  drawn: { readonly sha256: string; readonly content: Data; readonly asked: readonly string[] } | null = null;
+  readonly signatures: { readonly signer: string; readonly role: string; readonly at: string }[] = [];
+  abortReason = "";
+
+  constructor(plan: Plan, at: number) {
+    this.plan = plan;
+    this.steps = plan.pack["steps"] as unknown as readonly Step[];
+    this.at = at;
+    this.t0 = plan.t0;
+  }
+
+  get run(): StepRun | undefined {
+    return this.runs.at(-1);
+  }
+
+  get stepComplete(): boolean {
+    return this.run !== undefined && this.run.completedAt !== null;
+  }
+
+  get over(): boolean {
+    return this.status === "failed" || this.status === "ended" || this.status === "aborted";
+  }
+
+  /** The deadline of the current step while it runs. */
+  get due(): number | null {
+    const run = this.run;
+    return run === undefined || run.completedAt !== null || run.due === null ? null : moment(run.due);
+  }
+
+  /** The groups whose keys are asked for. */
+  get groups(): readonly string[] {
+    return [..."AB".slice(0, this.plan.tender["envelopes"] as number)];
+  }
+
+  bid(bidder: string): Bid | undefined {
+    return this.#byId.get(bidder);
+  }
+
+  runOf(kind: string): StepRun | undefined {
+    return this.runs.find(({ step }) => step.kind === kind);
+  }
+
+  /** The opening after `told`, which is taken as it is: whether it may be was asked before. */
+  after(told: Told, drawn: () => NonNullable<Opening["drawn"]>): void {
+    this.at = told.at;
+    const { data, when } = told;
+    const bid = typeof data["bidder"] === "string" ? this.bid(data["bidder"]) : undefined;
+    switch (told.type) {
+      case "ChairTaken": {
+        const [role, account, name] = [data["role"] as string, data["account"] as string, data["name"] as string];
+        this.chairs.push({ role, account, name, at: when });
+        if (role === "host") this.acting ??= account;
+        return;
+      }
+      case "HostHandedOver":
+        this.acting = data["account"] as string;
+        return;
+      case "T0Moved":
+        this.t0 = moment(data["new"]);
+        this.moves.push(changed(told));
+        if (this.run !== undefined) this.run.due = data["new"] as string; // check-in lasts until T0
+        this.#done("Postpone", { t0: data["new"]! });
+        return;
+      case "SetFrozen":
+        this.#freeze(told);
+        return;
+      case "BiddersListed":
+        this.listed = true;
+        return;
+      case "OpeningFailed":
+        this.status = "failed";
+        return;
+      case "BidderCheckedIn":
+        if (bid !== undefined) bid.checkedIn = when;
+        return;
+      case "StepEntered":
+        this.#enter(told);
+        return;
+      case "StepCompleted": {
+        const run = this.run!;
+        run.completedAt = when;
+        run.missing = data["missing"] as readonly string[];
+        if (run.step.kind === "checkin") this.status = "live";
+        return;
+      }
+      case "SealsChecked": {
+        const results = data["results"] as Data;
+        for (const each of this.bids) each.seal = Object.hasOwn(results, each.bidder) ? (results[each.bidder] as string) : null;
+        return;
+      }
+      case "CeilingAnnounced":
+        this.ceilingAnnounced = true;
+        return;
+      case "KeyReleased":
+      case "AttemptFailed":
+        this.#attempt(told, bid);
+        return;
+      case "WindowExtended": {
+        const run = this.run!;
+        run.due = data["new"] as string;
+        run.extensions.push(changed(told));
+        if (data["approved_by"]) this.#done("ExtendBeyond", { step: data["step"]! });
+        return;
+      }
+      case "BarrierPassed":
+        this.barrier = { at: when, data };
+        this.phase = "opened";
+        return;
+      case "BidOpened":
+        this.opened = true;
+        if (bid !== undefined) [bid.state, bid.opened] = ["opened", data];
+        return;
+      case "BidNotOpened":
+        this.opened = true;
+        if (bid === undefined) return;
+        bid.state = "not_opened";
+        [bid.cause, bid.consequence, bid.evidence] = [data["cause"] as string, data["consequence"] as string, data["evidence"]!];
+        return;
+      case "CauseRuled":
+        if (bid !== undefined) [bid.cause, bid.consequence] = [data["cause"] as string, data["consequence"] as string];
+        this.#done("RuleCause", { bidder: data["bidder"]!, cause: data["cause"]! });
+        return;
+      case "LateBidRefused":
+        this.late.push({ at: when, data });
+        return;
+      case "RowConfirmed":
+        if (bid !== undefined) bid.confirmedAt = when;
+        return;
+      case "ObjectionRaised":
+        this.#object(told, bid);
+        return;
+      case "ObjectionAnswered": {
+        const item = this.objections.find(({ number }) => number === data["number"]);
+        if (item !== undefined) [item.answeredAt, item.answeredBy] = [when, told.name];
+        return;
+      }
+      case "NoneDeclared":
+        if (bid !== undefined) bid.noneDeclared = true;
+        return;
+      case "RecordDrawn":
+        this.drawn = drawn();
+        return;
+      case "RecordSigned":
+        this.signatures.push({ signer: data["signer"] as string, role: data["role"] as string, at: when });
+        return;
+      case "SessionPaused":
+        this.hold = { reason: data["reason"] as string, incident: data["incident"] as boolean, by: told.name, since: when };
+        return;
+      case "SessionResumed":
+        if (this.hold !== null) this.pauses.push({ hold: this.hold, until: when });
+        this.hold = null;
+        if (data["due"] !== null && this.run !== undefined) this.run.due = data["due"] as string;
+        return;
+      case "ActProposed": {
+        const { proposal, act, fields, reason } = data as { proposal: number; act: string; fields: Data; reason: string };
+        this.proposals.push({ number: proposal, act, fields, reason, role: told.role, id: told.id, state: "open" });
+        return;
+      }
+      case "ActDeclined": {
+        const item = this.proposals.find(({ number }) => number === data["proposal"]);
+        if (item !== undefined) item.state = "declined";
+        return;
+      }
+      case "SessionAborted":
+        this.status = "aborted";
+        this.abortReason = data["reason"] as string;
+        this.#done("Abort", {});
+        return;
+      case "SessionEnded":
+        this.status = "ended";
+        this.phase = "ended";
+    }
+  }
+
+  #freeze(told: Told): void {
+    const { data, when } = told;
+    const sealed = checkSealedBids(told.private?.["bids"] ?? []);
+    this.frozen = { at: when, data, received: data["received"] as number, headers: data["headers"] as readonly string[], sealed };
+    this.bids = sealed.map((bid, i) => ({
+      row: i + 1,
+      bidder: bid["bidder"] as string,
+      name: bid["name"] as string,
+      header: bid["header_sha256"] as string,
+      receivedAt: bid["received_at"] as string,
+      tracker: bid["tracker"] as string,
+      versions: bid["versions"] as number,
+      checkedIn: bid["checked_in_at"] as string | null,
+      seal: null,
+      state: "waiting",
+      groups: new Set<string>(),
+      attempts: [],
+      opened: null,
+      cause: null,
+      consequence: null,
+      evidence: null,
+      confirmedAt: null,
+      disputed: false,
+      noneDeclared: false,
+    }));
+    for (const bid of this.bids) this.#byId.set(bid.bidder, bid);
+    // Too few bids: no name is published, so the phase stays what it was.
+    if (this.frozen.received >= (this.plan.pack["minimum_bidders"] as number)) this.phase = "listed";
+  }
+
+  #enter({ data, when }: Told): void {
+    const step = this.steps.find(({ id }) => id === data["step"]);
+    demand(step !== undefined, "a step that the rules do not have");
+    if (step.kind === "checkin") this.status = "checkin";
+    if (step.kind === "decrypt") this.phase = "decrypt";
+    for (const item of this.proposals) if (item.state === "open") item.state = "lapsed";
+    const due = data["due"] as string | null;
+    this.runs.push({ step, enteredAt: when, due, completedAt: null, missing: [], extensions: [] });
+  }
+
+  #attempt({ type, data, when, private: hidden }: Told, bid: Bid | undefined): void {
+    if (bid === undefined) return;
+    const released = type === "KeyReleased";
+    const code = released ? null : ((hidden?.["code"] as string | undefined) ?? "");
+    bid.attempts.push({ at: when, release: data["release_sha256"] as string | null, code });
+    if (!released) return;
+    bid.groups.add(data["group"] as string);
+    if (this.groups.every((group) => bid.groups.has(group))) bid.state = "released";
+  }
+
+  #object({ data, when, private: hidden }: Told, bid: Bid | undefined): void {
+    const { number, bidder, kind, title } = data as { number: number; bidder: string; kind: string; title: string };
+    const text = (hidden?.["text"] as string | undefined) ?? "";
+    this.objections.push({ number, bidder, kind, title, text, at: when, answeredAt: null, answeredBy: null });
+    if (bid === undefined) return;
+    bid.noneDeclared = false;
+    if (kind === "row") bid.disputed = true;
+  }
+
+  #done(act: string, fields: Data): void {
+    for (const item of this.proposals) if (item.state === "open" && item.act === act && sameFields(item.fields, fields)) item.state = "done";
+  }
+}
+
+/** Whether two objects of texts are the same. */
+export function sameFields(a: Data, b: Data): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name]);
+}
+
+function changed({ data, when, name }: Told): Change {
+  return {
+    at: when,
+    old: data["old"] as string,
+    new: data["new"] as string,
+    reason: data["reason"] as string,
+    by: name,
+    approvedBy: data["approved_by"] as string | null,
+  };
+}

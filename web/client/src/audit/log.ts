@@ -1,0 +1,151 @@
+/** The streams of a bundle: lines, the chain, what was disclosed (crypto/FORMAT.md section 8). */
+
+import { type Bytes, fromUtf8, utf8 } from "../bytes.js";
+import { canonicalText, type Json, parseCanonical } from "../canonical.js";
+import { Failed, type Found, demand, found } from "./report.js";
+import { digestHex } from "./sha256.js";
+import { checkEvent, type Data, hasPrivate, moment, type Plan, ROLES } from "./shapes.js";
+
+/** An event as the chain holds it, with its digest. */
+export interface Core {
+  readonly form: Data;
+  readonly digest: string;
+}
+
+/** A private part that the bundle discloses. */
+export interface Shown {
+  readonly salt: string;
+  readonly value: Json;
+}
+
+/** An event as it is asked about: who did what when. */
+export interface Told {
+  readonly n: number;
+  readonly at: number;
+  readonly when: string;
+  readonly type: string;
+  readonly role: string;
+  readonly id: string;
+  readonly name: string;
+  readonly data: Data;
+  /** The private part, a stand-in where it is hidden, undefined where there is none. */
+  readonly private: Data | undefined;
+  readonly hidden: boolean;
+  readonly disclosed: boolean;
+  readonly digest: string;
+}
+
+const LONGEST_LINE = 8 * 1024 * 1024;
+const GENESIS = "0".repeat(64);
+const MEMBERS = ["actor", "at", "data", "n", "prev", "private", "stream", "type"];
+
+/** The canonical value on each line, with the text of the line; every line ends in a line feed. */
+function lines(bytes: Bytes): { readonly value: Json; readonly text: string }[] {
+  const text = fromUtf8(bytes);
+  demand(text === "" || text.endsWith("\n"), "the last line is cut off");
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => ({ value: parseCanonical(utf8(line), LONGEST_LINE), text: line }));
+}
+
+/** Check the chain of one stream. */
+export function readChain(bytes: Bytes, session: string, stream: "opening" | "intake"): Found<readonly Core[]> {
+  const cores: Core[] = [];
+  let [prev, last] = [GENESIS, -Infinity];
+  for (const { value, text } of lines(bytes)) {
+    const n = cores.length + 1;
+    demand(typeof value === "object" && value !== null && !Array.isArray(value), `line ${n} is no event`);
+    const form = value as Data;
+    demand(Object.keys(form).sort().join() === MEMBERS.join(), `event ${n} has other members than an event has`);
+    demand(form["n"] === n && form["prev"] === prev, `event ${n} does not follow the one before`);
+    demand(form["stream"] === `${session}/${stream}`, "the events belong to another session or stream");
+    const at = moment(form["at"], `the time of event ${n}`);
+    demand(at >= last, `at event ${n} the times go back`);
+    const { data, type } = form;
+    demand(typeof data === "object" && data !== null && !Array.isArray(data), `event ${n} says nothing`);
+    demand(typeof type === "string" && typeof form["actor"] === "string", `event ${n} is nobody's`);
+    demand((form["private"] !== null) === hasPrivate(type), `event ${n} has a private part it may not have, or none`);
+    prev = digestHex(text);
+    last = at;
+    cores.push({ form, digest: prev });
+  }
+  demand(cores.length > 0, "there are no events");
+  return found(cores, `${cores.length} events, head ${prev}`);
+}
+
+/** Check every private part that the bundle discloses against its commitment. */
+export function readDisclosed(bytes: Bytes, cores: readonly Core[]): Found<ReadonlyMap<number, Shown>> {
+  const shown = new Map<number, Shown>();
+  let last = 0;
+  for (const { value } of lines(bytes)) {
+    const part = value as { n: number; salt: string; value: Json };
+    demand(
+      typeof value === "object" && value !== null && Object.keys(value).sort().join() === "n,salt,value",
+      "a line has other members than n, salt and value",
+    );
+    const { n, salt } = part;
+    demand(Number.isSafeInteger(n) && n > last && n <= cores.length, "private parts are out of order, or of no event");
+    demand(typeof salt === "string" && /^(?:[0-9a-f]{2}){16,64}$/.test(salt), `the salt of event ${n} is none`);
+    const committed = digestHex(canonicalText({ salt, value: part.value }));
+    demand(committed === cores[n - 1]!.form["private"], `event ${n} committed to something else`);
+    shown.set(n, { salt, value: part.value });
+    last = n;
+  }
+  const all = cores.filter(({ form }) => form["private"] !== null).length;
+  return found(shown, `${shown.size} of ${all} disclosed`);
+}
+
+/** What stands for a private part that stays hidden: nothing is concluded from it. */
+function standIn(type: string, n: number): Data {
+  switch (type) {
+    case "SetFrozen":
+      return {};
+    case "AttemptFailed":
+      return { code: "wrong_key" };
+    default:
+      return { text: `#${n}` };
+  }
+}
+
+/** The events of a stream, each in the form that its type has. */
+export function readEvents(cores: readonly Core[], shown: ReadonlyMap<number, Shown>, plan: Plan): readonly Told[] {
+  const names = new Map((plan.form["seats"] as readonly Data[]).map((seat) => [seat["account"] as string, seat["name"] as string]));
+  for (const { form } of cores) {
+    if (form["type"] !== "ChairTaken") continue;
+    const { account, name } = form["data"] as Data;
+    demand(typeof account === "string" && typeof name === "string", "a chair is taken by nobody");
+    names.set(account, name);
+  }
+  return cores.map(({ form, digest }, i) => {
+    const n = i + 1;
+    const type = form["type"] as string;
+    const part = shown.get(n);
+    const hidden = form["private"] !== null && part === undefined;
+    const inside = part !== undefined ? part.value : hidden ? standIn(type, n) : undefined;
+    checkEvent(type, form["data"]!, inside);
+    const [role, id] = actor(form["actor"] as string);
+    return {
+      n,
+      at: Date.parse(form["at"] as string),
+      when: form["at"] as string,
+      type,
+      role,
+      id,
+      name: names.get(id) ?? "",
+      data: form["data"] as Data,
+      private: inside as Data | undefined,
+      hidden,
+      disclosed: part !== undefined,
+      digest,
+    };
+  });
+}
+
+function actor(text: string): [role: string, id: string] {
+  const colon = text.indexOf(":");
+  const [role, id] = [text.slice(0, colon), text.slice(colon + 1)];
+  if (colon < 0 || !(ROLES as readonly string[]).includes(role)) throw new Failed(`${JSON.stringify(text)} is nobody`);
+  demand(role !== "clock" || id === "clock", "there is only one clock");
+  return [role, id];
+}

@@ -1,0 +1,121 @@
+/**
+ * Certificate paths at a given moment: from a signer to an anchor of the bundle (RFC 5280 section 6, as far as
+ * crypto/FORMAT.md section 9 and sessions/ARCHIVE.md ask).
+ */
+
+import { type Bytes, equal } from "../bytes.js";
+import * as der from "../der.js";
+import { canSign, type Certificate } from "../x509.js";
+import { Failed, demand } from "./report.js";
+import { signed, type Signed } from "./signed.js";
+
+const MOST_BETWEEN = 6;
+
+/** Whom the bundle asks us to trust, and what it has of revocation. */
+export interface Trust {
+  readonly anchors: readonly Certificate[];
+  readonly intermediates: readonly Certificate[];
+  readonly lists: readonly RevocationList[];
+}
+
+/** A certificate revocation list (RFC 5280 section 5). */
+export interface RevocationList {
+  readonly issuer: Bytes;
+  readonly from: number;
+  readonly until: number | null;
+  /** When each serial number was revoked, by its bytes in hex. */
+  readonly revoked: ReadonlyMap<string, number>;
+  readonly signed: Signed;
+}
+
+/** Fail unless `certificate` was a signer's, valid at `at`, and leads to an anchor by way of `offered` issuers. */
+export async function validate(certificate: Certificate, trust: Trust, at: number, offered: readonly Certificate[]): Promise<void> {
+  demand(!certificate.isAuthority, "an authority's certificate signed a bid");
+  demand(certificate.keyKind !== "other", "a key of a kind that is not used here");
+  demand(canSign(certificate), "the certificate is not for signing");
+  demand(current(certificate, at), "the certificate was not valid when the bid arrived");
+  const path = await climb([certificate], [...trust.intermediates, ...offered.slice(0, 16)], trust, at);
+  demand(path !== null, "the certificate leads to none of the authorities in the bundle");
+  for (let i = 0; i + 1 < path.length; i++) await notRevoked(path[i]!, path[i + 1]!, trust, at);
+}
+
+function current(certificate: Certificate, at: number): boolean {
+  return certificate.notBefore.getTime() <= at && at <= certificate.notAfter.getTime();
+}
+
+/** The first path from the last of `path` to an anchor, or null. */
+async function climb(
+  path: readonly Certificate[],
+  between: readonly Certificate[],
+  trust: Trust,
+  at: number,
+): Promise<readonly Certificate[] | null> {
+  const last = path.at(-1)!;
+  if (trust.anchors.some((anchor) => equal(anchor.der, last.der))) return path;
+  for (const anchor of trust.anchors) if (await issued(anchor, last, path.length - 1, at)) return [...path, anchor];
+  if (path.length > MOST_BETWEEN) return null;
+  for (const issuer of between) {
+    if (path.some((one) => equal(one.der, issuer.der)) || !(await issued(issuer, last, path.length - 1, at))) continue;
+    const whole = await climb([...path, issuer], between, trust, at);
+    if (whole !== null) return whole;
+  }
+  return null;
+}
+
+/** Whether `issuer` could issue `subject` at `at`, with `below` authorities between it and the signer, and did. */
+async function issued(issuer: Certificate, subject: Certificate, below: number, at: number): Promise<boolean> {
+  if (!equal(issuer.subjectDer, subject.issuerDer) || !current(issuer, at)) return false;
+  if (!issuer.isAuthority || !issuer.keyUsage.has("keyCertSign")) return false;
+  const limit = pathLength(issuer);
+  if (limit !== null && below > limit) return false;
+  return signed(subject.der).by(issuer);
+}
+
+async function notRevoked(subject: Certificate, issuer: Certificate, trust: Trust, at: number): Promise<void> {
+  for (const list of trust.lists) {
+    // An entry counts even in a list that is out of date: revocation does not wear off.
+    const when = list.revoked.get(subject.serial);
+    if (when === undefined || when > at || !equal(list.issuer, issuer.subjectDer)) continue;
+    if (issuer.keyUsage.has("cRLSign") && (await list.signed.by(issuer))) throw new Failed("the certificate had been revoked");
+  }
+}
+
+/** The pathLenConstraint of an authority (RFC 5280 section 4.2.1.9), or null. */
+function pathLength(certificate: Certificate): number | null {
+  const [tbs] = der.children(der.read(certificate.der), der.TAG.sequence);
+  const field = der.children(tbs).find(({ tag }) => tag === der.context(3));
+  for (const extension of der.children(der.inner(field), der.TAG.sequence)) {
+    const parts = der.children(extension, der.TAG.sequence);
+    if (der.oid(parts[0]) !== "2.5.29.19") continue;
+    const [, limit] = der.children(der.read(der.octets(parts.at(-1))), der.TAG.sequence);
+    return limit === undefined ? null : der.smallInteger(limit);
+  }
+  return null;
+}
+
+/** Read a revocation list. */
+export function readList(bytes: Bytes): RevocationList {
+  const whole = signed(bytes);
+  const fields = der.children(whole.body, der.TAG.sequence);
+  if (fields[0]?.tag === der.TAG.integer) fields.shift(); // version
+  const [, issuer, from, ...rest] = fields;
+  const until = rest[0] !== undefined && [der.TAG.utcTime, der.TAG.time].includes(rest[0].tag as 0x17) ? rest.shift() : undefined;
+  const entries = rest[0]?.tag === der.TAG.sequence ? der.children(rest[0]) : [];
+  const revoked = new Map<string, number>();
+  for (const entry of entries) {
+    const [serial, when] = der.children(entry, der.TAG.sequence);
+    revoked.set(serialOf(der.expect(serial, der.TAG.integer).body), der.time(when).getTime());
+  }
+  return {
+    issuer: der.expect(issuer).raw,
+    from: der.time(from).getTime(),
+    until: until === undefined ? null : der.time(until).getTime(),
+    revoked,
+    signed: whole,
+  };
+}
+
+function serialOf(number: Bytes): string {
+  const bare = number.length > 1 && number[0] === 0 ? number.subarray(1) : number;
+  return Array.from(bare, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

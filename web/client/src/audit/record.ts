@@ -1,0 +1,123 @@
+/** The opening record as the events make it, member for member (sessions/record.py says the same). */
+
+import { canonicalText, type Json } from "../canonical.js";
+import type { Bid, Change, Opening, StepRun } from "./ceremony.js";
+import { digestHex } from "./sha256.js";
+import type { Data } from "./shapes.js";
+import { fieldsOf, grouped, inChinese, isAmount } from "./sheet.js";
+import { written } from "./shapes.js";
+
+/** The record as it was drawn for signature, or as it would stand now. */
+export function record(o: Opening): Data {
+  return o.drawn?.content ?? project(o);
+}
+
+export function recordDigest(o: Opening): string {
+  return o.drawn?.sha256 ?? digestHex(canonicalText(project(o)));
+}
+
+function project(o: Opening): Data {
+  const { plan } = o;
+  const { tender, pack } = plan;
+  const copy = (from: Data, ...names: readonly string[]): { [name: string]: Json } =>
+    Object.fromEntries(names.map((name) => [name, from[name]!]));
+  const ceiling = o.ceilingAnnounced ? (tender["ceiling"] as string | null) : null;
+  return {
+    v: 1,
+    session: plan.session,
+    rehearsal: plan.form["rehearsal"] ?? false,
+    rules: copy(pack, "id", "version", "digest", "title"),
+    tender: {
+      ...copy(tender, "id", "lot", "title", "tenderer", "agent", "place", "currency"),
+      ceiling: ceiling === null ? null : amount(ceiling, tender["currency"] as string),
+    },
+    t0: written(o.t0),
+    minimum_bidders: pack["minimum_bidders"]!,
+    fields: fieldsOf(tender).map(({ id, kind, label }) => ({ id, kind, label })),
+    sealed_set: sealedSet(o),
+    barrier: o.barrier === null ? null : { at: o.barrier.at, reason: o.barrier.data["reason"]! },
+    rows: o.listed ? o.bids.map((bid) => row(bid, tender)) : [],
+    late: o.late.map(({ at, data }) => ({ ...copy(data, "bidder", "name", "slip_sha256", "code"), at })),
+    steps: o.runs.map(stepRow),
+    objections: o.objections.map((item) => ({
+      number: item.number,
+      bidder: item.bidder,
+      kind: item.kind,
+      title: item.title,
+      at: item.at,
+      answered_at: item.answeredAt,
+      answered_by: item.answeredBy,
+    })),
+    pauses: o.pauses.map(({ hold, until }) => ({ ...hold, until })),
+    postponements: o.moves.map(change),
+    present: o.chairs.map((chair) => ({ ...chair, host: chair.account === o.acting })),
+  };
+}
+
+function sealedSet(o: Opening): Json {
+  if (o.frozen === null) return null;
+  const { at, data } = o.frozen;
+  return {
+    received: data["received"]!,
+    root: data["root"]!,
+    headers: data["headers"]!,
+    frozen_at: at,
+    intake_head: data["intake_head"]!,
+    intake_length: data["intake_length"]!,
+    clock_offset_ms: data["clock_offset_ms"]!,
+  };
+}
+
+function row(bid: Bid, tender: Data): Json {
+  const quote = (bid.opened?.["quote"] as Data | undefined) ?? null;
+  const currency = tender["currency"] as string;
+  const amounts: { [field: string]: Json } = {};
+  for (const field of fieldsOf(tender)) {
+    const value = quote !== null && Object.hasOwn(quote, field.id) ? (quote[field.id] as string) : undefined;
+    if (field.kind === "money" && isAmount(value)) amounts[field.id] = amount(value, field.currency || currency);
+  }
+  return {
+    row: bid.row,
+    bidder: bid.bidder,
+    name: bid.name,
+    tracker: bid.tracker,
+    header_sha256: bid.header,
+    received_at: bid.receivedAt,
+    versions: bid.versions,
+    checked_in_at: bid.checkedIn,
+    seal: bid.seal,
+    attempts: bid.attempts.length,
+    state: bid.state,
+    quote,
+    quote_sha256: bid.opened?.["quote_sha256"] ?? null,
+    amounts,
+    flags: bid.opened?.["flags"] ?? [],
+    cause: bid.cause,
+    consequence: bid.consequence,
+    evidence: bid.evidence,
+    confirmed_at: bid.confirmedAt,
+    disputed: bid.disputed,
+  };
+}
+
+function amount(value: string, currency: string): Json {
+  const words = currency === "CNY" ? { words: inChinese(value) } : {};
+  return { amount: value, currency, figures: grouped(value), ...words };
+}
+
+function stepRow(run: StepRun): Json {
+  return {
+    step: run.step.id,
+    title: run.step.title,
+    article: run.step.article,
+    entered_at: run.enteredAt,
+    due: run.due,
+    completed_at: run.completedAt,
+    missing: run.missing,
+    extensions: run.extensions.map(change),
+  };
+}
+
+function change({ at, old, new: moved, reason, by, approvedBy }: Change): Json {
+  return { at, old, new: moved, reason, by, approved_by: approvedBy };
+}

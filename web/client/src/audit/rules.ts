@@ -1,0 +1,457 @@
+/**
+ * The rules of the ceremony as a question: may this event come next? (sessions/LIFECYCLE.md)
+ *
+ * @remarks Written from the tables of that page: who may do what when, and what each event must then say. A log is
+ * what the rules make of it only if every event is answered with yes, at its moment and by its actor.
+ */
+
+import { canonicalText } from "../canonical.js";
+import { accuse, BY_CLIENT, CAUSES } from "./blame.js";
+import { type Bid, type Objection, Opening, type Proposal, sameFields } from "./ceremony.js";
+import { digestHex } from "./sha256.js";
+import type { Told } from "./log.js";
+import { record } from "./record.js";
+import { demand, type Found, found } from "./report.js";
+import { flags } from "./sheet.js";
+import { setRoot } from "./tree.js";
+import { type Data, moment, readPlan, written } from "./shapes.js";
+import { coming, entering, following, hindrance } from "./time.js";
+
+/** The opening at its end, and the finding on each bid as it stood before the results. */
+export interface Replayed {
+  readonly opening: Opening;
+  readonly log: readonly Told[];
+  /** The causes that this verifier finds, by bidder: for every `BidNotOpened`. */
+  readonly findings: ReadonlyMap<string, Data>;
+}
+
+/** Play the whole log. */
+export function replay(log: readonly Told[]): Found<Replayed> {
+  const first = log[0]!;
+  demand(first.type === "SessionScheduled" && first.role === "clock", "event 1 is no announcement");
+  const plan = readPlan(first.data["plan"]);
+  demand(plan.t0 > first.at, "it was announced after its opening time");
+  const o = new Opening(plan, first.at);
+  const findings = new Map<string, Data>();
+  for (let i = 1; i < log.length; ) {
+    const told = log[i]!;
+    const count = explained(o, log, i, findings);
+    demand(count > 0, `event ${told.n} (${told.type}) is not what the rules make of the log`);
+    for (const each of log.slice(i, i + count)) o.after(each, () => drawing(o));
+    i += count;
+  }
+  return found({ opening: o, log, findings }, `${log.length} events, status ${o.status}`);
+}
+
+function drawing(o: Opening): NonNullable<Opening["drawn"]> {
+  const content = record(o);
+  const bidders = o.bids.filter(acted).map(({ bidder }) => bidder);
+  const supervisors = o.chairs.filter(({ role }) => role === "supervisor").map(({ account }) => account);
+  const asked = [...bidders, ...(o.acting === null ? [] : [o.acting]), ...supervisors];
+  return { content, sha256: digestHex(canonicalText(content)), asked };
+}
+
+function acted(bid: Bid): boolean {
+  return bid.checkedIn !== null || bid.attempts.length > 0 || bid.confirmedAt !== null || bid.disputed || bid.noneDeclared;
+}
+
+/** How many events from `i` on are explained together: one, all results at once, or none. */
+function explained(o: Opening, log: readonly Told[], i: number, findings: Map<string, Data>): number {
+  const told = log[i]!;
+  const due = coming(o);
+  if (due !== null && due.type === told.type && due.at === told.at && told.role === "clock") {
+    if (canonicalText(due.data()) === canonicalText(told.data)) return 1;
+  }
+  // What was due earlier would have come first.
+  if (due !== null && !(due.at > told.at)) return 0;
+  if (told.type === "BidOpened" || told.type === "BidNotOpened") return results(o, log.slice(i, i + o.bids.length), findings);
+  return asked(o, told) ? 1 : 0;
+}
+
+// -- who may do what when ------------------------------------------------------------------------------------------
+
+type When = (o: Opening) => boolean;
+
+const always: When = () => true;
+const beforeT0: When = (o) => o.status === "scheduled" || o.status === "checkin";
+const fromCheckin: When = (o) => o.status === "checkin" || o.status === "live";
+const untilEnd: When = (o) => !o.over;
+const live: When = (o) => o.status === "live";
+const frozen: When = (o) => live(o) && o.frozen !== null;
+const afterBarrier: When = (o) => live(o) && o.phase === "opened" && o.opened;
+const running = (kind: string): When => (o) => live(o) && o.run?.step.kind === kind && !o.stepComplete;
+const decrypting: When = (o) => running("decrypt")(o) && o.barrier === null;
+const untilOpened: When = (o) => running("decrypt")(o) && !o.opened;
+const objecting: When = (o) => live(o) && o.listed && (o.runOf("objection")?.completedAt ?? null) === null;
+
+interface Person {
+  readonly role: string;
+  readonly id: string;
+}
+
+/** Who may, when, whether only while acting as host, and whether during a pause too. */
+interface Right {
+  readonly roles: readonly string[];
+  readonly when: When;
+  readonly acting?: boolean;
+  /** A host only while acting, a deputy always. */
+  readonly hostActing?: boolean;
+  readonly held?: boolean;
+}
+
+const CLOCK = ["clock"];
+const BIDDER = ["bidder"];
+const HOSTS = ["host", "deputy"];
+const STAFF = ["host", "deputy", "supervisor"];
+
+const RIGHT = {
+  freeze: { roles: CLOCK, when: live, held: true },
+  work: { roles: CLOCK, when: live },
+  refuseLate: { roles: CLOCK, when: live, held: true },
+  checkIn: { roles: BIDDER, when: frozen, held: true },
+  takeChair: { roles: STAFF, when: fromCheckin, held: true },
+  takeOver: { roles: ["deputy"], when: fromCheckin, held: true },
+  host: { roles: HOSTS, when: live, acting: true },
+  pause: { roles: STAFF, when: fromCheckin, hostActing: true },
+  resume: { roles: HOSTS, when: fromCheckin, hostActing: true, held: true },
+  postpone: { roles: HOSTS, when: beforeT0, held: true },
+  abort: { roles: HOSTS, when: untilEnd, held: true },
+  rule: { roles: HOSTS, when: afterBarrier },
+  agree: { roles: STAFF, when: untilEnd, held: true },
+  note: { roles: ["supervisor"], when: always, held: true },
+  release: { roles: BIDDER, when: untilOpened },
+  report: { roles: BIDDER, when: decrypting },
+  confirm: { roles: BIDDER, when: running("confirm") },
+  object: { roles: BIDDER, when: objecting },
+  sign: { roles: [...BIDDER, ...STAFF], when: running("sign") },
+} satisfies { readonly [act: string]: Right };
+
+function may(o: Opening, right: Right, who: Person): boolean {
+  if (!right.roles.includes(who.role)) return false;
+  if (STAFF.includes(who.role) && !seated(o, who)) return false;
+  if (o.over && right.when !== always) return false;
+  if (!right.when(o)) return false;
+  if (who.role === "bidder" && o.bid(who.id) === undefined) return false;
+  if (o.hold !== null && right.held !== true) return false;
+  const onlyActing = (right.acting === true && HOSTS.includes(who.role)) || (right.hostActing === true && who.role === "host");
+  return !onlyActing || o.acting === who.id;
+}
+
+function seated(o: Opening, who: Person): boolean {
+  return (o.plan.form["seats"] as readonly Data[]).some((seat) => seat["account"] === who.id && seat["role"] === who.role);
+}
+
+// -- what each event must say --------------------------------------------------------------------------------------
+
+function asked(o: Opening, told: Told): boolean {
+  const { data, at } = told;
+  const allowed = (right: Right): boolean => may(o, right, told);
+  const bid = typeof data["bidder"] === "string" ? o.bid(data["bidder"]) : undefined;
+  const own = data["bidder"] === told.id;
+  switch (told.type) {
+    case "SetFrozen":
+      return allowed(RIGHT.freeze) && freezes(o, told);
+    case "SealsChecked":
+      return allowed(RIGHT.work) && checksSeals(o, data["results"] as Data);
+    case "LateBidRefused":
+      return allowed(RIGHT.refuseLate) && o.late.every((late) => late.data["slip_sha256"] !== data["slip_sha256"]);
+    case "BidderCheckedIn":
+      return allowed(RIGHT.checkIn) && own && bid?.checkedIn === null;
+    case "ChairTaken":
+      return (
+        allowed(RIGHT.takeChair) &&
+        o.chairs.every(({ account }) => account !== told.id) &&
+        says(data, { role: told.role, account: told.id, name: told.name })
+      );
+    case "HostHandedOver":
+      return (
+        allowed(RIGHT.takeOver) &&
+        o.acting !== told.id &&
+        o.chairs.some(({ account }) => account === told.id) &&
+        given(data["reason"]) &&
+        says(data, { account: told.id, name: told.name, reason: data["reason"]! })
+      );
+    case "StepEntered":
+      return allowed(RIGHT.host) && advances(o, told);
+    case "KeyReleased":
+    case "AttemptFailed":
+      return own && bid !== undefined && data["attempt"] === bid.attempts.length + 1 && attempts(o, told, bid);
+    case "RowConfirmed":
+      return allowed(RIGHT.confirm) && own && bid?.state === "opened" && bid.confirmedAt === null;
+    case "ObjectionRaised":
+      return own && data["number"] === o.objections.length + 1 && objects(o, told, bid);
+    case "ObjectionAnswered":
+      return (
+        allowed(RIGHT.host) &&
+        o.objections.some((item) => item.number === data["number"] && item.answeredAt === null) &&
+        onlyText(told)
+      );
+    case "NoneDeclared":
+      return allowed(RIGHT.object) && own && bid?.noneDeclared === false && !of(o, told.id).some(({ answeredAt }) => answeredAt === null);
+    case "RecordSigned":
+      return (
+        allowed(RIGHT.sign) &&
+        data["signer"] === told.id &&
+        data["role"] === told.role &&
+        o.signatures.every(({ signer }) => signer !== told.id)
+      );
+    case "SupervisorNoted":
+      return allowed(RIGHT.note) && onlyText(told);
+    case "SessionPaused":
+      return allowed(RIGHT.pause) && given(data["reason"]);
+    case "SessionResumed":
+      return allowed(RIGHT.resume) && resumes(o, data, at);
+    case "ActProposed":
+      return proposes(o, told);
+    case "ActDeclined":
+      return allowed(RIGHT.agree) && o.proposals.some((item) => item.number === data["proposal"] && item.state === "open");
+    case "T0Moved":
+    case "WindowExtended":
+    case "CauseRuled":
+    case "SessionAborted":
+      return agreed(o, told);
+    default:
+      return false; // only time brings it about, or nothing does
+  }
+}
+
+function freezes(o: Opening, told: Told): boolean {
+  const { data } = told;
+  const headers = data["headers"] as readonly string[];
+  const stands =
+    o.frozen === null &&
+    o.stepComplete &&
+    told.at === Math.max(o.t0, o.at) &&
+    data["received"] === headers.length &&
+    new Set(headers).size === headers.length &&
+    data["root"] === setRoot(headers);
+  if (!stands || told.hidden) return stands; // who bid stays hidden where the opening failed
+  const rows = told.private!["bids"];
+  if (!Array.isArray(rows) || Object.keys(told.private!).length !== 1) return false;
+  const bids = rows as readonly Data[];
+  return (
+    bids.length === headers.length &&
+    bids.every((bid, i) => bid["header_sha256"] === headers[i] && moment(bid["received_at"]) < o.t0) &&
+    new Set(bids.map((bid) => bid["bidder"])).size === bids.length
+  );
+}
+
+function checksSeals(o: Opening, results: Data): boolean {
+  const due = o.run?.step.kind === "check" && o.frozen !== null && !o.stepComplete && !o.bids.every(({ seal }) => seal);
+  return due && Object.keys(results).length === o.bids.length && o.bids.every(({ bidder }) => Object.hasOwn(results, bidder));
+}
+
+function advances(o: Opening, told: Told): boolean {
+  const step = following(o);
+  return (
+    o.stepComplete &&
+    o.frozen !== null &&
+    step !== null &&
+    step.id === told.data["step"] &&
+    o.runs.every((run) => run.step.id !== step.id) &&
+    hindrance(o, step) === null &&
+    says(told.data, entering(o, step, told.at))
+  );
+}
+
+function attempts(o: Opening, told: Told, bid: Bid): boolean {
+  const { data } = told;
+  const lacking = bid.state !== "released" && o.groups.some((group) => !bid.groups.has(group));
+  if (told.type === "KeyReleased") {
+    const group = data["group"] as string;
+    return may(o, RIGHT.release, told) && o.barrier === null && lacking && o.groups.includes(group) && !bid.groups.has(group);
+  }
+  const code = told.private!["code"];
+  if (typeof code !== "string" || Object.keys(told.private!).length !== 1) return false;
+  if (data["release_sha256"] === null) {
+    return may(o, RIGHT.report, told) && bid.state === "waiting" && (told.hidden || Object.hasOwn(BY_CLIENT, code));
+  }
+  // After the barrier only what came in time and was answered late is still recorded.
+  return may(o, RIGHT.release, told) && lacking && (o.barrier === null || told.hidden || code === "answered_late");
+}
+
+function results(o: Opening, told: readonly Told[], findings: Map<string, Data>): number {
+  const first = told[0]!;
+  const due = running("decrypt")(o) && o.barrier !== null && !o.opened;
+  if (!due || !may(o, RIGHT.work, first) || told.length !== o.bids.length) return 0;
+  const right = o.bids.every((bid, i) => {
+    const { type, data, at, role, id } = told[i]!;
+    if (at !== first.at || role !== first.role || id !== first.id || data["bidder"] !== bid.bidder) return false;
+    if (type === "BidOpened") {
+      return bid.state === "released" && canonicalText(flags(o.plan.tender, data["quote"] as Data)) === canonicalText(data["flags"]!);
+    }
+    if (type !== "BidNotOpened") return false;
+    const code = (data["evidence"] as Data)["open_code"];
+    const finding = accuse(o, bid, typeof code === "string" ? code : null);
+    findings.set(bid.bidder, finding);
+    return says(data, { bidder: bid.bidder, ...finding });
+  });
+  return right ? told.length : 0;
+}
+
+function objects(o: Opening, told: Told, bid: Bid | undefined): boolean {
+  const { data } = told;
+  const mine = of(o, told.id).filter(({ answeredAt }) => answeredAt === null);
+  if (!onlyText(told)) return false;
+  if (data["kind"] === "row") {
+    const again = bid?.disputed === true && mine.some(({ kind }) => kind === "row");
+    return may(o, RIGHT.confirm, told) && data["title"] === "" && bid?.state === "opened" && !again;
+  }
+  const same = ({ kind, title, text }: Objection): boolean =>
+    kind === data["kind"] && title === data["title"] && text === told.private!["text"];
+  return (
+    may(o, RIGHT.object, told) &&
+    (data["kind"] === "objection" || data["kind"] === "recusal") &&
+    given(data["title"], 200) &&
+    !mine.some(same)
+  );
+}
+
+function resumes(o: Opening, data: Data, at: number): boolean {
+  if (o.hold === null) return false;
+  const since = moment(o.hold.since);
+  const { due } = o;
+  const moved = due !== null && due > since && o.run?.step.kind !== "checkin" ? due + at - since : due;
+  return says(data, { frozen_ms: at - since, due: moved === null ? null : written(moved) });
+}
+
+// -- acts of two persons -------------------------------------------------------------------------------------------
+
+/** Whether `who` may do this act now, and the facts allow it. */
+function mayAct(o: Opening, act: string, fields: Data, who: Person, at: number): boolean {
+  switch (act) {
+    case "Postpone": {
+      const t0 = moment(fields["t0"]);
+      return may(o, RIGHT.postpone, who) && t0 > o.t0 && t0 > at && t0 % 1000 === 0;
+    }
+    case "Abort":
+      return may(o, RIGHT.abort, who);
+    case "RuleCause": {
+      const bid = o.bid(fields["bidder"] as string);
+      return may(o, RIGHT.rule, who) && bid?.cause === "unknown" && Object.hasOwn(CAUSES, fields["cause"] as string);
+    }
+    case "ExtendBeyond":
+      return may(o, RIGHT.host, who) && extension(o, at) !== null;
+    default:
+      return false;
+  }
+}
+
+/** The members that a proposal of this act has, of `fields`; null if they are others. */
+const FIELDS: { readonly [act: string]: readonly string[] } = {
+  Postpone: ["t0"],
+  Abort: [],
+  RuleCause: ["bidder", "cause"],
+  ExtendBeyond: ["step"],
+};
+
+function proposes(o: Opening, told: Told): boolean {
+  const { proposal, act, fields, reason } = told.data as { proposal: number; act: string; fields: Data; reason: string };
+  const names = Object.hasOwn(FIELDS, act) ? FIELDS[act]! : null;
+  if (names === null || Object.keys(fields).sort().join() !== names.join()) return false;
+  const beyond = act !== "ExtendBeyond" || (fields["step"] === o.run?.step.id && beyondAlone(o));
+  return (
+    proposal === o.proposals.length + 1 &&
+    given(reason) &&
+    mayAct(o, act, fields, told, told.at) &&
+    needsTwo(o, act) &&
+    beyond &&
+    !o.proposals.some((item) => item.state === "open" && item.act === act && sameFields(item.fields, fields))
+  );
+}
+
+function needsTwo(o: Opening, act: string): boolean {
+  return (o.plan.pack["two_person"] as readonly string[]).includes(act);
+}
+
+/** Whether the host has given as many extensions of this window as it may alone. */
+function beyondAlone(o: Opening): boolean {
+  const rule = extensionRule(o);
+  const alone = o.run!.extensions.filter(({ approvedBy }) => approvedBy === null).length;
+  return alone >= ((rule?.["extensions"] as number | undefined) ?? 0);
+}
+
+function extensionRule(o: Opening): Data | undefined {
+  const windows = o.plan.pack["windows"] as { readonly [kind: string]: Data };
+  const kind = o.run?.step.kind;
+  return kind !== undefined && Object.hasOwn(windows, kind) ? windows[kind] : undefined;
+}
+
+/** What one extension of the running window would say of its moments, or null where there is none to have. */
+function extension(o: Opening, at: number): { readonly old: string; readonly new: string } | null {
+  const [rule, { run, due }] = [extensionRule(o), o];
+  const more = (rule?.["extension"] as number | undefined) ?? 0;
+  // Check-in lasts until T0, which only a postponement moves.
+  if (run === undefined || due === null || due <= at || run.step.kind === "checkin" || more === 0) return null;
+  return { old: run.due!, new: written(due + more) };
+}
+
+/** An act that happens: done by one person where that is enough, or agreed to by a second. */
+function agreed(o: Opening, told: Told): boolean {
+  const { data } = told;
+  const act = { T0Moved: "Postpone", WindowExtended: "ExtendBeyond", CauseRuled: "RuleCause", SessionAborted: "Abort" }[told.type]!;
+  const fields = actFields(o, told);
+  const second = data["approved_by"];
+  const alone = told.type === "CauseRuled" ? second === "" : second === null;
+  const consequences = act !== "RuleCause" || (Object.hasOwn(CAUSES, data["cause"] as string) && data["consequence"] === CAUSES[data["cause"] as string]);
+  if (!consequences || !sayMoments(o, told)) return false;
+  if (alone) {
+    const enough = !needsTwo(o, act) || (act === "ExtendBeyond" && !beyondAlone(o));
+    return enough && given(data["reason"]) && mayAct(o, act, fields, told, told.at);
+  }
+  const seat = (o.plan.form["seats"] as readonly Data[]).find((each) => each["account"] === second);
+  if (seat === undefined) return false;
+  const approver = { role: seat["role"] as string, id: seat["account"] as string };
+  const fits = (item: Proposal): boolean =>
+    item.state === "open" &&
+    item.act === act &&
+    item.role === told.role &&
+    item.id === told.id &&
+    item.id !== approver.id &&
+    item.reason === data["reason"] &&
+    (act === "ExtendBeyond" || sameFields(item.fields, fields));
+  return may(o, RIGHT.agree, approver) && o.proposals.some(fits) && mayAct(o, act, fields, told, told.at);
+}
+
+function actFields(o: Opening, { type, data }: Told): Data {
+  switch (type) {
+    case "T0Moved":
+      return { t0: data["new"]! };
+    case "CauseRuled":
+      return { bidder: data["bidder"]!, cause: data["cause"]! };
+    case "WindowExtended":
+      return { step: o.run?.step.id ?? "" };
+    default:
+      return {};
+  }
+}
+
+function sayMoments(o: Opening, { type, data, at }: Told): boolean {
+  if (type === "T0Moved") return moment(data["old"]) === o.t0;
+  if (type !== "WindowExtended") return true;
+  const window = extension(o, at);
+  return window !== null && data["step"] === o.run?.step.id && data["old"] === window.old && data["new"] === window.new;
+}
+
+// -- small things --------------------------------------------------------------------------------------------------
+
+function says(data: Data, expected: Data): boolean {
+  return canonicalText(data) === canonicalText(expected);
+}
+
+function of(o: Opening, bidder: string): readonly Objection[] {
+  return o.objections.filter((item) => item.bidder === bidder);
+}
+
+/** Whether the private part is a text that was given, and nothing else. */
+function onlyText(told: Told): boolean {
+  return Object.keys(told.private!).join() === "text" && given(told.private!["text"]);
+}
+
+// Unicode's white space, and the four separators U+001C to U+001F.
+const BLANK = /^[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
+
+/** Whether people wrote something, and not without end. */
+function given(text: unknown, longest = 4000): boolean {
+  return typeof text === "string" && !BLANK.test(text) && (text.length <= longest || [...text].length <= longest);
+}
