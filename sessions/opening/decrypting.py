@@ -8,7 +8,7 @@ from sessions.events import AttemptFailed, BidNotOpened, BidOpened, KeyReleased
 from sessions.ids import Digest
 from sessions.opening.attribution import BY_CLIENT, attribute
 from sessions.opening.draft import Draft
-from sessions.opening.state import Bid, BidState
+from sessions.opening.state import Bid, BidState, Opening
 from sessions.opening.work import OpenBids, work_due
 from sessions.quote import flags
 
@@ -59,11 +59,11 @@ def record_openings(draft: Draft, command: RecordOpenings) -> None:
     for bid in o.bids:
         if results[bid.bidder].quote is not None and bid.state is not BidState.RELEASED:
             raise CommandRefused("not_released", bidder=bid.bidder)
-    for bid in o.bids:
-        _result(draft, bid, results[bid.bidder])
+    for bid in o.bids:  # each by what stood before the first result: none of them is a cause of another
+        _result(draft, o, bid, results[bid.bidder])
 
 
-def _result(draft: Draft, bid: Bid, result: Opened) -> None:
+def _result(draft: Draft, o: Opening, bid: Bid, result: Opened) -> None:
     if result.quote is not None and result.quote_sha256 is not None and result.quote_key is not None:
         draft.put(
             BidOpened(
@@ -71,11 +71,11 @@ def _result(draft: Draft, bid: Bid, result: Opened) -> None:
                 quote=dict(result.quote),
                 quote_sha256=result.quote_sha256,
                 quote_key=result.quote_key,
-                flags=flags(draft.opening.plan.tender, result.quote),
+                flags=flags(o.plan.tender, result.quote),
             )
         )
         return
-    finding = attribute(draft.opening, bid, result.code)
+    finding = attribute(o, bid, result.code)
     draft.put(
         BidNotOpened(
             bidder=bid.bidder, cause=finding.cause, consequence=finding.consequence, evidence=finding.evidence

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import declaration as declarations
 from crypto import header as headers
@@ -33,6 +35,7 @@ from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
 
 Files = Mapping[str, bytes]
+Pem = TypeVar("Pem", x509.Certificate, x509.CertificateRevocationList)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +110,8 @@ def _sealed(files: Files, o: Opening, bid: Bid, record: Recorded | None, deadlin
     require((header.tender, header.lot) == (tender.id, tender.lot), f"row {bid.row}: sealed for another lot")
     require(header.deadline in deadlines, f"row {bid.row}: sealed for another deadline")
     require(len(header.groups) == tender.envelopes, f"row {bid.row}: another number of envelopes")
-    shown = parse_certificate(files[f"{folder}/signing-certificate.pem"])
-    require(shown == stated.signer, f"row {bid.row}: the certificate beside it is another one")
+    shown = files[f"{folder}/signing-certificate.pem"]
+    require(shown == stated.signer.public_bytes(Encoding.PEM), f"row {bid.row}: the certificate beside is another")
     if record is not None:
         event = record.event
         if not isinstance(event, BidReceived):
@@ -131,13 +134,15 @@ def certificates(files: Files, bids: tuple[Sealed, ...]) -> Found:
 
 
 def _trust(files: Files) -> Trust:
-    def those(kind: str) -> list[bytes]:
-        return [data for name, data in files.items() if name.startswith(f"trust/{kind}-")]
+    def those(kind: str, read: Callable[[bytes], Pem]) -> tuple[Pem, ...]:
+        found = [(data, read(data)) for name, data in files.items() if name.startswith(f"trust/{kind}-")]
+        require(all(one.public_bytes(Encoding.PEM) == data for data, one in found), "PEM in another form than it has")
+        return tuple(one for _, one in found)
 
     return Trust(
-        anchors=tuple(map(parse_certificate, those("anchor"))),
-        intermediates=tuple(map(parse_certificate, those("intermediate"))),
-        crls=tuple(map(x509.load_pem_x509_crl, those("crl"))),
+        anchors=those("anchor", parse_certificate),
+        intermediates=those("intermediate", parse_certificate),
+        crls=those("crl", x509.load_pem_x509_crl),
     )
 
 

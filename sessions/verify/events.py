@@ -13,7 +13,7 @@ from sessions.codec import event_from_json, has_private
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.plan import Plan
-from sessions.roles import Actor, Role
+from sessions.roles import CLOCK, Actor, Role
 from sessions.shape import moment
 from sessions.verify.report import Failed, Found, require
 
@@ -44,6 +44,7 @@ def cores(data: bytes, session: str, stream: Stream) -> Found:
     times = [moment(core["at"]) for core in found]
     require(times == sorted(times), "the times go back")
     for core in found:
+        require(isinstance(core["actor"], str), f"event {core['n']} is nobody's")
         committed = core["private"] is not None
         require(
             committed == has_private(core["type"]), f"event {core['n']} has a private part it may not have, or none"
@@ -114,5 +115,7 @@ def _actor(text: str, names: Mapping[str, str]) -> Actor:
     role, colon, name = text.partition(":")
     if not colon or role not in set(Role):
         raise Failed(f"{text!r} is nobody")
+    if role == CLOCK.role and name != CLOCK.id:
+        raise Failed("there is only one clock")
     # Only staff are named by the record in what they did; bidders are named where they bid.
     return Actor(role=Role(role), id=name, name=names.get(name, ""))

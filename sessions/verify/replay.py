@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sessions import commands as c
 from sessions import events as e
@@ -12,7 +11,7 @@ from sessions import intake as intakes
 from sessions.codec import event_to_json
 from sessions.errors import CommandRefused
 from sessions.intake import Intake
-from sessions.opening import Opening, decide, evolve
+from sessions.opening import Opening, Status, decide, evolve
 from sessions.opening.steps import coming
 from sessions.plan import Plan
 from sessions.roles import CLOCK
@@ -66,7 +65,7 @@ def _explained(o: Opening, rest: Sequence[e.Recorded], hidden: frozenset[int]) -
     if due is not None and _agree((due,), (record,), hidden):
         return 1
     if isinstance(record.event, e.SetFrozen) and record.number in hidden:
-        return _frozen_unseen(o, record.event, record.at)
+        return _frozen_unseen(o, record.event, record)
     for command, actor in asked_for(o, record, rest):
         try:
             made = decide(o, command, actor, record.at)
@@ -78,10 +77,12 @@ def _explained(o: Opening, rest: Sequence[e.Recorded], hidden: frozenset[int]) -
     return 0
 
 
-def _frozen_unseen(o: Opening, event: e.SetFrozen, at: datetime) -> int:
+def _frozen_unseen(o: Opening, event: e.SetFrozen, record: e.Recorded) -> int:
     """The set of an opening that failed: who bid stays hidden, so only what it commits to can be checked."""
     fits = len(event.headers) == len(set(event.headers)) == event.received and event.root == set_root(event.headers)
-    return int(fits and o.step_complete and o.frozen is None and at == max(o.t0, o.at))
+    logged = {event.intake_log_size is None, event.intake_log_root is None} == {o.plan.intake_log is None}
+    due = o.status is Status.LIVE and o.frozen is None and record.at == max(o.t0, o.at)
+    return int(fits and logged and due and record.actor.role is CLOCK.role)
 
 
 def _agree(made: Sequence[e.Happening], told: Sequence[e.Recorded], hidden: frozenset[int]) -> int:

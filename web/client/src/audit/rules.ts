@@ -224,7 +224,8 @@ function freezes(o: Opening, told: Told): boolean {
     told.at === Math.max(o.t0, o.at) &&
     data["received"] === headers.length &&
     new Set(headers).size === headers.length &&
-    data["root"] === setRoot(headers);
+    data["root"] === setRoot(headers) &&
+    logged(o, data);
   if (!stands || told.hidden) return stands; // who bid stays hidden where the opening failed
   const rows = told.private!["bids"];
   if (!Array.isArray(rows) || Object.keys(told.private!).length !== 1) return false;
@@ -234,6 +235,12 @@ function freezes(o: Opening, told: Told): boolean {
     bids.every((bid, i) => bid["header_sha256"] === headers[i] && moment(bid["received_at"]) < o.t0) &&
     new Set(bids.map((bid) => bid["bidder"])).size === bids.length
   );
+}
+
+/** Where there is a log of receipts, and only there, its end is locked together with the set. */
+function logged(o: Opening, data: Data): boolean {
+  const kept = (o.plan.form["intake_log"] ?? null) !== null;
+  return [data["intake_log_size"], data["intake_log_root"]].every((said) => ((said ?? null) !== null) === kept);
 }
 
 function checksSeals(o: Opening, results: Data): boolean {

@@ -131,6 +131,7 @@ const plan = record({
   reading_pace: count,
   seats: listOf(record({ account: text, role, name: text })),
   "rehearsal?": flag,
+  "intake_log?": orNull(record({ every: count, leaves: count })),
 });
 
 interface EventShape {
@@ -173,6 +174,8 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
       intake_length: count,
       session_key: text,
       clock_offset_ms: orNull(count),
+      "intake_log_size?": orNull(count),
+      "intake_log_root?": orNull(text),
     },
     freeObject,
   ),

