@@ -112,8 +112,9 @@ def _product(one: int, other: int) -> int:
 
 
 def _inverse(public: int) -> int:
-    """The inverse of a public number that is not 0: its 254th power (Fermat)."""
-    result = 1
-    for _ in range(254):
-        result = _product(result, public)
+    """The inverse of a public number that is not 0: its power of 254 = 2 + 4 + .. + 128 (Fermat)."""
+    result, power = 1, public
+    for _ in range(7):
+        power = _product(power, power)
+        result = _product(result, power)
     return result

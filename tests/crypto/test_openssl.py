@@ -10,7 +10,9 @@ from crypto import authority, envelope, recipients
 from crypto.authority import Algorithm
 from crypto.certificates import load_credential
 from crypto.errors import SlotRefused
-from tests.support.bidders import a_bidder, a_sealed_bid, the_authority
+from crypto.header import SlotRole
+from crypto.held import open_held
+from tests.support.bidders import a_bidder, a_quorum, a_sealed_bid, the_authority
 
 SECRET = bytes(range(32))
 RSA_OAEP = "-keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha256 -keyopt rsa_mgf1_md:sha256"
@@ -123,3 +125,14 @@ def test_openssl_verifies_our_revocation_list(folder: Path) -> None:
     assert (
         f"{certificate.serial_number:X}" in openssl(folder, "crl -in crl.pem -CAfile root.pem -noout -text").decode()
     )
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_openssl_opens_the_slots_of_the_tenderer_and_of_a_trustee(folder: Path, algorithm: Algorithm) -> None:
+    holder = a_bidder(algorithm=algorithm).encrypt
+    only = a_quorum(1, holder)
+    sealed = a_sealed_bid(bidder=a_bidder("另一家有限公司"), tenderer=only, escrow=only)
+    for role in (SlotRole.TENDERER, SlotRole.ESCROW):
+        (folder / "slot.der").write_bytes(sealed.bid.header.group("A").slots_of(role)[0].data)
+        share = openssl(folder, f"cms -decrypt -inform DER -in slot.der -inkey {algorithm}.pem")
+        assert share == open_held(sealed.bid.header, "A", role, holder).value

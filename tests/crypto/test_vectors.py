@@ -8,16 +8,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from crypto import chain, digest, envelope, receipt, recipients, release, signing
+from crypto import chain, digest, envelope, held, locks, receipt, recipients, release, signing
 from crypto.certificates import Credential, load_credential
 from crypto.chunked import COBBLESTONE_256, check_head, derive, open_stream
 from crypto.encoding import canonical, parse_canonical, parse_strict, unb64u
 from crypto.errors import CryptoRefused
+from crypto.header import SlotRole
 from crypto.keys import GroupKey
 from tests.support.vectors import malformed_file, vector
 from tests.vectors.primitives import pattern, seal_chunks
 
-SEALED = ("sealed-ec", "sealed-rsa", "sealed-two")
+SEALED = ("sealed-ec", "sealed-rsa", "sealed-two", "sealed-layers")
 
 
 def certificate(pem: str) -> x509.Certificate:
@@ -85,7 +86,8 @@ def test_a_sealed_bid_opens_to_what_was_recorded(name: str) -> None:
     for group, expected in case["groups"].items():
         secret = envelope.unlock(found, group, holder)
         assert secret.hex() == expected["K_b"]
-        opened = envelope.open_group(file, found, group, secret)
+        second = bytes.fromhex(expected["K_t"]) if "K_t" in expected else None
+        opened = envelope.open_group(file, found, group, secret, second)
         assert (opened.key.context.hex(), opened.key.commitment.hex()) == (expected["ctx"], expected["kcb"])
         assert opened.names() == expected["names"]
         for part in found.header.parts_of(group):
@@ -224,3 +226,60 @@ def test_commitments_of_two_keys_differ() -> None:
     context = found.header.context("A")
     one, other = (GroupKey(suite=found.header.suite, context=context, secret=bytes([n]) * 32) for n in (1, 2))
     assert one.commitment != other.commitment
+
+
+HELD = [(group, role) for group in ("A", "B") for role in (SlotRole.TENDERER, SlotRole.ESCROW)]
+
+
+@pytest.mark.parametrize(("group", "role"), HELD)
+def test_recorded_holders_open_their_shares_to_the_recorded_key(group: str, role: SlotRole) -> None:
+    case = vector("sealed-layers")
+    header = envelope.read_header(BytesIO(unb64u(case["file"]))).header
+    shares = [held.open_held(header, group, role, credential(each)) for each in case[role]]
+    assert [share.value.hex() for share in shares] == case["shares"][group][role]
+    key = held.assemble_held(header, group, role, shares[-2:])
+    assert key.hex() == case["groups"][group]["K_t" if role is SlotRole.TENDERER else "K_b"]
+
+
+@named(vector("sealed-layers")["refused"])
+def test_a_malformed_layer_is_refused_with_its_code(case: dict[str, Any]) -> None:
+    with pytest.raises(CryptoRefused) as refused:
+        envelope.check_sealed(BytesIO(malformed_file(case)))
+    assert refused.value.code == case["code"]
+
+
+def open_recorded_split_release(token: str) -> tuple[list[str], bytes]:
+    case = vector("split-release")
+    bid = vector(case["bid"])
+    found = envelope.read_header(BytesIO(unb64u(bid["file"])))
+    officers = [[credential(each) for each in lock["officers"]] for lock in case["locks"]]
+    recorded = [
+        locks.Lock(id=lock["id"], threshold=lock["threshold"], certificates=tuple(each.certificate for each in own))
+        for lock, own in zip(case["locks"], officers, strict=True)
+    ]
+    shares = locks.check_split_release(
+        token,
+        header=found.header,
+        header_sha256=found.header_sha256,
+        group=case["group"],
+        session=case["session"],
+        nonce=case["nonce"],
+        certificate=certificate(bid["credentials"]["sign"]["certificate"]),
+        locks=recorded,
+    )
+    assert [share.info.hex() for share in shares] == case["infos"]
+    everyone = [officer for own in officers for officer in own]
+    opened = [locks.open_share(share, officer) for share, officer in zip(shares, everyone, strict=True)]
+    return [share.value.hex() for share in opened], locks.assemble(found.header, case["group"], shares, opened)
+
+
+def test_a_recorded_split_release_gives_the_group_key() -> None:
+    case = vector("split-release")
+    assert open_recorded_split_release(case["token"]) == (case["shares"], bytes.fromhex(case["K_b"]))
+
+
+@named([*vector("split-release")["refused"], *vector("split-release")["refused_late"]])
+def test_a_wrong_split_release_is_refused_with_its_code(case: dict[str, str]) -> None:
+    with pytest.raises(CryptoRefused) as refused:
+        open_recorded_split_release(case["token"])
+    assert refused.value.code == case["code"]

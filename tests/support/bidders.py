@@ -11,6 +11,8 @@ from crypto import authority, envelope
 from crypto.authority import Algorithm, Authority
 from crypto.certificates import Credential, Usage, bidder_id
 from crypto.envelope import SealedBid, Source
+from crypto.locks import Lock
+from crypto.quorum import Quorum
 from crypto.receipt import Receipt
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,6 +66,19 @@ def a_bidder(name: str = "华东建设有限公司", algorithm: Algorithm = Algo
     return Bidder(sign=issue(Usage.SIGN), encrypt=issue(Usage.ENCRYPT))
 
 
+def an_officer(name: str, algorithm: Algorithm = Algorithm.P256) -> Credential:
+    """Return the encryption key and certificate of somebody who holds a share; the same for the whole run."""
+    return a_bidder(name, algorithm).encrypt
+
+
+def a_quorum(threshold: int, *officers: Credential) -> Quorum:
+    return Quorum(threshold=threshold, certificates=tuple(each.certificate for each in officers))
+
+
+def a_lock(name: str, threshold: int, *officers: Credential) -> Lock:
+    return Lock(id=name, threshold=threshold, certificates=tuple(each.certificate for each in officers))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """A sealed bid with what went into it."""
@@ -87,6 +102,8 @@ def a_sealed_bid(
     deadline: str = DEADLINE,
     envelopes: int = 1,
     commercial: tuple[bytes, ...] = (),
+    tenderer: Quorum | None = None,
+    escrow: Quorum | None = None,
 ) -> Sealed:
     """Seal ``quote`` and ``files`` for real; ``commercial`` files go to group B of a two-envelope bid."""
     bidder = bidder or a_bidder()
@@ -107,6 +124,8 @@ def a_sealed_bid(
         signer=bidder.sign,
         encrypt_to=[bidder.encrypt.certificate],
         envelopes=envelopes,
+        tenderer=tenderer,
+        escrow=escrow,
     )
     named = {f"f{number}": data for number, (_, data) in enumerate(grouped, 1)}
     return Sealed(data=out.getvalue(), bid=bid, bidder=bidder, files=named)

@@ -2,8 +2,10 @@
 
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
@@ -40,23 +42,28 @@ def credential_json(bidder: Bidder) -> dict[str, Any]:
     }
 
 
-def sealed_case(sealed: Sealed) -> Any:
+def sealed_case(sealed: Sealed, seconds: Mapping[str, bytes] = MappingProxyType({})) -> Any:
+    """Return a bid and everything inside; ``seconds`` are the tenderer's keys of its groups, where there are any."""
     checked = envelope.check_sealed(sealed.file)
     found = checked.container
-    groups = {}
+    groups: dict[str, Any] = {}
     parts = {}
     for group in found.header.groups:
         secret = envelope.unlock(found, group.id, sealed.bidder.encrypt)
-        opened = envelope.open_group(sealed.file, found, group.id, secret)
+        second = seconds.get(group.id)
+        opened = envelope.open_group(sealed.file, found, group.id, secret, second)
         use = opened.key._expand(secret, b"SBID1/use" + opened.key.context)
+        use_t = opened.key._expand(second, b"SBID1/use" + opened.key.context) if second else b""
         groups[group.id] = {
             "K_b": secret.hex(),
             "ctx": opened.key.context.hex(),
             "kcb": opened.key.commitment.hex(),
             "u_b": use.hex(),
-            "M": HKDF.extract(found.header.suite.hash(), opened.key.context, use).hex(),
+            "M": HKDF.extract(found.header.suite.hash(), opened.key.context, use + use_t).hex(),
             "names": dict(opened.names()),
         }
+        if second and group.kct:
+            groups[group.id] |= {"K_t": second.hex(), "kct": group.kct.hex(), "u_t": use_t.hex()}
         for part in found.header.parts_of(group.id):
             reader = opened.part(part.id)
             plain = reader.read(0, reader.plain_len)

@@ -12,6 +12,7 @@ from typing import Any
 from crypto.authority import Algorithm
 from tests.support.bidders import a_bidder, a_sealed_bid
 from tests.vectors.bids import release_case, sealed_case, slot_cases
+from tests.vectors.layers import layered_bid, layered_case, shares_case, split_release_case
 from tests.vectors.malformed import malformed_cases
 from tests.vectors.primitives import canonical_cases, chain_case, chunked_cases, two_prices_case
 from tests.vectors.statements import statement_cases
@@ -41,6 +42,10 @@ def main() -> None:
     write("chain", chain_case())
     write("two-prices", two_prices_case())
     write("malformed", malformed_cases(base))
+    write("shares", shares_case())
+    layered = layered_bid()
+    write("sealed-layers", layered_case(layered))
+    write("split-release", split_release_case(layered))
     write("tlog", tlog_case())
 
 
