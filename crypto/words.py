@@ -165,6 +165,11 @@ WORDS: dict[str, Words] = {
     # records
     "broken_chain": _words("The event chain is broken.", "事件链不连续。", _SENDER),
     "malformed_event": _words("An event of the chain is malformed.", "事件格式有误。", _SENDER),
+    "wrong_seed": _words(
+        "The seed shown is not the one that was committed to.",
+        "公开的随机数与当初的承诺不符。",
+        ("Show the seed made with the commitment.", "请公开作出承诺时生成的随机数。"),
+    ),
     "wrong_proof": _words("The proof does not lead to the stated root.", "证明与根值不符。", _SENDER),
     # transparency logs
     "malformed_note": _words("The signed note is malformed.", "签名记录格式有误。", _SENDER),

@@ -7,6 +7,8 @@ from typing import Any
 from crypto.digest import sha256_hex
 from crypto.encoding import unb64u
 from sessions.amounts import grouped, in_chinese, in_english
+from sessions.opening.drawing import waited_for
+from sessions.opening.draws import places, urn
 from sessions.opening.state import (
     Barrier,
     Chair,
@@ -18,7 +20,8 @@ from sessions.opening.state import (
     Signature,
     StepRun,
 )
-from sessions.plan import ESCROW, TENDERER, Plan, RulePack, StepKind, Tender
+from sessions.opening.steps import wanted
+from sessions.plan import ESCROW, TENDERER, DrawRule, Plan, RulePack, Tender
 from sessions.roles import Actor, Role
 from sessions.shape import rfc3339, to_json
 
@@ -56,9 +59,7 @@ def fields(tender: Tender) -> dict[str, Any]:
 def steps(plan: Plan, runs: tuple[StepRun, ...]) -> dict[str, Any]:
     """The ceremony step by step: what each is for, on which article it rests, and how far it is."""
     entered = {run.step.id: run for run in runs}
-    listed = [
-        step for step in plan.pack.steps if step.kind is not StepKind.CEILING or plan.tender.ceiling is not None
-    ]
+    listed = [step for step in plan.pack.steps if wanted(plan, step)]
     return {
         step.id: {
             "order": order,
@@ -183,6 +184,63 @@ def amount(figures: str, currency: str) -> dict[str, str]:
     shown = grouped(f"{whole}.{part:0<2}")
     words = in_chinese(figures) if currency == "CNY" else f"{shown} {currency}"
     return {"grouped": shown, "zh": words, "en": in_english(figures, currency)}
+
+
+def draw(opening: Opening) -> dict[str, Any] | None:
+    """The draw: what is drawn from what, who is in, whom it waits for, and what came out."""
+    drawing = opening.draw
+    if drawing is None:
+        return None
+    waiting = waited_for(opening)
+    return {
+        "round": drawing.round,
+        "stage": "made" if drawing.drawn is not None else "reveal" if drawing.closed else "commit",
+        "rules": {
+            rule.id: {
+                "order": order,
+                "title": to_json(rule.title),
+                "values": list(urn(opening, rule)),
+                "pick": places(opening, rule),
+                "drawn": list(drawing.drawn[rule.id]) if drawing.drawn is not None else None,
+                "result": _drawn(opening, rule),
+            }
+            for order, rule in enumerate(opening.plan.tender.draws)
+        },
+        "parties": {
+            str(number): {
+                "role": each.role,
+                "party": each.party,
+                "name": _party(opening, each.party),
+                "commitment": each.commitment,
+                "shown": each.seed is not None,
+                "seed": each.seed if drawing.drawn is not None else None,
+            }
+            for number, each in enumerate(drawing.committed, start=1)
+        },
+        "waiting": [{"role": role, "party": party} for role, party in waiting],
+        "waits_for": _names([_party(opening, party) for _, party in waiting]),
+        "left_out": _names([_party(opening, party) for party in drawing.out]),
+        "randomness": drawing.randomness,
+    }
+
+
+def _drawn(opening: Opening, rule: DrawRule) -> dict[str, str] | None:
+    drawn = opening.draw.drawn if opening.draw else None
+    if drawn is None:
+        return None
+    rows = {str(bid.row): bid.name for bid in opening.bids}
+    return _names([value if rule.values else rows.get(value, value) for value in drawn[rule.id]])
+
+
+def _names(names: list[str]) -> dict[str, str] | None:
+    return {"zh": "、".join(names), "en": ", ".join(names)} if names else None
+
+
+def _party(opening: Opening, party: str) -> str:
+    bid = opening.bid(party)
+    if bid is not None:
+        return bid.name
+    return next((seat.name for seat in opening.plan.seats if seat.account == party), party)
 
 
 def proposal(made: Proposal) -> dict[str, Any]:

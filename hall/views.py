@@ -67,6 +67,7 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
         "ceiling": kept.piece("ceiling", parts.ceiling, tender) if o.ceiling_announced else None,
         "bids": _bids(o, data, kept) if o.listed and Datum.NAMES in data else {},
         "late": {str(n): _late(late) for n, late in enumerate(o.late, start=1)},
+        "draw": parts.draw(o),
         "reading": {
             "from": rfc3339(reading[0]),
             "pace_ms": int(reading[1].total_seconds() * 1000),

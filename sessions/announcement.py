@@ -6,7 +6,8 @@ The file (``tender.json``) is an object with these members; those marked ? may b
     currency, ceiling? (decimal string), envelopes? (1 or 2), pack, windows{checkin: seconds, ...}?, reading_pace_s?,
     quote{fields [{id, kind, label{zh,en}, required?, currency?}]}, seats [{account, role, name}],
     locks? [{id, title{zh,en}?, threshold, officers [officer]}], tenderer_share? {threshold, officers [officer]},
-    escrow? {threshold, trustees [officer]}      officer = {account, name, certificate (base64 of DER)}
+    escrow? {threshold, trustees [officer]}      officer = {account, name, certificate (base64 of DER)},
+    draws? [{id, title{zh,en}, values? [text, ...], pick?}]
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from sessions.errors import PlanRefused
 from sessions.ids import AccountId, SessionId
 from sessions.lock_terms import MEMBERS as LOCK_MEMBERS
 from sessions.lock_terms import read_locks
-from sessions.plan import Plan, QuoteField, RulePack, Seat, Tender, Words
+from sessions.plan import DrawRule, Plan, QuoteField, RulePack, Seat, StepKind, Tender, Words
 from sessions.quote import KINDS
 from sessions.roles import STAFF, Role
 from sessions.rulebook import available, load
 
 _MEMBERS = {
     *("id", "lot", "title", "tenderer", "agent", "place", "deadline", "currency", "ceiling", "envelopes", "pack"),
-    *("windows", "reading_pace_s", "quote", "seats"),
+    *("windows", "reading_pace_s", "quote", "seats", "draws"),
     *LOCK_MEMBERS,
 }
-_OPTIONAL = {"agent", "ceiling", "envelopes", "windows", "reading_pace_s", *LOCK_MEMBERS}
+_OPTIONAL = {"agent", "ceiling", "envelopes", "windows", "reading_pace_s", "draws", *LOCK_MEMBERS}
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _DEADLINE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.000)?(?:Z|[+-]\d{2}:\d{2})")
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -65,7 +66,7 @@ def make_plan(
     seats = tuple(_seats(tender["seats"], pack))
     return Plan(
         session=SessionId(session),
-        tender=_tender(tender),
+        tender=_tender(tender, pack),
         pack=pack,
         t0=_deadline(tender["deadline"]),
         windows=_windows(lengths, pack, rehearsal=rehearsal),
@@ -82,7 +83,7 @@ def _pack(name: object) -> RulePack:
     return load(name)
 
 
-def _tender(form: Mapping[str, Any]) -> Tender:
+def _tender(form: Mapping[str, Any], pack: RulePack) -> Tender:
     envelopes = form.get("envelopes", 1)
     if type(envelopes) is not int or envelopes not in (1, 2):
         raise PlanRefused("out_of_range", "envelopes", shortest=1, longest=2)
@@ -100,7 +101,31 @@ def _tender(form: Mapping[str, Any]) -> Tender:
         quote=tuple(_quote(form["quote"])),
         ceiling=ceiling,
         currency=_currency(form["currency"], "currency"),
+        draws=tuple(_draws(form.get("draws", []), pack)),
     )
+
+
+def _draws(form: object, pack: RulePack) -> Iterator[DrawRule]:
+    if not isinstance(form, list) or len(form) > 20:
+        raise PlanRefused("malformed", "draws")
+    if form and all(step.kind is not StepKind.DRAW for step in pack.steps):
+        raise PlanRefused("no_draw_here", "draws")
+    seen: set[str] = set()
+    for index, draw in enumerate(form):
+        where = f"draws[{index}]"
+        _members(draw, where, {"id", "title", "values", "pick"}, {"values", "pick"})
+        name, values, pick = draw["id"], draw.get("values", []), draw.get("pick")
+        if not isinstance(name, str) or not _FIELD.fullmatch(name) or name in seen:
+            raise PlanRefused("malformed", f"{where}.id")
+        if not isinstance(values, list) or len(values) == 1 or len(values) > 1000:
+            raise PlanRefused("out_of_range", f"{where}.values", shortest=2, longest=1000)
+        texts = tuple(_text(value, f"{where}.values") for value in values)
+        if len(set(texts)) < len(texts):
+            raise PlanRefused("twice", f"{where}.values")
+        if pick is not None and (type(pick) is not int or not 1 <= pick <= (len(texts) or 1000)):
+            raise PlanRefused("out_of_range", f"{where}.pick", shortest=1, longest=len(texts) or 1000)
+        seen.add(name)
+        yield DrawRule(id=name, title=_words(draw["title"], f"{where}.title"), values=texts, pick=pick)
 
 
 def _quote(form: object) -> Iterator[QuoteField]:

@@ -316,6 +316,30 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitDraw:
+    """Commit to a secret seed. A bidder signs it (kind ``draw``); a member of staff has logged in."""
+
+    round: int
+    commitment: Digest
+    statement: Jws | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevealDraw:
+    """Show the seed: hex of 32 bytes. Nobody else sees it before the draw is made."""
+
+    round: int
+    seed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatDraw:
+    """Begin the draw anew, because somebody who must show a seed cannot. Needs two persons."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmRow:
     """The bidder says that what was read out is what it sealed (signed)."""
 
@@ -390,6 +414,9 @@ OpeningCommand = (
     | Approve
     | Decline
     | Note
+    | CommitDraw
+    | RevealDraw
+    | RepeatDraw
     | ConfirmRow
     | DisputeRow
     | Object

@@ -304,6 +304,57 @@ class LateBidRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawCommitted:
+    """Somebody present committed to a secret seed (crypto.draw). ``party`` is a bidder or an account."""
+
+    round: int
+    role: Role
+    party: str
+    commitment: Digest
+    statement: Jws | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawClosed:
+    """No more commitments: these parties draw. Bidders show their seeds first, until ``due``; staff after them."""
+
+    round: int
+    parties: tuple[str, ...]
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawRevealed:
+    """A seed fits its commitment. private: {"seed": hex}, kept from everyone until the draw is made."""
+
+    round: int
+    role: Role
+    party: str
+    private: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawRepeated:
+    """The draw begins anew: bidders did not show what they committed to and are left out, or two persons said so."""
+
+    round: int
+    without: tuple[str, ...]
+    due: datetime
+    reason: str
+    approved_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawMade:
+    """Every seed, the randomness they make, and what was drawn: id of the draw -> values in the order drawn."""
+
+    round: int
+    seeds: Mapping[str, str]  # "role:party" -> hex
+    randomness: Digest
+    drawn: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowConfirmed:
     bidder: BidderId
     statement: Jws
@@ -469,6 +520,11 @@ OpeningEvent = (
     | BidNotOpened
     | CauseRuled
     | LateBidRefused
+    | DrawCommitted
+    | DrawClosed
+    | DrawRevealed
+    | DrawRepeated
+    | DrawMade
     | RowConfirmed
     | ObjectionRaised
     | ObjectionAnswered

@@ -40,6 +40,7 @@ class StepKind(StrEnum):
     LIST = "list"  # 公布投标人名单
     CHECK = "check"  # 密封检查: seals and identities, per bid
     CEILING = "ceiling"  # 公布最高投标限价
+    DRAW = "draw"  # 抽取: coefficients, lots, an order, by seeds that everyone present commits to
     DECRYPT = "decrypt"  # 解密: the window in which bidders release their keys; ends in the barrier
     READOUT = "readout"  # 唱标
     CONFIRM = "confirm"  # 确认: each bidder confirms its own row
@@ -165,6 +166,19 @@ class QuoteField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawRule:
+    """Something the tender documents leave to a draw: ``pick`` of ``values``, none twice, in the order drawn.
+
+    Without values it is an order of the bidders (their row numbers), and ``pick`` says how many places.
+    """
+
+    id: str
+    title: Words
+    values: tuple[str, ...]
+    pick: int | None  # None: all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tender:
     """One lot (标段 / 采购包) as announced: what a bidder seals for."""
 
@@ -178,6 +192,7 @@ class Tender:
     quote: tuple[QuoteField, ...]
     ceiling: str | None  # 最高投标限价: a decimal string, announced at its step
     currency: str
+    draws: tuple[DrawRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ def project(o: Opening) -> dict[str, Any]:
         "rows": [_row(bid, tender) for bid in o.bids] if o.listed else [],
         "late": o.late,
         "steps": [_step(run) for run in o.runs],
+        "draws": _draws(o),
         "objections": [_objection(item) for item in o.objections],
         "pauses": [_pause(past) for past in o.pauses],
         "postponements": [_change(move) for move in o.moves],
@@ -171,6 +172,26 @@ def _pause(past: Interruption) -> dict[str, Any]:
         "since": hold.since,
         "until": past.until,
     }
+
+
+def _draws(o: Opening) -> list[dict[str, Any]]:
+    drawn = o.draw.drawn if o.draw else None
+    if o.draw is None or drawn is None:
+        return []
+    rows = {str(bid.row): bid.name for bid in o.bids}
+    return [
+        {
+            "id": rule.id,
+            "title": rule.title,
+            "drawn": drawn[rule.id],
+            "names": [] if rule.values else [rows.get(row, "") for row in drawn[rule.id]],
+            "of": len(rule.values) or len(rows),
+            "round": o.draw.round,
+            "randomness": o.draw.randomness,
+            "without": o.draw.out,
+        }
+        for rule in o.plan.tender.draws
+    ]
 
 
 def _objection(item: Objection) -> dict[str, Any]:

@@ -67,6 +67,7 @@ def record_html(document: Mapping[str, Any], opening: Opening, head: str) -> str
             _outcome(opening),
             _bids(document),
             _late(document),
+            _draws(document),
             _objections(document),
             _course(document),
             _present(document),
@@ -184,6 +185,28 @@ def _late(document: Mapping[str, Any]) -> str:
     )
     head = f"{_th('递交人', 'Who')}{_th('时间', 'When')}{_th('拒收凭证摘要', 'Digest of the refusal slip')}"
     return _table("逾期拒收", "Refused as late", head, rows)
+
+
+def _draws(document: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f'<tr><td>{_both(draw["title"])}</td><td class="big">{_outcome_of(draw)}</td>'
+        f'<td class="n">{draw["of"]}</td><td class="n">{draw["round"]}</td>'
+        f'<td class="mono">{_e(draw["randomness"])}</td></tr>'
+        for draw in document["draws"]
+    )
+    titles = (
+        ("抽取事项", "Drawn"),
+        ("结果", "Result"),
+        ("候选数", "Of"),
+        ("轮次", "Round"),
+        ("随机值", "Randomness"),
+    )
+    return _table("抽取", "Draw", "".join(_th(zh, en) for zh, en in titles), rows)
+
+
+def _outcome_of(draw: Mapping[str, Any]) -> str:
+    named = draw["names"] or draw["drawn"]
+    return "、".join(_e(value) for value in named)
 
 
 def _objections(document: Mapping[str, Any]) -> str:

@@ -303,6 +303,62 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "如遇故障，请改用暂停。",
         "If something is broken, pause instead.",
     ),
+    # -- the draw
+    "not_a_commitment": (
+        "承诺值格式不对。",
+        "This is not a commitment.",
+        "请刷新页面后重新参加。",
+        "Load the page again and join anew.",
+    ),
+    "not_signed": (
+        "承诺没有由本单位的证书签名。",
+        "The commitment is not signed with your certificate.",
+        "请用签名证书参加抽取。",
+        "Join the draw with your signing certificate.",
+    ),
+    "not_checked_in": (
+        "贵单位尚未签到。",
+        "You have not checked in.",
+        "请先签到，再参加抽取。",
+        "Check in first, then join the draw.",
+    ),
+    "already_committed": (
+        "本轮已有一个承诺，不能更换。",
+        "You have committed to another number in this round.",
+        "请公开当初锁定的随机数。",
+        "Show the number you committed to.",
+    ),
+    "left_out": (
+        "上一轮没有公开随机数，不能再参加。",
+        "You did not show your number in an earlier round and take no part any more.",
+        *_LOOK,
+    ),
+    "wrong_round": ("现在是第 {round} 轮。", "This is round {round}.", *_LOOK),
+    "draw_closed": ("本轮已停止锁定。", "This round takes no more commitments.", *_LOOK),
+    "draw_open": (
+        "各方尚在锁定，还不能公开。",
+        "Commitments are still being made: nothing is shown yet.",
+        "请等待锁定结束。",
+        "Wait until all have committed.",
+    ),
+    "not_committed": ("本轮没有您的承诺。", "You have not committed in this round.", *_LOOK),
+    "bidders_first": (
+        "投标人的随机数尚未全部公开。",
+        "The bidders' numbers are not all shown yet.",
+        "请等投标人公开之后再公开。",
+        "Show yours when every bidder has.",
+    ),
+    "wrong_seed": (
+        "公开的随机数与承诺不符。",
+        "This number is not the one committed to.",
+        "请公开锁定时生成的那个。",
+        "Show the one made with the commitment.",
+    ),
+    "nothing_to_repeat": (
+        "抽取并没有在等主持人或监督人。",
+        "The draw does not wait for host or supervisor.",
+        *_LOOK,
+    ),
     # -- decryption
     "no_such_group": (
         "投标文件没有这一组。",
@@ -496,6 +552,12 @@ PLAN_REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "{field} is no member of a tender file.",
         "请删去或改正拼写。",
         "Remove it or correct its spelling.",
+    ),
+    "no_draw_here": (
+        "所选规则包没有抽取环节。",
+        "The rule pack has no step for a draw.",
+        "请去掉 {field}，或换用有抽取环节的规则包。",
+        "Leave {field} out, or choose a pack with such a step.",
     ),
     "unknown_pack": (
         "没有这个规则包。",

@@ -15,10 +15,10 @@ from sessions.roles import STAFF, Role
 from sessions.shape import Misshapen, from_json
 
 EVERYBODY = STAFF | {Role.PUBLIC, Role.BIDDER}
-_WINDOWS = {StepKind.CHECKIN, StepKind.DECRYPT, StepKind.CONFIRM, StepKind.OBJECTION, StepKind.SIGN}
+_WINDOWS = {StepKind.CHECKIN, StepKind.DRAW, StepKind.DECRYPT, StepKind.CONFIRM, StepKind.OBJECTION, StepKind.SIGN}
 _ORDER = list(StepKind)  # declared in the order of the ceremony
-_OPTIONAL = {StepKind.CEILING, StepKind.CONFIRM}
-_TWO_PERSON = {"Postpone", "Abort", "RuleCause", "ExtendBeyond", "GrantEscrow", "MissLock"}
+_TWO_PERSON = {"Postpone", "Abort", "RuleCause", "ExtendBeyond", "GrantEscrow", "MissLock", "RepeatDraw"}
+_OPTIONAL = {StepKind.CEILING, StepKind.DRAW, StepKind.CONFIRM}
 
 
 def available() -> tuple[str, ...]:
@@ -96,6 +96,8 @@ def _check(pack: RulePack) -> None:
         raise Misshapen("barrier", f"at most {MOST_LOCKS} locks of {MOST_OFFICERS} officers")
     if not pack.two_person <= _TWO_PERSON:
         raise Misshapen("two_person", "not an act that two persons can share")
+    if StepKind.DRAW in kinds and "RepeatDraw" not in pack.two_person:
+        raise Misshapen("two_person", "nobody alone begins a draw anew")
     cited = [pack.minimum_article, *(step.article for step in pack.steps), *pack.refusals.values()]
     cited += [rule.article for rule in pack.windows.values() if rule.article]
     cited += [pack.barrier.article] if pack.barrier.article else []

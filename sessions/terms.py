@@ -54,6 +54,7 @@ ACTS: Mapping[str, Words] = {
     "Postpone": _words("推迟开标", "to postpone the opening"),
     "Abort": _words("终止开标", "to abort the session"),
     "RuleCause": _words("认定未解密的原因", "to rule on why a bid was not opened"),
+    "RepeatDraw": _words("重新抽取", "to draw anew"),
     "ExtendBeyond": _words("再次延长时限", "to extend the window once more"),
     "MissLock": _words("不再等待一把锁", "to go on without a lock"),
     "GrantEscrow": _words("由托管人打开一份投标", "to let the trustees open a bid"),

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from sessions.events import (
     AttemptFailed,
+    DrawRevealed,
     Event,
     ObjectionAnswered,
     ObjectionRaised,
@@ -53,12 +54,15 @@ PRIVATE: Mapping[type[Event], Datum] = {
     ObjectionAnswered: Datum.OBJECTION_TEXT,
     SupervisorNoted: Datum.NOTES,
 }
-"""The datum in the private part of an event. SetFrozen's is not here: BiddersListed publishes it, or nobody does."""
+"""The datum in the private part of an event. SetFrozen's is not here: BiddersListed publishes it, or nobody does; nor
+is DrawRevealed's: DrawMade publishes all seeds at once."""
 
 
 def public_afterwards(opening: Opening, event: Event) -> bool:
     """Return whether the private part of ``event`` may be published now that the opening is over."""
     if isinstance(event, SetFrozen):
         return opening.listed
+    if isinstance(event, DrawRevealed):
+        return True  # a seed is worth nothing once nothing more can be drawn with it
     datum = PRIVATE.get(type(event))
     return datum is not None and datum in sees(opening, Role.PUBLIC)

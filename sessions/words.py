@@ -150,6 +150,22 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                 f"{event.name}的文件在截止后送达，拒收。",
                 f"A file of {event.name} came after the deadline and was refused.",
             )
+        case e.DrawCommitted():
+            name = _name(o, event.party)
+            return f"{name}锁定随机数，参加抽取。", f"{name} committed to a number for the draw."
+        case e.DrawClosed():
+            return (
+                f"{len(event.parties)} 方已锁定随机数，现在依次公开：先投标人，后主持人和监督人。",
+                f"{_count(len(event.parties), 'number')} committed. They are shown now: the bidders' first, then "
+                "those of host and supervisor.",
+            )
+        case e.DrawRevealed():
+            name = _name(o, event.party)
+            return f"{name}公开随机数，与承诺一致。", f"{name} showed its number, and it is the one committed to."
+        case e.DrawRepeated():
+            return _repeated(event, o)
+        case e.DrawMade():
+            return _drawn(event, o)
         case e.RowConfirmed():
             name = _name(o, event.bidder)
             return f"{name}确认唱标内容无误。", f"{name} confirmed its row."
@@ -262,6 +278,32 @@ def _lock(event: e.OfficerReady | e.LockOpened | e.LockMissed, o: Opening | None
             return f"{name}交出了{zh}的份额。", f"{name} gave a share of {en}."
         case _:
             return f"{name}移除了{zh}。", f"{name} removed {en}."
+
+
+def _repeated(event: e.DrawRepeated, o: Opening | None) -> tuple[str, str]:
+    if event.approved_by:
+        return (
+            f"经两人同意，抽取重新进行（第 {event.round} 轮）：{event.reason}",
+            f"Two persons agreed to draw anew (round {event.round}): {event.reason}",
+        )
+    names = [_name(o, who) for who in event.without]
+    return (
+        f"{'、'.join(names)}没有公开随机数，不再参加；其余各方重新抽取（第 {event.round} 轮）。",
+        f"{', '.join(names)} did not show a number and is left out; the others draw again (round {event.round}).",
+    )
+
+
+def _drawn(event: e.DrawMade, o: Opening | None) -> tuple[str, str]:
+    rules = {rule.id: rule for rule in o.plan.tender.draws} if o else {}
+    rows = {str(bid.row): bid.name for bid in o.bids} if o else {}
+    told = [
+        (rules[name].title, values if rules[name].values else tuple(rows.get(row, row) for row in values))
+        for name, values in event.drawn.items()
+        if name in rules
+    ]
+    zh = "；".join(f"{title.zh} {'、'.join(values)}" for title, values in told)
+    en = "; ".join(f"{title.en}: {', '.join(values)}" for title, values in told)
+    return f"抽取结果：{zh}。", f"Drawn: {en}."
 
 
 def _name(o: Opening | None, who: str) -> str:

@@ -15,7 +15,7 @@ from crypto.certificates import Usage, bidder_id, fingerprint
 from crypto.paths import Trust, validate
 from crypto.signing import HallKey, sign, verify
 from sessions.codec import Command
-from sessions.commands import CheckIn, ConfirmRow, SignRecord, WithdrawBid
+from sessions.commands import CheckIn, CommitDraw, ConfirmRow, SignRecord, WithdrawBid
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.roles import Actor
@@ -43,7 +43,7 @@ async def check_act(
         raise Problem("no_certificate")
     leaf, *offered = certificates
     validate(leaf, usage=Usage.SIGN, trust=trust, at=now, offered=offered)
-    if isinstance(command, CheckIn | WithdrawBid | ConfirmRow | SignRecord):
+    if isinstance(command, CheckIn | WithdrawBid | CommitDraw | ConfirmRow | SignRecord):
         await _must_have_signed_the_bid(sessions, session, leaf)
     match command:
         case CheckIn():
@@ -58,6 +58,10 @@ async def check_act(
             # Without a bid the rules refuse, or the same key gets the same answer: a retry must come through here.
             header = said.get("header_sha256") if bid is None else bid.header_sha256
             _must_be(said, session, bidder=command.bidder, header_sha256=header)
+        case CommitDraw():
+            said = verify(command.statement or "", "draw", leaf)
+            mine = {"bidder": bidder_id(leaf), "round": command.round, "commitment": command.commitment}
+            _must_be(said, session, **mine)
         case ConfirmRow():
             said = verify(command.statement, "confirm", leaf)
             row = (await sessions.state(session)).bid(command.bidder)

@@ -23,6 +23,7 @@ class When(Enum):
     FROZEN_ON = auto()  # from SetFrozen until the end
     LIVE = auto()  # from T0 until the end
     AFTER_BARRIER = auto()
+    DRAW = auto()
     DECRYPT = auto()  # while the window is open
     UNTIL_OPENED = auto()  # and for what arrived in the window, until the bids are opened
     BEHIND_BARRIER = auto()  # from the barrier until the bids are opened
@@ -68,6 +69,9 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.Postpone: Right(roles=_HOSTS, when=When.BEFORE_T0, held=True),
     c.Abort: Right(roles=_HOSTS, when=When.UNTIL_END, held=True),
     c.RuleCause: Right(roles=_HOSTS, when=When.AFTER_BARRIER),
+    c.CommitDraw: Right(roles=_BIDDER | STAFF, when=When.DRAW, acting=True),
+    c.RevealDraw: Right(roles=_BIDDER | STAFF, when=When.DRAW),
+    c.RepeatDraw: Right(roles=_HOSTS, when=When.DRAW),
     c.Approve: Right(roles=STAFF, when=When.UNTIL_END, held=True),
     c.Decline: Right(roles=STAFF, when=When.UNTIL_END, held=True),
     c.Note: Right(roles=frozenset({Role.SUPERVISOR}), when=When.ALWAYS, held=True),
@@ -177,6 +181,8 @@ def _is_now(o: Opening, when: When) -> bool:
             return o.status is Status.LIVE and o.frozen is not None
         case When.AFTER_BARRIER:
             return o.status is Status.LIVE and o.phase is Phase.OPENED and o.opened
+        case When.DRAW:
+            return _running(o, StepKind.DRAW)
         case When.DECRYPT:
             return _running(o, StepKind.DECRYPT) and o.barrier is None
         case When.UNTIL_OPENED:
@@ -204,6 +210,7 @@ OUT_OF_TIME: dict[When, str] = {
     When.FROZEN_ON: "not_frozen",
     When.LIVE: "not_live",
     When.AFTER_BARRIER: "before_barrier",
+    When.DRAW: "window_closed",
     When.DECRYPT: "window_closed",
     When.UNTIL_OPENED: "window_closed",
     When.BEHIND_BARRIER: "locks_not_due",

@@ -8,7 +8,17 @@ from typing import assert_never
 from sessions import commands as c
 from sessions.errors import CommandRefused
 from sessions.events import Happening, SessionScheduled
-from sessions.opening import decrypting, locks, objecting, presiding, sealing, signing, two_persons, watching
+from sessions.opening import (
+    decrypting,
+    drawing,
+    locks,
+    objecting,
+    presiding,
+    sealing,
+    signing,
+    two_persons,
+    watching,
+)
 from sessions.opening.authority import check
 from sessions.opening.draft import Draft, by_clock
 from sessions.opening.evolve import evolve
@@ -83,7 +93,11 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             presiding.resume(draft)
         case c.Note():
             presiding.note(draft, command)
-        case c.Postpone() | c.Abort() | c.RuleCause() | c.MissLock() | c.GrantEscrow():
+        case c.CommitDraw():
+            drawing.commit(draft, command)
+        case c.RevealDraw():
+            drawing.reveal(draft, command)
+        case c.Postpone() | c.Abort() | c.RuleCause() | c.RepeatDraw() | c.MissLock() | c.GrantEscrow():
             two_persons.propose_or_do(draft, command)
         case c.Approve():
             two_persons.approve(draft, command)

@@ -11,13 +11,14 @@ from sessions import events as e
 from sessions import record
 from sessions.commands import SealedBid
 from sessions.ids import BidderId
-from sessions.opening import points
+from sessions.opening import draws, points
 from sessions.opening.state import (
     Attempt,
     Barrier,
     Bid,
     BidState,
     Chair,
+    Draw,
     DrawnRecord,
     Extension,
     FrozenSet,
@@ -133,6 +134,8 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
                 bidder=event.bidder, name=event.name, slip_sha256=event.slip_sha256, code=event.code, at=at
             )
             return replace(o, late=(*o.late, late))
+        case e.DrawCommitted() | e.DrawClosed() | e.DrawRevealed() | e.DrawRepeated() | e.DrawMade():
+            return _drawing(draws.after(o, event), event)
         case e.RowConfirmed():
             return _row(o, event.bidder, confirmed_at=at, confirmation=event.statement)
         case e.ObjectionRaised():
@@ -264,7 +267,8 @@ def _entered(o: Opening, at: datetime, event: e.StepEntered) -> Opening:
         for item in o.proposals
     )
     runs = (*o.runs, StepRun(step=step, entered_at=at, due=event.due))
-    return replace(o, status=status, phase=phase, runs=runs, proposals=lapsed)
+    draw = Draw() if step.kind is StepKind.DRAW else o.draw
+    return replace(o, status=status, phase=phase, runs=runs, draw=draw, proposals=lapsed)
 
 
 def _completed(o: Opening, at: datetime, event: e.StepCompleted) -> Opening:
@@ -291,6 +295,17 @@ def _extended(o: Opening, at: datetime, actor: Actor, event: e.WindowExtended) -
     )
     longer = _run(o, due=event.new, extensions=(*o.runs[-1].extensions, extension)) if o.runs else o
     return _done(longer, "ExtendBeyond", {"step": event.step}) if event.approved_by else longer
+
+
+def _drawing(o: Opening, event: e.OpeningEvent) -> Opening:
+    match event:
+        case e.DrawClosed(due=due):
+            return _run(o, due=due)
+        case e.DrawRepeated(due=due, approved_by=second):
+            again = _run(o, due=due)
+            return _done(again, "RepeatDraw", {}) if second else again
+        case _:
+            return o
 
 
 def _objected(o: Opening, at: datetime, event: e.ObjectionRaised) -> Opening:

@@ -214,6 +214,33 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawParty:
+    """Somebody in the draw: what it committed to, and its seed once it was shown."""
+
+    role: Role
+    party: str
+    commitment: Digest
+    seed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """The draw as it stands. ``closed``: nobody may join this round any more; ``out`` take no part again."""
+
+    round: int = 1
+    committed: tuple[DrawParty, ...] = ()
+    closed: bool = False
+    out: tuple[str, ...] = ()
+    seeds: Mapping[str, str] | None = None
+    randomness: Digest | None = None
+    drawn: Mapping[str, tuple[str, ...]] | None = None
+
+    def party(self, role: Role, party: str) -> DrawParty | None:
+        """Return one party of this round."""
+        return next((each for each in self.committed if (each.role, each.party) == (role, party)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Objection:
     """An objection (异议), a recusal request (回避申请) or a disputed row, and its answer."""
 
@@ -355,6 +382,7 @@ class Opening:
     removals: tuple[Removal, ...] = ()
     missed: tuple[Missed, ...] = ()
     opened: bool = False  # the results of all bids are recorded
+    draw: Draw | None = None  # from its step on
     objections: tuple[Objection, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     notes: tuple[SupervisorNote, ...] = ()

@@ -20,11 +20,11 @@ from sessions.events import (
     StepCompleted,
     StepEntered,
 )
-from sessions.opening import points
+from sessions.opening import drawing, points
 from sessions.opening.draft import by_clock
 from sessions.opening.locked import not_ready
 from sessions.opening.state import OVER, Bid, BidState, Opening, StepRun
-from sessions.plan import Starts, Step, StepKind
+from sessions.plan import Plan, Starts, Step, StepKind
 from sessions.record import record_digest
 from sessions.roles import Role
 
@@ -66,12 +66,20 @@ def _walk(o: Opening) -> Happening | None:
 
 
 def following(o: Opening) -> Step | None:
-    """Return the step after the current one; the ceiling is passed over when the tender has none."""
+    """Return the step after the current one; what the tender has no use for is passed over."""
     steps = o.plan.pack.steps
-    for step in steps[len(_entered(o)) :]:
-        if step.kind is not StepKind.CEILING or o.plan.tender.ceiling is not None:
-            return step
-    return None
+    return next((step for step in steps[len(_entered(o)) :] if wanted(o.plan, step)), None)
+
+
+def wanted(plan: Plan, step: Step) -> bool:
+    """Return whether a step of the pack is held for this tender: no ceiling and no draw without something to draw."""
+    match step.kind:
+        case StepKind.CEILING:
+            return plan.tender.ceiling is not None
+        case StepKind.DRAW:
+            return bool(plan.tender.draws)
+        case _:
+            return True
 
 
 def _entered(o: Opening) -> tuple[Step, ...]:
@@ -104,7 +112,7 @@ def entering(o: Opening, step: Step, at: datetime) -> StepEntered:
             due = None
         case StepKind.READOUT:
             due = at + o.plan.reading_pace * len(opened_bids(o))
-        case StepKind.DECRYPT | StepKind.CONFIRM | StepKind.OBJECTION | StepKind.SIGN:
+        case StepKind.DRAW | StepKind.DECRYPT | StepKind.CONFIRM | StepKind.OBJECTION | StepKind.SIGN:
             due = at + o.plan.windows[step.kind]
         case _:
             assert_never(step.kind)
@@ -127,6 +135,10 @@ def _ending(o: Opening, run: StepRun) -> Happening | None:
             return _complete(o, run, o.at)
         case StepKind.CHECK:
             return _complete(o, run, o.at) if all(bid.seal for bid in o.bids) else None
+        case StepKind.DRAW if o.draw is not None and o.draw.drawn is not None:
+            return _complete(o, run, o.at, missing=o.draw.out)
+        case StepKind.DRAW:
+            return drawing.coming(o, run)
         case StepKind.DECRYPT:
             return _decrypting(o, run)
         case StepKind.READOUT:

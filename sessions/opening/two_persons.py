@@ -13,6 +13,7 @@ from sessions.commands import (
     GrantEscrow,
     MissLock,
     Postpone,
+    RepeatDraw,
     RuleCause,
 )
 from sessions.errors import CommandRefused
@@ -26,7 +27,7 @@ from sessions.events import (
     T0Moved,
 )
 from sessions.ids import BidderId
-from sessions.opening import locks, windows
+from sessions.opening import drawing, locks, windows
 from sessions.opening.attribution import CAUSES, UNKNOWN
 from sessions.opening.authority import check
 from sessions.opening.draft import Draft
@@ -35,7 +36,7 @@ from sessions.roles import Actor
 from sessions.shape import moment, rfc3339
 from sessions.texts import given
 
-Proposed = Postpone | Abort | RuleCause | MissLock | GrantEscrow
+Proposed = Postpone | Abort | RuleCause | RepeatDraw | MissLock | GrantEscrow
 Act = Proposed | ExtendWindow
 """ExtendWindow stands here for an extension past the host's own number (in the pack: ``ExtendBeyond``)."""
 
@@ -109,6 +110,8 @@ def examine(draft: Draft, act: Act) -> None:
             locks.missable(o, act)
         case GrantEscrow():
             locks.grantable(o, act)
+        case RepeatDraw():
+            drawing.repeatable(o)
         case ExtendWindow():
             windows.extendable(draft)
         case _:
@@ -137,6 +140,8 @@ def _perform(draft: Draft, act: Act, *, proposer: Actor, approver: Actor | None)
         case GrantEscrow():
             granted = EscrowGranted(bidder=act.bidder, reason=act.reason, approved_by=agreed or "")
             draft.put(granted, by=proposer)
+        case RepeatDraw():
+            draft.put(drawing.repeated(draft.opening, act.reason, agreed, draft.now), by=proposer)
         case ExtendWindow():
             windows.extend(draft, act.reason, by=proposer, approved_by=agreed)
         case _:
@@ -154,7 +159,7 @@ def _fields(command: Proposed) -> dict[str, str]:
     match command:
         case Postpone():
             return {"t0": rfc3339(command.t0)}
-        case Abort():
+        case Abort() | RepeatDraw():
             return {}
         case RuleCause():
             return {"bidder": command.bidder, "cause": command.cause}
@@ -179,5 +184,7 @@ def _act(proposal: Proposal) -> Act:
             return GrantEscrow(bidder=BidderId(fields["bidder"]), reason=reason)
         case "ExtendBeyond":
             return ExtendWindow(reason=reason)
+        case "RepeatDraw":
+            return RepeatDraw(reason=reason)
         case _:
             return Abort(reason=reason)

@@ -47,6 +47,10 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.OpenLock(lock=lock, opened=held, failed=failed), actor
         case e.EscrowRequested(bidder=bidder, statement=statement):
             yield c.RequestEscrow(bidder=bidder, statement=statement), actor
+        case e.DrawCommitted(round=number, commitment=commitment, statement=statement):
+            yield c.CommitDraw(round=number, commitment=commitment, statement=statement), actor
+        case e.DrawRevealed(round=number, private=private):
+            yield c.RevealDraw(round=number, seed=private["seed"]), actor
         case e.RowConfirmed(bidder=bidder, statement=statement):
             yield c.ConfirmRow(bidder=bidder, statement=statement), actor
         case e.ObjectionRaised(bidder=bidder, kind="row", private=private):
@@ -92,6 +96,9 @@ def _acts_of_two(o: Opening, event: e.Event, actor: Actor) -> Iterator[Asked]:
         case e.EscrowGranted(bidder=bidder, reason=reason, approved_by=second):
             yield c.GrantEscrow(bidder=bidder, reason=reason), actor
             yield from _approvals(o, second)
+        case e.DrawRepeated(reason=reason, approved_by=second):
+            yield c.RepeatDraw(reason=reason), actor
+            yield from _approvals(o, second)
         case e.SessionAborted(reason=reason, approved_by=second):
             yield c.Abort(reason=reason), actor
             yield from _approvals(o, second)
@@ -111,6 +118,8 @@ def _act(act: str, fields: dict[str, str], reason: str) -> c.OpeningCommand:
             return c.GrantEscrow(bidder=BidderId(fields["bidder"]), reason=reason)
         case "ExtendBeyond":
             return c.ExtendWindow(reason=reason)
+        case "RepeatDraw":
+            return c.RepeatDraw(reason=reason)
         case _:
             return c.Abort(reason=reason)
 

@@ -98,6 +98,11 @@ SENTENCES: Mapping[str, Words] = {
         "没有打开的每一份，原因和后果都由当时的证据推算得出。",
         "For every bid that was not opened, cause and consequence follow from the recorded evidence.",
     ),
+    "draws.result": _words(
+        "抽取结果由各方事先锁定、事后公开的随机数计算得出：每个随机数都与承诺一致，重算一遍结果相同。",
+        "What was drawn follows from the numbers that everyone had committed to: each fits its commitment, and "
+        "drawing again gives the same.",
+    ),
     "late.slips": _words(
         "逾期的文件被拒收，凭证由平台签名，时间在截止之后。",
         "What came too late was refused with a slip under the hall's signature, dated after the deadline.",

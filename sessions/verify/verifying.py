@@ -16,7 +16,7 @@ from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.verify import bids, events, logged, papers, replay
+from sessions.verify import bids, draws, events, logged, papers, replay
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
 from sessions.visibility import public_afterwards
@@ -57,8 +57,9 @@ def verify(bundle: Path | bytes) -> Report:
     run("bids.receipts", _receipts, files, replayed, received, key, entries)
     run("bids.quotes", bids.quotes, files, replayed, sealed)
     run("bids.causes", bids.causes, replayed)
-    run("late.slips", papers.slips, files, replayed, key)
     signers = None if sealed is None else papers.signers(sealed)
+    run("draws.result", draws.result, replayed, signers)
+    run("late.slips", papers.slips, files, replayed, key)
     run("statements.checkin", papers.checkins, files, replayed, intake, signers)
     run("statements.confirm", papers.confirmations, files, replayed, signers)
     run("record.projection", papers.projection, files, replayed)

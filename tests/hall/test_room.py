@@ -70,7 +70,7 @@ def test_a_known_fact_is_passed_over_and_a_gap_is_reported() -> None:
     assert room.number == 4
 
 
-@pytest.mark.parametrize("after", [-1, 69, 10**12])
+@pytest.mark.parametrize("after", [-1, 1 + len(a_full_story().records), 10**12])
 def test_a_cursor_off_the_log_is_refused(after: int) -> None:
     with pytest.raises(BadCursor):
         a_room().since(PUBLIC, after, Form.LINES)
@@ -134,7 +134,7 @@ def test_a_snapshot_is_made_once_a_number() -> None:
     room = a_room()
     first = room.snapshot(PUBLIC)
     assert room.snapshot(PUBLIC) is first
-    assert first.etag == f'"68-{full_story().records[-1].digest}"'
+    assert first.etag == f'"{len(full_story().records)}-{full_story().records[-1].digest}"'
 
 
 # -- signals -------------------------------------------------------------------------------------------------
@@ -170,5 +170,5 @@ def test_a_newcomer_hears_no_old_beat() -> None:
 def test_a_signal_comes_after_the_facts_that_were_waiting() -> None:
     room = a_room()
     room.signal("watching", {"count": 1})
-    taken = everything(room, PUBLIC, 60).splitlines()
+    taken = everything(room, PUBLIC, room.number - 8).splitlines()
     assert [b'"signal"' in line for line in taken] == [False] * 8 + [True]

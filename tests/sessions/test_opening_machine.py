@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from crypto.draw import Share, commitment
 from sessions import events as e
 from sessions.codec import event_from_json, event_to_json
 from sessions.commands import (
@@ -17,6 +18,7 @@ from sessions.commands import (
     Advance,
     AnswerObjection,
     Approve,
+    CommitDraw,
     ConfirmRow,
     Decline,
     DisputeRow,
@@ -33,9 +35,11 @@ from sessions.commands import (
     ReadyOfficer,
     RecordLateBid,
     RecordOpenings,
+    RepeatDraw,
     ReportFailure,
     RequestEscrow,
     Resume,
+    RevealDraw,
     RuleCause,
     SealChecks,
     SignRecord,
@@ -43,7 +47,7 @@ from sessions.commands import (
     Tick,
 )
 from sessions.errors import CommandRefused
-from sessions.ids import BidderId, Jws, StepId
+from sessions.ids import BidderId, Digest, Jws, StepId
 from sessions.opening import OVER, CheckSeals, FreezeSet, OpenBids, evolve, next_due, permitted, work_due
 from sessions.opening.attribution import BY_ATTEMPT, CAUSES
 from sessions.opening.locked import behind, still_locked
@@ -76,6 +80,10 @@ from tests.support.ceremony import (
 from tests.support.locked import AGENT, TRUSTEES, a_locked_plan
 
 D = bidder("D")
+DRAWS = [
+    {"id": "k", "title": {"zh": "系数", "en": "Coefficient"}, "values": ["0.95", "0.96", "0.97"], "pick": 1},
+    {"id": "order", "title": {"zh": "顺序", "en": "Order"}},
+]
 STAFF = (HOST, DEPUTY, SUPERVISOR)
 OFFICERS = (*STAFF, AGENT, *TRUSTEES)
 ACTORS = (*STAFF, AGENT, TRUSTEES[0], A, B, C, D, CLOCK, Actor(role=Role.PUBLIC, id="", name=""), bidder("Z"))
@@ -98,6 +106,9 @@ MAY_CAUSE: dict[type[Any], set[Role]] = {
     e.EscrowGranted: HOSTS,
     e.WindowExtended: HOSTS,
     e.CauseRuled: HOSTS,
+    e.DrawCommitted: STAFF_ROLES | {Role.BIDDER},
+    e.DrawRevealed: STAFF_ROLES | {Role.BIDDER},
+    e.DrawRepeated: HOSTS | {Role.CLOCK},
     e.RowConfirmed: {Role.BIDDER},
     e.ObjectionRaised: {Role.BIDDER},
     e.ObjectionAnswered: HOSTS,
@@ -117,6 +128,17 @@ moments = st.one_of(
     st.integers(0, 90).map(lambda minutes: minutes * MINUTE),
 )
 short = st.integers(0, 20_000).map(lambda ms: ms * MS)
+
+
+def a_seed(who: Actor, number: int, other: str = "") -> bytes:
+    return bytes.fromhex(digest(f"{who.id} {number} {other}"))
+
+
+def a_commitment(who: Actor, number: int, other: str = "") -> CommitDraw:
+    role = "host" if who.role is Role.DEPUTY else who.role.value
+    committed = commitment("gx-1", number, Share(role=role, party=who.id, seed=a_seed(who, number, other)))
+    signed = Jws("signed.by." + who.id) if who.role is Role.BIDDER else None
+    return CommitDraw(round=number, commitment=Digest(committed.hex()), statement=signed)
 
 
 def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
@@ -148,6 +170,9 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
         "GrantEscrow": st.builds(
             GrantEscrow, bidder=st.sampled_from([BidderId(x.id) for x in (A, B, C)]), reason=text
         ),
+        "CommitDraw": st.builds(lambda n, other: a_commitment(who, n, other), number, text),
+        "RevealDraw": st.builds(lambda n, other: RevealDraw(round=n, seed=a_seed(who, n, other).hex()), number, text),
+        "RepeatDraw": st.builds(RepeatDraw, reason=text),
         "Approve": st.builds(Approve, proposal=number),
         "Decline": st.builds(Decline, proposal=number, reason=text),
         "Note": st.builds(Note, text=text),
@@ -192,6 +217,7 @@ class Openings(RuleBasedStateMachine):
     @initialize(
         pack=st.sampled_from(["cn-works", "cn-gov", "intl-two-role"]),
         ceiling=st.sampled_from([None, "1500000.00"]),
+        draws=st.booleans(),
         bids=st.lists(st.booleans(), min_size=2, max_size=4),
         codes=st.lists(st.sampled_from(CODES), min_size=4, max_size=4),
         begins=st.sampled_from([None, *(step.id for step in a_plan().pack.steps)]),
@@ -201,13 +227,15 @@ class Openings(RuleBasedStateMachine):
         self,
         pack: str,
         ceiling: str | None,
+        draws: bool,
         bids: list[bool],
         codes: list[str | None],
         begins: str | None,
         locked: bool,
     ) -> None:
-        plan = a_locked_plan(pack, tenderer=True, escrow=True, ceiling=ceiling) if locked else None
-        self.c = Ceremony(plan or a_plan(pack, ceiling=ceiling), at=T0 - 3 * 60 * MINUTE)
+        facts = {"ceiling": ceiling, "draws": DRAWS if draws and pack != "intl-two-role" else []}
+        plan = a_locked_plan(pack, tenderer=True, escrow=True, **facts) if locked else a_plan(pack, **facts)
+        self.c = Ceremony(plan, at=T0 - 3 * 60 * MINUTE)
         self.founded = evolve(None, self.c.facts[0])
         self.replayed = self.founded
         self.checked = 1
@@ -222,6 +250,8 @@ class Openings(RuleBasedStateMachine):
         due = next_due(self.c.it)
         if work_due(self.c.it) is not None:
             self.the_hall_does_its_work(["ok"] * 4)
+        elif self.c.it.step == "draw" and not self.c.it.step_complete:
+            self.everybody_draws((HOST, SUPERVISOR, A, B, C, D))
         elif self.c.it.step == "decrypt" and not any(bid.attempts for bid in self.c.it.bids):
             self.bidders_release(codes)
         elif still_locked(self.c.it):
@@ -292,6 +322,17 @@ class Openings(RuleBasedStateMachine):
     def the_host_answers_everything(self, later: timedelta) -> None:
         for item in self.c.it.objections:
             self.send(AnswerObjection(number=item.number, text="已核实"), HOST, later)
+
+    @rule(who=st.permutations((HOST, DEPUTY, SUPERVISOR, A, B, C, D)), some=st.integers(0, 7))
+    def some_draw(self, who: list[Actor], some: int) -> None:
+        self.everybody_draws(tuple(who[:some]))
+
+    def everybody_draws(self, who: tuple[Actor, ...]) -> None:
+        number = self.c.it.draw.round if self.c.it.draw else 1
+        for one in who:
+            self.send(a_commitment(one, number), one, SECOND)
+        for one in (*who, *who):  # the staff show theirs after the bidders
+            self.send(RevealDraw(round=number, seed=a_seed(one, number).hex()), one, SECOND)
 
     @rule(codes=st.lists(st.sampled_from(CODES), min_size=4, max_size=4))
     def bidders_release(self, codes: list[str | None]) -> None:
@@ -365,7 +406,8 @@ class Openings(RuleBasedStateMachine):
         assert fact.at <= self.c.now
         assert fact.actor.role in MAY_CAUSE.get(type(fact.event), {Role.CLOCK})
         if fact.actor.role is Role.BIDDER:
-            assert fact.actor.id == getattr(fact.event, "bidder", getattr(fact.event, "signer", None))
+            own = (getattr(fact.event, name, None) for name in ("bidder", "signer", "party"))
+            assert fact.actor.id in own
         event = event_from_json(*event_to_json(fact.event))
         assert event == fact.event
         words = describe(fact, self.replayed)
@@ -411,6 +453,18 @@ class Openings(RuleBasedStateMachine):
     def the_state_is_what_a_replay_gives(self) -> None:
         if hasattr(self, "c"):
             assert self.replayed == self.c.it
+
+    @invariant()
+    def a_draw_is_made_of_everything_shown_and_once(self) -> None:
+        if not hasattr(self, "c"):
+            return
+        made = self.c.named(e.DrawMade)
+        assert len(made) <= 1
+        if made and self.c.it.draw is not None:
+            assert all(party.seed for party in self.c.it.draw.committed)
+            assert {party.role for party in self.c.it.draw.committed} & {Role.HOST, Role.SUPERVISOR}
+        if [event for event in self.c.named(e.StepCompleted) if event.step == "draw"]:
+            assert made
 
     @invariant()
     def the_frozen_set_stays_as_it_was(self) -> None:

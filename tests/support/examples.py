@@ -78,6 +78,13 @@ _ALL: tuple[e.Event, ...] = (
     e.BidNotOpened(bidder=_WHO, cause="unknown", consequence="pending", evidence={"attempts": "0"}),
     e.CauseRuled(bidder=_WHO, cause="X1", consequence="withdrawn", reason="公告", approved_by="gu"),
     e.LateBidRefused(bidder=_WHO, name=A.name, slip_sha256=digest("slip"), code="late"),
+    e.DrawCommitted(round=1, role=Role.BIDDER, party=A.id, commitment=digest("seed"), statement=_SIGNED),
+    e.DrawClosed(round=1, parties=("host:lin", f"bidder:{A.id}"), due=T0 + MINUTE),
+    e.DrawRevealed(round=1, role=Role.BIDDER, party=A.id, private={"seed": digest("a seed")}),
+    e.DrawRepeated(round=2, without=(A.id,), due=T0 + MINUTE, reason="", approved_by=None),
+    e.DrawMade(
+        round=2, seeds={"host:lin": digest("a seed")}, randomness=digest("randomness"), drawn={"k": ("0.95",)}
+    ),
     e.RowConfirmed(bidder=_WHO, statement=_SIGNED),
     e.ObjectionRaised(number=1, bidder=_WHO, kind="objection", title="时间", private={"text": "过短"}),
     e.ObjectionAnswered(number=1, private={"text": "合规"}),

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from crypto.digest import sha256
+from crypto.draw import Share, commitment
 from crypto.encoding import b64u
 from sessions import commands as c
 from sessions.chaining import Head, chain
@@ -18,6 +20,7 @@ from sessions.ids import AccountId, BidderId, Digest, Jws, SessionId, StepId
 from sessions.opening import BidState, CheckSeals, FreezeSet, OpenBids, Opening, decide, evolve, next_due, work_due
 from sessions.plan import (
     Article,
+    DrawRule,
     Lock,
     Officer,
     Phase,
@@ -65,7 +68,19 @@ def from_phase(first: Phase, roles: frozenset[Role]) -> dict[Phase, frozenset[Ro
     return {phase: roles if phases.index(phase) >= phases.index(first) else frozenset() for phase in phases}
 
 
-def a_plan(*, minimum: int = 3, ceiling: str | None = "2000000.00", session: SessionId = SESSION) -> Plan:
+DRAWS = (
+    DrawRule(id="k", title=words("评标系数 K", "Coefficient K"), values=("0.95", "0.96", "0.97"), pick=1),
+    DrawRule(id="order", title=words("述标顺序", "Order of presentation"), values=(), pick=None),
+)
+
+
+def a_plan(
+    *,
+    minimum: int = 3,
+    ceiling: str | None = "2000000.00",
+    session: SessionId = SESSION,
+    draws: tuple[DrawRule, ...] = (),
+) -> Plan:
     window = WindowRule(
         default=timedelta(minutes=30),
         shortest=timedelta(minutes=5),
@@ -73,7 +88,7 @@ def a_plan(*, minimum: int = 3, ceiling: str | None = "2000000.00", session: Ses
         extension=timedelta(minutes=10),
         extensions=1,
     )
-    windows = ("checkin", "decrypt", "confirm", "objection", "sign")
+    windows = ("checkin", "draw", "decrypt", "confirm", "objection", "sign")
     pack = RulePack(
         id="test",
         version="1",
@@ -86,6 +101,7 @@ def a_plan(*, minimum: int = 3, ceiling: str | None = "2000000.00", session: Ses
             a_step(StepKind.LIST),
             a_step(StepKind.CHECK),
             a_step(StepKind.CEILING, Starts.HOST),
+            a_step(StepKind.DRAW, Starts.HOST),
             a_step(StepKind.DECRYPT, Starts.HOST),
             a_step(StepKind.READOUT, Starts.HOST),
             a_step(StepKind.CONFIRM),
@@ -95,7 +111,7 @@ def a_plan(*, minimum: int = 3, ceiling: str | None = "2000000.00", session: Ses
         windows=dict.fromkeys(windows, window),
         reading_pace=timedelta(seconds=8),
         chairs=(Role.HOST, Role.SUPERVISOR),
-        two_person=frozenset({"Abort", "Postpone", "RuleCause", "ExtendBeyond"}),
+        two_person=frozenset({"Abort", "Postpone", "RuleCause", "ExtendBeyond", "RepeatDraw"}),
         articles={
             "art": Article(
                 id="art", cite=words("招标投标法第三十六条", "Bidding Law art. 36"), gist=words("公开", "In public")
@@ -130,6 +146,7 @@ def a_plan(*, minimum: int = 3, ceiling: str | None = "2000000.00", session: Ses
         ),
         ceiling=ceiling,
         currency="CNY",
+        draws=draws,
     )
     return Plan(
         session=session,
@@ -294,6 +311,39 @@ class Story:
             self.advance("ceiling")
         return self.advance("decrypt")
 
+    def commit(self, actor: Actor, number: int) -> Story:
+        """Join round ``number`` of the draw."""
+        share = self._share(actor, number)
+        signed = Jws(f"eyJ.draw.{actor.id[-2:]}") if actor.role is Role.BIDDER else None
+        committed = Digest(commitment(self.plan.session, number, share).hex())
+        return self.send(c.CommitDraw(round=number, commitment=committed, statement=signed), actor)
+
+    def reveal(self, actor: Actor, number: int) -> Story:
+        return self.send(c.RevealDraw(round=number, seed=self._share(actor, number).seed.hex()), actor)
+
+    def _share(self, actor: Actor, number: int) -> Share:
+        seed = sha256(f"{actor.id} {number}".encode())
+        return Share(role=actor.role.value, party=actor.id, seed=seed)
+
+    def draw(self) -> Story:
+        """Two rounds, because in the first one bidder does not show what it committed to."""
+        self.advance("draw")
+        present = [bidder(number) for number in range(1, self.bids + 1) if self._present(number)]
+        for actor in (HOST, SUPERVISOR, *present):
+            self.commit(actor, 1)
+        for actor in present[:-1]:
+            self.reveal(actor, 1)
+        self.wait(minutes=31)
+        for actor in (HOST, SUPERVISOR, *present[:-1]):
+            self.commit(actor, 2)
+        for actor in (*present[:-1], HOST, SUPERVISOR):
+            self.reveal(actor, 2)
+        return self
+
+    def _present(self, number: int) -> bool:
+        bid = self.opening.bid(bidder_id(number)) if self.opening else None
+        return bid is not None and bid.checked_in_at is not None
+
     def release(self, number: int, code: str | None = None) -> Story:
         digest = Digest(f"{number + 1000:064x}")
         return self.send(
@@ -329,7 +379,7 @@ class Story:
 
 def a_full_story(bids: int = 5) -> Story:
     """One of everything: a postponement, a handover, failed tries, a missing bidder, a pause, objections."""
-    story = Story(bids=bids).to_checkin().seat_staff().send(c.TakeChair(), DEPUTY)
+    story = Story(a_plan(draws=DRAWS), bids=bids).to_checkin().seat_staff().send(c.TakeChair(), DEPUTY)
     story.send(c.Note(text="密記甲"), SUPERVISOR)
     story.send(c.Postpone(t0=T0 + timedelta(minutes=30), reason="power cut"), HOST)
     story.send(c.Approve(proposal=1), DEPUTY)
@@ -338,7 +388,7 @@ def a_full_story(bids: int = 5) -> Story:
         c.RecordLateBid(bidder=bidder_id(77), name="迟到公司", slip_sha256=Digest("77" * 32), code="late"), CLOCK
     )
     story.send(c.CheckIn(bidder=bidder_id(2), statement=story.statement(2)), bidder(2))
-    story.advance("ceiling").advance("decrypt").wait(seconds=3)
+    story.advance("ceiling").draw().advance("decrypt").wait(seconds=3)
     story.fail(2, "wrong_password").release(1).release(2, code="bad_signature").release(2).fail(3, "locked")
     story.send(c.Pause(reason="外网中断", incident=True), SUPERVISOR).wait(minutes=4).send(c.Resume(), HOST)
     story.send(c.ExtendWindow(reason="slow network"), HOST)
