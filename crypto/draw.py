@@ -1,4 +1,4 @@
-"""Draws that nobody can steer and anybody can repeat: commit, reveal, mix, map without bias (FORMAT.md section 11).
+"""Draws that nobody can steer and anybody can repeat: commit, reveal, mix, map without bias (FORMAT.md section 14).
 
 Whoever takes part first commits to a secret seed and shows it when all have committed. One honest seed among them
 makes the outcome uniform; what is drawn then follows from the seeds by arithmetic alone.
