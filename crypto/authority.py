@@ -3,7 +3,7 @@
 Pure: moments, names and passwords are arguments, and nothing is kept. What was revoked is the caller's to remember.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from crypto.certificates import Credential, PrivateKey, Usage
 from crypto.digest import sha256
@@ -52,9 +52,9 @@ def create(name: str, *, at: datetime, days: int = 3650) -> Authority:
     subject = x509.Name([purpose, x509.NameAttribute(NameOID.COMMON_NAME, name)])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     certificate = (
-        _certificate(subject, subject, key.public_key(), at, days)
+        started(subject, subject, key.public_key(), at, days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
-        .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(identifier, critical=False)
         .sign(key, _SHA256)
     )
@@ -76,10 +76,13 @@ def issue(
     algorithm: Algorithm = Algorithm.P256,
     at: datetime,
     days: int = 365,
+    ocsp: str = "",
+    crl: str = "",
 ) -> Credential:
     """Return a new key with a certificate for the organisation ``name`` with number ``identifier``.
 
-    Issue twice with the same name and identifier, once for each usage, to get a pair.
+    Issue twice with the same name and identifier, once for each usage, to get a pair. ``ocsp`` and ``crl`` are the
+    addresses where one may ask whether it was revoked; the certificate names them if they are given.
     """
     key = _new_key(algorithm)
     subject = x509.Name(
@@ -92,20 +95,31 @@ def issue(
     )
     match usage:
         case Usage.SIGN:
-            stated = _key_usage(digital_signature=True, content_commitment=True)
+            stated = key_usage(digital_signature=True, content_commitment=True)
         case Usage.ENCRYPT if isinstance(key, rsa.RSAPrivateKey):
-            stated = _key_usage(key_encipherment=True, data_encipherment=True)
+            stated = key_usage(key_encipherment=True, data_encipherment=True)
         case Usage.ENCRYPT:
-            stated = _key_usage(key_agreement=True)
-    certificate = (
-        _certificate(subject, authority.certificate.subject, key.public_key(), at, days)
+            stated = key_usage(key_agreement=True)
+    builder = (
+        started(subject, authority.certificate.subject, key.public_key(), at, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(stated, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
-        .sign(authority.key, _SHA256)
     )
+    for extension in _where_to_ask(ocsp, crl):
+        builder = builder.add_extension(extension, critical=False)
+    certificate = builder.sign(authority.key, _SHA256)
     return Credential(key=key, certificate=certificate, chain=(authority.certificate,))
+
+
+def _where_to_ask(ocsp: str, crl: str) -> Iterator[x509.ExtensionType]:
+    if ocsp:
+        place = x509.UniformResourceIdentifier(ocsp)
+        yield x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)])
+    if crl:
+        names = [x509.UniformResourceIdentifier(crl)]
+        yield x509.CRLDistributionPoints([x509.DistributionPoint(names, None, None, None)])
 
 
 def _new_key(algorithm: Algorithm) -> PrivateKey:
@@ -116,13 +130,14 @@ def _new_key(algorithm: Algorithm) -> PrivateKey:
             return rsa.generate_private_key(public_exponent=65_537, key_size=3072)
 
 
-def _certificate(
+def started(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
     at: datetime,
     days: int,
 ) -> x509.CertificateBuilder:
+    """Return the beginning of any certificate: names, key, a random serial number, dates."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -134,7 +149,8 @@ def _certificate(
     )
 
 
-def _key_usage(**stated: bool) -> x509.KeyUsage:
+def key_usage(**stated: bool) -> x509.KeyUsage:
+    """Return the extension with the usages that are named, and no other."""
     names = (
         "digital_signature content_commitment key_encipherment data_encipherment key_agreement "
         "key_cert_sign crl_sign encipher_only decipher_only"

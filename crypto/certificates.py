@@ -37,7 +37,7 @@ _UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 _AUTHORITY_KEY_IDENTIFIER = der.oid("2.5.29.35")
-_STRONG_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512, type(None))  # None: an issuer with Ed25519
+STRONG_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512, type(None))  # None: an issuer with Ed25519
 
 
 class Usage(StrEnum):
@@ -172,7 +172,7 @@ def check_leaf(certificate: x509.Certificate, usage: Usage) -> None:
     Says nothing about issuer, dates or revocation: see ``crypto.paths.validate``.
     """
     try:
-        strong = isinstance(certificate.signature_hash_algorithm, _STRONG_HASHES)
+        strong = isinstance(certificate.signature_hash_algorithm, STRONG_HASHES)
     except UnsupportedAlgorithm as error:
         raise CertificateRefused("weak_key") from error
     extensions = certificate.extensions

@@ -4,6 +4,8 @@ Verification raises and never returns a boolean, which could be forgotten. Each 
 (FORMAT.md section 10), a sentence and a hint; ``crypto.words`` has the sentences in both languages.
 """
 
+from datetime import datetime
+
 from crypto.words import WORDS
 
 
@@ -55,6 +57,14 @@ class CertificateRefused(CryptoRefused):
 
 class TimestampRefused(CryptoRefused):
     """A timestamp that is none, is over something else, or is by an authority that is not believed."""
+
+
+class Revoked(CertificateRefused):
+    """A certificate that was revoked by the moment asked about: ``since`` is when."""
+
+    def __init__(self, since: datetime) -> None:
+        super().__init__("revoked", detail=since.isoformat())
+        self.since = since
 
 
 class ChainBroken(CryptoRefused):

@@ -151,6 +151,19 @@ WORDS: dict[str, Words] = {
     "not_yet_valid": _words("The certificate is not valid yet.", "证书尚未生效。", _CA),
     "unknown_issuer": _words("No trusted authority issued this certificate.", "证书并非由受信任的机构签发。", _CA),
     "revoked": _words("The certificate has been revoked.", "证书已被吊销。", _CA),
+    "malformed_list": _words(
+        "That is not a revocation list.",
+        "这不是有效的证书吊销列表。",
+        ("Send the list as DER or PEM.", "请提供 DER 或 PEM 格式的列表。"),
+    ),
+    "revocation_unavailable": _words(
+        "The authority could not be asked whether the certificate is revoked.",
+        "暂时无法向发证机构查询证书是否被吊销。",
+        (
+            "Try again in a moment. This is not counted against the bidder.",
+            "请稍后重试。由此产生的后果不由投标人承担。",
+        ),
+    ),
     "revocation_unknown": _words(
         "Whether the certificate is revoked cannot be told.",
         "无法确认证书是否被吊销。",

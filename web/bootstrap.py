@@ -117,7 +117,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     database = Database(settings.database)
     kept = stores(database, settings.data_dir, clock)
     key = hall_key(settings.data_dir)
-    trust = TrustFolders(settings.anchors, settings.crls, require_crl=settings.revocation == "required")
+    trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
     hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
     sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings))
     accounts = Accounts(SqlAccounts(database), master_key(settings.data_dir), clock)

@@ -27,12 +27,12 @@ class TrustRefused(Exception):
 class TrustFolders:
     """The trust of this moment. A file that cannot be read stops every check: silence would be a decision."""
 
-    def __init__(self, anchors: Path, crls: Path, *, require_crl: bool) -> None:
+    def __init__(self, anchors: Path, crls: Path, *, required: bool) -> None:
         self._anchors = anchors
         self._crls = crls
-        self._require_crl = require_crl
+        self._required = required
         self._stamp: _Stamp | None = None
-        self._trust = Trust(anchors=(), require_crl=require_crl)
+        self._trust = Trust(anchors=(), required=required)
 
     def current(self) -> Trust:
         """Return what is trusted now; raise ``TrustRefused`` naming the first file that is neither."""
@@ -41,7 +41,7 @@ class TrustFolders:
             self._trust = Trust(
                 anchors=tuple(map(_certificate, _files(self._anchors))),
                 crls=tuple(map(_crl, _files(self._crls))),
-                require_crl=self._require_crl,
+                required=self._required,
             )
             self._stamp = stamp
         return self._trust

@@ -62,7 +62,7 @@ def a_certificate(
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
     if usage is not None:
-        builder = builder.add_extension(authority._key_usage(**usage), critical=True)
+        builder = builder.add_extension(authority.key_usage(**usage), critical=True)
     for extension, critical in extra:
         builder = builder.add_extension(extension, critical=critical)
     return builder.sign(issuer.key, algorithm or hashes.SHA256())
@@ -266,11 +266,11 @@ def test_a_revocation_counts_even_in_a_list_out_of_date() -> None:
 @pytest.mark.parametrize("days", [None, 1])
 def test_where_a_list_is_a_must_a_missing_or_old_one_is_refused(days: int | None) -> None:
     crls = () if days is None else (authority.revocation_list(the_authority(), {}, at=BEGIN, days=days),)
-    trust = Trust(anchors=TRUST.anchors, crls=crls, require_crl=True)
+    trust = Trust(anchors=TRUST.anchors, crls=crls, required=True)
     certificate = a_bidder().sign.certificate
     assert refusal(paths.validate, certificate, usage=Usage.SIGN, trust=trust, at=DURING) == "revocation_unknown"
     fresh = Trust(
-        anchors=TRUST.anchors, crls=(authority.revocation_list(the_authority(), {}, at=DURING),), require_crl=True
+        anchors=TRUST.anchors, crls=(authority.revocation_list(the_authority(), {}, at=DURING),), required=True
     )
     paths.validate(certificate, usage=Usage.SIGN, trust=fresh, at=DURING)
 

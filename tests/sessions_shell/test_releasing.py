@@ -185,7 +185,7 @@ async def test_a_certificate_revoked_in_mid_session_releases_nothing(hall: Shell
 async def test_that_trust_cannot_be_told_is_not_the_bidders_fault(
     hall: Shell, bids: list[Sealed], clock: FakeClock
 ) -> None:
-    hall.releasing._trust = lambda: Trust(anchors=(bidders.the_authority().certificate,), require_crl=True)
+    hall.releasing._trust = lambda: Trust(anchors=(bidders.the_authority().certificate,), required=True)
     assert (await hall.release(bids[0])).code == "revocation_unknown"
     await close_the_window(hall, clock)
     shut = {event.bidder: event for event in await named(hall, BidNotOpened) if isinstance(event, BidNotOpened)}

@@ -21,8 +21,8 @@ def root() -> authority.Authority:
     return authority.create("Test authority", at=NOW - timedelta(days=1))
 
 
-def folders(tmp_path: Path, *, require_crl: bool = False) -> TrustFolders:
-    return TrustFolders(tmp_path / "anchors", tmp_path / "crls", require_crl=require_crl)
+def folders(tmp_path: Path, *, required: bool = False) -> TrustFolders:
+    return TrustFolders(tmp_path / "anchors", tmp_path / "crls", required=required)
 
 
 def put(folder: Path, name: str, content: bytes) -> None:
@@ -58,7 +58,7 @@ def test_an_unchanged_folder_is_not_read_again(tmp_path: Path, root: authority.A
 
 
 def test_a_list_may_be_a_must(tmp_path: Path) -> None:
-    assert folders(tmp_path, require_crl=True).current().require_crl
+    assert folders(tmp_path, required=True).current().required
 
 
 @pytest.mark.parametrize("folder", ["anchors", "crls"])

@@ -142,7 +142,7 @@ def synchronised(*, rehearsal: bool, state: Callable[[], int | None] = _clock_st
 def anchors(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Look at whom the hall believes: a demonstration CA would let anybody be any bidder."""
     try:
-        trust = TrustFolders(settings.anchors, settings.crls, require_crl=False).current()
+        trust = TrustFolders(settings.anchors, settings.crls, required=False).current()
     except (TrustRefused, OSError) as error:
         yield Finding(about="Trust", found=str(error), fix=TrustRefused.hint)
         return
