@@ -44,8 +44,8 @@ export interface Declaration extends Declared {
   readonly certificates: readonly Certificate[];
 }
 
-/** Sign a declaration. The signing certificate and that of the slots, `encrypt`, travel in it. */
-export async function declare(declared: Declared, sign: KeyPair, encrypt: Certificate): Promise<Bytes> {
+/** Sign a declaration. The signing certificate and `slots`, those of all slots, travel in it, each once. */
+export async function declare(declared: Declared, sign: KeyPair, ...slots: readonly Certificate[]): Promise<Bytes> {
   const content = canonical({
     v: 1,
     header_sha256: hex(declared.headerSha256),
@@ -65,11 +65,12 @@ export async function declare(declared: Declared, sign: KeyPair, encrypt: Certif
     signatureIdentifier(kind),
     der.octetString(cmsSignature(kind, signature)),
   );
+  const carried = new Map([certificate, ...slots].map((each) => [hex(each.der), each.der]));
   const signed = der.sequence(
     der.integer(1),
     der.setOf(digestIdentifier(kind)),
     der.sequence(der.objectId(OID.data), der.write(der.context(0), der.octetString(content))),
-    der.retagged(der.setOf(certificate.der, encrypt.der), der.context(0)),
+    der.retagged(der.setOf(...carried.values()), der.context(0)),
     der.setOf(signer),
   );
   return der.sequence(der.objectId(OID.signedData), der.write(der.context(0), signed));

@@ -10,11 +10,13 @@ import { canonical, type JsonObject } from "./canonical.js";
 import { seal, sealedLength, type StreamKey } from "./chunked.js";
 import { declare, SEGMENT } from "./declaration.js";
 import { require } from "./errors.js";
-import { type GroupId, HEADER_LIMIT, QUOTE, readHeader, SHEET_LIMIT } from "./header.js";
+import { type GroupId, HEADER_LIMIT, QUOTE, readHeader, SHEET_LIMIT, type SlotEntry } from "./header.js";
+import { deal } from "./held.js";
 import type { Identity } from "./identity.js";
 import { sha256 } from "./kdf.js";
-import { type Binding, contextOf, GroupKey, keyCommitment } from "./keys.js";
+import { type Binding, contextOf, GroupKey, keyCommitment, secondCommitment } from "./keys.js";
 import { Segments } from "./merkle.js";
+import { placeJson, type Quorum } from "./quorum.js";
 import type { Sink } from "./sinks.js";
 import { sealSlot } from "./slots.js";
 import { bidderId, fingerprint } from "./x509.js";
@@ -43,6 +45,10 @@ export interface SealRequest {
   readonly quote: JsonObject;
   readonly files: readonly BidFile[];
   readonly identity: Identity;
+  /** The tenderer's officers, where nothing opens without the tenderer's key too (二次解密). */
+  readonly tenderer?: Quorum | null;
+  /** Trustees who get shares of the bidder's key. Only where the tender asks for it: enough of them could open early. */
+  readonly escrow?: Quorum | null;
   readonly sink: Sink;
   /** Called with the bytes sealed so far and the bytes there will be, about once in 4 MiB. */
   readonly progress?: (done: number, total: number) => void;
@@ -94,7 +100,8 @@ export async function sealBid(request: SealRequest): Promise<SealedBid> {
   const root = await segments.root();
 
   const declared = { headerSha256, root, segments: segments.leaves.length, totalLength };
-  const declaration = await declare(declared, identity.sign, identity.encrypt.certificate);
+  const holders = [request.tenderer, request.escrow].flatMap((quorum) => quorum?.certificates ?? []);
+  const declaration = await declare(declared, identity.sign, identity.encrypt.certificate, ...holders);
   await sink.write(concat(declaration, u32(declaration.length), END));
   return {
     file: await sink.close(),
@@ -146,6 +153,7 @@ function mediaOf(content: Blob): string {
 
 async function prepare(request: SealRequest, parts: readonly PlainPart[]): Promise<{ header: Bytes; keys: StreamKey[] }> {
   const { sign, encrypt } = request.identity;
+  const { tenderer, escrow } = request;
   const binding: Binding = {
     suite: "INTL-1",
     tender: request.tender.normalize("NFC"),
@@ -159,15 +167,17 @@ async function prepare(request: SealRequest, parts: readonly PlainPart[]): Promi
   for (const id of request.groups) {
     const context = await contextOf(binding, id);
     const key = crypto.getRandomValues(new Uint8Array(32));
-    groupKeys.set(id, await GroupKey.derive(key, context));
-    const slot = {
-      role: "bidder",
-      fmt: "cms",
-      cert: hex(await fingerprint(encrypt.certificate)),
-      data: base64url(await sealSlot(key, encrypt.certificate)),
-    };
-    groups.push({ id, kcb: hex(await keyCommitment(key, context)), kct: null, slots: [slot] });
+    const second = tenderer ? crypto.getRandomValues(new Uint8Array(32)) : null;
+    groupKeys.set(id, await GroupKey.derive(key, context, second));
+    const certificate = await fingerprint(encrypt.certificate);
+    const own: SlotEntry = { role: "bidder", certificate, data: await sealSlot(key, encrypt.certificate), place: null };
+    const slots = [own];
+    if (tenderer && second) slots.push(...(await deal("tenderer", second, tenderer, context)));
+    if (escrow) slots.push(...(await deal("escrow", key, escrow, context)));
+    const kct = second === null ? null : hex(await secondCommitment(second, context));
+    groups.push({ id, kcb: hex(await keyCommitment(key, context)), kct, slots: slots.map(slotJson) });
     key.fill(0);
+    second?.fill(0);
   }
   const keys: StreamKey[] = [];
   const entries = [];
@@ -184,4 +194,9 @@ async function prepare(request: SealRequest, parts: readonly PlainPart[]): Promi
   const sigCert = hex(await fingerprint(sign.certificate));
   const header = canonical({ v: 1, ...names, env: hex(env), sig_cert: sigCert, groups, parts: entries });
   return { header, keys };
+}
+
+function slotJson({ role, certificate, data, place }: SlotEntry): JsonObject {
+  const own = { role, fmt: "cms", cert: hex(certificate), data: base64url(data) };
+  return place === null ? own : { ...own, ...placeJson(place) };
 }

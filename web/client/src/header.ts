@@ -1,24 +1,34 @@
 /** The header of a sealed bid: its members and the rules they obey (crypto/FORMAT.md section 2). */
 
-import type { Bytes } from "./bytes.js";
-import { type Json, parseStrict } from "./canonical.js";
+import { type Bytes, hex } from "./bytes.js";
+import { type Json, type JsonObject, parseStrict } from "./canonical.js";
 import { PREFIX, sealedLength } from "./chunked.js";
 import { form, reading, require } from "./errors.js";
 import { asBase64url, asCount, asHex, asIdentifier, asList, asMoment, asText, members } from "./fields.js";
 import type { Binding } from "./keys.js";
+import { checkComplete, type Place, readPlace } from "./quorum.js";
+import { MOST_SHARES } from "./shares.js";
 
 /** `A` is technical, or all of a bid in one envelope; `B` is commercial. */
 export type GroupId = "A" | "B";
 
+/** Who holds shares: the tenderer's officers of `K_t`, trustees of `K_b`. */
+export type HolderRole = "tenderer" | "escrow";
+
 export interface SlotEntry {
+  readonly role: "bidder" | HolderRole;
   /** SHA-256 of the encryption certificate the slot is for. */
   readonly certificate: Bytes;
   readonly data: Bytes;
+  /** Which share the slot holds; null in the bidder's own, which hold the key. */
+  readonly place: Place | null;
 }
 
 export interface Group {
   readonly id: GroupId;
   readonly kcb: Bytes;
+  /** The commitment to the tenderer's key, without which the group does not open (二次解密); null where there is none. */
+  readonly kct: Bytes | null;
   readonly slots: readonly SlotEntry[];
 }
 
@@ -46,6 +56,9 @@ export const QUOTE = "quote";
 export const SHEET_LIMIT = 65_536;
 export const HEADER_LIMIT = 1_048_576;
 
+const OWN_SLOTS = 8;
+const COMMON = ["role", "fmt", "cert", "data"] as const;
+const SHARED = ["i", "t", "n", "kcs"] as const;
 const MEDIA = /^[a-z0-9!#$&^_.+-]{1,63}\/[a-z0-9!#$&^_.+-]{1,63}$/;
 
 /** Read header bytes; `too_large`, `malformed_header`, `unsupported_suite` or `wrong_sizes` if they break a rule. */
@@ -93,16 +106,36 @@ function readGroupId(value: Json): GroupId {
 
 function readGroup(value: Json): Group {
   const { id, kcb, kct, slots } = members(value, ["id", "kcb", "kct", "slots"], "extensions");
-  form(kct === null, "a second key layer does not exist in version 1");
-  return { id: readGroupId(id), kcb: asHex(kcb, 32), slots: asList(slots, 1, 8).map(readSlotEntry) };
+  const entries = asList(slots, 1, OWN_SLOTS + 2 * MOST_SHARES).map(readSlotEntry);
+  const of = (role: SlotEntry["role"]): SlotEntry[] => entries.filter((slot) => slot.role === role);
+  const [own, tenderer, escrow] = [of("bidder"), of("tenderer"), of("escrow")];
+  form(own.length >= 1 && own.length <= OWN_SLOTS, "a group has 1 to 8 slots of the bidder");
+  form([...own, ...tenderer, ...escrow].every((slot, i) => slot === entries[i]), "slots in another order");
+  for (const holders of [tenderer, escrow]) {
+    checkComplete(holders.flatMap(({ place }) => place ?? []));
+    const once = new Set(holders.map(({ certificate }) => hex(certificate))).size === holders.length;
+    form(once, "two shares for one certificate");
+  }
+  form((kct === null) === (tenderer.length === 0), "a tenderer's key without slots, or slots without a key");
+  return { id: readGroupId(id), kcb: asHex(kcb, 32), kct: kct === null ? null : asHex(kct, 32), slots: entries };
+}
+
+/** The group `id` of `header`, else `wrong_bid`. */
+export function groupOf(header: Pick<Header, "groups">, id: GroupId): Group {
+  const group = header.groups.find((each) => each.id === id);
+  require(group !== undefined, "wrong_bid", `this bid has no envelope ${id}`);
+  return group;
 }
 
 function readSlotEntry(value: Json): SlotEntry {
-  const { role, fmt, cert, data } = members(value, ["role", "fmt", "cert", "data"], "extensions");
-  form(role === "bidder" && fmt === "cms", "slots are the bidder's, in CMS");
+  const own = typeof value === "object" && value !== null && !Array.isArray(value) && (value as JsonObject)["role"] === "bidder";
+  const common = members(value, own ? COMMON : [...COMMON, ...SHARED], "extensions");
+  const { role, fmt, cert, data } = common;
+  form((role === "bidder" || role === "tenderer" || role === "escrow") && fmt === "cms", "a slot of another role or format");
   const bytes = asBase64url(data);
   form(bytes.length <= 8192, "a slot has at most 8192 bytes");
-  return { certificate: asHex(cert, 32), data: bytes };
+  const place = own ? null : readPlace(`slot/${role}`, members(value, [...COMMON, ...SHARED], "extensions"));
+  return { role, certificate: asHex(cert, 32), data: bytes, place };
 }
 
 function readPart(value: Json): Part {

@@ -52,11 +52,16 @@ export async function sealWith(
  * non-extractable. Refuses with `not_decryptable`, whatever the cause.
  */
 export async function hpkeOpen(recipient: CryptoKeyPair, info: Bytes, sealed: Bytes): Promise<Bytes> {
+  const own = new Uint8Array(await crypto.subtle.exportKey("raw", recipient.publicKey));
+  return hpkeOpenWith(recipient.privateKey, own, info, sealed);
+}
+
+/** {@link hpkeOpen} with a private key and its public point, which a certificate has. */
+export async function hpkeOpenWith(privateKey: CryptoKey, own: Bytes, info: Bytes, sealed: Bytes): Promise<Bytes> {
   try {
     form(sealed.length >= ENC + 16, "too short");
     const enc = sealed.slice(0, ENC);
-    const own = new Uint8Array(await crypto.subtle.exportKey("raw", recipient.publicKey));
-    const { key, nonce } = await schedule(await sharedSecret(recipient.privateKey, enc, enc, own), info, 32);
+    const { key, nonce } = await schedule(await sharedSecret(privateKey, enc, enc, own), info, 32);
     return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce }, key, sealed.slice(ENC)));
   } catch (error) {
     throw new Refused("not_decryptable", "the message is not for this key and purpose", "", error);

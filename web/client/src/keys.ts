@@ -36,7 +36,18 @@ export async function checkCommitment(key: Bytes, context: Bytes, kcb: Uint8Arra
   );
 }
 
-/** The keys of the parts of one group, from its 32-byte key. */
+/** kct: the commitment to the tenderer's key, where a group has one. */
+export function secondCommitment(key: Bytes, context: Bytes): Promise<Bytes> {
+  return expand(key, concat(utf8("SBID1/kc/t"), context), 32);
+}
+
+/** Refuse the tenderer's `key` as `commitment_mismatch` unless it is the one `kct` commits to. */
+export async function checkSecondCommitment(key: Bytes, context: Bytes, kct: Uint8Array | null): Promise<void> {
+  const right = kct !== null && equal(await secondCommitment(key, context), kct);
+  require(right, "commitment_mismatch", "the tenderer's key is not the one this bid was committed to");
+}
+
+/** The keys of the parts of one group, from its 32-byte key and the tenderer's, where it has one. */
 export class GroupKey {
   readonly #context: Bytes;
   readonly #master: Bytes;
@@ -46,9 +57,10 @@ export class GroupKey {
     this.#master = master;
   }
 
-  static async derive(key: Bytes, context: Bytes): Promise<GroupKey> {
-    const use = await expand(key, concat(utf8("SBID1/use"), context), 32);
-    return new GroupKey(context, await extract(context, use));
+  static async derive(key: Bytes, context: Bytes, second: Bytes | null = null): Promise<GroupKey> {
+    const keys = second === null ? [key] : [key, second];
+    const uses = await Promise.all(keys.map((each) => expand(each, concat(utf8("SBID1/use"), context), 32)));
+    return new GroupKey(context, await extract(context, concat(...uses)));
   }
 
   /** The stream key of part `part` under `salt`. */

@@ -10,11 +10,13 @@ import { base64url, type Bytes, concat, equal, fromHex, hex, lv, utf8 } from "./
 import type { Json } from "./canonical.js";
 import { form, reading, require } from "./errors.js";
 import { asBase64url, asHex, asIdentifier, asList, asText } from "./fields.js";
-import { type GroupId, readHeader } from "./header.js";
+import { type GroupId, groupOf, readHeader } from "./header.js";
 import { hpkeSeal } from "./hpke.js";
 import type { Identity } from "./identity.js";
 import { type HallKey, signStatement } from "./jws.js";
 import { sha256 } from "./kdf.js";
+import { contextOf } from "./keys.js";
+import { type Lock, lockKey } from "./locks.js";
 import { leafHash, treeRoot } from "./merkle.js";
 import { verifyReceipt } from "./receipt.js";
 import { unlockGroup } from "./sealed.js";
@@ -27,7 +29,7 @@ export interface Challenge {
   readonly headerSha256: Bytes;
   readonly header: Bytes;
   readonly nonce: Bytes;
-  /** The P-256 point releases are sealed to. */
+  /** The P-256 point releases are sealed to; of no use where there are locks. */
   readonly sessionKey: Bytes;
   /** The header digests of all bids of the frozen set, in row order, and their RFC 6962 root. */
   readonly headers: readonly Bytes[];
@@ -43,6 +45,8 @@ export interface Expectation {
   readonly root: string;
   /** The session key in the same fact, in base64url. */
   readonly sessionKey: string;
+  /** The locks of the announcement, where it has some: the key then goes to their officers and not to the hall. */
+  readonly locks?: readonly Lock[];
   /** The opening time now announced. */
   readonly t0: Date;
   /** The present moment, by the hall's clock. */
@@ -62,7 +66,7 @@ export function readChallenge(value: Json): Challenge {
       headerSha256: asHex(fields["header_sha256"], 32),
       header: asBase64url(fields["header"]),
       nonce: asHex(fields["nonce"], 32),
-      sessionKey: asBase64url(fields["session_key"]),
+      sessionKey: asBase64url(fields["session_key"] ?? ""),
       headers: asList(fields["headers"], 1).map((digest) => asHex(digest, 32)),
       root: asHex(fields["root"], 32),
       receipt: asText(fields["receipt"]),
@@ -71,7 +75,7 @@ export function readChallenge(value: Json): Challenge {
 }
 
 /**
- * Answer a challenge: check it, unwrap the key, seal it to the session and sign. Returns the statement to post.
+ * Answer a challenge: check it, unwrap the key, seal it and sign. Returns the statement to post.
  *
  * @remarks Refuses before anything is unwrapped with `too_early`, `wrong_session`, `wrong_session_key`, `wrong_header`,
  * `not_my_bid`, `wrong_receipt`, `not_in_set`, `wrong_root`; then with the codes of the slot; and with
@@ -79,10 +83,11 @@ export function readChallenge(value: Json): Challenge {
  */
 export async function answer(challenge: Challenge, identity: Identity, expected: Expectation): Promise<string> {
   const { group, headerSha256, nonce, session, sessionKey } = challenge;
+  const locks = expected.locks ?? [];
   require(expected.now >= expected.t0, "too_early", "the opening time has not come", "Wait for the opening.");
   require(session === expected.session, "wrong_session", "the challenge is of another session");
   require(
-    base64url(sessionKey) === expected.sessionKey,
+    locks.length > 0 || base64url(sessionKey) === expected.sessionKey,
     "wrong_session_key",
     "the key to seal to is not the one the public record names",
   );
@@ -90,20 +95,18 @@ export async function answer(challenge: Challenge, identity: Identity, expected:
   await checkSet(challenge, expected);
 
   const key = await unlockGroup(header, group, identity.encrypt); // stops on a commitment mismatch
-  const kcb = header.groups.find(({ id }) => id === group)!.kcb;
-  const info = concat(utf8("SBID1/release"), lv(session), lv(group), lv(headerSha256), lv(nonce));
-  const hpke = await hpkeSeal(sessionKey, info, key);
+  const kcb = hex(groupOf(header, group).kcb);
+  const stated = { session, group, header_sha256: hex(headerSha256), nonce: hex(nonce), kcb };
+  const payload =
+    locks.length > 0
+      ? { ...stated, v: 2, shares: await lockKey(key, locks, challenge, await contextOf(header, group)) }
+      : { ...stated, v: 1, hpke: base64url(await hpkeSeal(sessionKey, infoOf(challenge), key)) };
   key.fill(0);
-  const payload = {
-    v: 1,
-    session,
-    group,
-    header_sha256: hex(headerSha256),
-    nonce: hex(nonce),
-    kcb: hex(kcb),
-    hpke: base64url(hpke),
-  };
   return signStatement("release", payload, identity.sign);
+}
+
+function infoOf({ session, group, headerSha256, nonce }: Challenge): Bytes {
+  return concat(utf8("SBID1/release"), lv(session), lv(group), lv(headerSha256), lv(nonce));
 }
 
 async function checkOwn({ header: bytes, headerSha256, receipt: token }: Challenge, identity: Identity, expected: Expectation) {

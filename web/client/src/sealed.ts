@@ -12,10 +12,10 @@ import { type Declaration, DECLARATION_LIMIT, find, readDeclaration, SEGMENT } f
 import { END, MAGIC } from "./envelope.js";
 import { form, reading, Refused, require } from "./errors.js";
 import { asText } from "./fields.js";
-import { bodyLength, type Group, type GroupId, type Header, HEADER_LIMIT, type Part, QUOTE, readHeader } from "./header.js";
+import { bodyLength, type GroupId, groupOf, type Header, HEADER_LIMIT, type Part, QUOTE, readHeader } from "./header.js";
 import type { KeyPair } from "./identity.js";
 import { sha256 } from "./kdf.js";
-import { checkCommitment, contextOf, GroupKey } from "./keys.js";
+import { checkCommitment, checkSecondCommitment, contextOf, GroupKey } from "./keys.js";
 import { Segments } from "./merkle.js";
 import { checkRecipient, openSlot, readSlot } from "./slots.js";
 import { fingerprint, organisation } from "./x509.js";
@@ -109,7 +109,7 @@ export async function checkSealed(sealed: Sealed): Promise<Declaration> {
 export async function unlockGroup(header: Header, group: GroupId, encrypt: KeyPair): Promise<Bytes> {
   const entry = groupOf(header, group);
   const own = await fingerprint(encrypt.certificate);
-  const slot = entry.slots.find(({ certificate }) => equal(certificate, own));
+  const slot = entry.slots.find(({ role, certificate }) => role === "bidder" && equal(certificate, own));
   require(slot !== undefined, "wrong_recipient", "this bid was sealed to another certificate", "Use the certificate you sealed with.");
   const key = await openSlot(slot.data, encrypt);
   await checkCommitment(key, await contextOf(header, group), entry.kcb);
@@ -135,11 +135,20 @@ export interface OpenedGroup {
   readonly files: readonly OpenPart[];
 }
 
-/** Open one group of a sealed bid with its 32-byte key. */
-export async function openGroup({ file, header, partsAt }: Sealed, group: GroupId, key: Bytes): Promise<OpenedGroup> {
+/** Open one group of a sealed bid with its 32-byte key, and the tenderer's `second` where it has one. */
+export async function openGroup(
+  { file, header, partsAt }: Sealed,
+  group: GroupId,
+  key: Bytes,
+  second: Bytes | null = null,
+): Promise<OpenedGroup> {
   const context = await contextOf(header, group);
-  await checkCommitment(key, context, groupOf(header, group).kcb);
-  const groupKey = await GroupKey.derive(key, context);
+  const { kcb, kct } = groupOf(header, group);
+  const hint = "Ask the tenderer's officers for their shares.";
+  require(kct === null || second !== null, "second_key_missing", "this bid opens only together with the tenderer's key", hint);
+  await checkCommitment(key, context, kcb);
+  if (second !== null) await checkSecondCommitment(second, context, kct);
+  const groupKey = await GroupKey.derive(key, context, second);
   const opened = new Map<string, { part: Part; key: StreamKey; stream: Blob }>();
   for (const part of header.parts.filter((each) => each.group === group)) {
     const stream = file.slice(partsAt + part.offset, partsAt + part.offset + part.length);
@@ -172,12 +181,6 @@ export async function openGroup({ file, header, partsAt }: Sealed, group: GroupI
 /** Open a group of one's own bid: slot, commitment, parts. */
 export async function openOwn(sealed: Sealed, group: GroupId, encrypt: KeyPair): Promise<OpenedGroup> {
   return openGroup(sealed, group, await unlockGroup(sealed.header, group, encrypt));
-}
-
-function groupOf(header: Header, id: GroupId): Group {
-  const group = header.groups.find((each) => each.id === id);
-  require(group !== undefined, "wrong_bid", `this bid has no envelope ${id}`);
-  return group;
 }
 
 function readQuote(bytes: Bytes): JsonObject {

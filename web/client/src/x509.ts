@@ -7,7 +7,7 @@
 
 import { type Bytes, hex } from "./bytes.js";
 import * as der from "./der.js";
-import { form, reading, require } from "./errors.js";
+import { form, reading, Refused, require } from "./errors.js";
 import { sha256 } from "./kdf.js";
 
 /** One attribute of a name: its type in dotted form and its value. */
@@ -59,6 +59,17 @@ export interface Certificate {
 
 const LIMIT = 16 * 1024;
 const NAME = { commonName: "2.5.4.3", serialNumber: "2.5.4.5", organization: "2.5.4.10", organizationIdentifier: "2.5.4.97" };
+
+/** The public key of a certificate on P-256, as an uncompressed point of 65 bytes; `weak_key` for another. */
+export async function pointOf({ keyKind, spki }: Certificate): Promise<Bytes> {
+  require(keyKind === "P-256", "weak_key", "the certificate's key is not on P-256");
+  try {
+    const key = await crypto.subtle.importKey("spki", spki, { name: "ECDH", namedCurve: "P-256" }, true, []);
+    return new Uint8Array(await crypto.subtle.exportKey("raw", key));
+  } catch (error) {
+    throw new Refused("weak_key", "the key in the certificate is no point of P-256", "Ask your CA for another certificate.", error);
+  }
+}
 
 /** Read one DER certificate of at most 16 KiB; `malformed_certificate` if it is not one. */
 export function readCertificate(bytes: Bytes): Certificate {

@@ -35,6 +35,29 @@ function aHeader({ parts = [["quote", "A", 100, JSON_MEDIA]], groups = ["A"], ..
 
 const read = (header) => readHeader(canonical(header));
 
+/** `count` slots of one role, each a share for another certificate. */
+const holders = (role, count) =>
+  Array.from({ length: count }, (_, i) => ({
+    role,
+    fmt: "cms",
+    cert: (i + 1).toString(16).padStart(64, "0"),
+    data: "AA",
+    i: i + 1,
+    t: 2,
+    n: count,
+    kcs: "00".repeat(32),
+  }));
+
+test("a header with the most holders there may be is read, slot by slot", () => {
+  const header = aHeader();
+  header.groups[0].kct = "00".repeat(32);
+  header.groups[0].slots.push(...holders("tenderer", 16), ...holders("escrow", 16));
+  const [{ kct, slots }] = read(header).groups;
+  assert.equal(kct.length, 32);
+  assert.deepEqual(slots.map(({ role }) => role), ["bidder", ...Array(16).fill("tenderer"), ...Array(16).fill("escrow")]);
+  assert.deepEqual([slots[0].place, slots[32].place.where, slots[32].place.index], [null, "slot/escrow", 16]);
+});
+
 for (const [why, header] of [
   ["a quote alone", {}],
   ["two envelopes", { groups: ["A", "B"], parts: [["f1", "A", 5], ["names-A", "A", 9, JSON_MEDIA], ["quote", "B", 2, JSON_MEDIA], ["f2", "B", 16384], ["names-B", "B", 9, JSON_MEDIA]] }],
@@ -90,10 +113,11 @@ for (const change of [{ off: 1 }, { len: 1 }, { plain_len: 3 }]) {
 }
 
 for (const [why, change] of [
-  ["a second key layer", (group) => (group.kct = "00".repeat(32))],
+  ["a tenderer's key and no slot of the tenderer", (group) => (group.kct = "00".repeat(32))],
   ["no slots", (group) => (group.slots = [])],
   ["nine slots", (group) => (group.slots = Array(9).fill(group.slots[0]))],
-  ["an escrow slot", (group) => (group.slots[0].role = "escrow")],
+  ["an escrow slot without a share", (group) => group.slots.push({ ...group.slots[0], role: "escrow" })],
+  ["seventeen trustees", (group) => group.slots.push(...holders("escrow", 17))],
   ["a slot in another format", (group) => (group.slots[0].fmt = "hpke")],
   ["a slot over 8 KiB", (group) => (group.slots[0].data = "A".repeat(10_924))],
   ["a short commitment", (group) => (group.kcb = "00")],

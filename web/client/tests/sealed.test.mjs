@@ -29,7 +29,7 @@ async function aBidOf(plain) {
     streams.push(await collect(seal(key, content)));
     offset += length;
   }
-  const groups = [{ id: "A", kcb: await keyCommitment(KEY, context), slots: [] }];
+  const groups = [{ id: "A", kcb: await keyCommitment(KEY, context), kct: null, slots: [] }];
   return { file: new Blob(streams), partsAt: 0, header: { ...BINDING, signer: someBytes(32), groups, parts } };
 }
 

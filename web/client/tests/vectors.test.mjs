@@ -7,15 +7,18 @@ import { test } from "node:test";
 import { base64url, concat, fromBase64, fromBase64url, fromHex, fromUtf8, hex, utf8 } from "../../static/js/bytes.js";
 import { canonical, canonicalText, parseCanonical, parseStrict } from "../../static/js/canonical.js";
 import { collect, open, plainLength, seal, streamKey } from "../../static/js/chunked.js";
+import { assembleHeld, openHeld } from "../../static/js/held.js";
 import { hpkeOpen } from "../../static/js/hpke.js";
 import { identityOf } from "../../static/js/identity.js";
 import { readHallKey, verifyByCertificate, verifyByHall } from "../../static/js/jws.js";
 import { sha256 } from "../../static/js/kdf.js";
 import { contextOf, keyCommitment } from "../../static/js/keys.js";
+import { assemble, openShare, readSplitRelease } from "../../static/js/locks.js";
 import { includes, leafHash, treeRoot } from "../../static/js/merkle.js";
 import { openPkcs12 } from "../../static/js/pkcs12.js";
 import { logLeaf, trackerCode, verifyReceipt, verifySlip } from "../../static/js/receipt.js";
 import { checkSealed, openGroup, readSealed, unlockGroup } from "../../static/js/sealed.js";
+import { combine } from "../../static/js/shares.js";
 import { openSlot } from "../../static/js/slots.js";
 import { readPem } from "../../static/js/x509.js";
 import { refusal } from "./support.mjs";
@@ -67,7 +70,7 @@ for (const vector of vectors("chunked").cases) {
   });
 }
 
-for (const name of ["sealed-ec", "sealed-rsa", "sealed-two"]) {
+for (const name of ["sealed-ec", "sealed-rsa", "sealed-two", "sealed-layers"]) {
   test(`sealed bid: ${name}`, async () => {
     const vector = vectors(name);
     const { credentials } = vector;
@@ -90,7 +93,7 @@ for (const name of ["sealed-ec", "sealed-rsa", "sealed-two"]) {
       assert.equal(hex(key), group.K_b);
       assert.equal(hex(context), group.ctx);
       assert.equal(hex(await keyCommitment(key, context)), group.kcb);
-      const opened = await openGroup(sealed, id, key);
+      const opened = await openGroup(sealed, id, key, group.K_t === undefined ? null : fromHex(group.K_t));
       if (opened.quote !== null) assert.deepEqual(opened.quote, vector.quote);
       assert.deepEqual(Object.fromEntries(opened.files.map((file) => [file.id, file.name])), group.names);
       for (const file of opened.files) {
@@ -119,7 +122,7 @@ for (const { name, slot, holder: of, code } of slots.refused) {
   });
 }
 
-for (const vector of vectors("malformed").cases) {
+for (const vector of [...vectors("malformed").cases, ...vectors("sealed-layers").refused]) {
   test(`sealed bid refused: ${vector.name}`, async () => {
     let bytes = fromBase64url(vector.file ?? vectors(vector.base).file);
     for (const [start, end, replacement] of vector.splices ?? []) {
@@ -180,6 +183,66 @@ test("release", async () => {
   };
   assert.equal(hex(await hpkeOpen(keys, fromHex(vector.info), fromBase64url(payload.hpke))), vector.K_b);
 });
+
+for (const { secret, shares, t, n } of vectors("shares").sharings) {
+  test(`shares: any ${t} of ${n}`, () => {
+    const dealt = shares.map((value, i) => ({ index: i + 1, value: fromHex(value) }));
+    for (let first = 0; first + t <= n; first++) assert.equal(hex(combine(dealt.slice(first, first + t), t)), secret);
+    assert.equal(hex(combine(dealt.toReversed(), t)), secret);
+  });
+}
+for (const { name, shares, t, code } of vectors("shares").refused) {
+  test(`shares refused: ${name}`, () => {
+    const dealt = shares.map(([index, value]) => ({ index, value: fromHex(value) }));
+    assert.throws(() => combine(dealt, t), refusal(code));
+  });
+}
+
+const layered = vectors("sealed-layers");
+for (const [group, role] of ["A", "B"].flatMap((id) => [[id, "tenderer"], [id, "escrow"]])) {
+  test(`shares of role ${role} in group ${group} open to the recorded key`, async () => {
+    const { header } = await readSealed(new Blob([fromBase64url(layered.file)]));
+    const holders = await Promise.all(layered[role].map(holder));
+    const shares = await Promise.all(holders.map((each) => openHeld(header, group, role, each)));
+    assert.deepEqual(shares.map(({ value }) => hex(value)), layered.shares[group][role]);
+    const key = await assembleHeld(header, group, role, shares.slice(-2));
+    assert.equal(hex(key), layered.groups[group][role === "tenderer" ? "K_t" : "K_b"]);
+  });
+}
+
+/** Everything of a recorded split release: checked, opened by every officer, put together. */
+async function openSplitRelease(token) {
+  const vector = vectors("split-release");
+  const bid = vectors(vector.bid);
+  const { header, headerSha256 } = await readSealed(new Blob([fromBase64url(bid.file)]));
+  const officers = await Promise.all(vector.locks.flatMap((lock) => lock.officers).map(holder));
+  const [signer] = readPem(bid.credentials.sign.certificate);
+  const locks = vector.locks.map(({ id, threshold, officers: own }) => ({
+    id,
+    threshold,
+    certificates: own.map(({ certificate }) => readPem(certificate)[0]),
+  }));
+  const where = { session: vector.session, group: vector.group, headerSha256, nonce: fromHex(vector.nonce) };
+  const shares = await readSplitRelease(token, signer, header, where, locks);
+  assert.deepEqual(shares.map(({ info }) => hex(info)), vector.infos);
+  const opened = [];
+  for (const [i, share] of shares.entries()) {
+    const { where: lock, index } = share.place;
+    opened.push({ lock, index, value: await openShare(share, officers[i]) });
+  }
+  return { opened, key: await assemble(header, vector.group, shares, opened) };
+}
+test("release in shares", async () => {
+  const vector = vectors("split-release");
+  const { opened, key } = await openSplitRelease(vector.token);
+  assert.deepEqual(opened.map(({ value }) => hex(value)), vector.shares);
+  assert.equal(hex(key), vector.K_b);
+});
+for (const { name, token, code } of [...vectors("split-release").refused, ...vectors("split-release").refused_late]) {
+  test(`release in shares refused: ${name}`, async () => {
+    await assert.rejects(openSplitRelease(token), refusal(code));
+  });
+}
 
 test("two prices in one ciphertext: AES-GCM takes both keys, the commitments take one", async () => {
   const { nonce, ciphertext, keys, contains } = vectors("two-prices");
