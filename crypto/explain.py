@@ -10,6 +10,8 @@ from crypto.encoding import canonical
 from crypto.errors import SealedBidRefused, StatementRefused
 from crypto.header import QUOTE
 from crypto.receipt import RECEIPT, SLIP, tracker
+from crypto.receipt_file import MAX_FILE, ReceiptFile, read_receipt_file
+from crypto.tlog import Checkpoint, read_note, read_proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,16 @@ class Line:
 def explain(file: BinaryIO) -> list[Line]:
     """Return what ``file`` is and says. Nothing is verified: a line repeats a claim.
 
-    Sealed bids are recognised by their magic, statements as three dotted pieces; anything else is refused as
-    ``not_a_sealed_bid``.
+    Sealed bids are recognised by their magic, receipt files as JSON, statements as three dotted pieces; anything else
+    is refused as ``not_a_sealed_bid``.
     """
     file.seek(0)
     start = file.read(signing.MAX_TOKEN + 2)
     file.seek(0)
     if start[:4] == MAGIC[:4]:
         return list(_sealed_bid(read_header(file)))
+    if start[:1] == b"{":
+        return list(_receipt_file(read_receipt_file(file.read(MAX_FILE + 1))))
     try:
         return list(_statement(*signing.peek(start.decode("ascii").strip())))
     except (UnicodeDecodeError, StatementRefused) as error:
@@ -56,6 +60,24 @@ def _sealed_bid(container: Container) -> Iterator[Line]:
         for part in header.parts_of(group.id):
             what = "the figures read out, " if part.id == QUOTE else ""
             yield Line(f"group {group.id} part {part.id}", f"{what}{part.media}, {part.plain_len} bytes")
+
+
+def _receipt_file(file: ReceiptFile) -> Iterator[Line]:
+    yield Line("what", "receipt file; nothing verified, see `kaibiao verify --receipt`")
+    protected, payload = signing.peek(file.token)
+    yield from list(_statement(protected, payload))[1:]
+    yield Line("hall key", file.hall.kid)
+    if file.proof is None:
+        yield Line("proof", "none yet: ask the hall again after the log's next tick")
+        return
+    proof = read_proof(file.proof)
+    note = read_note(proof.checkpoint)
+    checkpoint = Checkpoint.parse(note.text)
+    yield Line("log", checkpoint.origin)
+    yield Line("proof", f"entry {proof.index} of {checkpoint.size}")
+    yield Line("signed by", ", ".join(dict.fromkeys(line.name for line in note.signatures)))
+    for stamp in file.stamps:
+        yield Line("timestamp", f"{stamp.authority}, {len(stamp.token)} bytes")
 
 
 def _statement(protected: dict[str, Any], payload: dict[str, Any]) -> Iterator[Line]:

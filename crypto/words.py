@@ -189,6 +189,7 @@ WORDS: dict[str, Words] = {
     "malformed_checkpoint": _words("The checkpoint of the log is malformed.", "日志检查点格式有误。", _SENDER),
     "wrong_origin": _words("The checkpoint is of another log.", "该检查点属于另一份日志。", _SENDER),
     "malformed_proof": _words("The log proof is malformed.", "日志证明格式有误。", _SENDER),
+    "malformed_receipt_file": _words("The receipt file is malformed.", "回执文件格式有误。", _SENDER),
     "malformed_policy": _words(
         "The list of witnesses cannot be read, or its quorum cannot be reached.",
         "见证方名单有误，或法定数无法达到。",

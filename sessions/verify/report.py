@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from sessions.plan import Words
+from sessions.verify.fates import Verdict
 from sessions.verify.sentences import SENTENCES
 
 T = TypeVar("T")
@@ -36,7 +37,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All checks in their order. ``ok`` only if every one passed; a skipped one is not passed.
+    """All checks in their order. ``ok`` only if every one passed; a skipped one is not passed. With a receipt: only
+    if its bid was counted, or lawfully was not (sessions.verify.omission).
 
     ``hall_key`` is the ``kid`` of the key that signed the bundle: whose it is, the reader has to ask the hall.
     """
@@ -45,10 +47,11 @@ class Report:
     session: str | None
     title: Words | None
     hall_key: str | None
+    verdict: Verdict | None = None
 
     @property
     def ok(self) -> bool:
-        return all(check.passed for check in self.checks)
+        return all(check.passed for check in self.checks) and (self.verdict is None or self.verdict.ok)
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -56,8 +59,11 @@ class Report:
         return tuple(check for check in self.checks if check.outcome is Outcome.FAILED)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values."""
+        """Return the report as JSON values; ``receipt`` only if there was one."""
+        said = self.verdict
+        about = {"fate": said.fate, "ok": said.ok, "evidence": list(said.evidence)} if said else {}
         return {
+            **({"receipt": {**about, "zh": said.words.zh, "en": said.words.en}} if said else {}),
             "ok": self.ok,
             "session": self.session,
             "hall_key": self.hall_key,

@@ -17,6 +17,7 @@ from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
 from sessions.verify import bids, draws, events, logged, papers, replay
+from sessions.verify.omission import Archived, weigh
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
 from sessions.visibility import public_afterwards
@@ -27,11 +28,12 @@ Files = Mapping[str, bytes]
 _LINES = 64 * 1024 * 1024
 
 
-def verify(bundle: Path | bytes) -> Report:
+def verify(bundle: Path | bytes, receipt: bytes | None = None) -> Report:
     """Check a bundle from itself alone, offline. Never raises for what is in the file; what fails is in the report.
 
     Whose ``hall_key`` signed it and whether the authorities in it deserve trust, no file can say of itself: compare
-    their fingerprints with what the hall and the authorities publish.
+    their fingerprints with what the hall and the authorities publish. With a bidder's ``receipt`` (the file, or the
+    bare JWS) the report also says what became of that bid.
     """
     run = Run()
     files = run("bundle.file", _open, bundle)
@@ -51,7 +53,7 @@ def verify(bundle: Path | bytes) -> Report:
     received = None if intake is None else _received(intake)
     run("set.complete", _complete, files, replayed, intake, taken)
     entries = run("log.intake", logged.receipts, files, replayed, intake)
-    run("log.withdrawn", logged.withdrawals, files, replayed, intake)
+    withdrawn = run("log.withdrawn", logged.withdrawals, files, replayed, intake)
     sealed = run("bids.declarations", bids.sealed, files, replayed, received)
     run("bids.certificates", bids.certificates, files, sealed)
     run("bids.receipts", _receipts, files, replayed, received, key, entries)
@@ -65,7 +67,17 @@ def verify(bundle: Path | bytes) -> Report:
     run("record.projection", papers.projection, files, replayed)
     run("record.signatures", papers.signatures, files, replayed, signers, key)
     run("record.page", papers.pages, files, replayed)
+    archived = Archived(
+        files=files,
+        key=key,
+        session=session,
+        replayed=replayed,
+        intake=intake,
+        withdrawals=withdrawn is not None,
+        declared=frozenset(one.bid.bidder for one in sealed or ()),
+    )
     return Report(
+        verdict=None if receipt is None else weigh(receipt, archived),
         checks=tuple(run.checks),
         session=session,
         title=replayed.opening.plan.tender.title if replayed else None,

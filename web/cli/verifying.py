@@ -21,10 +21,16 @@ def register(app: typer.Typer) -> None:
 def verify_bundle(
     bundle: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="session.zip of an opening.")],
     *,
+    receipt: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A bidder's receipt: what became of its bid?")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
-    """Check an archive offline, from the file alone. Exit 0 only if every named check holds."""
-    report = verify(bundle)
+    """Check an archive offline, from the file alone. Exit 0 only if every named check holds.
+
+    With a receipt, also only if its bid was counted, replaced or withdrawn: a bid that was dropped convicts the hall.
+    """
+    report = verify(bundle, None if receipt is None else receipt.read_bytes())
     if as_json:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n")
     else:
@@ -44,3 +50,6 @@ def _lines(report: Report) -> Iterator[str]:
     yield "compare it with what the hall publishes.\n"
     held = sum(check.passed for check in report.checks)
     yield f"{held} of {len(report.checks)} checks hold.\n"
+    if (verdict := report.verdict) is not None:
+        yield f"\n{'ok  ' if verdict.ok else 'FAIL'}  receipt: {verdict.words.zh}\n      {verdict.words.en}\n"
+        yield from (f"      - {sentence}\n" for sentence in verdict.evidence)
