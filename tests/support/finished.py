@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -102,8 +103,25 @@ class Play:
             await self.hall.sessions.handle(SESSION, command, actor)
 
 
-async def a_bundle(folder: Path, *, bidders: int = 5, envelopes: int = 1) -> bytes:
-    """Play an opening with a replaced, a withdrawn, a late, a locked and a missing bid, and return its bundle."""
+Meanwhile = Callable[[Shell], Awaitable[object]]
+
+
+async def nothing(_: Shell) -> None:
+    """An honest hall."""
+
+
+async def a_bundle(
+    folder: Path,
+    *,
+    bidders: int = 5,
+    envelopes: int = 1,
+    received: Meanwhile = nothing,
+    logged: Meanwhile = nothing,
+) -> bytes:
+    """Play an opening with a replaced, a withdrawn, a late, a locked and a missing bid, and return its bundle.
+
+    ``received`` happens when the bids are in, ``logged`` when a tick has logged them; both before T0.
+    """
     clock = FakeClock()
     bids = [
         a_bid_for_this(name, f"1{number}00000.00", envelopes=envelopes) for number, name in enumerate(NAMES[:bidders])
@@ -120,7 +138,10 @@ async def a_bundle(folder: Path, *, bidders: int = 5, envelopes: int = 1) -> byt
         withdrawal = play.said(gone, "withdraw", bidder=gone.bidder.id, header_sha256=gone.bid.header_sha256)
         command = WithdrawBid(bidder=BidderId(gone.bidder.id), statement=withdrawal)
         await hall.sessions.handle(SESSION, command, the_actor(gone.bidder))
+        await received(hall)
         await play.at(T0 - 30 * MINUTE)
+        await hall.receipt_logs.settle(SESSION)
+        await logged(hall)
         for bid in bids[:3]:
             await play.check_in(bid)
         await hall.host_takes_over_the_room()

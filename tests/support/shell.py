@@ -18,6 +18,7 @@ from sessions.commands import Advance, TakeChair
 from sessions.events import Recorded, Stream
 from sessions.hallkey import hall_key
 from sessions.ids import Jws, SessionId, StepId
+from sessions.logging_receipts import ReceiptLogs
 from sessions.opening import Opening
 from sessions.ports import Answer
 from sessions.releasing import Challenge, Releasing, Verdict
@@ -56,6 +57,7 @@ class Shell:
     sessions: Sessions
     submissions: Submissions
     releasing: Releasing
+    receipt_logs: ReceiptLogs
     bell: Bell
 
     async def state(self) -> Opening:
@@ -146,7 +148,8 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
         if start:
             await submissions.recover()
             await sessions.start()
-        yield Shell(folder, clock, database, kept, sessions, submissions, releasing, bell)
+        logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
+        yield Shell(folder, clock, database, kept, sessions, submissions, releasing, logs, bell)
     finally:
         await submissions.close()
         await sessions.close()
