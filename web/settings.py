@@ -64,6 +64,15 @@ class Settings(BaseSettings):
         "when_present",
         description="Whether a certificate is refused when no list in date covers its issuer (`required`).",
     )
+    timestamps_file: Path | None = Field(
+        None,
+        description="TOML file that lists timestamp authorities (RFC 3161): `[[authority]]` with `name`, `url` and "
+        "`anchor`, its self-signed root beside the file; without one, `timestamps.toml` in `data_dir`, if there is one.",
+    )
+    seal_file: Path | None = Field(
+        None, description="PKCS#12 with the hall's document seal: a certificate of its own, put on papers (PAdES)."
+    )
+    seal_password_file: Path | None = Field(None, description="File with the password of `seal_file`.")
     rehearsal_allowed: bool = Field(
         False,
         description="Whether rehearsals (short windows, tickets for logins, the demo CA) may be held here.",
@@ -125,6 +134,11 @@ class Settings(BaseSettings):
     def anchors(self) -> Path:
         """The folder of trust anchors."""
         return self.anchors_dir or self.data_dir / "anchors"
+
+    @property
+    def timestamps(self) -> Path:
+        """The file that lists timestamp authorities."""
+        return self.timestamps_file or self.data_dir / "timestamps.toml"
 
     @property
     def crls(self) -> Path:

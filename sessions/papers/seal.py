@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,12 +27,13 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from crypto.certificates import Credential, bidder_name
 from crypto.errors import CryptoRefused
 from crypto.paths import Trust
+from sessions.stamping import Unreachable
 
 FIELD: Final = "Kaibiao"
 _LOG = logging.getLogger(__name__)
 
-Stamp = Callable[[bytes], bytes]
-"""Return a verified RFC 3161 token over a SHA-256. Raises OSError or CryptoRefused when no authority gave one."""
+Stamp = Callable[[bytes], Awaitable[bytes]]
+"""Return a verified RFC 3161 token over a SHA-256; raise Unreachable or CryptoRefused when no authority gave one."""
 
 
 class NotSealed(Exception):
@@ -62,11 +63,11 @@ class DocumentSeal:
             return self._sealed(paper, lasting=True)
         except (PathError, ValidationError, SigningError) as error:
             _LOG.warning("the seal will not outlast its certificates: %s", error)
-        except (OSError, CryptoRefused) as error:
+        except (Unreachable, CryptoRefused) as error:
             raise NotSealed(str(error)) from error
         try:
             return self._sealed(paper, lasting=False)
-        except (OSError, CryptoRefused, SigningError) as error:
+        except (Unreachable, CryptoRefused, SigningError) as error:
             raise NotSealed(str(error)) from error
 
     def _sealed(self, paper: bytes, *, lasting: bool) -> bytes:
@@ -114,7 +115,7 @@ class _Stamper(TimeStamper):
         """Return a token over the digest, a SHA-256."""
         if md_algorithm != "sha256":
             raise SigningError(f"stamps are over SHA-256, not {md_algorithm}")
-        return cms.ContentInfo.load(self._stamp(message_digest))
+        return cms.ContentInfo.load(await self._stamp(message_digest))
 
 
 def _certificate(certificate: certificates.Certificate) -> x509.Certificate:

@@ -37,6 +37,7 @@ from crypto.paths import Trust
 from sessions.papers.layout import Attached, Line, Paper, Passage
 from sessions.papers.seal import DocumentSeal, NotSealed, Stamp
 from sessions.papers.typesetting import typeset
+from sessions.stamping import Unreachable
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # pyHanko asks the clock of this machine
 BEGAN = NOW - timedelta(minutes=5)
@@ -46,7 +47,7 @@ SEAL = authority.issue(ROOT, name="城东区公共资源交易中心", identifie
 CRL = authority.revocation_list(ROOT, {}, at=BEGAN)
 
 
-def a_stamp(digest: bytes) -> bytes:
+async def a_stamp(digest: bytes) -> bytes:
     nonce = secrets.randbits(64)
     asked = datetime.now(UTC)
     reply = timestamping.reply(timestamps.request(digest, nonce), TSA, at=asked, serial=nonce)
@@ -126,11 +127,11 @@ def test_a_revoked_seal_makes_no_lasting_seal() -> None:
     assert judged(paper, NOW + timedelta(minutes=1)).ades_subindic.status is not AdESStatus.PASSED
 
 
-def silent(_: bytes) -> bytes:
-    raise OSError("no route")
+async def silent(_: bytes) -> bytes:
+    raise Unreachable("no route")
 
 
-def lying(_: bytes) -> bytes:
+async def lying(_: bytes) -> bytes:
     raise TimestampRefused("wrong_imprint")
 
 

@@ -1,0 +1,177 @@
+"""Papers as PDF: made on request in a thread, once for each state of the log, and the sealed ones kept for good.
+
+A seal is not made twice alike, so the first one of a finished opening is kept beside the bids and given to everyone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+
+from crypto.certificates import load_credential
+from crypto.digest import sha256_hex
+from crypto.encoding import canonical
+from crypto.errors import CertificateRefused
+from crypto.paths import Trust
+from sessions.clock import Clock
+from sessions.errors import CommandRefused
+from sessions.events import Recorded
+from sessions.ids import SessionId
+from sessions.opening import OVER, Opening, evolve
+from sessions.papers.layout import Language, Paper
+from sessions.papers.record_paper import About, record_paper
+from sessions.papers.seal import DocumentSeal, NotSealed
+from sessions.papers.typesetting import typeset
+from sessions.ports import BlobStore
+from sessions.service import Sessions
+from sessions.stamping import Stamping
+from web.settings import Settings
+
+PIECE: Final = 1 << 20
+AGAIN: Final = timedelta(minutes=1)
+"""How long a paper that could not be sealed is given out before the authorities are asked again."""
+
+_MOST: Final = 32
+_LOG = logging.getLogger(__name__)
+
+
+class SealUnusable(Exception):
+    """The file of the document seal does not open or holds something else."""
+
+    hint = "docs/settings.md: seal_file is a PKCS#12 and seal_password_file holds its password, and nothing else"
+
+
+def document_seal(
+    settings: Settings, trust: Callable[[], Trust], stamping: Stamping
+) -> DocumentSeal | None:
+    """Return the seal that the settings name, if they name one. Raises SealUnusable."""
+    if settings.seal_file is None:
+        return None
+    try:
+        password = settings.seal_password_file.read_bytes().rstrip(b"\r\n") if settings.seal_password_file else None
+        credential = load_credential(settings.seal_file.read_bytes(), password)
+    except OSError as error:
+        raise SealUnusable(f"{error.filename}: {error.strerror}") from None
+    except CertificateRefused as error:
+        raise SealUnusable(f"{settings.seal_file}: {error}") from None
+    own = tuple(each for each in credential.chain if each.issuer == each.subject)
+    stamps = tuple(authority.anchor for authority in stamping.authorities)
+
+    def evidence() -> Trust:
+        current = trust()
+        anchors: dict[x509.Certificate, None] = dict.fromkeys((*current.anchors, *own, *stamps))
+        return Trust(anchors=tuple(anchors), intermediates=current.intermediates, crls=current.crls)
+
+    return DocumentSeal(credential=credential, trust=evidence, stamp=stamping.any)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A paper. ``until`` is when it is made anew; None: it stays as it is."""
+
+    content: bytes
+    sealed: bool
+    until: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Papers:
+    """Hands out papers. Many may ask at once: each is made once, and one at a time."""
+
+    sessions: Sessions
+    blobs: BlobStore
+    clock: Clock
+    origin: str
+    seal: DocumentSeal | None
+    _made: OrderedDict[str, Made] = field(default_factory=OrderedDict)
+    _making: dict[str, asyncio.Task[Made]] = field(default_factory=dict)
+    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+    async def record(self, session: SessionId, language: Language) -> Made:
+        """Return the opening record. Raises UnknownSession, or CommandRefused ``not_drawn`` before it is drawn."""
+        opening = await self.sessions.state(session)
+        if opening.drawn is None and opening.status not in OVER:
+            raise CommandRefused("not_drawn")
+        log = await self.sessions.events(session)
+        name = _name("record", session, str(log[-1].number), language)
+        return await self._once(name, lambda: self._record(log, language, name))
+
+    async def _record(self, log: tuple[Recorded, ...], language: Language, name: str) -> Made:
+        opening = await asyncio.to_thread(_replayed, log)
+        last = log[-1]
+
+        def paper(seal: str | None) -> Paper:
+            about = About(number=last.number, head=last.digest, origin=self.origin, seal=seal)
+            return record_paper(opening, about, language)
+
+        return await self._paper(name, paper, last.at, final=opening.status in OVER)
+
+    async def _paper(self, name: str, paper: Callable[[str | None], Paper], at: datetime, *, final: bool) -> Made:
+        """Return the kept paper ``name``, else make it: with the seal on it, if it is final and there is a seal."""
+        if not final or self.seal is None:
+            return Made(content=await asyncio.to_thread(lambda: typeset(paper(None), at)), sealed=False)
+        try:
+            return Made(content=await asyncio.to_thread(self._read, name), sealed=True)
+        except FileNotFoundError:
+            pass
+        seal = self.seal
+        try:
+            sealed = await asyncio.to_thread(lambda: seal.put_on(typeset(paper(seal.name), at)))
+        except NotSealed as error:
+            _LOG.warning("a paper goes out unsealed: %s", error)
+            plain = await asyncio.to_thread(lambda: typeset(paper(None), at))
+            return Made(content=plain, sealed=False, until=self.clock.now() + AGAIN)
+        await self._keep(name, sealed)
+        return Made(content=sealed, sealed=True)
+
+    async def _once(self, name: str, make: Callable[[], Awaitable[Made]]) -> Made:
+        made = self._made.get(name)
+        if made is not None and (made.until is None or self.clock.now() < made.until):
+            self._made.move_to_end(name)
+            return made
+        if name not in self._making:
+            self._making[name] = asyncio.create_task(self._in_turn(name, make))
+            self._making[name].add_done_callback(lambda _: self._making.pop(name, None))
+        return await asyncio.shield(self._making[name])
+
+    async def _in_turn(self, name: str, make: Callable[[], Awaitable[Made]]) -> Made:
+        async with self._turn:
+            made = await make()
+        self._made[name] = made
+        self._made.move_to_end(name)
+        while len(self._made) > _MOST:
+            self._made.popitem(last=False)
+        return made
+
+    def _read(self, name: str) -> bytes:
+        with self.blobs.open(name) as file:
+            return file.read()
+
+    async def _keep(self, name: str, content: bytes) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(content), PIECE):
+                yield content[start : start + PIECE]
+
+        await self.blobs.discard(name)  # what a crash left half written
+        await self.blobs.append(name, 0, pieces(), len(content))
+        await self.blobs.finish(name)
+
+
+def _name(*parts: str) -> str:
+    return f"paper-{sha256_hex(canonical(list(parts)))[:32]}"
+
+
+def _replayed(log: tuple[Recorded, ...]) -> Opening:
+    opening: Opening | None = None
+    for recorded in log:
+        opening = evolve(opening, recorded)
+    if opening is None:
+        raise LookupError("an opening begins with its announcement")
+    return opening
