@@ -1,23 +1,29 @@
 """Ask timestamp authorities over the network (RFC 3161 section 3.4): one question, one checked answer.
 
-Nothing here retries or keeps: who needs a stamp for good queues it.
+Nothing here retries or keeps: for the points of an opening the notary does (sessions.notary), asking ``StampAnchor``.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cryptography import x509
 
+from crypto.digest import sha256
 from crypto.errors import CryptoRefused
 from crypto.timestamps import MAX_REPLY, Stamp, read_reply, request
 from sessions.clock import Clock
+from sessions.plan import AnchorKind
+from sessions.ports import Anchor, NotAnchored, Said, ToAnchor
 
 QUERY: Final = "application/timestamp-query"
 REPLY: Final = "application/timestamp-reply"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +89,45 @@ class Stamping:
                 reasons.append(f"{authority.name}: {error}")
         raise Unreachable("; ".join(reasons) or "no timestamp authority is set up")
 
-    def named(self, names: Sequence[str]) -> tuple[TimestampAuthority, ...]:
-        """Return those of ``names`` that are set up here, in that order."""
-        known = {authority.name: authority for authority in self.authorities}
-        return tuple(known[name] for name in names if name in known)
+    async def all(self, digest: bytes) -> dict[str, bytes]:
+        """Return the tokens of those authorities that gave one, by name; the others are in the operator's log."""
+
+        async def one(authority: TimestampAuthority) -> tuple[str, bytes] | None:
+            try:
+                return authority.name, (await self.ask(authority, digest))[0]
+            except (Unreachable, CryptoRefused) as error:
+                _log.warning("%s gave no timestamp: %s", authority.name, error)
+                return None
+
+        answers = await asyncio.gather(*map(one, self.authorities))
+        return dict(answer for answer in answers if answer is not None)
+
+    def anchors(self) -> dict[str, Anchor]:
+        """Return the authorities by name, as the notary asks them."""
+        return {each.name: StampAnchor(authority=each, stamping=self) for each in self.authorities}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampAnchor:
+    """An authority as somebody outside who holds the log (sessions.ports.Anchor): it stamps a checkpoint's text."""
+
+    authority: TimestampAuthority
+    stamping: Stamping
+
+    @property
+    def kind(self) -> AnchorKind:
+        """What it gives: a timestamp."""
+        return AnchorKind.STAMP
+
+    @property
+    def name(self) -> str:
+        """As the settings name it."""
+        return self.authority.name
+
+    async def hold(self, asked: ToAnchor) -> Said:
+        """Return a verified token over the SHA-256 of the checkpoint's text. Raises NotAnchored."""
+        try:
+            token, stamp = await self.stamping.ask(self.authority, sha256(asked.text))
+        except (Unreachable, CryptoRefused) as error:
+            raise NotAnchored(str(error)) from error
+        return Said(evidence=token, at=stamp.said_at)

@@ -23,6 +23,7 @@ from sessions.logging_receipts import ReceiptLogs
 from sessions.plan import IntakeLog, Plan
 from sessions.releasing import Releasing
 from sessions.service import Sessions, Stores
+from sessions.stamping import Stamping
 from sessions.store.database import Database
 from sessions.store.migrations import pending
 from sessions.store.opened import stores
@@ -32,8 +33,10 @@ from sessions.submission import Submissions
 from web.addresses import client_address
 from web.bundles import Bundles
 from web.identity import Identity
+from web.papers import Papers, document_seal
 from web.problems import Problem
 from web.settings import Settings
+from web.stamps import post, read_authorities
 from web.statics import Statics
 from web.trust import TrustFolders
 
@@ -60,6 +63,8 @@ class Services:
     submissions: Submissions
     releasing: Releasing
     bundles: Bundles
+    papers: Papers
+    stamping: Stamping
     timekeeper: Timekeeper
     receipt_logs: ReceiptLogs
     ticking: Timekeeper
@@ -120,6 +125,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
     hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
     sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings))
+    stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
     accounts = Accounts(SqlAccounts(database), master_key(settings.data_dir), clock)
     receipt_logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
     return Services(
@@ -150,6 +156,14 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
                 hall=key,
             ),
         ),
+        papers=Papers(
+            sessions=sessions,
+            blobs=kept.blobs,
+            clock=clock,
+            origin=settings.origin,
+            seal=document_seal(settings, trust.current, stamping),
+        ),
+        stamping=stamping,
         timekeeper=Timekeeper(sessions, clock),
         receipt_logs=receipt_logs,
         ticking=Timekeeper(receipt_logs, clock),

@@ -21,7 +21,6 @@ from crypto.encoding import canonical
 from crypto.errors import CertificateRefused
 from crypto.paths import Trust
 from sessions.clock import Clock
-from sessions.errors import CommandRefused
 from sessions.events import Recorded
 from sessions.ids import SessionId
 from sessions.opening import OVER, Opening, evolve
@@ -32,6 +31,7 @@ from sessions.papers.typesetting import typeset
 from sessions.ports import BlobStore
 from sessions.service import Sessions
 from sessions.stamping import Stamping
+from web.problems import Problem
 from web.settings import Settings
 
 PIECE: Final = 1 << 20
@@ -48,9 +48,7 @@ class SealUnusable(Exception):
     hint = "docs/settings.md: seal_file is a PKCS#12 and seal_password_file holds its password, and nothing else"
 
 
-def document_seal(
-    settings: Settings, trust: Callable[[], Trust], stamping: Stamping
-) -> DocumentSeal | None:
+def document_seal(settings: Settings, trust: Callable[[], Trust], stamping: Stamping) -> DocumentSeal | None:
     """Return the seal that the settings name, if they name one. Raises SealUnusable."""
     if settings.seal_file is None:
         return None
@@ -95,10 +93,10 @@ class Papers:
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     async def record(self, session: SessionId, language: Language) -> Made:
-        """Return the opening record. Raises UnknownSession, or CommandRefused ``not_drawn`` before it is drawn."""
+        """Return the opening record. Raises UnknownSession, or Problem ``not_drawn`` before it is drawn."""
         opening = await self.sessions.state(session)
         if opening.drawn is None and opening.status not in OVER:
-            raise CommandRefused("not_drawn")
+            raise Problem("not_drawn")
         log = await self.sessions.events(session)
         name = _name("record", session, str(log[-1].number), language)
         return await self._once(name, lambda: self._record(log, language, name))

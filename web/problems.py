@@ -268,6 +268,13 @@ SAYINGS: Mapping[str, Saying] = {
         "请在结束后下载。",
         "Come back after the end.",
     ),
+    "not_drawn": _say(
+        409,
+        "开标记录尚未生成。",
+        "The opening record is not drawn up yet.",
+        "请在进入签字环节后再试。",
+        "Come back when the signing begins.",
+    ),
     "exists": _say(
         409,
         "已有同名的开标会。",

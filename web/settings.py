@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     timestamps_file: Path | None = Field(
         None,
         description="TOML file that lists timestamp authorities (RFC 3161): `[[authority]]` with `name`, `url` and "
-        "`anchor`, its self-signed root beside the file; without one, `timestamps.toml` in `data_dir`, if there is one.",
+        "`anchor`, the file of its self-signed root; without one, `timestamps.toml` in `data_dir`, if there is one.",
     )
     seal_file: Path | None = Field(
         None, description="PKCS#12 with the hall's document seal: a certificate of its own, put on papers (PAdES)."

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-import secrets
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -30,38 +29,13 @@ from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolic
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer
 
-from crypto import authority, timestamping, timestamps
-from crypto.certificates import Usage
+from crypto import authority
 from crypto.errors import TimestampRefused
-from crypto.paths import Trust
 from sessions.papers.layout import Attached, Line, Paper, Passage
-from sessions.papers.seal import DocumentSeal, NotSealed, Stamp
+from sessions.papers.seal import NotSealed, Stamp
 from sessions.papers.typesetting import typeset
 from sessions.stamping import Unreachable
-
-NOW = datetime.now(UTC).replace(microsecond=0)  # pyHanko asks the clock of this machine
-BEGAN = NOW - timedelta(minutes=5)
-ROOT = authority.create("Root", at=BEGAN)
-TSA = timestamping.issue_authority(ROOT, name="TSA", at=BEGAN, days=730)
-SEAL = authority.issue(ROOT, name="城东区公共资源交易中心", identifier="12330100", usage=Usage.SIGN, at=BEGAN)
-CRL = authority.revocation_list(ROOT, {}, at=BEGAN)
-
-
-async def a_stamp(digest: bytes) -> bytes:
-    nonce = secrets.randbits(64)
-    asked = datetime.now(UTC)
-    reply = timestamping.reply(timestamps.request(digest, nonce), TSA, at=asked, serial=nonce)
-    anchors = [ROOT.certificate]
-    token, _ = timestamps.read_reply(
-        reply, digest=digest, nonce=nonce, anchors=anchors, asked_at=asked, answered_at=asked
-    )
-    return token
-
-
-def a_seal(*, stamp: Stamp = a_stamp, revoked: bool = False, lists: bool = True) -> DocumentSeal:
-    told = {SEAL.certificate.serial_number: BEGAN + timedelta(minutes=1)} if revoked else {}
-    crls = (authority.revocation_list(ROOT, told, at=BEGAN + timedelta(minutes=1)),) if lists else ()
-    return DocumentSeal(credential=SEAL, trust=lambda: Trust(anchors=(ROOT.certificate,), crls=crls), stamp=stamp)
+from tests.support.sealing import NOW, ROOT, SEAL, a_seal
 
 
 @cache

@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from crypto import authority
 from crypto.authority import Algorithm, Authority
 from crypto.certificates import PrivateKey, Usage, load_credential
+from crypto.timestamping import issue_authority
 from sessions.clock import SystemClock
 from web.cli.refused import Refused
 
 app = typer.Typer(help="A certificate authority for demonstrations and tests.", no_args_is_help=True)
 
-_ROOT, _KEY, _INDEX, _CRL = "root.pem", "root.key", "index.json", "crl.pem"
+_ROOT, _KEY, _INDEX, _CRL, _TSA = "root.pem", "root.key", "index.json", "crl.pem", "tsa.pem"
 _UNSAFE = re.compile(r"[^\w.-]+")
 Folder = Annotated[Path, typer.Argument(metavar="DIR", file_okay=False)]
 
@@ -107,6 +108,28 @@ def crl(folder: Folder) -> None:
     made = authority.revocation_list(_load(folder), revoked, at=now, number=int(now.timestamp()))
     (folder / _CRL).write_bytes(made.public_bytes(Encoding.PEM))
     typer.echo(f"crl {folder / _CRL}")
+
+
+@app.command()
+def tsa(
+    folder: Folder,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 3180,
+) -> None:
+    """Serve timestamps (RFC 3161) at http://HOST:PORT/ under this authority."""
+    import uvicorn  # only this command serves
+
+    from web.timestamp_server import timestamp_app
+
+    issuer, path = _load(folder), folder / _TSA
+    if not path.exists():
+        made = issue_authority(issuer, name="Kaibiao demo timestamps", at=_now())
+        _write_private(path, authority.to_pem(made))
+    typer.echo(f"anchor {folder / _ROOT}")
+    typer.echo(f"url http://{host}:{port}/")
+    uvicorn.run(
+        timestamp_app(load_credential(path.read_bytes()), SystemClock()), host=host, port=port, log_level="warning"
+    )
 
 
 def _now() -> datetime:

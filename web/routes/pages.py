@@ -11,6 +11,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from crypto.digest import sha256_hex
 from hall.audience import PUBLIC
 from hall.room import Snapshot
 from sessions.ids import SessionId
@@ -21,6 +22,7 @@ from web.headers import security_headers
 from web.i18n import HTML_LANG, Language, sentence
 from web.identity import visitor_of
 from web.kept import KeptPages, served
+from web.papers import Made
 from web.problems import Problem
 from web.routes import announce, desks
 from web.routes.login import local
@@ -124,6 +126,16 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
     return await _served(request, who, ("record", session), _version(snapshot), make, _FOR_ALL)
 
 
+@router.get("/s/{session}/record.pdf")
+async def record_pdf(request: Request, session: SessionId) -> Response:
+    """The opening record as a paper, with record.json inside; sealed once the opening is over, if the hall can."""
+    language = _language(request)
+    made = await services_of(request).papers.record(session, language)
+    return _paper(
+        request, made, f"{session}-record.{language}.pdf", "public, max-age=3600" if made.sealed else "no-cache"
+    )
+
+
 @router.get("/verify")
 async def verify(request: Request) -> Response:
     """Explain how to check everything, and check a receipt or a bundle in the page."""
@@ -187,6 +199,15 @@ async def _served(
     key = (*name, who.language, who.theme)
     kept = await state.kept_pages.get(key, f"{version}-{who.language}-{who.theme}", make)
     return who.remember(served(kept, request.headers, {**headers, "content-language": HTML_LANG[who.language]}))
+
+
+def _paper(request: Request, made: Made, name: str, kept: str) -> Response:
+    etag = f'"{sha256_hex(made.content)}"'
+    headers = {"cache-control": kept, "vary": "cookie, accept-language", "etag": etag}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    headers["content-disposition"] = f'inline; filename="{name}"'
+    return Response(made.content, media_type="application/pdf", headers=headers)
 
 
 def _filters(request: Request) -> Filters:
