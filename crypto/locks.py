@@ -204,6 +204,17 @@ def _read(value: object, place: tuple[str, str, str, str], suite: Suite, context
     )
 
 
+def read_share(
+    value: object, *, session: str, group: str, header_sha256: str, nonce: str, suite: Suite, context: bytes
+) -> LockedShare:
+    """Return one share as an officer gets it: the member of a release, and where that release belongs.
+
+    Raises EncodingRefused for another form. The officer's program knows what it opens from the announcement and the
+    public record; a share made for anything else does not open.
+    """
+    return _read(value, (session, group, header_sha256, nonce), suite, context)
+
+
 def open_share(share: LockedShare, officer: Credential) -> OpenShare:
     """Return ``share`` opened with the officer's encryption key, checked against its commitment.
 

@@ -195,9 +195,9 @@ class Appender:
             batch.settle()
             log: ClosedLog | None = None
             if batch.waits_for_freezing:
-                key = await session_key(self._secrets, self._session)
+                public = await self._session_public(batch.held)
                 log = await close_log(self._events, self._secrets, batch.held.intake)
-                batch.freeze(session_public(key.public_key()), log)
+                batch.freeze(public, log)
             results, outcomes = _decide_all(batch, waiting, done)
             batch.settle()
             try:
@@ -221,6 +221,12 @@ class Appender:
                 self._committed(batch.held, tuple(batch.records))
             return
         raise Overloaded(1)
+
+    async def _session_public(self, held: Held) -> str:
+        """Return the session's public key, making it now; empty behind locks, where the hall has none."""
+        if held.opening is not None and held.opening.plan.locks:
+            return ""
+        return session_public((await session_key(self._secrets, self._session)).public_key())
 
     async def _known(self, waiting: Sequence[Waiting]) -> Done:
         """Return the results of commands that were here before, by idempotency key."""

@@ -32,6 +32,7 @@ from sessions.errors import CommandRefused, UnknownSession
 from sessions.events import (
     BidderCheckedIn,
     BidWithdrawn,
+    EscrowRequested,
     LateBidRefused,
     Recorded,
     RecordSigned,
@@ -223,6 +224,8 @@ def _statements(events: Iterable[Recorded], bidder: BidderId) -> Iterator[tuple[
         match recorded.event:
             case BidderCheckedIn(bidder=who, statement=statement) if who == bidder:
                 yield "checkin", statement
+            case EscrowRequested(bidder=who, statement=statement) if who == bidder:
+                yield "escrow", statement
             case RowConfirmed(bidder=who, statement=statement) if who == bidder:
                 yield "confirm", statement
             case RecordSigned(signer=who, role=Role.BIDDER, statement=statement) if who == bidder:

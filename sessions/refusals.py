@@ -111,6 +111,11 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "The tender asks for {envelopes} envelope(s), and the bid has another number.",
         *_RESEAL,
     ),
+    "wrong_sharing": (
+        "投标文件中给招标人或托管人的密钥份额（{part}）与公告不符。",
+        "The shares for the tenderer or the trustees ({part}) are not those the announcement asks for.",
+        *_RESEAL,
+    ),
     "same_header": (
         "此前已收到封面相同而内容不同的投标文件。",
         "A bid with this header and other contents was received before.",

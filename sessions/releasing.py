@@ -1,8 +1,8 @@
 """A bidder hands its key over: the challenge, the check against the sealed commitment, and the evidence.
 
-Before the barrier nothing is decrypted with a key. It is opened here only to compare it with what the bidder
-committed to, so that a wrong one can be told at once while a retry is free, and forgotten again; behind the barrier
-it is opened anew from the message that is kept.
+Before the barrier nothing is decrypted with a key. Where the hall has a session key it is opened here only to compare
+it with what the bidder committed to, so that a wrong one can be told at once while a retry is free, and forgotten
+again; behind the barrier it is opened anew from the message that is kept. Behind locks the hall cannot open it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,9 +23,11 @@ from crypto.container import Container, read_header
 from crypto.digest import sha256_hex
 from crypto.errors import CryptoRefused, StatementRefused
 from crypto.header import SlotRole
+from crypto.locks import check_split_release
 from crypto.paths import Trust, validate
 from crypto.release import open_release
 from crypto.signing import peek
+from sessions.behind import crypto_locks
 from sessions.clock import Clock
 from sessions.commands import RecordRelease
 from sessions.errors import CommandRefused
@@ -32,7 +35,7 @@ from sessions.events import Recorded
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.nonces import nonce, window_digest
 from sessions.opening import Opening
-from sessions.plan import StepKind
+from sessions.plan import Lock, Plan, StepKind
 from sessions.ports import Answer, Released
 from sessions.roles import Actor
 from sessions.service import Sessions, Stores
@@ -61,7 +64,8 @@ class Challenge:
     header: bytes
     slots: tuple[Slot, ...]
     nonce: str
-    session_key: str
+    session_key: str | None  # None behind locks: the shares go to ``locks``
+    locks: tuple[Lock, ...]
     headers: tuple[Digest, ...]
     root: Digest
     receipt: Jws
@@ -109,7 +113,8 @@ class Releasing:
             header=found.container.header_bytes,
             slots=tuple(Slot(certificate=slot.cert.hex(), data=slot.data) for slot in slots),
             nonce=await self._nonce(opening, actor),
-            session_key=frozen.session_key,
+            session_key=frozen.session_key or None,
+            locks=opening.plan.locks,
             headers=frozen.headers,
             root=frozen.root,
             receipt=answer.statement,
@@ -162,9 +167,10 @@ class Releasing:
             raise CommandRefused("no_bid")
         try:
             found = await asyncio.to_thread(self._read, await self._answer(session, actor, bid.header_sha256))
-            key = await session_key(self._stores.secrets, session)
+            split = bool(opening.plan.locks)
+            key = None if split else await session_key(self._stores.secrets, session)
             challenge = await self._nonce(opening, actor)
-            await asyncio.to_thread(self._open, found, session, group, token, key, challenge, at)
+            await asyncio.to_thread(self._open, found, opening.plan, group, token, key, challenge, at)
         except CryptoRefused as error:
             return error.code
         except CommandRefused:
@@ -177,25 +183,27 @@ class Releasing:
     def _open(
         self,
         found: _Bid,
-        session: SessionId,
+        plan: Plan,
         group: str,
         token: Jws,
-        key: ec.EllipticCurvePrivateKey,
+        key: ec.EllipticCurvePrivateKey | None,
         challenge: str,
         at: datetime,
     ) -> None:
         leaf, *offered = found.certificates
         validate(leaf, usage=Usage.SIGN, trust=self._trust(), at=at, offered=offered)
-        open_release(  # the key it returns is not kept: see the head of this file
-            token,
-            header=found.container.header,
-            header_sha256=found.container.header_sha256,
-            group=group,
-            session=session,
-            session_key=key,
-            nonce=challenge,
-            certificate=leaf,
-        )
+        stated: dict[str, Any] = {
+            "header": found.container.header,
+            "header_sha256": found.container.header_sha256,
+            "group": group,
+            "session": plan.session,
+            "nonce": challenge,
+            "certificate": leaf,
+        }
+        if key is None:  # whether the shares are right shows only when the officers open them, behind the barrier
+            check_split_release(token, **stated, locks=crypto_locks(plan))
+        else:  # the key it returns is not kept: see the head of this file
+            open_release(token, **stated, session_key=key)
 
     def _read(self, answer: Answer) -> _Bid:
         if answer.blob is None:

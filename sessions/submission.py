@@ -20,6 +20,7 @@ from crypto.errors import CryptoRefused
 from crypto.paths import Trust, validate
 from crypto.receipt import Slip, issue
 from crypto.signing import HallKey
+from sessions.behind import check_sharing
 from sessions.clock import Clock
 from sessions.commands import RecordLateBid, RefuseBid, SubmitBid
 from sessions.errors import CommandRefused
@@ -266,6 +267,7 @@ class Submissions:
             validate(certificate, usage=Usage.ENCRYPT, trust=trust, at=at, offered=offered)
         if len(checked.container.header.groups) != plan.tender.envelopes:
             raise CommandRefused("wrong_envelopes", envelopes=plan.tender.envelopes)
+        check_sharing(checked.container.header, plan)
         return checked
 
     async def _submit(self, upload: Upload, actor: Actor, checked: CheckedBid, at: datetime) -> Recorded:

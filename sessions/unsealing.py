@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto.container import CheckedBid
 from crypto.digest import sha256_hex
 from crypto.encoding import b64u, canonical
 from crypto.envelope import check_sealed, open_group
 from crypto.errors import CryptoRefused, SealedBidRefused
 from crypto.release import open_release
+from crypto.shares import Share
+from sessions import lockbox
+from sessions.behind import StillShut, read_behind, shut_for_good
 from sessions.commands import Opened
 from sessions.events import BidReceived, Recorded, Stream
 from sessions.ids import BidderId, Digest, Jws, SessionId
@@ -51,10 +55,12 @@ class _Stored:
 class _Key:
     """The way to one bid's keys: its accepted releases and what they were checked against."""
 
-    session: SessionId
-    private: ec.EllipticCurvePrivateKey
+    opening: Opening
+    private: ec.EllipticCurvePrivateKey | None  # None behind locks
     nonce: str
     tokens: Mapping[str, Jws]
+    escrowed: bool
+    shares: Mapping[str, Sequence[tuple[str, Share]]]  # by group: what the officers brought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -111,7 +117,8 @@ class Unsealing:
 
     async def _keys(self, opening: Opening, work: OpenBids) -> dict[BidderId, _Key]:
         session = opening.plan.session
-        private = await session_key(self._secrets, session)
+        private = None if opening.plan.locks else await session_key(self._secrets, session)
+        brought = await lockbox.kept(self._secrets, opening)
         window = window_digest(opening, await self._log.events(session))
         if window is None:
             raise RuntimeError("the decrypt window has not begun")
@@ -119,8 +126,16 @@ class Unsealing:
         for released in await self._intake.releases(session):
             if released.code is None and released.bidder in tokens:
                 tokens[released.bidder].setdefault(released.group, released.statement)
+        escrowed = {bid.bidder for bid in opening.bids if bid.escrowed}
         return {
-            bidder: _Key(session=session, private=private, nonce=nonce(window, bidder), tokens=found)
+            bidder: _Key(
+                opening=opening,
+                private=private,
+                nonce=nonce(window, bidder),
+                tokens=found,
+                escrowed=bidder in escrowed,
+                shares={group: brought.get((bidder, group), ()) for group in opening.groups},
+            )
             for bidder, found in tokens.items()
         }
 
@@ -146,16 +161,18 @@ class Unsealing:
 
     def _open(self, stored: _Stored, key: _Key) -> _Result:
         bidder = stored.received.bidder
-        if not key.tokens:  # its key was accepted, so that its message is gone is the hall's doing
+        if (
+            not key.tokens and not key.escrowed
+        ):  # its key was accepted, so that its message is gone is the hall's doing
             return _Result(opened=_not_opened(bidder, "hall_error"), secrets={})
         try:
             return self._read(stored, key)
-        except (CryptoRefused, OSError) as error:
+        except (CryptoRefused, StillShut, OSError) as error:
             # Whose fault it is depends on whether these are still the bytes of the receipt.
             intact = self._check(stored) == OK
-            if not isinstance(error, CryptoRefused) and intact:
+            if isinstance(error, OSError) and intact:
                 raise
-            code = error.code if intact and isinstance(error, CryptoRefused) else CHANGED
+            code = CHANGED if isinstance(error, OSError) or not intact else error.code
             return _Result(opened=_not_opened(bidder, code), secrets={})
 
     def _read(self, stored: _Stored, key: _Key) -> _Result:
@@ -167,17 +184,8 @@ class Unsealing:
             container = checked.container
             secrets: dict[str, bytes] = {}
             for group in container.header.groups:
-                secret = open_release(
-                    key.tokens[group.id],
-                    header=container.header,
-                    header_sha256=container.header_sha256,
-                    group=group.id,
-                    session=key.session,
-                    session_key=key.private,
-                    nonce=key.nonce,
-                    certificate=checked.declaration.signer,
-                )
-                opened = open_group(file, container, group.id, secret)
+                secret, second = self._key(stored, key, checked, group.id)
+                opened = open_group(file, container, group.id, secret, second)
                 secrets[f"group-key-{group.id}"] = secret
             quote = canonical(opened.quote())
             secrets["quote-key"] = opened.part_key(QUOTE)
@@ -191,6 +199,41 @@ class Unsealing:
             ),
             secrets=secrets,
         )
+
+    def _key(self, stored: _Stored, key: _Key, checked: CheckedBid, group: str) -> tuple[bytes, bytes | None]:
+        """Return ``K_b`` and, where there is one, ``K_t``: from the release, or put together from the shares."""
+        plan, container = key.opening.plan, checked.container
+        if plan.every_lock:
+            shares = key.shares[group]
+            behind = read_behind(
+                self._blobs,
+                plan,
+                bidder=stored.received.bidder,
+                blob=stored.blob,
+                nonce=key.nonce,
+                escrowed=key.escrowed,
+                tokens=key.tokens,
+            )
+            if code := shut_for_good(key.opening, behind):
+                raise StillShut(code)
+            second = behind.second(group, shares)
+            if key.private is None or key.escrowed:
+                return behind.key(group, shares), second
+        else:
+            second = None
+        if key.private is None:
+            raise RuntimeError("a key without locks is released to the session's")
+        secret = open_release(
+            key.tokens[group],
+            header=container.header,
+            header_sha256=container.header_sha256,
+            group=group,
+            session=plan.session,
+            session_key=key.private,
+            nonce=key.nonce,
+            certificate=checked.declaration.signer,
+        )
+        return secret, second
 
 
 def _as_text(quote: Mapping[str, Any]) -> dict[str, str]:

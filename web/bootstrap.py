@@ -20,6 +20,7 @@ from sessions.archive import Archive
 from sessions.clock import Clock, SystemClock
 from sessions.hallkey import hall_key, master_key
 from sessions.logging_receipts import ReceiptLogs
+from sessions.officers import Officers
 from sessions.plan import IntakeLog, Plan
 from sessions.releasing import Releasing
 from sessions.service import Sessions, Stores
@@ -62,6 +63,7 @@ class Services:
     sessions: Sessions
     submissions: Submissions
     releasing: Releasing
+    officers: Officers
     bundles: Bundles
     papers: Papers
     stamping: Stamping
@@ -144,6 +146,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
         ),
         releasing=Releasing(sessions, kept, clock=clock, trust=trust.current),
+        officers=Officers(sessions, kept),
         bundles=Bundles(
             sessions=sessions,
             blobs=kept.blobs,

@@ -20,16 +20,18 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Origin
 
-from crypto.certificates import Credential
+from crypto.certificates import Credential, parse_certificate
 from crypto.container import Container
 from crypto.digest import leaf_hash, root
 from crypto.encoding import b64u, unb64u
 from crypto.errors import ProofRefused
 from crypto.header import parse as parse_header
+from crypto.locks import Lock, make_split_release
 from crypto.opening import unlock
 from crypto.release import load_session_public, make_release
 from crypto.signing import sign
 from hall import patch
+from web.officer import open_all
 
 CHUNK = 4 * 1024 * 1024  # bytes of one PATCH; the segment size of a declaration, so a resume wastes at most one
 TRIES = 5
@@ -182,18 +184,39 @@ class Hall:
         frozen = root([leaf_hash(bytes.fromhex(digest)) for digest in challenge["headers"]])
         if bid.header_sha256 not in challenge["headers"] or frozen.hex() != challenge["root"]:
             raise ProofRefused("wrong_proof")
-        message = make_release(
-            bid,
-            group,
-            unlock(bid, group, opener),
-            session=session,
-            nonce=challenge["nonce"],
-            session_key=load_session_public(challenge["session_key"]),
-            signer=signer,
-        )
+        place: dict[str, Any] = {"session": session, "nonce": challenge["nonce"], "signer": signer}
+        secret = unlock(bid, group, opener)
+        if challenge["session_key"] is None:
+            message = make_split_release(bid, group, secret, locks=await self.locks(session), **place)
+        else:
+            key = load_session_public(challenge["session_key"])
+            message = make_release(bid, group, secret, session_key=key, **place)
         answer = await self._json("POST", f"{path}/releases", {"release": message})
         numbers: list[int] = answer["events"]
         return numbers
+
+    async def locks(self, session: str) -> tuple[Lock, ...]:
+        """Return the locks of the announcement, which is public and chained: never those of a challenge."""
+        tender = await self._json("GET", f"/api/v1/sessions/{session}/tender.json")
+        return tuple(
+            Lock(
+                id=lock["id"],
+                threshold=lock["threshold"],
+                certificates=tuple(parse_certificate(unb64u(one["certificate"])) for one in lock["officers"]),
+            )
+            for lock in tender.get("locks", ())
+        )
+
+    async def remove_lock(
+        self, session: str, officer: Credential, progress: Callable[[int, int], None] = lambda done, of: None
+    ) -> dict[str, str]:
+        """Open the shares sealed to this officer, here, and bring them; return the bids where one does not hold."""
+        path = f"/api/v1/sessions/{session}/shares"
+        sealed = await self._retrying(lambda: self._json("GET", path))
+        opened = await asyncio.to_thread(open_all, sealed, officer, progress)
+        answer = await self._retrying(lambda: self._json("POST", path, {"shares": opened}))
+        failed: dict[str, str] = answer["failed"]
+        return failed
 
     async def follow(self, session: str) -> AsyncIterator[tuple[dict[str, Any], dict[str, Any] | None]]:
         """Yield (view, message) for ever: first the snapshot with None, then every fact and signal as it comes.

@@ -15,7 +15,7 @@ from crypto.certificates import Usage, bidder_id, fingerprint
 from crypto.paths import Trust, validate
 from crypto.signing import HallKey, sign, verify
 from sessions.codec import Command
-from sessions.commands import CheckIn, CommitDraw, ConfirmRow, SignRecord, WithdrawBid
+from sessions.commands import CheckIn, CommitDraw, ConfirmRow, RequestEscrow, SignRecord, WithdrawBid
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.roles import Actor
@@ -43,7 +43,7 @@ async def check_act(
         raise Problem("no_certificate")
     leaf, *offered = certificates
     validate(leaf, usage=Usage.SIGN, trust=trust, at=now, offered=offered)
-    if isinstance(command, CheckIn | WithdrawBid | CommitDraw | ConfirmRow | SignRecord):
+    if isinstance(command, CheckIn | WithdrawBid | CommitDraw | ConfirmRow | RequestEscrow | SignRecord):
         await _must_have_signed_the_bid(sessions, session, leaf)
     match command:
         case CheckIn():
@@ -68,6 +68,11 @@ async def check_act(
             if row is None or row.quote_sha256 is None:
                 raise CommandRefused("not_opened")
             _must_be(said, session, bidder=command.bidder, quote_sha256=row.quote_sha256)
+        case RequestEscrow():
+            said = verify(command.statement, "escrow", leaf)
+            row = (await sessions.state(session)).bid(command.bidder)
+            header = said.get("header_sha256") if row is None else row.header_sha256
+            _must_be(said, session, bidder=command.bidder, header_sha256=header)
         case SignRecord():
             said = verify(command.statement, "record", leaf)
             _must_be(said, session, **await _record(sessions, session, command.signer))

@@ -13,13 +13,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from crypto import authority
 from crypto.certificates import Credential, Usage
+from crypto.encoding import b64u
 from crypto.envelope import Source, seal
+from crypto.quorum import Quorum
+from sessions.roles import Role
 
 PASSWORD = "kaibiao"  # noqa: S105  # of every demo key file; the files are made anew for each run
 SESSION = "GC-2026-0417-02"
 STAFF = {"host": "李明", "deputy": "王珂", "supervisor": "张立"}
+OFFICERS = {**STAFF, "tenderer": "赵诚"}
+ROLES = {account: Role(account) if account in STAFF else Role.SUPERVISOR for account in OFFICERS}
+LOCKS = {"host": ("host", "deputy"), "supervisor": ("supervisor",)}
+"""Whose keys remove which lock: one of the two on the host's side, and the supervisor. The tenderer has its own."""
 
 _PLACES = ("青禾", "云台", "安澜", "华岳", "望江", "松原", "临川", "长亭", "北屏", "南浦", "海门", "白鹿")
 _TRADES = ("路桥有限公司", "市政工程有限公司", "建设集团有限公司", "水务工程有限公司", "建筑安装有限公司")
@@ -43,6 +52,7 @@ class Troupe:
     """Everyone of one demo, and the authority that certified them."""
 
     authority: authority.Authority
+    officers: Mapping[str, Credential]  # by account; each stays with its person
     bidders: tuple[Member, ...]
     late: Member
 
@@ -81,7 +91,18 @@ def engage(count: int, at: datetime, *, wrong_key: int | None = None) -> Troupe:
                 opener=certified(Usage.ENCRYPT) if row == wrong_key else encrypter,
             )
         )
-    return Troupe(authority=root, bidders=tuple(members[:-1]), late=members[-1])
+    officers = {
+        account: authority.issue(
+            root,
+            name=name,
+            identifier=authority.demo_identifier(account),
+            usage=Usage.ENCRYPT,
+            at=at - timedelta(minutes=5),
+            days=30,
+        )
+        for account, name in OFFICERS.items()
+    }
+    return Troupe(authority=root, officers=officers, bidders=tuple(members[:-1]), late=members[-1])
 
 
 def write_keys(member: Member, folder: Path, rounds: int = authority.PKCS12_ROUNDS) -> Path:
@@ -93,8 +114,20 @@ def write_keys(member: Member, folder: Path, rounds: int = authority.PKCS12_ROUN
     return place
 
 
-def tender(t0: datetime, *, speed: float, staff: Mapping[str, str]) -> dict[str, Any]:
-    """Return the tender file of the demo: a drainage job, opened at ``t0``, its windows divided by ``speed``."""
+def write_officers(troupe: Troupe, folder: Path) -> Path:
+    """Write the key files of the officers, for whoever takes a chair; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for account, credential in troupe.officers.items():
+        (folder / f"{account}.p12").write_bytes(authority.to_pkcs12(credential, PASSWORD))
+    return folder
+
+
+def tender(t0: datetime, *, speed: float, troupe: Troupe | None = None) -> dict[str, Any]:
+    """Return the tender file of the demo: a drainage job, opened at ``t0``, its windows divided by ``speed``.
+
+    With a ``troupe`` its bids are behind the locks of its officers; without one the hall holds the key.
+    """
+    people = STAFF if troupe is None else OFFICERS
     windows = {"checkin": 3600, "decrypt": 60, "confirm": 25, "objection": 25, "sign": 30}
     return {
         "id": "GC-2026-0417",
@@ -112,7 +145,8 @@ def tender(t0: datetime, *, speed: float, staff: Mapping[str, str]) -> dict[str,
             name: length if name == "checkin" else max(round(length / speed), 2) for name, length in windows.items()
         },
         "reading_pace_s": max(round(6 / speed), 1),
-        "seats": [{"account": account, "role": account, "name": name} for account, name in staff.items()],
+        "seats": [{"account": account, "role": ROLES[account], "name": name} for account, name in people.items()],
+        **({} if troupe is None else _locks(troupe)),
         "quote": {
             "fields": [
                 _field("price", "money", "投标报价", "Price", currency="CNY"),
@@ -123,6 +157,17 @@ def tender(t0: datetime, *, speed: float, staff: Mapping[str, str]) -> dict[str,
             ]
         },
     }
+
+
+def _locks(troupe: Troupe) -> dict[str, Any]:
+    locks = [{"id": lock, **_held(troupe, *accounts)} for lock, accounts in LOCKS.items()]
+    return {"locks": locks, "tenderer_share": _held(troupe, "tenderer")}
+
+
+def _held(troupe: Troupe, *accounts: str) -> dict[str, Any]:
+    der = {account: troupe.officers[account].certificate.public_bytes(Encoding.DER) for account in accounts}
+    officers = [{"account": name, "name": OFFICERS[name], "certificate": b64u(der[name])} for name in accounts]
+    return {"threshold": 1, "officers": officers}
 
 
 def quote(row: int) -> dict[str, str]:
@@ -143,7 +188,9 @@ def document(row: int, size: int = 200_000) -> io.BytesIO:
     return io.BytesIO((line * (size // len(line) + 1))[:size])
 
 
-def sealed(member: Member, t0: datetime, size: int = 200_000) -> tuple[io.BytesIO, int]:
+def sealed(
+    member: Member, t0: datetime, size: int = 200_000, *, troupe: Troupe | None = None
+) -> tuple[io.BytesIO, int]:
     """Return this bidder's sealed bid for the demo's tender, and its length."""
     out = io.BytesIO()
     made = seal(
@@ -155,8 +202,13 @@ def sealed(member: Member, t0: datetime, size: int = 200_000) -> tuple[io.BytesI
         files=[Source(name="投标文件.txt", media="text/plain", stream=document(member.row, size), size=size)],
         signer=member.signer,
         encrypt_to=[member.encrypter.certificate],
+        tenderer=_tenderer(troupe) if troupe else None,
     )
     return out, made.length
+
+
+def _tenderer(troupe: Troupe) -> Quorum:
+    return Quorum(threshold=1, certificates=(troupe.officers["tenderer"].certificate,))
 
 
 def _field(name: str, kind: str, zh: str, en: str, **more: str) -> dict[str, Any]:

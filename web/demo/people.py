@@ -16,6 +16,7 @@ from typing import Any
 from crypto.certificates import Credential
 from crypto.errors import CryptoRefused
 from crypto.signing import sign
+from web.officer import lock_of, rehearse
 from web.remote import Hall, HallRefused
 
 ANSWER = (
@@ -31,12 +32,14 @@ Act = Callable[[], Awaitable[object]]
 class Person:
     """Follows one opening and does, one thing at a time, whatever ``next_act`` finds due.
 
-    ``pause`` is how long this person thinks before acting, in seconds.
+    ``pause`` is how long this person thinks before acting, in seconds. ``alike`` counts the people of the demo in the
+    same role, this one among them: the hall counts devices by role.
     """
 
     hall: Hall
     session: str
     pause: float
+    alike: int = 1
     devices: int = 1
     done: set[str] = field(default_factory=set)
 
@@ -69,11 +72,11 @@ class Person:
             listening.cancel()
 
     async def _act_on(self, latest: Mapping[str, Any]) -> None:
-        while self.devices < 2 and (found := self.next_act(latest["view"])):
+        while self.devices <= self.alike and (found := self.next_act(latest["view"])):
             name, act = found
             await asyncio.sleep(self.pause)
             still = self.next_act(latest["view"])
-            if self.devices > 1 or still is None or still[0] != name:
+            if self.devices > self.alike or still is None or still[0] != name:
                 continue
             try:
                 await act()
@@ -92,14 +95,43 @@ class Person:
 
 
 @dataclass(kw_only=True)
-class HostPerson(Person):
-    """Walks the rule pack's steps, answers objections, signs."""
+class OfficerPerson(Person):
+    """Staff with the key to a lock: tries it before the opening, and removes the lock behind the barrier.
+
+    ``key`` stays here, as it would in the officer's browser. ``stands_by``: ready, and not the one who acts.
+    """
 
     account: str
+    key: Credential | None = None
+    stands_by: bool = False
+
+    def next_act(self, view: View) -> tuple[str, Act] | None:
+        name = lock_of(view, self.account)
+        key = self.key
+        if name is None or key is None or view["status"] not in ("checkin", "live") or view["hold"]:
+            return None
+        lock = view["locks"][name]
+        mine = next(one for one in lock["officers"].values() if one["account"] == self.account)
+        if mine["state"] == "absent" and "try key" not in self.done:
+            return "try key", partial(self._try, name, key)
+        if lock["state"] == "holding" and mine["state"] != "removed" and not self.stands_by:
+            return "remove lock", partial(self.hall.remove_lock, self.session, key)
+        return None
+
+    async def _try(self, lock: str, key: Credential) -> None:
+        rehearse(key)
+        await self.hall.command(self.session, "ReadyOfficer", lock=lock, passed=True)
+
+
+@dataclass(kw_only=True)
+class HostPerson(OfficerPerson):
+    """Walks the rule pack's steps, answers objections, signs."""
 
     def next_act(self, view: View) -> tuple[str, Act] | None:
         if view["status"] == "checkin" and "chair" not in self.done:
             return "chair", lambda: self.hall.command(self.session, "TakeChair")
+        if at_the_lock := super().next_act(view):
+            return at_the_lock
         if view["status"] != "live" or view["hold"]:
             return None
         for number, objection in view["objections"].items():
@@ -117,21 +149,21 @@ class HostPerson(Person):
         steps = sorted(view["steps"].items(), key=lambda item: item[1]["order"])
         for (_, now), (name, ahead) in pairwise(steps):
             begins = now["state"] == "complete" and ahead["state"] == "ahead" and ahead["starts"] == "host"
+            if begins and ahead["kind"] == "decrypt" and any(x["state"] == "waiting" for x in view["locks"].values()):
+                return None  # somebody has not tried the key yet
             if begins and f"advance {name}" not in self.done:
                 return f"advance {name}", partial(self.hall.command, self.session, "Advance", step=name)
         return None
 
 
 @dataclass(kw_only=True)
-class WatchingPerson(Person):
+class WatchingPerson(OfficerPerson):
     """A deputy or a supervisor: takes the chair and signs."""
-
-    account: str
 
     def next_act(self, view: View) -> tuple[str, Act] | None:
         if view["status"] in ("checkin", "live") and "chair" not in self.done:
             return "chair", lambda: self.hall.command(self.session, "TakeChair")
-        return sign_as_staff(self, self.account, view)
+        return super().next_act(view) or sign_as_staff(self, self.account, view)
 
 
 @dataclass(kw_only=True)

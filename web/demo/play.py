@@ -22,14 +22,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from rich.console import Console
 
 from sessions.announcement import make_plan
-from sessions.roles import Role
 from sessions.store.migrations import migrate
 from sessions.verify import verify
 from web.bootstrap import Services, build
 from web.cli.refused import Refused
 from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
-from web.demo.people import BidderPerson, HostPerson, Person, WatchingPerson
+from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
 from web.remote import Hall, HallRefused
 from web.settings import Settings, load
 
@@ -106,6 +105,7 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     if not options.exit_when_done:
         for member in troupe.bidders:
             await asyncio.to_thread(cast.write_keys, member, out / "bidders")
+        await asyncio.to_thread(cast.write_officers, troupe, out / "officers")
     root = troupe.authority.certificate.public_bytes(Encoding.PEM)
     (settings.anchors / "demo.pem").write_bytes(root)
     log_to(settings)
@@ -117,12 +117,12 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
             raise SystemExit(1)
         await asyncio.sleep(0.01)
     try:
-        for account, name in cast.STAFF.items():
-            await services.accounts.create(account, name, secrets.token_urlsafe(16), {Role(account)})
+        for account, name in cast.OFFICERS.items():
+            await services.accounts.create(account, name, secrets.token_urlsafe(16), {cast.ROLES[account]})
         # Only now, so that a slow machine has made its keys before the time runs.
         lead = max(LEAD_SECONDS / options.speed, SOONEST_SECONDS + options.bidders / 20)
         t0 = (services.clock.now() + timedelta(seconds=lead)).replace(microsecond=0) + timedelta(seconds=1)
-        tender = cast.tender(t0, speed=options.speed, staff=cast.STAFF)
+        tender = cast.tender(t0, speed=options.speed, troupe=troupe)
         await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
         yield Stage(
             options=options, out=out, services=services, troupe=troupe, t0=t0, url=settings.origin, serving=serving
@@ -159,6 +159,7 @@ async def _introduce(screen: Console, stage: Stage) -> None:
     screen.print(f"  bidder's seat  {await link('seat', bidder=first.signer.certificate)}")
     if not stage.options.exit_when_done:
         screen.print(f"  its keys       {stage.out / 'bidders'}  password {cast.PASSWORD}")
+        screen.print(f"  lock keys      {stage.out / 'officers'}  password {cast.PASSWORD}")
     screen.print("\nOpen a seat or a chair and it is yours: the one who played it stands aside until you leave.\n")
 
 
@@ -169,14 +170,14 @@ async def _opening(screen: Console, stage: Stage) -> None:
             return await stack.enter_async_context(Hall(stage.url))
 
         people: list[Person] = []
-        for account in cast.STAFF:
+        for account in cast.OFFICERS:
             hall = await enter()
             await hall.login_ticket(await stage.services.identity.create_ticket(account=account))
-            people.append(_staff(hall, account, stage.options.speed))
+            people.append(_staff(hall, account, stage))
         for member in stage.troupe.bidders:
             hall = await enter()
             await hall.login_certificate(member.signer)
-            accepted = await hall.submit(cast.SESSION, *cast.sealed(member, stage.t0))
+            accepted = await hall.submit(cast.SESSION, *cast.sealed(member, stage.t0, troupe=stage.troupe))
             screen.print(f"  sealed and received  {accepted.tracker}")
             people.append(_bidder(hall, member, stage.options))
         onlooker = await enter()
@@ -184,10 +185,18 @@ async def _opening(screen: Console, stage: Stage) -> None:
         await asyncio.gather(_tell(screen, onlooker), _come_late(screen, await enter(), stage), *parts)
 
 
-def _staff(hall: Hall, account: str, speed: float) -> Person:
-    if account == "host":
-        return HostPerson(hall=hall, session=cast.SESSION, pause=4 / speed, account=account)
-    return WatchingPerson(hall=hall, session=cast.SESSION, pause=2 / speed, account=account)
+def _staff(hall: Hall, account: str, stage: Stage) -> Person:
+    speed = stage.options.speed
+    part: dict[str, Any] = {"hall": hall, "session": cast.SESSION, "account": account}
+    part["key"] = stage.troupe.officers[account]
+    part["alike"] = sum(role is cast.ROLES[account] for role in cast.ROLES.values())
+    match account:
+        case "host":
+            return HostPerson(pause=4 / speed, **part)
+        case "tenderer":
+            return OfficerPerson(pause=2 / speed, **part)
+        case _:
+            return WatchingPerson(pause=2 / speed, stands_by=account == "deputy", **part)
 
 
 def _bidder(hall: Hall, member: cast.Member, options: Options) -> Person:
@@ -207,7 +216,7 @@ def _bidder(hall: Hall, member: cast.Member, options: Options) -> Person:
 async def _come_late(screen: Console, hall: Hall, stage: Stage) -> None:
     """The bidder who arrives after T0, and is refused with a signed slip."""
     late = stage.troupe.late
-    bid, length = cast.sealed(late, stage.t0)
+    bid, length = cast.sealed(late, stage.t0, troupe=stage.troupe)
     await hall.login_certificate(late.signer)
     wait = stage.t0 - stage.services.clock.now() + timedelta(seconds=5 / stage.options.speed)
     await asyncio.sleep(max(wait.total_seconds(), 0.1))

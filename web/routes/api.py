@@ -20,6 +20,7 @@ from sessions.commands import SignRecord
 from sessions.errors import CommandRefused
 from sessions.events import Recorded, Stream
 from sessions.ids import Jws, SessionId
+from sessions.lock_terms import lock_members
 from sessions.ports import Summary
 from sessions.roles import STAFF, Actor, Role
 from sessions.shape import Misshapen, rfc3339
@@ -147,6 +148,7 @@ async def challenge(request: Request, session: SessionId, group: str = "A") -> R
             "slots": [{"cert": slot.certificate, "data": b64u(slot.data)} for slot in asked.slots],
             "nonce": asked.nonce,
             "session_key": asked.session_key,
+            "locks": lock_members(asked.locks, None, None).get("locks", []),
             "headers": list(asked.headers),
             "root": asked.root,
             "receipt": asked.receipt,
