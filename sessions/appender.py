@@ -19,6 +19,7 @@ from sessions.batch import Batch, ClosedLog, Held
 from sessions.chaining import check
 from sessions.clock import Clock
 from sessions.codec import Command, command_to_json
+from sessions.commands import RecordFault
 from sessions.errors import CommandRefused, Overloaded, Stale
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
@@ -192,7 +193,8 @@ class Appender:
                 await self._load()
             done = await self._known(waiting)
             batch = Batch(self._held, now, settles=not gated)
-            batch.settle()
+            if not any(isinstance(one.command, RecordFault) for one in waiting):  # it comes before the end it moves
+                batch.settle()
             log: ClosedLog | None = None
             if batch.waits_for_freezing:
                 public = await self._session_public(batch.held)

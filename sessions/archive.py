@@ -40,11 +40,13 @@ from sessions.events import (
     SessionScheduled,
     Stream,
 )
+from sessions.failure import failures, names_of
+from sessions.gathering import Files, collect
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.logging_receipts import blinding
 from sessions.opening import OVER, Opening, Status, evolve
 from sessions.opening.state import Bid
-from sessions.ports import Answer, BlobStore, EventStore, IntakeStore, SecretStore
+from sessions.ports import Answer, BlobStore, EventStore, EvidenceStore, IntakeStore, SecretStore
 from sessions.readme import readme
 from sessions.record import record
 from sessions.record_html import record_html
@@ -70,6 +72,7 @@ class _Material:
     answers: tuple[Answer, ...]
     entries: tuple[bytes, ...]  # the log of receipts; none unless the plan has one
     decoy_key: bytes
+    evidence: Files
 
     @property
     def events(self) -> tuple[Recorded, ...]:
@@ -85,6 +88,7 @@ class Archive:
         events: EventStore,
         intake: IntakeStore,
         secrets: SecretStore,
+        evidence: EvidenceStore,
         blobs: BlobStore,
         trust: Callable[[], Trust],
         hall: HallKey,
@@ -92,6 +96,7 @@ class Archive:
         self._events = events
         self._secrets = secrets
         self._intake = intake
+        self._evidence = evidence
         self._blobs = blobs
         self._trust = trust
         self._hall = hall
@@ -114,6 +119,7 @@ class Archive:
             answers=await self._intake.answers(session),
             entries=await self._events.entries(session),
             decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",
+            evidence=await collect(opening, self._evidence),
         )
         return await asyncio.to_thread(self._make, material)
 
@@ -146,8 +152,21 @@ class Archive:
             yield from _trust(self._trust())
             for bid in opening.bids:
                 yield from self._bid(material, bid)
+            yield from self._causes(material)
         yield from _signatures(material.log)
         yield from _slips(material)
+
+    def _causes(self, material: _Material) -> Iterator[tuple[str, bytes]]:
+        """Why bids were not opened: what the figures in the log were made of, and what their bidders were given."""
+        opening, found = material.opening, material.evidence
+        gathered = [bid for bid in opening.bids if bid.gathered is not None]
+        said = {f"bids/{bid.row}/evidence.jsonl": found.own[bid.bidder] for bid in gathered}
+        said |= {"evidence/reach.jsonl": found.reach} if gathered else {}
+        said |= {"evidence/probes.jsonl": found.probes} if gathered or opening.faults else {}
+        yield from ((name, data) for name, data in said.items() if data)
+        given = failures(material.log)
+        for failure, name in zip(given, names_of(opening, given), strict=True):
+            yield name, failure.signed(self._hall).encode()
 
     def _bid(self, material: _Material, bid: Bid) -> Iterator[tuple[str, bytes]]:
         folder = f"bids/{bid.row}"

@@ -20,6 +20,7 @@ from sessions.commands import (
     IntakeCommand,
     OpeningCommand,
     Postpone,
+    RecordFault,
     RefuseBid,
     Schedule,
     SubmitBid,
@@ -150,7 +151,7 @@ class Batch:
         """
         if self.held.opening is None and not isinstance(command, Schedule):
             raise UnknownSession(self.held.session)
-        if at is None:
+        if at is None and not isinstance(command, RecordFault):
             self.settle()
         before = len(self.records)
         for stream in _streams(command, self.held):

@@ -179,6 +179,32 @@ class GrantEscrow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What the evidence says of one bidder who handed over no key (events.EvidenceGathered)."""
+
+    bidder: BidderId
+    facts: Mapping[str, str]
+    sha256: Digest
+    reach_sha256: Digest
+    probes_sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordEvidence:
+    """The evidence on every bidder whose keys are missing at the barrier."""
+
+    gathered: tuple[Gathered, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFault:
+    """The hall did not work between two signs of life of its own, and lengthens the window before it can end."""
+
+    began: datetime
+    ended: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """One bid opened at the barrier: its read-out sheet, or the code why there is none."""
 
@@ -401,6 +427,8 @@ OpeningCommand = (
     | RequestEscrow
     | GrantEscrow
     | RecordOpenings
+    | RecordEvidence
+    | RecordFault
     | RecordLateBid
     | CheckIn
     | TakeChair

@@ -296,6 +296,35 @@ class CauseRuled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceGathered:
+    """What is known, at the barrier, of a bidder who handed over no key: who could reach whom, in figures.
+
+    ``facts`` are computed from three files by opening.evidence: the bidder's own signs of life (``sha256``), those
+    of others (``reach_sha256``) and the hall's of itself (``probes_sha256``). All three go to the archive.
+    """
+
+    bidder: BidderId
+    facts: Mapping[str, str]
+    sha256: Digest
+    reach_sha256: Digest
+    probes_sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultMeasured:
+    """The hall noticed that it had not worked from ``began`` to ``ended``; the window is longer by as much.
+
+    ``old`` and ``new`` are equal where the rule pack gives nothing, or nothing more.
+    """
+
+    step: StepId
+    began: datetime
+    ended: datetime
+    old: datetime
+    new: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LateBidRefused:
     bidder: BidderId
     name: str
@@ -519,6 +548,8 @@ OpeningEvent = (
     | BidOpened
     | BidNotOpened
     | CauseRuled
+    | EvidenceGathered
+    | FaultMeasured
     | LateBidRefused
     | DrawCommitted
     | DrawClosed

@@ -79,6 +79,24 @@ class WindowRule:
     article: str | None = None  # key into RulePack.articles: what the window rests on
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRule:
+    """How it is watched during the decrypt window who could reach whom, so that blame rests on evidence.
+
+    ``cadence``: how often a bidder's program and the hall itself give a sign of life. ``gap``: a longer silence
+    counts as one. ``slow``: an answer that took longer is the hall's doing. ``extends``: whether a fault of the hall
+    that it measured lengthens the window by itself, by at most ``most`` in all. Short windows have shorter measures
+    (opening.evidence).
+    """
+
+    cadence: timedelta
+    gap: timedelta
+    slow: timedelta
+    article: str  # key into RulePack.articles: what a bid not decrypted counts as
+    extends: bool = False
+    most: timedelta = timedelta()
+
+
 class Phase(StrEnum):
     """The columns of the visibility matrix (domain: who may see what, when)."""
 
@@ -152,6 +170,7 @@ class RulePack:
     visibility: Mapping[str, Mapping[Phase, frozenset[Role]]]  # datum -> phase -> roles that see it
     barrier: BarrierRule = field(default=BarrierRule(), metadata=LATER)
     witness: WitnessRule | None = field(default=None, metadata=LATER)
+    evidence: EvidenceRule | None = field(default=None, metadata=LATER)  # None: attempts alone are evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,44 @@ class IntakeStore(Protocol):
         """Return the releases in the order they came."""
 
 
+class Kind(StrEnum):
+    """What a piece of evidence is."""
+
+    BEAT = "beat"  # a bidder's sign of life and the hall's acknowledgement
+    PROBE = "probe"  # the hall's own
+    RESCUE = "rescue"  # a key file or a spare read-out sheet, sealed to the session
+    READY = "ready"  # a bidder's check-up and the hall's countersignature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Something said, by a bidder or by the hall of itself (``bidder`` empty), and what the hall answered."""
+
+    session: SessionId
+    bidder: BidderId
+    kind: Kind
+    number: int
+    at: datetime
+    statement: str
+    answer: str
+
+
+class EvidenceStore(Protocol):
+    """What stands behind the facts about who could reach whom. Append-only."""
+
+    async def keep(self, pieces: Sequence[Evidence]) -> None:
+        """Keep them in this order, in one transaction.
+
+        Raises:
+            Stale: one of that session, kind, bidder and number is here already; nothing was kept.
+        """
+
+    async def evidence(
+        self, session: SessionId, kind: Kind, bidder: BidderId | None = None, *, newest: int | None = None
+    ) -> tuple[Evidence, ...]:
+        """Return what there is, in the order it came; with ``newest`` only so many of the last."""
+
+
 class SecretStore(Protocol):
     """Small secrets, sealed before they touch the disk and bound to their session and name."""
 

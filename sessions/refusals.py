@@ -377,6 +377,30 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "请刷新页面重试，或联系现场。",
         "Reload the page and try again, or call the hall.",
     ),
+    "no_evidence_asked": (
+        "本场开标的规则不收集连接证据。",
+        "The rules of this opening gather no evidence of connections.",
+        "无需再发，不影响解密。",
+        "Send no more of it; unlocking is not affected.",
+    ),
+    "too_many_beats": (
+        "心跳过多。",
+        "Too many signs of life.",
+        "请按规定的间隔发送，每次不超过 8 条。",
+        "Keep to the cadence that the hall names, at most eight at once.",
+    ),
+    "stale_beat": (
+        "心跳编号不连续。",
+        "The numbers of these signs of life do not go on from the last.",
+        "请重新询问下一个编号后再发。",
+        "Ask for the next number and go on from there.",
+    ),
+    "other_certificate": (
+        "此证书不是签署投标文件的那一张。",
+        "This is not the certificate that signed the bid.",
+        "请用签署投标文件的证书登录；遗失时请联系主持人。",
+        "Log in with the certificate that signed the bid; if it is lost, call the host.",
+    ),
     "before_barrier": (
         "解密屏障之前不能做这项操作。",
         "This cannot be done before the bids are opened.",

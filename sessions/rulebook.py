@@ -10,7 +10,7 @@ from typing import Any
 
 from crypto.digest import sha256_hex
 from sessions.lock_terms import MOST_LOCKS, MOST_OFFICERS
-from sessions.plan import Article, Phase, RulePack, StepKind, WindowRule, WitnessRule
+from sessions.plan import Article, EvidenceRule, Phase, RulePack, StepKind, WindowRule, WitnessRule
 from sessions.roles import STAFF, Role
 from sessions.shape import Misshapen, from_json
 
@@ -51,19 +51,21 @@ def parse(data: bytes) -> RulePack:
     }
     windows = {name: _window(name, rule) for name, rule in table.pop("windows", {}).items()}
     visibility = {name: _phases(name, row) for name, row in table.pop("visibility", {}).items()}
-    rule = table.pop("witness", None)
+    rule, watch = table.pop("witness", None), table.pop("evidence", None)
     table["reading_pace"] = table.pop("reading_pace_s", 0) * 1000
     form = {**table, "digest": sha256_hex(data), "articles": {}, "windows": {}, "visibility": {}}
     bare = from_json(RulePack, form, "pack")
     witness = None if rule is None else from_json(WitnessRule, _in_ms(rule), "witness")
-    pack = replace(bare, articles=articles, windows=windows, visibility=visibility, witness=witness)
+    evidence = None if watch is None else from_json(EvidenceRule, _in_ms(watch), "evidence")
+    pack = replace(
+        bare, articles=articles, windows=windows, visibility=visibility, witness=witness, evidence=evidence
+    )
     _check(pack)
     return pack
 
 
 def _window(name: str, rule: dict[str, Any]) -> WindowRule:
-    seconds = {f"{part}_s": part for part in ("default", "shortest", "longest", "extension")}
-    form = {seconds.get(key, key): value * 1000 if key in seconds else value for key, value in rule.items()}
+    form = _in_ms(rule)
     return from_json(WindowRule, form, f"windows.{name}")
 
 
@@ -102,6 +104,7 @@ def _check(pack: RulePack) -> None:
     cited += [rule.article for rule in pack.windows.values() if rule.article]
     cited += [pack.barrier.article] if pack.barrier.article else []
     cited += [pack.witness.article] if pack.witness else []
+    cited += [pack.evidence.article] if pack.evidence else []
     for article in cited:
         if article not in pack.articles:
             raise Misshapen("articles", f"{article} is cited and not given")

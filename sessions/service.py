@@ -17,12 +17,21 @@ from sessions.codec import Command
 from sessions.commands import Schedule, Tick
 from sessions.errors import UnknownSession
 from sessions.events import Recorded, Stream
-from sessions.ids import SessionId
+from sessions.ids import Digest, SessionId
 from sessions.intake import Intake
 from sessions.opening import Opening
 from sessions.plan import Plan
 from sessions.plan_json import plan_to_json
-from sessions.ports import Announcer, BlobStore, CheckpointStore, EventStore, IntakeStore, SecretStore, Summary
+from sessions.ports import (
+    Announcer,
+    BlobStore,
+    CheckpointStore,
+    EventStore,
+    EvidenceStore,
+    IntakeStore,
+    SecretStore,
+    Summary,
+)
 from sessions.roles import CLOCK, Actor
 from sessions.work import Worker
 
@@ -41,6 +50,7 @@ class Stores:
     events: EventStore
     intake: IntakeStore
     secrets: SecretStore
+    evidence: EvidenceStore
     blobs: BlobStore
     checkpoints: CheckpointStore
 
@@ -65,8 +75,15 @@ class Sessions:
         self._furnish = furnish
         self._queue = queue
         self._kept = kept
+        self._listeners: list[Callable[[SessionId, Opening], None]] = []
         self._appenders: dict[SessionId, Appender] = {}
-        self._worker = Worker(self, intake=stores.intake, secrets=stores.secrets, blobs=stores.blobs)
+        self._worker = Worker(
+            self, intake=stores.intake, secrets=stores.secrets, evidence=stores.evidence, blobs=stores.blobs
+        )
+
+    def on_commit(self, listener: Callable[[SessionId, Opening], None]) -> None:
+        """Tell ``listener`` of every opening that just changed here. It must return at once and never raise."""
+        self._listeners.append(listener)
 
     async def start(self) -> None:
         """Catch up with the time that passed and take up the work that was interrupted.
@@ -158,6 +175,15 @@ class Sessions:
         """Return when something falls due next in any session, if ever."""
         return min((due for _, due in await self._falling_due()), default=None)
 
+    async def live(self) -> tuple[SessionId, ...]:
+        """Return the sessions that are not over."""
+        return tuple(session for session, _ in await self._stores.events.live())
+
+    async def head(self, session: SessionId) -> tuple[int, Digest]:
+        """Return number and digest of the newest event of the opening. Raises UnknownSession."""
+        head = (await self._held(session)).heads[Stream.OPENING]
+        return head.number, head.digest
+
     async def due(self, now: datetime) -> tuple[SessionId, ...]:
         """Return the sessions in which something is due by ``now``."""
         return tuple(session for session, due in await self._falling_due() if due <= now)
@@ -210,3 +236,6 @@ class Sessions:
         if public:
             self._announcer.announce(held.session, public)
             self._worker.look(held)
+            for listener in self._listeners:
+                if held.opening is not None:
+                    listener(held.session, held.opening)

@@ -22,7 +22,7 @@ ROLES: Mapping[str, Words] = {
 }
 
 CAUSES: Mapping[str, Words] = {
-    "B1": _words("投标人未到场", "the bidder was absent"),
+    "B1": _words("投标人未到场或未尝试解密", "the bidder was absent or never tried"),
     "B2": _words("证书或密钥不对", "wrong certificate or key"),
     "B3": _words("证书过期或已换发", "certificate expired or re-issued"),
     "B4": _words("口令错误或证书锁定", "wrong password, or certificate locked"),

@@ -145,6 +145,20 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                 f"{name}的投标未能打开：{cause.zh}，{consequence.zh}。",
                 f"The bid of {name} was not opened: {cause.en}. It {consequence.en}.",
             )
+        case e.EvidenceGathered():
+            name = _name(o, event.bidder)
+            return (
+                f"{name}没有交出钥匙，连接情况的证据已收齐，并记下摘要。",
+                f"{name} handed over no key; the evidence of who could reach whom is on record.",
+            )
+        case e.FaultMeasured():
+            lost, more = _minutes(event.ended - event.began), _minutes(event.new - event.old)
+            if event.new == event.old:
+                return f"开标厅曾中断 {lost[0]}，已记录。", f"The hall had stood still for {lost[1]}."
+            return (
+                f"开标厅曾中断 {lost[0]}，解密时间自动补足 {more[0]}。",
+                f"The hall had stood still for {lost[1]}; the window is longer by {more[1]}.",
+            )
         case e.LateBidRefused():
             return (
                 f"{event.name}的文件在截止后送达，拒收。",

@@ -15,11 +15,12 @@ from typing import Protocol, assert_never
 
 from sessions.batch import Held
 from sessions.codec import Command
-from sessions.commands import RecordOpenings, SealChecks
+from sessions.commands import RecordEvidence, RecordOpenings, SealChecks
 from sessions.events import Recorded, Stream
+from sessions.gathering import gather
 from sessions.ids import SessionId
-from sessions.opening import CheckSeals, FreezeSet, OpenBids, Opening, work_due
-from sessions.ports import BlobStore, IntakeStore, SecretStore
+from sessions.opening import CheckSeals, FreezeSet, GatherEvidence, OpenBids, Opening, work_due
+from sessions.ports import BlobStore, EvidenceStore, IntakeStore, SecretStore
 from sessions.roles import CLOCK, Actor
 from sessions.unsealing import Unsealing
 
@@ -46,8 +47,17 @@ class Service(Protocol):
 class Worker:
     """Does each session's work, one piece at a time for each session. Failures are logged and tried again."""
 
-    def __init__(self, service: Service, *, intake: IntakeStore, secrets: SecretStore, blobs: BlobStore) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        intake: IntakeStore,
+        secrets: SecretStore,
+        evidence: EvidenceStore,
+        blobs: BlobStore,
+    ) -> None:
         self._service = service
+        self._evidence = evidence
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="unseal")
         self._unsealing = Unsealing(service, intake=intake, secrets=secrets, blobs=blobs, threads=self._threads)
         self._running: dict[SessionId, asyncio.Task[None]] = {}
@@ -100,6 +110,11 @@ class Worker:
         finally:
             del self._running[session]
 
+    async def _answered(self, session: SessionId) -> None:
+        """Wait for what came in time and is still being answered."""
+        if early := self._answering.get(session):
+            await asyncio.wait(set(early))
+
     async def _next(self, session: SessionId) -> Command | None:
         opening = await self._service.state(session)
         match work_due(opening):
@@ -107,9 +122,11 @@ class Worker:
                 return None
             case CheckSeals() as work:
                 return SealChecks(results=await self._unsealing.check_seals(opening, work))
+            case GatherEvidence():
+                await self._answered(session)
+                return RecordEvidence(gathered=await gather(await self._service.state(session), self._evidence))
             case OpenBids() as work:
-                if early := self._answering.get(session):
-                    await asyncio.wait(set(early))
+                await self._answered(session)
                 return RecordOpenings(opened=await self._unsealing.open_bids(opening, work))
             case other:
                 assert_never(other)

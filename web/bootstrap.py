@@ -31,6 +31,7 @@ from sessions.store.opened import stores
 from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.submission import Limits as BidLimits
 from sessions.submission import Submissions
+from sessions.witnessing import Witnessing
 from web.addresses import client_address
 from web.bundles import Bundles
 from web.identity import Identity
@@ -64,6 +65,7 @@ class Services:
     submissions: Submissions
     releasing: Releasing
     officers: Officers
+    witnessing: Witnessing
     bundles: Bundles
     papers: Papers
     stamping: Stamping
@@ -87,15 +89,18 @@ class Services:
             raise NotMigrated
         await self.hub.start()
         await self.submissions.recover()
+        await self.witnessing.recover()  # before what fell due while nobody could act is settled
         await self.sessions.start()
         self.timekeeper.start()
         self.ticking.start()
+        await self.witnessing.start()
 
     async def stop(self) -> None:
         """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
         await self.hub.close()
         await self.timekeeper.stop()
         await self.ticking.stop()
+        await self.witnessing.close()
         await self.submissions.close()
         await self.sessions.close()
         await self.database.close()
@@ -145,6 +150,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             hall=key,
             limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
         ),
+        witnessing=Witnessing(sessions, kept, clock=clock, hall=key),
         releasing=Releasing(sessions, kept, clock=clock, trust=trust.current),
         officers=Officers(sessions, kept),
         bundles=Bundles(
@@ -154,6 +160,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
                 events=kept.events,
                 intake=kept.intake,
                 secrets=kept.secrets,
+                evidence=kept.evidence,
                 blobs=kept.blobs,
                 trust=trust.current,
                 hall=key,

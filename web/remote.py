@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
@@ -22,7 +24,7 @@ from websockets.typing import Origin
 
 from crypto.certificates import Credential, parse_certificate
 from crypto.container import Container
-from crypto.digest import leaf_hash, root
+from crypto.digest import leaf_hash, root, sha256_hex
 from crypto.encoding import b64u, unb64u
 from crypto.errors import ProofRefused
 from crypto.header import parse as parse_header
@@ -31,6 +33,8 @@ from crypto.opening import unlock
 from crypto.release import load_session_public, make_release
 from crypto.signing import sign
 from hall import patch
+from sessions.clock import SystemClock
+from sessions.heartbeat import BEAT, beat_payload
 from web.officer import open_all
 
 CHUNK = 4 * 1024 * 1024  # bytes of one PATCH; the segment size of a declaration, so a resume wastes at most one
@@ -65,6 +69,7 @@ class Hall:
         """``source`` is the local address to come from, where a machine has several."""
         self.url = url.rstrip("/")
         self._source = source
+        self.acks: list[str] = []  # the hall's acknowledgements of signs of life: a bidder's own evidence
         self._http = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(local_address=source, limits=httpx.Limits(max_connections=4)),
             base_url=self.url,
@@ -217,6 +222,29 @@ class Hall:
         answer = await self._retrying(lambda: self._json("POST", path, {"shares": opened}))
         failed: dict[str, str] = answer["failed"]
         return failed
+
+    async def beat(self, session: str, bidder: str, signer: Credential, key: str, *, seen: int) -> timedelta:
+        """Give one sign of life in the decrypt window, keep the acknowledgement, and return when the next is due.
+
+        ``key`` is the state of the bidder's key (sessions.heartbeat.KEY_STATES), ``seen`` the newest fact it has.
+        """
+        path = f"/api/v1/sessions/{session}/heartbeats"
+        began = time.monotonic()
+        terms = await self._json("GET", path)
+        payload = beat_payload(
+            session=session,
+            bidder=bidder,
+            nonce=terms["nonce"],
+            n=terms["next"],
+            at=SystemClock().now(),
+            key=key,
+            seen=seen,
+            lost=0,
+            rtt_ms=[round(1000 * (time.monotonic() - began))],
+            ack=sha256_hex(self.acks[-1].encode()) if self.acks else None,
+        )
+        self.acks += (await self._json("POST", path, {"beats": [sign(payload, BEAT, signer)]}))["acks"]
+        return timedelta(milliseconds=terms["cadence_ms"])
 
     async def follow(self, session: str) -> AsyncIterator[tuple[dict[str, Any], dict[str, Any] | None]]:
         """Yield (view, message) for ever: first the snapshot with None, then every fact and signal as it comes.

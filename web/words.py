@@ -85,7 +85,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "pending": _w("待两人认定", "to be decided by two persons"),
     },
     "cause": {
-        "B1": _w("未到场，未尝试解密", "absent, never tried to unlock"),
+        "B1": _w("未到场或未尝试解密", "absent, or never tried to unlock"),
         "B2": _w("证书或密钥不是加密时所用的", "not the certificate or key it was sealed with"),
         "B3": _w("证书已过期或已更换", "certificate expired or re-issued"),
         "B4": _w("密码错误或证书被锁", "wrong password, or the certificate is locked"),

@@ -4,7 +4,7 @@ from sessions.opening.authority import permitted
 from sessions.opening.decide import decide, next_due
 from sessions.opening.evolve import evolve
 from sessions.opening.state import OVER, BidState, Opening, ProposalState, Status
-from sessions.opening.work import CheckSeals, FreezeSet, OpenBids, Work, work_due
+from sessions.opening.work import CheckSeals, FreezeSet, GatherEvidence, OpenBids, Work, work_due
 from sessions.plan import Phase
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "BidState",
     "CheckSeals",
     "FreezeSet",
+    "GatherEvidence",
     "OpenBids",
     "Opening",
     "ProposalState",

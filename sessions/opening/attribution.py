@@ -1,5 +1,8 @@
 """Why a bid was not opened, and what follows in law, computed from recorded evidence alone (归责).
 
+The table is in LIFECYCLE.md. Two rules stand above it: nobody is blamed for what a fault of the hall may have caused,
+and evidence that speaks against itself decides nothing.
+
 电子招标投标办法 art. 31: not decrypted for the bidder's own reason, the bid counts as revoked (撤销); for any other
 reason, as withdrawn (撤回). What the evidence does not decide is left to two persons, never guessed.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sessions.opening.evidence import RELEASED as RELEASED_SAID
 from sessions.opening.state import Bid, BidState, Opening
 from sessions.shape import rfc3339
 
@@ -18,7 +22,7 @@ WITHDRAWN = "withdrawn"
 PENDING = "pending"
 
 CAUSES: Mapping[str, str] = {
-    "B1": REVOKED,  # absent
+    "B1": REVOKED,  # absent, or there and never tried
     "B2": REVOKED,  # wrong certificate or key
     "B3": REVOKED,  # certificate expired or re-issued
     "B4": REVOKED,  # PIN or password
@@ -101,11 +105,39 @@ def _cause(o: Opening, bid: Bid, code: str | None) -> str:
     if bid.state is BidState.RELEASED:
         return UNREADABLE.get(code or "", UNKNOWN)
     last = bid.attempts[-1] if bid.attempts else None
+    seen = bid.gathered
     if last is not None and last.code is not None:
-        return BY_ATTEMPT.get(last.code, UNKNOWN)
+        cause = BY_ATTEMPT.get(last.code, UNKNOWN)
+        # While the hall was down nobody could try again, and more tries might have succeeded.
+        return UNKNOWN if CAUSES.get(cause) == REVOKED and seen is not None and _fault(seen) else cause
+    if seen is not None:
+        return _unheard(bid, seen)
     if last is None and bid.checked_in_at is None:
         return "B1"
     return "B5" if _released_by_others(o, bid) else UNKNOWN
+
+
+def _unheard(bid: Bid, seen: Mapping[str, str]) -> str:
+    """The cause where no try failed: from who was heard when. ``seen`` holds the figures of opening.evidence."""
+    fault, gap = _fault(seen), int(seen["gap_s"])
+    if fault:  # the hall stood still and that was not made up for
+        return UNKNOWN if int(seen["others_heard_while_down"]) else "P1"
+    if seen["key_state"] == RELEASED_SAID:
+        return UNKNOWN  # its program says that the key is in, and the hall has none
+    if int(seen["slow_answers"]):
+        return "P4"
+    if seen["key_state"] in BY_CLIENT:
+        return BY_CLIENT[seen["key_state"]]  # its own signed word, without a try
+    if seen["last_heard_at"] and int(seen["silent_s"]) <= gap:
+        return "B1" if not bid.attempts else UNKNOWN  # connected to the end, and never tried
+    if not seen["last_heard_at"] and bid.checked_in_at is None:
+        return "B1" if int(seen["others_heard"]) else UNKNOWN
+    return "B5" if int(seen["longest_unheard_s"]) <= gap else UNKNOWN
+
+
+def _fault(seen: Mapping[str, str]) -> int:
+    """Seconds for which the hall stood still beyond what the window got back for it."""
+    return max(0, int(seen["hall_down_s"]) - int(seen["made_up_s"]))
 
 
 def _released_by_others(o: Opening, bid: Bid) -> int:
@@ -123,4 +155,5 @@ def _evidence(o: Opening, bid: Bid, code: str | None) -> dict[str, str]:
         last = bid.attempts[-1]
         facts |= {"last_attempt_at": rfc3339(last.at), "last_attempt_code": last.code or "accepted"}
         facts |= {"release_sha256": last.release_sha256} if last.release_sha256 else {}
+    facts |= bid.gathered or {}
     return facts | ({"open_code": code} if code else {})

@@ -56,6 +56,8 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.MissLock: Right(roles=_HOSTS, when=When.BEHIND_BARRIER),
     c.RequestEscrow: Right(roles=_BIDDER, when=When.DECRYPT),
     c.GrantEscrow: Right(roles=_HOSTS, when=When.DECRYPT),
+    c.RecordEvidence: Right(roles=_CLOCK, when=When.LIVE),
+    c.RecordFault: Right(roles=_CLOCK, when=When.DECRYPT),
     c.RecordLateBid: Right(roles=_CLOCK, when=When.LIVE, held=True),
     c.RecordAnchor: Right(roles=_CLOCK, when=When.FROZEN_ON, held=True),
     c.RecordDispute: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),

@@ -18,6 +18,7 @@ from sessions.opening import (
     signing,
     two_persons,
     watching,
+    witnessing,
 )
 from sessions.opening.authority import check
 from sessions.opening.draft import Draft, by_clock
@@ -38,10 +39,11 @@ def decide(opening: Opening | None, command: c.OpeningCommand, actor: Actor, now
     if opening is None:
         return _schedule(command, actor, now)
     draft = Draft(opening, actor, now)
-    _settle(draft)
+    # A fault of the hall is reckoned with before the window that it fell into can end.
+    _settle(draft, min(command.began, draft.now) if isinstance(command, c.RecordFault) else draft.now)
     check(draft.opening, command, actor)
     _do(draft, command)
-    _settle(draft)
+    _settle(draft, draft.now)
     return tuple(draft.happenings)
 
 
@@ -51,8 +53,8 @@ def next_due(opening: Opening) -> datetime | None:
     return happening.at if happening else None
 
 
-def _settle(draft: Draft) -> None:
-    while (happening := coming(draft.opening)) is not None and happening.at <= draft.now:
+def _settle(draft: Draft, until: datetime) -> None:
+    while (happening := coming(draft.opening)) is not None and happening.at <= until:
         draft.fall_due(happening)
 
 
@@ -65,7 +67,7 @@ def _schedule(command: c.OpeningCommand, actor: Actor, now: datetime) -> tuple[H
         raise CommandRefused("t0_passed")
     founded = by_clock(now, SessionScheduled(plan=command.plan))
     draft = Draft(evolve(None, founded), CLOCK, now)
-    _settle(draft)
+    _settle(draft, now)
     return (founded, *draft.happenings)
 
 
@@ -113,6 +115,10 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             locks.open_lock(draft, command)
         case c.RequestEscrow():
             locks.request_escrow(draft, command)
+        case c.RecordEvidence():
+            witnessing.record_evidence(draft, command)
+        case c.RecordFault():
+            witnessing.record_fault(draft, command)
         case c.RecordOpenings():
             decrypting.record_openings(draft, command)
         case c.ConfirmRow():

@@ -21,6 +21,7 @@ from sessions.opening.state import (
     Draw,
     DrawnRecord,
     Extension,
+    Fault,
     FrozenSet,
     Hold,
     Interruption,
@@ -129,6 +130,12 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
         case e.CauseRuled():
             ruled = _row(o, event.bidder, cause=event.cause, consequence=event.consequence)
             return _done(ruled, "RuleCause", {"bidder": event.bidder, "cause": event.cause})
+        case e.EvidenceGathered():
+            digests = {name: getattr(event, name) for name in ("sha256", "reach_sha256", "probes_sha256")}
+            return _row(o, event.bidder, gathered={**event.facts, **digests})
+        case e.FaultMeasured():
+            fault = Fault(began=event.began, ended=event.ended, made_up=event.new - event.old)
+            return _run(replace(o, faults=(*o.faults, fault)), due=event.new)
         case e.LateBidRefused():
             late = LateBid(
                 bidder=event.bidder, name=event.name, slip_sha256=event.slip_sha256, code=event.code, at=at

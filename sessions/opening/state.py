@@ -70,6 +70,7 @@ class Bid:
     cause: str | None = None
     consequence: str | None = None
     evidence: Mapping[str, str] | None = None
+    gathered: Mapping[str, str] | None = None  # figures of EvidenceGathered and the digests behind them
     confirmed_at: datetime | None = None
     confirmation: Jws | None = None
     disputed: bool = False
@@ -128,6 +129,15 @@ class Extension:
     reason: str
     by: Actor
     approved_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A stretch in which the hall did not work, and the time that the window got for it."""
+
+    began: datetime
+    ended: datetime
+    made_up: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,6 +391,7 @@ class Opening:
     readiness: tuple[Readiness, ...] = ()  # the last of each officer
     removals: tuple[Removal, ...] = ()
     missed: tuple[Missed, ...] = ()
+    faults: tuple[Fault, ...] = ()
     opened: bool = False  # the results of all bids are recorded
     draw: Draw | None = None  # from its step on
     objections: tuple[Objection, ...] = ()

@@ -23,6 +23,16 @@ class CheckSeals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GatherEvidence:
+    """The barrier has passed and keys are missing: sum up what is known of each, then send RecordEvidence.
+
+    Wait for what is still being answered of the window first, as for ``OpenBids``.
+    """
+
+    missing: tuple[BidderId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBids:
     """The barrier has passed and no lock is left: open every released bid, then send RecordOpenings for the set.
 
@@ -33,7 +43,7 @@ class OpenBids:
     missing: tuple[BidderId, ...]
 
 
-Work = FreezeSet | CheckSeals | OpenBids
+Work = FreezeSet | CheckSeals | GatherEvidence | OpenBids
 
 
 def work_due(o: Opening) -> Work | None:
@@ -49,7 +59,12 @@ def work_due(o: Opening) -> Work | None:
         return None
     if o.kind is StepKind.CHECK and not all(bid.seal for bid in o.bids):
         return CheckSeals(headers=tuple((bid.bidder, bid.header_sha256) for bid in o.bids))
-    if o.kind is StepKind.DECRYPT and o.barrier is not None and not o.opened and not still_locked(o):
+    if o.kind is StepKind.DECRYPT and o.barrier is not None and not o.opened:
+        unheard = tuple(bid.bidder for bid in o.bids if bid.bidder in o.barrier.missing and bid.gathered is None)
+        if o.plan.pack.evidence is not None and unheard:
+            return GatherEvidence(missing=unheard)
+        if still_locked(o):
+            return None
         released = ((bid.bidder, bid.header_sha256) for bid in o.bids if bid.state is BidState.RELEASED)
         return OpenBids(released=tuple(released), missing=o.barrier.missing)
     return None

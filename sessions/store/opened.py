@@ -11,6 +11,7 @@ from sessions.store.blobs import FolderBlobs
 from sessions.store.checkpoints import SqlCheckpoints
 from sessions.store.database import Database
 from sessions.store.events import SqlEvents
+from sessions.store.evidence import SqlEvidence
 from sessions.store.intake import SqlIntake
 from sessions.store.vault import Vault
 
@@ -21,6 +22,7 @@ def stores(database: Database, folder: Path, clock: Clock) -> Stores:
         events=SqlEvents(database),
         intake=SqlIntake(database),
         secrets=Vault(database, master_key(folder)),
+        evidence=SqlEvidence(database),
         blobs=FolderBlobs(folder / "bids", clock),
         checkpoints=SqlCheckpoints(database),
     )

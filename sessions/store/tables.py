@@ -175,6 +175,21 @@ releases = Table(
     Index("releases_by_session", "session"),
 )
 
+evidence = Table(  # what bidders and the hall said of themselves; the log has its digests
+    "evidence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("bidder", String(128), nullable=False),  # "" for the hall's own
+    Column("kind", String(16), nullable=False),  # sessions.ports.Kind
+    Column("number", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Index("evidence_by_bidder", "session", "kind", "bidder"),
+    UniqueConstraint("session", "kind", "bidder", "number"),
+)
+
 secrets = Table(
     "secrets",
     metadata,

@@ -27,6 +27,10 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.SealChecks(results=results), actor
         case e.BidOpened() | e.BidNotOpened():
             yield c.RecordOpenings(opened=tuple(_opened(r.event) for r in rest[: len(o.bids)])), actor
+        case e.EvidenceGathered():
+            yield c.RecordEvidence(gathered=tuple(_gathered(rest))), actor
+        case e.FaultMeasured(began=began, ended=ended):
+            yield c.RecordFault(began=began, ended=ended), actor
         case e.LateBidRefused(bidder=bidder, name=name, slip_sha256=slip, code=code):
             yield c.RecordLateBid(bidder=bidder, name=name, slip_sha256=slip, code=code), actor
         case e.BidderCheckedIn(bidder=bidder, statement=statement):
@@ -166,6 +170,21 @@ def _closing(event: e.SetFrozen) -> c.CloseIntake:
         intake_log_size=event.intake_log_size,
         intake_log_root=event.intake_log_root,
     )
+
+
+def _gathered(rest: Sequence[e.Recorded]) -> Iterator[c.Gathered]:
+    """The evidence that came together: one event a bidder, back to back."""
+    for record in rest:
+        event = record.event
+        if not isinstance(event, e.EvidenceGathered):
+            return
+        yield c.Gathered(
+            bidder=event.bidder,
+            facts=event.facts,
+            sha256=event.sha256,
+            reach_sha256=event.reach_sha256,
+            probes_sha256=event.probes_sha256,
+        )
 
 
 def _opened(event: e.Event) -> c.Opened:

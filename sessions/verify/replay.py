@@ -71,10 +71,21 @@ def _explained(o: Opening, rest: Sequence[e.Recorded], hidden: frozenset[int]) -
             made = decide(o, command, actor, record.at)
         except CommandRefused:
             continue
-        size = len(o.bids) if isinstance(command, c.RecordOpenings) else 1
+        size = _size(o, command)
         if len(made) >= size and _agree(made[:size], rest[:size], hidden):
             return size
     return 0
+
+
+def _size(o: Opening, command: c.OpeningCommand) -> int:
+    """How many events the command makes that come together or not at all."""
+    match command:
+        case c.RecordOpenings():
+            return len(o.bids)
+        case c.RecordEvidence(gathered=gathered):
+            return len(gathered)
+        case _:
+            return 1
 
 
 def _frozen_unseen(o: Opening, event: e.SetFrozen, record: e.Recorded) -> int:

@@ -94,9 +94,18 @@ SENTENCES: Mapping[str, Words] = {
         "What was read out is what was sealed: the key fits the commitment made before the deadline, and what "
         "it opens is word for word what was read and recorded.",
     ),
+    "bids.evidence": _words(
+        "谁在何时连得上，有双方签名的心跳为证；事件中的数字由这些证据算出。",
+        "Who could reach whom is shown by signs of life that both sides signed, and the figures in the log follow.",
+    ),
     "bids.causes": _words(
         "没有打开的每一份，原因和后果都由当时的证据推算得出。",
         "For every bid that was not opened, cause and consequence follow from the recorded evidence.",
+    ),
+    "bids.failures": _words(
+        "每份未打开的投标，投标人都得到平台签名的未解密证明，内容与事件一致。",
+        "The bidder of every bid that was not opened got a certificate that the hall signed, and it says what the "
+        "log says.",
     ),
     "draws.result": _words(
         "抽取结果由各方事先锁定、事后公开的随机数计算得出：每个随机数都与承诺一致，重算一遍结果相同。",

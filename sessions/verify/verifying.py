@@ -16,7 +16,7 @@ from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.verify import bids, draws, events, logged, papers, replay
+from sessions.verify import bids, draws, events, evidence, logged, papers, replay
 from sessions.verify.omission import Archived, weigh
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
@@ -58,8 +58,10 @@ def verify(bundle: Path | bytes, receipt: bytes | None = None) -> Report:
     run("bids.certificates", bids.certificates, files, sealed)
     run("bids.receipts", _receipts, files, replayed, received, key, entries)
     run("bids.quotes", bids.quotes, files, replayed, sealed)
-    run("bids.causes", bids.causes, replayed)
     signers = None if sealed is None else papers.signers(sealed)
+    run("bids.evidence", evidence.gathered, files, replayed, signers, key)
+    run("bids.causes", bids.causes, replayed)
+    run("bids.failures", evidence.certificates, files, replayed, key)
     run("draws.result", draws.result, replayed, signers)
     run("late.slips", papers.slips, files, replayed, key)
     run("statements.checkin", papers.checkins, files, replayed, intake, signers)
@@ -136,6 +138,8 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     require(allowed <= files.keys(), f"missing: {', '.join(sorted(allowed - files.keys()))}")
     folders = {f"bids/{bid.row}/" for bid in o.bids if o.listed}
     folders |= {"trust/"} if o.listed else set()
+    gathered = any(bid.gathered is not None for bid in o.bids)
+    folders |= {"evidence/"} if o.listed and (gathered or o.faults) else set()
     folders |= {"slips/"} if o.late else set()
     folders |= {"withdrawn/"} if o.status is Status.ENDED else set()
     folders |= {"signatures/"} if o.signatures else set()

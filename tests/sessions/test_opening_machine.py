@@ -33,6 +33,8 @@ from sessions.commands import (
     Pause,
     Postpone,
     ReadyOfficer,
+    RecordEvidence,
+    RecordFault,
     RecordLateBid,
     RecordOpenings,
     RepeatDraw,
@@ -48,7 +50,17 @@ from sessions.commands import (
 )
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Digest, Jws, StepId
-from sessions.opening import OVER, CheckSeals, FreezeSet, OpenBids, evolve, next_due, permitted, work_due
+from sessions.opening import (
+    OVER,
+    CheckSeals,
+    FreezeSet,
+    GatherEvidence,
+    OpenBids,
+    evolve,
+    next_due,
+    permitted,
+    work_due,
+)
 from sessions.opening.attribution import BY_ATTEMPT, CAUSES
 from sessions.opening.locked import behind, still_locked
 from sessions.opening.steps import following
@@ -74,6 +86,7 @@ from tests.support.ceremony import (
     check_in,
     closing,
     digest,
+    evidence_on,
     not_opened,
     opened,
 )
@@ -200,6 +213,11 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
             code=st.just("late"),
         ),
         "SealChecks": st.just(SealChecks(results={})),
+        "RecordEvidence": st.just(RecordEvidence(gathered=())),
+        "RecordFault": st.builds(
+            lambda minutes: RecordFault(began=T0 + minutes * MINUTE, ended=T0 + (minutes + 3) * MINUTE),
+            st.integers(-5, 60),
+        ),
         "RecordOpenings": st.just(RecordOpenings(opened=())),
         "CloseIntake": st.just(closing()),
         "Tick": st.just(Tick()),
@@ -379,6 +397,8 @@ class Openings(RuleBasedStateMachine):
             case CheckSeals(headers=headers):
                 seals = {who: answer for (who, _), answer in zip(headers, answers, strict=False)}
                 self.send(SealChecks(results=seals), CLOCK, SECOND)
+            case GatherEvidence():
+                self.send(evidence_on(o), CLOCK, 20 * MS)
             case OpenBids(released=released):
                 have = {who for who, _ in released}
                 results = [

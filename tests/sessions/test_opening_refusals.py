@@ -269,7 +269,7 @@ def test_a_release_without_the_key_is_not_opened_whatever_the_shell_says() -> No
     assert c.it.due is not None
     c.tick(c.it.due)
     with pytest.raises(CommandRefused, match="not_released"):
-        c.send(RecordOpenings(opened=ALL), CLOCK)
+        c.gathered().send(RecordOpenings(opened=ALL), CLOCK)
 
 
 def test_answering_twice_is_refused() -> None:

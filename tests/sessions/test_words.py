@@ -23,7 +23,7 @@ from sessions.roles import CLOCK, Role
 from sessions.rulebook import available, load
 from sessions.terms import ACTS, CAUSES, CONSEQUENCES, OBJECTIONS, ROLES
 from sessions.words import describe
-from tests.support.ceremony import HOST, SECOND, SUPERVISOR, T0, A, B, C, Ceremony, not_opened
+from tests.support.ceremony import HOST, SECOND, SUPERVISOR, T0, A, B, C, Ceremony, a_release, not_opened
 from tests.support.examples import EXAMPLES
 
 HAN = re.compile("[\u4e00-\u9fff]")
@@ -105,13 +105,14 @@ def test_every_name_that_a_sentence_needs_is_there() -> None:
 def test_a_whole_opening_reads_as_a_story() -> None:
     c = Ceremony().decrypting().released(A, B)
     assert the_last(c) == ("B 公司解密成功。", "B 公司 released its key.")
+    c.send(a_release(C, "wrong_password"), C)
     assert c.it.due is not None
     c.tick(c.it.due)
     assert the_last(c)[1] == "The window is over: 2 released, 1 did not. The bids may now be opened."
     c.open_bids(not_opened(C.id))
     story = [describe(fact, c.it) for fact in c.facts]
     assert "A 公司，报价 1,200,000.00。" in [words.zh for words in story]
-    assert "C 公司的投标未能打开：投标人掉线，同时他人连接正常，视为撤销投标。" in [words.zh for words in story]
+    assert "C 公司的投标未能打开：口令错误或证书锁定，视为撤销投标。" in [words.zh for words in story]
 
 
 def test_what_is_private_stays_out_of_the_sentence() -> None:

@@ -14,9 +14,11 @@ from sessions.commands import (
     Advance,
     CheckIn,
     CloseIntake,
+    Gathered,
     IntakeCommand,
     Opened,
     OpeningCommand,
+    RecordEvidence,
     RecordOpenings,
     RecordRelease,
     Schedule,
@@ -28,6 +30,7 @@ from sessions.commands import (
 )
 from sessions.events import Event, Happening
 from sessions.ids import BidderId, Digest, Jws, StepId
+from sessions.opening.evidence import Beat, Probe, facts
 from sessions.plan import IntakeLog, Plan
 from sessions.plan_json import plan_to_json
 from sessions.roles import CLOCK, Actor, Role
@@ -146,6 +149,38 @@ def not_opened(who: str, code: str | None = None) -> Opened:
     return Opened(bidder=BidderId(who), quote=None, quote_sha256=None, quote_key=None, code=code)
 
 
+def signs_of_life(o: opening.Opening) -> tuple[Beat, ...]:
+    """A beat every twenty seconds of everyone who released."""
+    run, barrier = o.run, o.barrier
+    assert run is not None
+    assert barrier is not None
+    moments = [run.entered_at + n * 20 * SECOND for n in range((barrier.at - run.entered_at) // (20 * SECOND) + 1)]
+    return tuple(
+        Beat(bidder=who, number=n, made_at=at, heard_at=at, answered_at=at, key="released", lost=0)
+        for n, at in enumerate(moments, start=1)
+        for who in barrier.released
+    )
+
+
+def evidence_on(o: opening.Opening, beats: tuple[Beat, ...] = (), probes: tuple[Probe, ...] = ()) -> RecordEvidence:
+    """What the hall gathers of those whose keys are missing."""
+    work = opening.work_due(o)
+    assert isinstance(work, opening.GatherEvidence)
+    return RecordEvidence(
+        gathered=tuple(
+            Gathered(
+                bidder=bid.bidder,
+                facts=facts(o, bid, [beat for beat in beats if beat.bidder == bid.bidder], beats, probes),
+                sha256=digest("beats"),
+                reach_sha256=digest("reach"),
+                probes_sha256=digest("probes"),
+            )
+            for bid in o.bids
+            if bid.bidder in work.missing
+        )
+    )
+
+
 class Intake:
     """The intake stream of one session, from its opening on."""
 
@@ -249,7 +284,17 @@ class Ceremony:
             given.get(bid.bidder) or (opened(bid.bidder) if bid.groups >= self.it.groups else not_opened(bid.bidder))
             for bid in self.it.bids
         )
-        return self.send(RecordOpenings(opened=everybody), CLOCK, self.now + 50 * MS)
+        return self.gathered().send(RecordOpenings(opened=everybody), CLOCK, self.now + 50 * MS)
+
+    def gathered(self, *beats: Beat, probes: tuple[Probe, ...] | None = None) -> Ceremony:
+        """Sum up the evidence on whoever is missing, if the rules ask for it.
+
+        Unless it is given: whoever released gave signs of life all along, and nobody else did.
+        """
+        if isinstance(opening.work_due(self.it), opening.GatherEvidence):
+            seen = signs_of_life(self.it) if probes is None and not beats else beats
+            self.send(evidence_on(self.it, seen, probes or ()), CLOCK, self.now + 10 * MS)
+        return self
 
     def read_out(self, *bids: SealedBid) -> Ceremony:
         """Everything opened and read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +49,7 @@ def an_archive(hall: Shell) -> Archive:
         events=hall.stores.events,
         intake=hall.stores.intake,
         secrets=hall.stores.secrets,
+        evidence=hall.stores.evidence,
         blobs=hall.stores.blobs,
         trust=the_trust,
         hall=hall_key(hall.folder),
@@ -71,6 +72,16 @@ class Play:
         due = (await self.hall.state()).due
         if due is not None:
             await self.at(due)
+
+    async def signs_of_life(self, states: Sequence[tuple[Sealed, str]]) -> None:
+        """Let the window go by, the hall noting that it works and these bidders' programs that they are there."""
+        due = (await self.hall.state()).due
+        assert due is not None
+        while self.clock.now() < due:
+            await self.hall.witnessing.recover()
+            for bid, state in states:
+                await self.hall.beat(bid, state)
+            self.clock.advance(100 * SECOND)
 
     def said(self, bid: Sealed, kind: str, **members: str) -> Jws:
         return Jws(sign({"v": 1, "session": SESSION, **members}, kind, bid.bidder.sign))
@@ -153,6 +164,7 @@ async def a_bundle(
         await hall.advance("ceiling")
         await hall.advance("decrypt")
         await release(hall, bids, envelopes)
+        await play.signs_of_life([(bids[0], "released"), (bids[1], "released"), (bids[-2], "locked")])
         await play.wait_for_the_end_of_the_step()
         await play.wait_for_the_end_of_the_step()  # the read-out
         await hall.advance("confirm")

@@ -10,13 +10,16 @@ from pathlib import Path
 from cryptography import x509
 
 from crypto.container import read_header
+from crypto.digest import sha256_hex
 from crypto.envelope import unlock
 from crypto.paths import Trust
 from crypto.release import load_session_public, make_release
+from crypto.signing import sign
 from sessions.clock import Clock
 from sessions.commands import Advance, TakeChair
 from sessions.events import Recorded, Stream
 from sessions.hallkey import hall_key
+from sessions.heartbeat import BEAT, beat_payload
 from sessions.ids import Jws, SessionId, StepId
 from sessions.logging_receipts import ReceiptLogs
 from sessions.opening import Opening
@@ -28,6 +31,7 @@ from sessions.store.database import Database
 from sessions.store.migrations import migrate
 from sessions.store.opened import stores
 from sessions.submission import Limits, Submissions
+from sessions.witnessing import Witnessing
 from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
 from tests.support.fake_clock import FakeClock
@@ -58,6 +62,7 @@ class Shell:
     submissions: Submissions
     releasing: Releasing
     receipt_logs: ReceiptLogs
+    witnessing: Witnessing
     bell: Bell
 
     async def state(self) -> Opening:
@@ -81,6 +86,26 @@ class Shell:
         actor = the_actor(sealed.bidder)
         challenge = await self.releasing.challenge(SESSION, actor, group)
         return await self.releasing.release(SESSION, actor, a_token(sealed, challenge))
+
+    async def beat(self, sealed: Sealed, key: str = "ready", **changes: object) -> Jws:
+        """Give a sign of life as the bidder's program does, and return the hall's acknowledgement."""
+        actor = the_actor(sealed.bidder)
+        terms = await self.witnessing.terms(SESSION, actor)
+        payload = beat_payload(
+            session=SESSION,
+            bidder=actor.id,
+            nonce=terms.nonce,
+            n=terms.next,
+            at=self.clock.now(),
+            key=key,
+            seen=1,
+            lost=0,
+            rtt_ms=[12],
+            ack=sha256_hex(terms.acks[0].encode()) if terms.acks else None,
+        )
+        token = Jws(sign({**payload, **changes}, BEAT, sealed.bidder.sign))
+        (ack,) = await self.witnessing.hear(SESSION, actor, [token], sealed.bidder.sign.certificate)
+        return ack
 
     async def host_takes_over_the_room(self) -> None:
         for chair in (HOST, DEPUTY, SUPERVISOR):
@@ -144,12 +169,13 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
     sessions = Sessions(kept, clock=clock, announcer=bell)
     submissions = Submissions(sessions, kept, clock=clock, trust=the_trust, hall=hall_key(folder), limits=LIMITS)
     releasing = Releasing(sessions, kept, clock=clock, trust=the_trust)
+    witnessing = Witnessing(sessions, kept, clock=clock, hall=hall_key(folder))
     try:
         if start:
             await submissions.recover()
             await sessions.start()
         logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
-        yield Shell(folder, clock, database, kept, sessions, submissions, releasing, logs, bell)
+        yield Shell(folder, clock, database, kept, sessions, submissions, releasing, logs, witnessing, bell)
     finally:
         await submissions.close()
         await sessions.close()

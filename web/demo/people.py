@@ -7,11 +7,14 @@ until that device leaves.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Any
+
+import httpx
 
 from crypto.certificates import Credential
 from crypto.errors import CryptoRefused
@@ -58,6 +61,7 @@ class Person:
                     return
 
         listening = asyncio.create_task(listen())
+        signs = asyncio.create_task(self.give_signs(latest))
         try:
             while not (latest and over(latest["view"])):
                 waiting = asyncio.create_task(changed.wait())
@@ -70,6 +74,10 @@ class Person:
                 await self._act_on(latest)
         finally:
             listening.cancel()
+            signs.cancel()
+
+    async def give_signs(self, latest: Mapping[str, Any]) -> None:
+        """Let the hall know that this person's program is there, where that is asked of it."""
 
     async def _act_on(self, latest: Mapping[str, Any]) -> None:
         while self.devices <= self.alike and (found := self.next_act(latest["view"])):
@@ -171,16 +179,31 @@ class BidderPerson(Person):
     """A bidder with its two certificates. ``opener`` is the encryption credential it brings to the opening.
 
     ``silent``: checks in and is never heard of again. ``objection``: what it raises instead of having none.
+    ``key``: the state of its key, as its program says it in its signs of life.
     """
 
     bidder: str
     signer: Credential
     opener: Credential
     silent: bool = False
+    key: str = "ready"
     objection: tuple[str, str] | None = None
 
     def is_mine(self, signal: View) -> bool:
         return signal.get("bidder") == self.bidder
+
+    async def give_signs(self, latest: Mapping[str, Any]) -> None:
+        """Give signs of life while keys are handed over, at the cadence that the hall names."""
+        rest = 0.2
+        while not self.silent:
+            await asyncio.sleep(rest)
+            rest = 0.2
+            view = latest.get("view")
+            if view is None or "decrypt" not in current_kinds(view):
+                continue
+            with contextlib.suppress(HallRefused, httpx.TransportError):  # the window may close at any moment
+                cadence = await self.hall.beat(self.session, self.bidder, self.signer, self.key, seen=view["n"])
+                rest = cadence.total_seconds()
 
     def next_act(self, view: View) -> tuple[str, Act] | None:
         if view["status"] in ("checkin", "live") and "check in" not in self.done:
@@ -192,7 +215,7 @@ class BidderPerson(Person):
         own = next((bid for bid in view["bids"].values() if bid["bidder"] == self.bidder), None)
         if self.silent or own is None or view["status"] != "live" or view["hold"]:
             return None
-        current = {step["kind"] for step in view["steps"].values() if step["state"] == "current"}
+        current = current_kinds(view)
         if "decrypt" in current and own["state"] == "waiting" and len(self._tries()) < 2:
             return f"unlock {len(self._tries()) + 1}", self._unlock
         if own["state"] == "opened" and "confirm" in current and "confirm" not in self.done:
@@ -220,7 +243,9 @@ class BidderPerson(Person):
     async def _unlock(self) -> None:
         try:
             await self.hall.release(self.session, "A", self.signer, self.opener)
+            self.key = "released"
         except CryptoRefused as failure:
+            self.key = client_failure(failure)
             await self.hall.command(self.session, "ReportFailure", code=client_failure(failure))
 
     async def _object(self) -> None:
@@ -232,6 +257,11 @@ class BidderPerson(Person):
 
     def _statement(self, kind: str, fields: Mapping[str, object]) -> str:
         return sign({"v": 1, "session": self.session, **fields}, kind, self.signer)
+
+
+def current_kinds(view: View) -> set[str]:
+    """Return the kind of the step that is running: one, or none."""
+    return {step["kind"] for step in view["steps"].values() if step["state"] == "current"}
 
 
 def client_failure(failure: CryptoRefused) -> str:
