@@ -178,7 +178,7 @@ def test_no_key_released_means_no_lock_to_remove() -> None:
     story = Locked(a_locked_plan()).decrypting()
     assert story.it.due is not None
     story.tick(story.it.due)
-    assert still_locked(story.it) == ()
+    assert still_locked(story.gathered().it) == ()
     assert isinstance(work_due(story.it), OpenBids)
 
 

@@ -17,10 +17,22 @@ from sessions.chaining import Head, chain
 from sessions.errors import CommandRefused
 from sessions.events import Recorded, Stream
 from sessions.ids import AccountId, BidderId, Digest, Jws, SessionId, StepId
-from sessions.opening import BidState, CheckSeals, FreezeSet, OpenBids, Opening, decide, evolve, next_due, work_due
+from sessions.opening import (
+    BidState,
+    CheckSeals,
+    FreezeSet,
+    GatherEvidence,
+    OpenBids,
+    Opening,
+    decide,
+    evolve,
+    next_due,
+    work_due,
+)
 from sessions.plan import (
     Article,
     DrawRule,
+    EvidenceRule,
     Lock,
     Officer,
     Phase,
@@ -38,6 +50,7 @@ from sessions.plan import (
 from sessions.plan_json import plan_to_json
 from sessions.roles import CLOCK, Actor, Role
 from sessions.sealed_set import set_root
+from tests.support.ceremony import evidence_on
 
 T0 = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 SESSION = SessionId("zb-2026-001-1")
@@ -268,6 +281,8 @@ class Story:
                 )
             case CheckSeals(headers=headers):
                 self.send(c.SealChecks(results={bidder: "ok" for bidder, _ in headers}), CLOCK)
+            case GatherEvidence():
+                self.send(evidence_on(self.opening), CLOCK)
             case OpenBids(released=released):
                 opened = {bidder for bidder, _ in released}
                 self.send(
@@ -426,6 +441,23 @@ def a_locked_story() -> Story:
         story.send(c.OpenLock(lock="escrow", opened=lost, failed={}), trustee)
     story.wait(minutes=5).send(c.MissLock(lock="tenderer", reason="招标人代表失联"), HOST)
     return story.send(c.Approve(proposal=2), SUPERVISOR).wait(seconds=1)
+
+
+def a_witnessed_story() -> Story:
+    """The hall stands still for four minutes; one bidder never gives its key, and there is evidence why."""
+    rule = EvidenceRule(
+        cadence=timedelta(seconds=20),
+        gap=timedelta(minutes=2),
+        slow=timedelta(seconds=10),
+        article="art",
+        extends=True,
+        most=timedelta(hours=1),
+    )
+    plan = a_plan()
+    story = Story(replace(plan, pack=replace(plan.pack, evidence=rule)), bids=3).to_decrypt().wait(minutes=5)
+    began = story.now
+    story.wait(minutes=4).send(c.RecordFault(began=began, ended=story.now), CLOCK)
+    return story.release(1).release(2).wait(hours=1)
 
 
 def a_failed_story() -> Story:

@@ -26,6 +26,7 @@ from tests.support.hall_story import (
     a_failed_story,
     a_full_story,
     a_locked_story,
+    a_witnessed_story,
     an_aborted_story,
     bidder_id,
 )
@@ -38,7 +39,12 @@ AUDIENCES = {
     "supervisor": Audience(Role.SUPERVISOR),
 }
 
-OTHERS = {"failed": a_failed_story, "aborted": an_aborted_story, "locked": a_locked_story}
+OTHERS = {
+    "failed": a_failed_story,
+    "aborted": an_aborted_story,
+    "locked": a_locked_story,
+    "witnessed": a_witnessed_story,
+}
 
 
 def to_log(records: list[Recorded]) -> list[dict[str, Any]]:
