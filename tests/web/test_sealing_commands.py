@@ -1,14 +1,19 @@
 """A bidder's way from an example to an opened bid, by command line alone."""
 
+import base64
 import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
+from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner
 
+from crypto.certificates import parse_certificate
+from crypto.errors import SealedBidRefused, ShareRefused
 from sessions.announcement import make_plan
 from sessions.zipped import pack
 from tests.support.bundles import the_bundle
@@ -210,3 +215,93 @@ def test_an_authority_is_not_overwritten(desk: Desk, tmp_path: Path) -> None:
 def test_private_keys_are_for_their_owner_only(desk: Desk) -> None:
     for path in (desk.sign, desk.encrypt, desk.folder / "ca" / "root.key"):
         assert path.stat().st_mode & 0o077 == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An officer or trustee with a key of its own."""
+
+    certificate: Path
+    pem: Path
+
+
+def a_holder(desk: Desk, name: str) -> Holder:
+    lines = done("ca", "issue", desk.folder / "ca", "--name", name, "--kind", "encrypt")
+    files = {line.split(" ", 1)[0]: Path(line.split(" ", 1)[1]) for line in lines}
+    return Holder(files["cert"], files["pem"])
+
+
+def a_tender_with_holders(desk: Desk, officers: list[Holder], trustee: Holder, to: Path) -> Path:
+    def said(holder: Holder) -> dict[str, str]:
+        der = parse_certificate(holder.certificate.read_bytes()).public_bytes(Encoding.DER)
+        return {"account": "a", "name": "n", "certificate": base64.b64encode(der).decode()}
+
+    tender = json.loads(desk.tender.read_text())
+    tender["tenderer_share"] = {"threshold": 2, "officers": [said(each) for each in officers]}
+    tender["escrow"] = {"threshold": 1, "trustees": [said(trustee)]}
+    to.write_text(json.dumps(tender))
+    return to
+
+
+def test_a_bid_to_tenderer_and_trustee_opens_with_their_keys(desk: Desk, tmp_path: Path) -> None:
+    officers, trustee = [a_holder(desk, f"解密员{each}") for each in "甲乙丙"], a_holder(desk, "保管人")
+    tender = a_tender_with_holders(desk, officers, trustee, tmp_path / "tender.json")
+    lines = desk.seal("--tender", tender, out="layered.sbid")
+    bid = desk.folder / "layered.sbid"
+    assert lines[-2:] == [
+        "tenderer 2 of 3 officers open it with you",
+        "escrow 1 of 1 trustees can open your part",
+    ]
+    explained = "\n".join(done("explain", bid))
+    assert "share 2 of 3 of the tenderer's key, any 2 give it" in explained
+    assert "share 1 of 1 of the bidder's key (escrow)" in explained
+
+    unseal = ("unseal", bid, "--key", desk.encrypt, "--out", tmp_path / "out")
+    with pytest.raises(SealedBidRefused, match="only together with the tenderer's key"):
+        done(*unseal)
+    with pytest.raises(ShareRefused, match="too few"):
+        done(*unseal, "--tenderer-key", officers[0].pem)
+    done(*unseal, "--tenderer-key", officers[2].pem, "--tenderer-key", officers[0].pem)
+    assert json.loads((tmp_path / "out" / "quote.json").read_text()) == json.loads(desk.quote.read_text())
+
+    tried = done("share", bid, "--key", trustee.pem)
+    assert tried == ["group A: escrow share 1 of 1, 1 needed: opens and is the committed one"]
+    assert done("share", bid, "--key", officers[1].pem)[0].startswith("group A: tenderer share 2 of 3, 2 needed:")
+    with pytest.raises(Refused, match="no share for this certificate"):
+        done("share", bid, "--key", desk.encrypt)
+
+    done("slot", bid, "--role", "tenderer", "--number", "3", "--out", tmp_path / "slot.der")
+    decrypt = [
+        "openssl",
+        "cms",
+        "-decrypt",
+        "-inform",
+        "DER",
+        "-in",
+        tmp_path / "slot.der",
+        "-inkey",
+        officers[2].pem,
+    ]
+    assert len(subprocess.run(decrypt, capture_output=True, check=True).stdout) == 32
+    with pytest.raises(Refused, match="has 3 slots of the tenderer"):
+        done("slot", bid, "--role", "tenderer", "--number", "4")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tender: tender["tenderer_share"].update(threshold=4),
+        lambda tender: tender["tenderer_share"].update(threshold=True),
+        lambda tender: tender["tenderer_share"].pop("officers"),
+        lambda tender: tender["escrow"]["trustees"][0].update(certificate="AAAA"),
+        lambda tender: tender["escrow"].update(trustees=[]),
+    ],
+)
+def test_a_tender_with_impossible_holders_is_refused(desk: Desk, tmp_path: Path, change: Any) -> None:
+    officers = [a_holder(desk, f"解密员{each}") for each in "甲乙丙"]
+    path = a_tender_with_holders(desk, officers, officers[0], tmp_path / "tender.json")
+    tender = json.loads(path.read_text())
+    change(tender)
+    path.write_text(json.dumps(tender))
+    with pytest.raises(Refused, match="is not a tender file"):
+        desk.seal("--tender", path, out="never-layered.sbid")

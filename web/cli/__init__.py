@@ -24,6 +24,7 @@ MODULES = {
     "seal": "sealing",
     "explain": "sealing",
     "slot": "sealing",
+    "share": "sealing",
     "unseal": "sealing",
     "submit": "submitting",
     "verify": "verifying",

@@ -9,7 +9,7 @@ import mimetypes
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,10 +19,11 @@ import typer
 from cryptography import x509
 
 from crypto import envelope, explain
-from crypto.certificates import Credential, load_credential, parse_certificate
+from crypto.certificates import Credential, fingerprint, load_credential, parse_certificate
 from crypto.container import CheckedBid
 from crypto.errors import CertificateRefused
-from crypto.header import QUOTE, names_id
+from crypto.header import QUOTE, SlotRole, names_id
+from crypto.held import assemble_held, check_held, open_held
 from crypto.opening import OpenedGroup
 from sessions.quote import QuoteRefused, check_quote
 from sessions.verify import describe
@@ -54,6 +55,7 @@ def register(app: typer.Typer) -> None:
     app.command("seal")(seal)
     app.command("explain")(explain_file)
     app.command("slot")(slot)
+    app.command("share")(share)
     app.command("unseal")(unseal)
     app.command("example")(example.example)
     app.add_typer(authority.app, name="ca")
@@ -106,6 +108,8 @@ def seal(
                 signer=signer,
                 encrypt_to=recipients,
                 envelopes=sheet.envelopes,
+                tenderer=sheet.tenderer,
+                escrow=sheet.escrow,
                 progress=step,
             )
     typer.echo(f"sealed {out}")
@@ -113,6 +117,12 @@ def seal(
     typer.echo(f"length {sealed.length}")
     typer.echo(f"header_sha256 {sealed.header_sha256}")
     typer.echo(f"root {sealed.root}")
+    if sheet.tenderer:
+        typer.echo(
+            f"tenderer {sheet.tenderer.threshold} of {len(sheet.tenderer.certificates)} officers open it with you"
+        )
+    if sheet.escrow:
+        typer.echo(f"escrow {sheet.escrow.threshold} of {len(sheet.escrow.certificates)} trustees can open your part")
 
 
 def explain_file(file: ExistingFile) -> None:
@@ -138,13 +148,20 @@ def _bundle(file: Path) -> list[explain.Line]:
 def slot(
     bid: ExistingFile,
     group: Annotated[str, typer.Option(help="A, or B for the second envelope.")] = "A",
+    role: Annotated[SlotRole, typer.Option(help="Whose slot it is.")] = SlotRole.BIDDER,
+    number: Annotated[int, typer.Option(min=1, help="Which of that role's slots.")] = 1,
     out: Annotated[
         Path | None, typer.Option(dir_okay=False, help="File to write; standard output without it.")
     ] = None,
 ) -> None:
-    """Take out the key slot (DER), which `openssl cms -decrypt -inform DER` can open with your key."""
+    """Take out a key slot (DER), which `openssl cms -decrypt -inform DER` can open with its holder's key."""
     with bid.open("rb") as file:
-        data = envelope.read_header(file).header.group(group).slots[0].data
+        slots = envelope.read_header(file).header.group(group).slots_of(role)
+    if number > len(slots):
+        raise Refused(
+            f"This bid has {len(slots)} slots of the {role} in group {group}.", "List them with `kaibiao explain`."
+        )
+    data = slots[number - 1].data
     if out is None:
         sys.stdout.buffer.write(data)
     else:
@@ -152,29 +169,67 @@ def slot(
         typer.echo(f"slot {out}")
 
 
+def share(
+    bid: ExistingFile,
+    *,
+    key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Your encryption key: PKCS#12 or PEM.")],
+    password_file: PasswordFile = None,
+) -> None:
+    """Try your share of a bid's key, as a trustee or the tenderer's officer: does it open, is it the committed one?
+
+    Nothing of it is shown, kept or sent. That the shares belong together shows only when they come together.
+    """
+    holder = credential(key, password_file)
+    with bid.open("rb") as file:
+        header = envelope.check_sealed(file).container.header
+    mine = fingerprint(holder.certificate)
+    own = [(group.id, slot) for group in header.groups for slot in group.slots if slot.place and slot.cert == mine]
+    if not own:
+        raise Refused("This bid has no share for this certificate.", "Use the certificate the tender names.")
+    for group, held_slot in own:
+        place = check_held(header, group, held_slot.role, holder)
+        which = f"{held_slot.role} share {place.index} of {place.count}, {place.threshold} needed"
+        typer.echo(f"group {group}: {which}: opens and is the committed one")
+
+
 def unseal(
     bid: ExistingFile,
     *,
     key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Encryption key: PKCS#12 or PEM.")],
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder for what was sealed.")],
+    tenderer_key: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="A tenderer's officer's key, PEM or without password."),
+    ] = None,
     password_file: PasswordFile = None,
 ) -> None:
-    """Open your own sealed bid offline: check all of it, then write the quote and every document."""
+    """Open your own sealed bid offline: check all of it, then write the quote and every document.
+
+    A bid that opens only together with the tenderer's key needs enough of its officers' keys too.
+    """
     holder = credential(key, password_file)
+    officers = [credential(path, None) for path in tenderer_key or []]
     with bid.open("rb") as file:
         checked = envelope.check_sealed(file)
         out.mkdir(parents=True, exist_ok=True)
         total = sum(part.plain_len for part in checked.container.header.parts)
         with progress("opening", total) as step:
-            written = [path for group in _groups(file, checked, holder) for path in _write_group(group, out, step)]
+            written = [
+                path for group in _groups(file, checked, holder, officers) for path in _write_group(group, out, step)
+            ]
     for path in written:
         typer.echo(f"wrote {path}")
 
 
-def _groups(file: BinaryIO, checked: CheckedBid, holder: Credential) -> Iterator[OpenedGroup]:
-    for group in checked.container.header.groups:
+def _groups(
+    file: BinaryIO, checked: CheckedBid, holder: Credential, officers: Sequence[Credential]
+) -> Iterator[OpenedGroup]:
+    header = checked.container.header
+    for group in header.groups:
         secret = envelope.unlock(checked.container, group.id, holder)
-        yield envelope.open_group(file, checked.container, group.id, secret)
+        shares = [open_held(header, group.id, SlotRole.TENDERER, officer) for officer in officers]
+        second = assemble_held(header, group.id, SlotRole.TENDERER, shares) if shares else None
+        yield envelope.open_group(file, checked.container, group.id, secret, second)
 
 
 def _write_group(group: OpenedGroup, out: Path, step: Step) -> Iterator[Path]:

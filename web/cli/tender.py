@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crypto.encoding import canonical, check_identifier, check_moment, parse_strict
-from crypto.errors import EncodingRefused
+from crypto.certificates import parse_certificate
+from crypto.encoding import canonical, check_identifier, check_integer, check_moment, parse_strict, unb64u
+from crypto.errors import CertificateRefused, EncodingRefused, ShareRefused
+from crypto.quorum import Quorum
 from sessions.plan import QuoteField, Words
 from sessions.quote import KINDS
 from web.cli.refused import Refused
 
 _LIMIT = 1_048_576
+_URL_SAFE = str.maketrans("+/", "-_")  # certificates come in either base64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,8 @@ class TenderSheet:
     deadline: str
     envelopes: int
     fields: tuple[QuoteField, ...]
+    tenderer: Quorum | None = None
+    escrow: Quorum | None = None
 
     def canonical_quote(self, path: Path) -> bytes:
         """Return the quote in ``path`` in canonical form; a bidder may write it with spaces and line breaks."""
@@ -50,8 +55,18 @@ def read_tender(path: Path) -> TenderSheet:
             deadline=_deadline(form["deadline"]),
             envelopes=envelopes,
             fields=tuple(_field(field) for field in form["quote"]["fields"]),
+            tenderer=_quorum(form.get("tenderer_share"), "officers"),
+            escrow=_quorum(form.get("escrow"), "trustees"),
         )
-    except (EncodingRefused, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        CertificateRefused,
+        EncodingRefused,
+        ShareRefused,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise Refused(
             f"{path} is not a tender file: {what}.", "Fetch it from the announcement, or try `kaibiao example DIR`."
@@ -63,6 +78,18 @@ def _deadline(text: str) -> str:
     if moment.tzinfo is None:
         raise ValueError("the deadline names no time zone")
     return check_moment(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _quorum(form: dict[str, Any] | None, people: str) -> Quorum | None:
+    if form is None:
+        return None
+    certificates = (each["certificate"].translate(_URL_SAFE).rstrip("=") for each in form[people])
+    quorum = Quorum(
+        threshold=check_integer(form["threshold"], 1),
+        certificates=tuple(parse_certificate(unb64u(text)) for text in certificates),
+    )
+    quorum.check_usage()
+    return quorum
 
 
 def _field(form: dict[str, Any]) -> QuoteField:

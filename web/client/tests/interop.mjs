@@ -9,7 +9,9 @@ import { sealBid } from "../../static/js/envelope.js";
 import { identityOf } from "../../static/js/identity.js";
 import { readHallKey } from "../../static/js/jws.js";
 import { sha256 } from "../../static/js/kdf.js";
+import { readLocks } from "../../static/js/locks.js";
 import { openPkcs12 } from "../../static/js/pkcs12.js";
+import { readQuorum } from "../../static/js/quorum.js";
 import { answer, readChallenge } from "../../static/js/release.js";
 import { checkSealed, openOwn, readSealed } from "../../static/js/sealed.js";
 import { blobSink } from "../../static/js/sinks.js";
@@ -45,10 +47,11 @@ const ERRANDS = {
     };
   },
 
-  async seal({ out, files, ...request }) {
+  async seal({ out, files, tenderer = null, escrow = null, ...request }) {
     const parts = files.map(async ({ path, type, ...file }) => ({ ...file, content: await openAsBlob(path, { type }) }));
     const own = await identity(request);
-    const { file, ...summary } = await sealBid({ ...request, files: await Promise.all(parts), identity: own, sink: blobSink() });
+    const holders = { tenderer: tenderer && readQuorum(tenderer), escrow: escrow && readQuorum(escrow, "trustees") };
+    const { file, ...summary } = await sealBid({ ...request, ...holders, files: await Promise.all(parts), identity: own, sink: blobSink() });
     writeFileSync(out, await bytesOf(file));
     return summary;
   },
@@ -72,7 +75,8 @@ const ERRANDS = {
   async release({ challenge, expected, ...request }) {
     const hall = await readHallKey(expected.hall);
     const moments = { t0: new Date(expected.t0), now: new Date(expected.now) };
-    return { token: await answer(readChallenge(challenge), await identity(request), { ...expected, ...moments, hall }) };
+    const locks = expected.locks ? readLocks(expected.locks) : [];
+    return { token: await answer(readChallenge(challenge), await identity(request), { ...expected, ...moments, hall, locks }) };
   },
 };
 
