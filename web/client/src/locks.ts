@@ -92,7 +92,7 @@ async function lockShare(
   context: Bytes,
 ): Promise<JsonObject> {
   const kcs = await shareCommitment(lock, share, context);
-  const hpke = await hpkeSeal(await pointOf(officer), infoOf(where, lock, share.index), share.value);
+  const hpke = await hpkeSeal(await pointOf(officer), shareInfo(where, lock, share.index), share.value);
   const place = placeJson({ where: lock, index: share.index, threshold, count, kcs });
   return { lock, ...place, cert: hex(await fingerprint(officer)), hpke: base64url(hpke) };
 }
@@ -185,7 +185,7 @@ function readShare(value: Json, where: ReleasePlace, context: Bytes): LockedShar
   const place = readPlace(lock, stated);
   const hpke = asBase64url(stated.hpke);
   form(hpke.length === HPKE_LENGTH, "a share of another length");
-  return { place, certificate: asHex(stated.cert, 32), hpke, info: infoOf(where, lock, place.index), context };
+  return { place, certificate: asHex(stated.cert, 32), hpke, info: shareInfo(where, lock, place.index), context };
 }
 
 async function checkFor(shares: readonly LockedShare[], locks: readonly Lock[]): Promise<void> {
@@ -202,6 +202,7 @@ async function checkFor(shares: readonly LockedShare[], locks: readonly Lock[]):
   require(same, "wrong_locks", "the release is not for the locks of this opening");
 }
 
-function infoOf({ session, group, headerSha256, nonce }: ReleasePlace, lock: string, index: number): Bytes {
+/** What the share of one officer is sealed for. */
+export function shareInfo({ session, group, headerSha256, nonce }: ReleasePlace, lock: string, index: number): Bytes {
   return concat(utf8("SBID1/share"), lv(session), lv(group), lv(headerSha256), lv(nonce), lv(lock), Uint8Array.of(index));
 }

@@ -7,6 +7,7 @@ import { assembleHeld, checkHeld, openHeld } from "../../static/js/held.js";
 import { signStatement } from "../../static/js/jws.js";
 import { contextOf } from "../../static/js/keys.js";
 import { assemble, lockKey, openShare, readLocks, readSplitRelease, sharesFor } from "../../static/js/locks.js";
+import { openSealed } from "../../static/js/officer.js";
 import { readQuorum } from "../../static/js/quorum.js";
 import { collect } from "../../static/js/chunked.js";
 import { checkSealed, openGroup, openOwn, readSealed, unlockGroup } from "../../static/js/sealed.js";
@@ -63,6 +64,27 @@ test("enough officers of every lock have the key, and nobody before", async () =
     return true;
   });
   await assert.rejects(assemble(bid.header, "A", shares, [...opened, { ...opened[0], lock: "notary" }]), refusal("malformed_shares"));
+});
+
+test("an officer opens what the hall hands over, from a release and from a slot", async () => {
+  const quorum = readQuorum({ threshold: 1, officers: [said(officers[0])] });
+  const bid = await aBid({ tenderer: quorum, escrow: quorum });
+  const { where, token } = await released(bid);
+  const context = await contextOf(bid.header, "A");
+  const [share] = await readSplitRelease(token, identity.sign.certificate, bid.header, where, LOCKS);
+  const handed = { ...share.place, where, lock: "host", context, hpke: share.hpke };
+  assert.deepEqual(await openSealed(handed, officers[0]), await openShare(share, officers[0]));
+  await assert.rejects(openSealed({ ...handed, lock: "supervisor" }, officers[0]), refusal("not_decryptable"));
+  await assert.rejects(openSealed({ ...handed, where: { ...where, session: "S-2" } }, officers[0]), refusal("not_decryptable"));
+  await assert.rejects(openSealed({ ...handed, context: someBytes(32) }, officers[0]), refusal("share_mismatch"));
+  await assert.rejects(openSealed(handed, officers[1]), refusal("not_decryptable"));
+  for (const role of ["tenderer", "escrow"]) {
+    const { place, data } = bid.header.groups[0].slots.find((each) => each.role === role);
+    const slot = { ...place, lock: role, context, slot: data };
+    assert.deepEqual(await openSealed(slot, officers[0]), (await openHeld(bid.header, "A", role, officers[0])).value);
+    await assert.rejects(openSealed(slot, officers[1]), refusal("wrong_recipient"));
+    await assert.rejects(openSealed({ ...slot, kcs: someBytes(32) }, officers[0]), refusal("share_mismatch"));
+  }
 });
 
 test("a share opens with its officer's key only", async () => {
