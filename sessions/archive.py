@@ -7,7 +7,7 @@ session that failed, or was aborted before its bidders were published, has a bun
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -46,12 +46,22 @@ from sessions.ids import BidderId, Jws, SessionId
 from sessions.logging_receipts import blinding
 from sessions.opening import OVER, Opening, Status, evolve
 from sessions.opening.state import Bid
-from sessions.ports import Answer, BlobStore, EventStore, EvidenceStore, IntakeStore, SecretStore
+from sessions.opening_log import OpeningLog
+from sessions.ports import (
+    Answer,
+    BlobStore,
+    CheckpointStore,
+    EventStore,
+    EvidenceStore,
+    IntakeStore,
+    SecretStore,
+)
 from sessions.readme import readme
 from sessions.record import record
 from sessions.record_html import record_html
 from sessions.roles import Role
 from sessions.visibility import public_afterwards
+from sessions.watched import cosigned
 from sessions.zipped import pack
 
 MANIFEST = "manifest.json"
@@ -70,6 +80,7 @@ class _Material:
     log: tuple[Recorded, ...]
     intake: tuple[Recorded, ...]
     answers: tuple[Answer, ...]
+    checkpoints: Mapping[str, bytes]  # members by name
     entries: tuple[bytes, ...]  # the log of receipts; none unless the plan has one
     decoy_key: bytes
     evidence: Files
@@ -87,6 +98,8 @@ class Archive:
         *,
         events: EventStore,
         intake: IntakeStore,
+        openings: OpeningLog,
+        checkpoints: CheckpointStore,
         secrets: SecretStore,
         evidence: EvidenceStore,
         blobs: BlobStore,
@@ -97,6 +110,8 @@ class Archive:
         self._secrets = secrets
         self._intake = intake
         self._evidence = evidence
+        self._openings = openings
+        self._checkpoints = checkpoints
         self._blobs = blobs
         self._trust = trust
         self._hall = hall
@@ -117,6 +132,7 @@ class Archive:
             log=log,
             intake=await self._events.read(session, Stream.INTAKE),
             answers=await self._intake.answers(session),
+            checkpoints=await cosigned(session, opening, self._openings, self._checkpoints),
             entries=await self._events.entries(session),
             decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",
             evidence=await collect(opening, self._evidence),
@@ -155,6 +171,7 @@ class Archive:
             yield from self._causes(material)
         yield from _signatures(material.log)
         yield from _slips(material)
+        yield from material.checkpoints.items()
 
     def _causes(self, material: _Material) -> Iterator[tuple[str, bytes]]:
         """Why bids were not opened: what the figures in the log were made of, and what their bidders were given."""

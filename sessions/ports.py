@@ -328,6 +328,16 @@ class Anchor(Protocol):
         """
 
 
+class Witnessing(Anchor, Protocol):
+    """An anchor that also remembers: a witness."""
+
+    async def seen(self, origin: str) -> str | None:
+        """Return the checkpoint that it holds of a log, as a note, not verified; None if it has none or does not say.
+
+        Never raises for what the other side does.
+        """
+
+
 class NotAnchored(Exception):
     """Somebody outside did not answer, or not with what was asked for. The message is for the operator's log."""
 

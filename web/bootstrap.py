@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from math import ceil
 
+import httpx
 from starlette.requests import HTTPConnection
 
 from crypto.signing import HallKey
@@ -20,7 +21,9 @@ from sessions.archive import Archive
 from sessions.clock import Clock, SystemClock
 from sessions.hallkey import hall_key, master_key
 from sessions.logging_receipts import ReceiptLogs
+from sessions.notary import Notary, Outside
 from sessions.officers import Officers
+from sessions.opening_log import OpeningLog
 from sessions.plan import IntakeLog, Plan
 from sessions.releasing import Releasing
 from sessions.service import Sessions, Stores
@@ -41,6 +44,7 @@ from web.settings import Settings
 from web.stamps import post, read_authorities
 from web.statics import Statics
 from web.trust import TrustFolders
+from web.witnessing import Watching, client, read_witnesses, remote
 
 
 class NotMigrated(Exception):
@@ -71,6 +75,10 @@ class Services:
     stamping: Stamping
     timekeeper: Timekeeper
     receipt_logs: ReceiptLogs
+    openings: OpeningLog
+    notary: Notary
+    watching: Watching
+    asking: httpx.AsyncClient
     ticking: Timekeeper
     accounts: Accounts
     identity: Identity
@@ -91,6 +99,7 @@ class Services:
         await self.submissions.recover()
         await self.witnessing.recover()  # before what fell due while nobody could act is settled
         await self.sessions.start()
+        await self.notary.start()
         self.timekeeper.start()
         self.ticking.start()
         await self.witnessing.start()
@@ -102,7 +111,9 @@ class Services:
         await self.ticking.stop()
         await self.witnessing.close()
         await self.submissions.close()
+        await self.notary.close()
         await self.sessions.close()
+        await self.asking.aclose()
         await self.database.close()
 
     def address(self, connection: HTTPConnection) -> str:
@@ -131,8 +142,14 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     key = hall_key(settings.data_dir)
     trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
     hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
-    sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings))
     stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
+    watching = read_witnesses(settings, authorities=tuple(stamping.anchors()))
+    sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings, watching))
+    asking = client()
+    openings = OpeningLog(kept.events, kept.checkpoints, key)
+    outside = Outside(witnesses=remote(watching.witnesses, asking), authorities=stamping.anchors())
+    notary = Notary(sessions, openings, kept.checkpoints, outside, hall=key.public, clock=clock)
+    sessions.on_commit(notary.look)
     accounts = Accounts(SqlAccounts(database), master_key(settings.data_dir), clock)
     receipt_logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
     return Services(
@@ -155,8 +172,11 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         officers=Officers(sessions, kept),
         bundles=Bundles(
             sessions=sessions,
+            notary=notary,
             blobs=kept.blobs,
             archive=Archive(
+                openings=openings,
+                checkpoints=kept.checkpoints,
                 events=kept.events,
                 intake=kept.intake,
                 secrets=kept.secrets,
@@ -176,6 +196,10 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         stamping=stamping,
         timekeeper=Timekeeper(sessions, clock),
         receipt_logs=receipt_logs,
+        openings=openings,
+        notary=notary,
+        watching=watching,
+        asking=asking,
         ticking=Timekeeper(receipt_logs, clock),
         accounts=accounts,
         identity=Identity(
@@ -193,10 +217,11 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     )
 
 
-def furnished(settings: Settings, plan: Plan) -> Plan:
-    """Return the plan with what this hall brings to every opening: the pace of its log of receipts."""
+def furnished(settings: Settings, watching: Watching, plan: Plan) -> Plan:
+    """Return the plan with what this hall brings to every opening: its witnesses, the pace of its log of receipts."""
+    watched = replace(plan, watch=plan.watch or watching.watch(plan.session))
     pace = timedelta(**{"seconds" if plan.rehearsal else "minutes": settings.intake_log_minutes})
-    return replace(plan, intake_log=plan.intake_log or IntakeLog(every=pace, leaves=settings.intake_log_leaves))
+    return replace(watched, intake_log=plan.intake_log or IntakeLog(every=pace, leaves=settings.intake_log_leaves))
 
 
 def services_of(connection: HTTPConnection) -> Services:

@@ -10,11 +10,15 @@ from crypto.digest import sha256_hex
 from sessions.archive import Archive
 from sessions.errors import CommandRefused
 from sessions.ids import SessionId
+from sessions.notary import Notary
 from sessions.opening import OVER
 from sessions.ports import BlobStore
 from sessions.service import Sessions
 
 PIECE = 1 << 20
+
+PATIENCE = 3.0
+"""Seconds that the first who asks waits for the witnesses of the end."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,6 +26,7 @@ class Bundles:
     """Hands out bundles. Many may ask for one at once; it is made once, in a thread (sessions.archive)."""
 
     sessions: Sessions
+    notary: Notary
     archive: Archive
     blobs: BlobStore
     _making: dict[SessionId, asyncio.Task[None]] = field(default_factory=dict)
@@ -31,7 +36,8 @@ class Bundles:
         opening = await self.sessions.state(session)
         if opening.status not in OVER:
             raise CommandRefused("not_over", status=opening.status.value)
-        name = f"bundle-{sha256_hex(session.encode())[:32]}"
+        await self.notary.finished(session, PATIENCE)
+        name = await self._name(session)
         try:
             return await asyncio.to_thread(self._read, name)
         except FileNotFoundError:
@@ -41,6 +47,11 @@ class Bundles:
             self._making[session].add_done_callback(lambda _: self._making.pop(session, None))
         await asyncio.shield(self._making[session])
         return await asyncio.to_thread(self._read, name)
+
+    async def _name(self, session: SessionId) -> str:
+        """What the bundle is kept as: anew when a witness has answered since, so that its word gets in."""
+        answered = len(await self.notary.answers(session))
+        return f"bundle-{sha256_hex(f'{session}/{answered}'.encode())[:32]}"
 
     def _read(self, name: str) -> bytes:
         with self.blobs.open(name) as file:

@@ -196,6 +196,13 @@ SAYINGS: Mapping[str, Saying] = {
         "请索取新的链接，或正常登录。",
         "Ask for a new one, or log in.",
     ),
+    "log_doubted": _say(
+        503,
+        "见证方持有本平台签署的另一份日志，平台已停止签署检查点。",
+        "A witness holds another log under this hall's signature; the hall signs no checkpoint any more.",
+        "请比对见证方保存的检查点：kaibiao verify --checkpoint。",
+        "Compare with the checkpoint the witness holds: kaibiao verify --checkpoint.",
+    ),
     "no_rehearsals": _say(
         403,
         "本平台不举行演练。",

@@ -94,6 +94,17 @@ class Settings(BaseSettings):
         description="Entries that a tick adds to the log of receipts, decoys where there are no receipts. When more "
         "bids arrive between two ticks, some wait for the next; only then does anybody notice.",
     )
+    log_name: str = Field(
+        "",
+        pattern=r"[^\s+]*",
+        description="Name of this hall in the checkpoints of its logs, which never changes; without one, the host of "
+        "`public_url`, with its port.",
+    )
+    witnesses_file: Path | None = Field(
+        None,
+        description="File with the witnesses of the logs (c2sp.org/tlog-policy: `witness NAME VKEY URL` lines, "
+        "one `group`, a `quorum`). Openings announced from then on name them.",
+    )
     login_hours: int = Field(12, ge=1, le=24, description="How long a login lasts.")
     max_watchers: int = Field(15_000, ge=1, description="Open streams beyond which this process answers 503.")
     readiness_token_file: Path | None = Field(
@@ -119,6 +130,11 @@ class Settings(BaseSettings):
             return self.public_url.rstrip("/")
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104  # compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def hall_name(self) -> str:
+        """What the names of all logs of this hall begin with."""
+        return self.log_name or urlsplit(self.origin).netloc
 
     @property
     def secure(self) -> bool:

@@ -35,11 +35,11 @@ def record_anchor(draft: Draft, command: RecordAnchor) -> None:
 
 
 def record_dispute(draft: Draft, command: RecordDispute) -> None:
-    """Make public that the hall signed another log; the same proof is recorded once."""
+    """Make public that the hall signed another log; one proof from each witness is enough."""
     o = draft.opening
     if command.by not in named(o, AnchorKind.WITNESS):
         raise CommandRefused("not_a_witness", by=command.by)
-    if all(dispute.sha256 != command.sha256 for dispute in o.disputes):
+    if all(dispute.by != command.by for dispute in o.disputes):
         draft.put(
             LogDisputed(
                 by=command.by,

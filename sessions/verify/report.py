@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sessions.plan import Words
 from sessions.verify.fates import Verdict
-from sessions.verify.sentences import SENTENCES
+from sessions.verify.sentences import EXTRA, SENTENCES
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Run:
         return None
 
     def _note(self, name: str, outcome: Outcome, detail: str) -> None:
-        words = SENTENCES[name]
+        words = SENTENCES.get(name) or EXTRA[name]
         self.checks.append(Check(id=name, zh=words.zh, en=words.en, outcome=outcome, detail=detail))
 
 

@@ -77,6 +77,15 @@ SENTENCES: Mapping[str, Words] = {
         "每次撤回都由投标人本人用签署该投标文件的证书签署。",
         "Every withdrawal was signed by the bidder, with the certificate that had signed the bid.",
     ),
+    "log.opening": _words(
+        "开标日志的每个检查点都由平台签名，根值正是这些事件的：没有给别人看过另一份。",
+        "Every checkpoint of the opening's log is signed by the hall, and its root is that of these events.",
+    ),
+    "log.witnesses": _words(
+        "见证方的会签都有效，出自公告的密钥，与事件所记一致；不足法定数的，当时已公开说明。",
+        "The witnesses' cosignatures verify under the keys announced and agree with the events; "
+        "where a quorum was missing, that was made public.",
+    ),
     "bids.declarations": _words(
         "每份投标文件都由投标人自己的证书签署，签名覆盖文件头和全部内容。",
         "Every bid was signed with the bidder's own certificate, over its header and all of its content.",
@@ -137,3 +146,11 @@ SENTENCES: Mapping[str, Words] = {
         "The pages to read say what the record says, to the letter.",
     ),
 }
+
+EXTRA: Mapping[str, Words] = {
+    "log.held": _words(
+        "外部保存的检查点与本包一致：平台没有签署过另一份日志。",
+        "The checkpoint held outside goes with this bundle: the hall signed no other log.",
+    ),
+}
+"""Checks that are made only when something is brought along."""

@@ -16,10 +16,11 @@ from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.verify import bids, draws, events, evidence, logged, papers, replay
+from sessions.verify import bids, draws, events, evidence, logged, papers, replay, watched
 from sessions.verify.omission import Archived, weigh
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
+from sessions.verify.watched import checkpoints
 from sessions.visibility import public_afterwards
 from sessions.zipped import MOST_BYTES, unpack
 
@@ -28,12 +29,13 @@ Files = Mapping[str, bytes]
 _LINES = 64 * 1024 * 1024
 
 
-def verify(bundle: Path | bytes, receipt: bytes | None = None) -> Report:
+def verify(bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | None = None) -> Report:
     """Check a bundle from itself alone, offline. Never raises for what is in the file; what fails is in the report.
 
     Whose ``hall_key`` signed it and whether the authorities in it deserve trust, no file can say of itself: compare
     their fingerprints with what the hall and the authorities publish. With a bidder's ``receipt`` (the file, or the
-    bare JWS) the report also says what became of that bid.
+    bare JWS) the report also says what became of that bid. ``held`` is a checkpoint of this opening's log that
+    somebody kept outside, to be compared with what the bundle says (check ``log.held``).
     """
     run = Run()
     files = run("bundle.file", _open, bundle)
@@ -54,6 +56,10 @@ def verify(bundle: Path | bytes, receipt: bytes | None = None) -> Report:
     run("set.complete", _complete, files, replayed, intake, taken)
     entries = run("log.intake", logged.receipts, files, replayed, intake)
     withdrawn = run("log.withdrawn", logged.withdrawals, files, replayed, intake)
+    notes = run("log.opening", watched.opening_log, files, replayed, key)
+    run("log.witnesses", watched.witnesses, replayed, notes)
+    if held is not None:
+        run("log.held", watched.held_outside, held, replayed, key)
     sealed = run("bids.declarations", bids.sealed, files, replayed, received)
     run("bids.certificates", bids.certificates, files, sealed)
     run("bids.receipts", _receipts, files, replayed, received, key, entries)
@@ -143,6 +149,7 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     folders |= {"slips/"} if o.late else set()
     folders |= {"withdrawn/"} if o.status is Status.ENDED else set()
     folders |= {"signatures/"} if o.signatures else set()
+    allowed |= checkpoints(files, o)
     strays = [name for name in files.keys() - allowed if name[: name.rfind("/") + 1] not in folders]
     require(not strays, f"does not belong here: {', '.join(sorted(strays)[:5])}")
     for record in replayed.log.records:

@@ -27,6 +27,7 @@ from sessions.commands import (
 from sessions.hallkey import hall_key
 from sessions.ids import BidderId, Jws
 from sessions.opening import BidState
+from sessions.opening_log import OpeningLog
 from sessions.plan import IntakeLog
 from sessions.submission import Refused
 from tests.support.bidders import Sealed
@@ -51,6 +52,8 @@ def an_archive(hall: Shell) -> Archive:
         secrets=hall.stores.secrets,
         evidence=hall.stores.evidence,
         blobs=hall.stores.blobs,
+        openings=OpeningLog(hall.stores.events, hall.stores.checkpoints, hall_key(hall.folder)),
+        checkpoints=hall.stores.checkpoints,
         trust=the_trust,
         hall=hall_key(hall.folder),
     )

@@ -29,6 +29,7 @@ MODULES = {
     "submit": "submitting",
     "verify": "verifying",
     "bench": "bench",
+    "witness": "witness",
 }
 """Where each command stands. Only the one that is asked for is loaded: a bidder's `explain` needs no web server."""
 

@@ -24,18 +24,30 @@ def verify_bundle(
     receipt: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A bidder's receipt: what became of its bid?")
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Checkpoint or .tlog-proof held outside, to be compared."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
     """Check an archive offline, from the file alone. Exit 0 only if every named check holds.
 
     With a receipt, also only if its bid was counted, replaced or withdrawn: a bid that was dropped convicts the hall.
+    With a checkpoint that somebody held outside, also only if the hall signed the same log there.
     """
-    report = verify(bundle, None if receipt is None else receipt.read_bytes())
+    held = None if checkpoint is None else _checkpoint(checkpoint)
+    report = verify(bundle, None if receipt is None else receipt.read_bytes(), held=held)
     if as_json:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n")
     else:
         sys.stdout.write("".join(_lines(report)))
     raise SystemExit(0 if report.ok else 1)
+
+
+def _checkpoint(file: Path) -> bytes:
+    """A checkpoint by itself, or the one in a proof that somebody kept."""
+    data = file.read_bytes()
+    return data.partition(b"\n\n")[2] if data.startswith(b"c2sp.org/tlog-proof@v1\n") else data
 
 
 _MARKS = {Outcome.PASSED: "ok  ", Outcome.FAILED: "FAIL", Outcome.SKIPPED: "-   "}

@@ -91,6 +91,8 @@ class Person:
             except HallRefused as refusal:
                 if refusal.status >= 500:
                     raise
+                if refusal.code == "not_witnessed":
+                    continue  # the witnesses are being asked; it comes again as long as it is due
             self.done.add(name)
 
     def is_mine(self, signal: View) -> bool:

@@ -29,6 +29,7 @@ from web.cli.refused import Refused
 from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
+from web.demo.witnesses import two_witnesses
 from web.remote import Hall, HallRefused
 from web.settings import Settings, load
 
@@ -97,6 +98,14 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     given["intake_log_minutes"] = max(1, round(5 / options.speed))  # seconds, because it is a rehearsal
     door = _door(load(**given, port=options.port))
     settings = load(**given, port=door.getsockname()[1])  # a free one has its number only now
+    async with two_witnesses(out, settings) as witnesses:
+        witnessed = load(**given, port=settings.port, witnesses_file=witnesses)
+        async with _room(options, out, witnessed, door) as stage:
+            yield stage
+
+
+@contextlib.asynccontextmanager
+async def _room(options: Options, out: Path, settings: Settings, door: socket.socket) -> AsyncIterator[Stage]:
     settings.anchors.mkdir(parents=True, exist_ok=True)
     services = build(settings)
     await migrate(services.database)

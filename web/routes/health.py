@@ -36,8 +36,9 @@ async def ready(request: Request) -> Response:
         "database": await _answers(services.sessions.next_due()),
         "disk": shutil.disk_usage(services.settings.data_dir).free >= _ROOM,
         "clock": _steady(services),
+        "log": not (doubts := await _doubts(services)),
     }
-    body = found if _may_know(request, services) else {}
+    body = found | ({"doubts": doubts} if doubts else {}) if _may_know(request, services) else {}
     return JSONResponse({"ready": all(found.values()), **body}, status_code=200 if all(found.values()) else 503)
 
 
@@ -53,6 +54,14 @@ async def _answers(asked: Awaitable[object]) -> bool:
     except Exception:  # whatever it is that fails, the database cannot be used
         return False
     return True
+
+
+async def _doubts(services: Services) -> list[str]:
+    """What witnesses hold against this database: a restored backup, or a second hall under one key."""
+    try:
+        return list(await services.notary.doubts())
+    except Exception:  # a database that does not answer says nothing; ``database`` tells that
+        return []
 
 
 def _steady(services: Services) -> bool:

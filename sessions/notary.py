@@ -1,0 +1,295 @@
+"""Asks outside for what the rules want held outside: witnesses and timestamp authorities, at every point.
+
+What is to be asked follows from the state alone, so a crash loses nothing: it is asked again, and an answer that was
+kept is recorded. Nobody waits for anybody here: each is asked by itself, with a time limit, again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crypto.digest import sha256_hex
+from crypto.errors import NoteRefused
+from crypto.signing import HallPublicKey
+from crypto.tlog import open_checkpoint
+from sessions.clock import Clock
+from sessions.commands import RecordAnchor, RecordDispute
+from sessions.errors import CommandRefused
+from sessions.ids import Digest, SessionId
+from sessions.opening import OVER, Opening
+from sessions.opening.points import named
+from sessions.opening_log import LogDoubted, OpeningLog
+from sessions.plan import AnchorKind, Watch
+from sessions.ports import (
+    Anchor,
+    CheckpointStore,
+    HoldsAnother,
+    Kept,
+    NotAnchored,
+    ToAnchor,
+    Witnessing,
+)
+from sessions.roles import CLOCK
+from sessions.service import Sessions
+
+FINAL = "final"
+"""The point after the last event: kept beside the log, which it cannot be an event of."""
+
+FIRST_REST, LONGEST_REST = 0.5, 30.0
+GREETING = 2.0
+"""Seconds in which witnesses may say at the start what they hold, before a restored backup signs anything."""
+
+UNFINISHED = timedelta(days=7)
+"""How long after its end a session's witnesses are asked again at a start."""
+
+_log = logging.getLogger(__name__)
+
+Wanted = tuple[str, AnchorKind, str]
+"""Point, kind and name of an answer that is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Everybody whom this hall can ask: witnesses by their vkey, timestamp authorities by name."""
+
+    witnesses: Mapping[str, Witnessing]
+    authorities: Mapping[str, Anchor]
+
+    def named(self, watch: Watch) -> dict[tuple[AnchorKind, str], Anchor]:
+        """Return those of them whom a plan names. One whose address is no longer known here is left out."""
+        found: dict[tuple[AnchorKind, str], Anchor] = {}
+        for vkey in watch.witnesses:
+            if (witness := self.witnesses.get(vkey)) is not None:
+                found[AnchorKind.WITNESS, witness.name] = witness
+        for name in watch.authorities:
+            if (authority := self.authorities.get(name)) is not None:
+                found[AnchorKind.STAMP, name] = authority
+        return found
+
+
+class Notary:
+    """Works for every session of this process. All methods belong to one event loop; ``close`` it last."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        log: OpeningLog,
+        checkpoints: CheckpointStore,
+        outside: Outside,
+        *,
+        hall: HallPublicKey,
+        clock: Clock,
+    ) -> None:
+        self._sessions = sessions
+        self._openings = log
+        self._checkpoints = checkpoints
+        self._outside = outside
+        self._hall = hall
+        self._clock = clock
+        self._running: dict[SessionId, asyncio.Task[None]] = {}
+        self._stirred: dict[SessionId, asyncio.Event] = {}
+        self._finished: set[SessionId] = set()
+        self._waited: set[SessionId] = set()
+
+    async def start(self) -> None:
+        """Compare what the witnesses hold with what this database holds, then take up what was interrupted."""
+        live = [summary for summary in await self._sessions.calendar() if self._concerns(summary.ended_at)]
+        openings = [await self._sessions.state(summary.session) for summary in live]
+        try:
+            async with asyncio.timeout(GREETING):
+                await asyncio.gather(*(self._greet(opening) for opening in openings if opening.status not in OVER))
+        except TimeoutError:
+            _log.warning("some witnesses did not say at the start what they hold")
+        for opening in openings:
+            self._look(opening)
+
+    def look(self, session: SessionId, opening: Opening) -> None:
+        """See whether something is to be asked, after every commit. Returns at once."""
+        self._look(opening)
+
+    async def finished(self, session: SessionId, patience: float) -> None:
+        """Return when everybody has answered for the end of this session; it is waited for once, and not for ever."""
+        self._look(await self._sessions.state(session))
+        task = self._running.get(session)
+        if task is not None and session not in self._waited:
+            await asyncio.wait([task], timeout=patience)
+            self._waited.add(session)
+
+    async def answers(self, session: SessionId) -> tuple[Kept, ...]:
+        """Return what was said so far to the checkpoints of this session."""
+        return await self._checkpoints.kept(session)
+
+    async def doubts(self) -> tuple[str, ...]:
+        """Return what speaks against this database, a sentence each."""
+        found = await self._checkpoints.convictions()
+        return tuple(f"witness {by} holds another log of {session} under this hall's key" for session, by, _ in found)
+
+    async def close(self) -> None:
+        """Stop asking."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _concerns(self, ended_at: datetime | None) -> bool:
+        return ended_at is None or ended_at > self._clock.now() - UNFINISHED
+
+    def _look(self, opening: Opening) -> None:
+        session, watch = opening.plan.session, opening.plan.watch
+        if watch is None or session in self._finished:
+            return
+        known = self._outside.named(watch)
+        over = opening.status in OVER
+        if not known or not (over or any((kind, name) in known for _, kind, name in _pending(opening))):
+            return
+        if session in self._running:
+            self._stirred[session].set()
+            return
+        self._stirred[session] = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._work(session), name=f"notary {session}")
+        self._running[session] = task
+
+    async def _work(self, session: SessionId) -> None:
+        rest = FIRST_REST
+        try:
+            while True:
+                self._stirred[session].clear()
+                try:
+                    missing = await self._round(session)
+                except LogDoubted as doubt:
+                    _log.critical("%s", doubt, extra={"session": session})
+                    return
+                except Exception:
+                    _log.exception("the witnesses could not be asked, trying again", extra={"session": session})
+                    missing = 1
+                if not missing and not self._stirred[session].is_set():
+                    return
+                rest = FIRST_REST if not missing else min(2 * rest, LONGEST_REST)
+                if missing:
+                    await asyncio.sleep(rest)
+        finally:
+            del self._running[session], self._stirred[session]
+
+    async def _round(self, session: SessionId) -> int:
+        """Ask everybody who is missing once; return how many still are."""
+        opening = await self._sessions.state(session)
+        watch = opening.plan.watch
+        if watch is None:
+            return 0
+        for kept in await self._checkpoints.kept(session):  # a crash came between keeping and recording
+            if (kept.point, kept.kind, kept.by) in _pending(opening):
+                await self._record(opening, kept)
+        opening = await self._sessions.state(session)
+        wanted = await self._wanted(opening)
+        known = self._outside.named(watch)
+        asked = sorted({(kind, name) for _, kind, name in wanted} & known.keys())
+        if not asked:
+            if opening.status in OVER and not wanted:
+                self._finished.add(session)
+            return 0
+        signed = await self._openings.checkpoint(session, watch.origin)
+        tree = await self._openings.tree(session)
+        checkpoint = ToAnchor(
+            origin=signed.origin,
+            size=signed.size,
+            root=signed.root,
+            note=signed.note,
+            prove=lambda old: tree.consistency_proof(old, signed.size),
+        )
+        await asyncio.gather(
+            *(self._ask(opening, known[who], checkpoint, [w for w in wanted if (w[1], w[2]) == who]) for who in asked)
+        )
+        still = await self._wanted(await self._sessions.state(session))
+        return len({(kind, name) for _, kind, name in still} & known.keys())
+
+    async def _wanted(self, opening: Opening) -> list[Wanted]:
+        """What is missing: for the points while the session lives, for its end afterwards."""
+        if opening.status not in OVER:
+            return _pending(opening)
+        everything = await self._checkpoints.kept(opening.plan.session)
+        have = {(kept.kind, kept.by) for kept in everything if kept.point == FINAL}
+        everybody = [(kind, name) for kind in AnchorKind for name in named(opening, kind)]
+        return [(FINAL, kind, name) for kind, name in everybody if (kind, name) not in have]
+
+    async def _ask(self, opening: Opening, anchor: Anchor, asked: ToAnchor, wanted: list[Wanted]) -> None:
+        try:
+            said = await anchor.hold(asked)
+        except NotAnchored as error:
+            _log.warning("%s did not hold the checkpoint: %s", anchor.name, error)
+            return
+        except HoldsAnother as other:
+            await self._judge(opening, anchor.name, other.note)
+            return
+        for point, kind, name in wanted:
+            kept = Kept(session=opening.plan.session, point=point, kind=kind, by=name, size=asked.size, said=said)
+            kept = await self._checkpoints.keep(kept)
+            if point != FINAL:
+                await self._record(opening, kept)
+
+    async def _record(self, opening: Opening, kept: Kept) -> None:
+        tree = await self._openings.tree(kept.session)
+        command = RecordAnchor(
+            point=kept.point,
+            kind=kept.kind,
+            by=kept.by,
+            size=kept.size,
+            root=Digest(tree.root(kept.size).hex()),
+            sha256=Digest(sha256_hex(kept.said.evidence)),
+            said_at=kept.said.at,
+        )
+        try:
+            await self._sessions.handle(kept.session, command, CLOCK)
+        except CommandRefused as refused:  # the session ended meanwhile: what follows is held by its end
+            _log.info("an answer came too late: %s", refused.code, extra={"session": kept.session})
+
+    async def _greet(self, opening: Opening) -> None:
+        watch = opening.plan.watch
+        if watch is None:
+            return
+        for vkey in watch.witnesses:
+            witness = self._outside.witnesses.get(vkey)
+            note = await witness.seen(watch.origin) if witness is not None else None
+            if witness is not None and note is not None:
+                await self._judge(opening, witness.name, note)
+
+    async def _judge(self, opening: Opening, by: str, note: str) -> None:
+        """Believe a witness only what the hall's own signature proves: then the hall convicts itself, in public."""
+        watch, session = opening.plan.watch, opening.plan.session
+        try:
+            held = open_checkpoint(note, self._hall, watch.origin if watch else None)
+        except NoteRefused as error:
+            _log.warning("the witness %s shows a checkpoint that is not ours: %s", by, error.code)
+            return
+        tree = await self._openings.tree(session)
+        if held.size <= len(tree) and tree.root(held.size) == held.root:
+            return  # it is only further than what it was asked to hold; the next round asks for the newest
+        kind = "behind" if held.size > len(tree) else "split"
+        await self._checkpoints.convict(session, by, note)
+        _log.critical("the witness %s holds another log of %s (%s at %d events)", by, session, kind, held.size)
+        command = RecordDispute(
+            by=by,
+            kind=kind,
+            size=held.size,
+            root=Digest(held.root.hex()),
+            held=len(tree),
+            sha256=Digest(sha256_hex(note.encode())),
+        )
+        if opening.status not in OVER:
+            await self._sessions.handle(session, command, CLOCK)
+
+
+def _pending(opening: Opening) -> list[Wanted]:
+    """The answers that the rules still wait for, or would still take."""
+    if opening.disputes or opening.status in OVER:
+        return []
+    return [
+        (point.name, kind, name)
+        for point in opening.points
+        for kind in AnchorKind
+        for name in named(opening, kind)
+        if name not in point.by(kind)
+    ]
