@@ -77,6 +77,12 @@ def tender_file(plan: Plan, t0: datetime) -> dict[str, Any]:
             ]
         },
         "seats": [to_json(seat) for seat in plan.seats],
+        "draws": [
+            {"id": draw.id, "title": to_json(draw.title)}
+            | ({"values": list(draw.values)} if draw.values else {})
+            | ({"pick": draw.pick} if draw.pick is not None else {})
+            for draw in tender.draws
+        ],
         "rehearsal": plan.rehearsal,
         **lock_members(plan.locks, plan.tenderer_share, plan.escrow),
     }

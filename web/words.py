@@ -166,6 +166,16 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "poll": _w("轮询", "polling"),
     },
     "ui": {
+        "draw_joined": _w(
+            "已锁定一个随机数，保存在本设备上，轮到公开时自动公开。",
+            "A number is locked. It is kept on this device and shown when its turn comes.",
+        ),
+        "draw_shown": _w("随机数已公开，与锁定时一致。", "The number was shown and fits its commitment."),
+        "draw_keys": _w("请先打开签名证书，再参加抽取。", "Open your signing certificate to take part in the draw."),
+        "draw_lost": _w(
+            "本设备没有锁定的随机数：请回到参加抽取时所用的设备。",
+            "This device does not hold the number: go back to the device you joined the draw with.",
+        ),
         "left": _w("剩余", "left"),
         "until": _w("截止", "until"),
         "since": _w("数据截至", "data as of"),
@@ -323,6 +333,10 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "list": _w("公布全部投标人名单，所有人可见。", "The names of all bidders become visible to everyone."),
         "check": _w("逐份复核密封文件，结果公开。", "Every sealed bid is read again; the results are public."),
         "ceiling": _w("公布最高投标限价，不可撤回。", "The ceiling is announced. It cannot be taken back."),
+        "draw": _w(
+            "到场各方各自锁定一个随机数，再依次公开，结果由计算得出。",
+            "Everyone present commits to a number and then shows it; the result follows by arithmetic.",
+        ),
         "decrypt": _w(
             "开启解密窗口，投标人用自己的密钥解锁。窗口结束前任何价格都不会出现。",
             "The window opens in which bidders unlock with their own keys. No price appears before it is over.",

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from crypto import chain, digest, envelope, held, locks, receipt, recipients, release, signing
+from crypto import chain, digest, draw, envelope, held, locks, receipt, recipients, release, signing
 from crypto.certificates import Credential, load_credential
 from crypto.chunked import COBBLESTONE_256, check_head, derive, open_stream
 from crypto.encoding import canonical, parse_canonical, parse_strict, unb64u
@@ -188,6 +188,17 @@ def test_recorded_receipt_and_slip_verify_and_have_their_tracker() -> None:
     assert receipt.log_leaf(given).hex() == case["receipt"]["log_leaf"]
     slip = receipt.verify_slip(case["slip"]["token"], hall)
     assert receipt.tracker(slip.payload()) == case["slip"]["tracker"]
+
+
+def test_the_recorded_draw_is_drawn_again() -> None:
+    case = vector("draw")
+    shares = [draw.Share(role=p["role"], party=p["party"], seed=bytes.fromhex(p["seed"])) for p in case["parties"]]
+    for share, party in zip(shares, case["parties"], strict=True):
+        draw.check_seed(case["session"], case["round"], share, bytes.fromhex(party["commitment"]))
+    randomness = draw.mix(case["session"], case["round"], reversed(shares))
+    assert randomness.hex() == case["randomness"]
+    for urn in case["urns"]:
+        assert list(draw.pick(randomness, urn["id"], urn["values"], len(urn["values"]))) == urn["drawn"]
 
 
 def test_the_recorded_chain_holds() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from crypto import chain, digest
+from crypto import chain, digest, draw
 from crypto.chunked import CHUNK, COBBLESTONE_256, derive
 from crypto.encoding import b64u, canonical
 from tests.support.two_prices import two_price_ciphertext
@@ -91,6 +91,34 @@ def chunked_cases() -> Any:
             }
         )
     return {"plain": "byte i is i mod 251", "cases": cases}
+
+
+def draw_case() -> Any:
+    """A draw of three parties, and what it draws from urns of many sizes."""
+    shares = [
+        draw.Share(role=role, party=party, seed=pattern(32 + n)[n:])
+        for n, (role, party) in enumerate((("host", "lin"), ("supervisor", "顾言"), ("bidder", "91430000MA4L000001")))
+    ]
+    randomness = draw.mix("gx-1", 2, shares)
+    urns = {f"of {size}": [str(value) for value in range(size)] for size in (1, 2, 3, 7, 100)}
+    return {
+        "session": "gx-1",
+        "round": 2,
+        "parties": [
+            {
+                "role": share.role,
+                "party": share.party,
+                "seed": share.seed.hex(),
+                "commitment": draw.commitment("gx-1", 2, share).hex(),
+            }
+            for share in shares
+        ],
+        "randomness": randomness.hex(),
+        "urns": [
+            {"id": name, "values": values, "drawn": list(draw.pick(randomness, name, values, len(values)))}
+            for name, values in urns.items()
+        ],
+    }
 
 
 def chain_case() -> Any:

@@ -14,7 +14,7 @@ from tests.support.bidders import a_bidder, a_sealed_bid
 from tests.vectors.bids import release_case, sealed_case, slot_cases
 from tests.vectors.layers import layered_bid, layered_case, shares_case, split_release_case
 from tests.vectors.malformed import malformed_cases
-from tests.vectors.primitives import canonical_cases, chain_case, chunked_cases, two_prices_case
+from tests.vectors.primitives import canonical_cases, chain_case, chunked_cases, draw_case, two_prices_case
 from tests.vectors.statements import statement_cases
 from tests.vectors.tlog import tlog_case
 
@@ -40,6 +40,7 @@ def main() -> None:
     write("slots", slot_cases())
     write("statements", statement_cases())
     write("chain", chain_case())
+    write("draw", draw_case())
     write("two-prices", two_prices_case())
     write("malformed", malformed_cases(base))
     write("shares", shares_case())

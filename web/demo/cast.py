@@ -128,7 +128,7 @@ def tender(t0: datetime, *, speed: float, troupe: Troupe | None = None) -> dict[
     With a ``troupe`` its bids are behind the locks of its officers; without one the hall holds the key.
     """
     people = STAFF if troupe is None else OFFICERS
-    windows = {"checkin": 3600, "decrypt": 60, "confirm": 25, "objection": 25, "sign": 30}
+    windows = {"checkin": 3600, "draw": 60, "decrypt": 60, "confirm": 25, "objection": 25, "sign": 30}
     return {
         "id": "GC-2026-0417",
         "lot": "02",
@@ -140,6 +140,15 @@ def tender(t0: datetime, *, speed: float, troupe: Troupe | None = None) -> dict[
         "pack": "cn-works",
         "envelopes": 1,
         "ceiling": "13200000.00",
+        "draws": [
+            {
+                "id": "k",
+                "title": {"zh": "评标基准价下浮系数 K", "en": "Reduction coefficient K"},
+                "values": ["0.95", "0.955", "0.96", "0.965", "0.97", "0.975", "0.98"],
+                "pick": 1,
+            },
+            {"id": "order", "title": {"zh": "项目经理答辩顺序", "en": "Order of interviews"}},
+        ],
         "currency": "CNY",
         "windows": {
             name: length if name == "checkin" else max(round(length / speed), 2) for name, length in windows.items()

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
+from secrets import token_bytes
 from typing import Any
 
 import httpx
 
 from crypto.certificates import Credential
+from crypto.draw import SEED, Share, commitment
 from crypto.errors import CryptoRefused
 from crypto.signing import sign
 from web.officer import lock_of, rehearse
@@ -105,7 +107,34 @@ class Person:
 
 
 @dataclass(kw_only=True)
-class OfficerPerson(Person):
+class DrawingPerson(Person):
+    """Somebody who takes part in a draw: ``role`` is bidder, host or supervisor, ``party`` the bidder or account."""
+
+    seeds: dict[int, bytes] = field(default_factory=dict)
+
+    def draw(self, view: View, role: str, party: str, signer: Credential | None = None) -> tuple[str, Act] | None:
+        """Return what the draw waits for from this person."""
+        drawing = view.get("draw")
+        if not drawing or {"role": role, "party": party} not in drawing["waiting"] or view["hold"]:
+            return None
+        number, stage = drawing["round"], drawing["stage"]
+        name = f"{stage} {number}"
+        if name in self.done:
+            return None
+        if stage == "reveal":
+            shown = self.seeds[number].hex()
+            return name, partial(self.hall.command, self.session, "RevealDraw", round=number, seed=shown)
+        seed = self.seeds.setdefault(number, token_bytes(SEED))
+        committed = commitment(self.session, number, Share(role=role, party=party, seed=seed)).hex()
+        said = {"v": 1, "session": self.session, "bidder": party, "round": number, "commitment": committed}
+        signed = {"statement": sign(said, "draw", signer)} if signer else {}
+        return name, partial(
+            self.hall.command, self.session, "CommitDraw", round=number, commitment=committed, **signed
+        )
+
+
+@dataclass(kw_only=True)
+class OfficerPerson(DrawingPerson):
     """Staff with the key to a lock: tries it before the opening, and removes the lock behind the barrier.
 
     ``key`` stays here, as it would in the officer's browser. ``stands_by``: ready, and not the one who acts.
@@ -150,7 +179,7 @@ class HostPerson(OfficerPerson):
                 return name, partial(
                     self.hall.command, self.session, "AnswerObjection", number=int(number), text=ANSWER
                 )
-        return self._sign(view) or self._next_step(view)
+        return self.draw(view, "host", self.account) or self._sign(view) or self._next_step(view)
 
     def _sign(self, view: View) -> tuple[str, Act] | None:
         return sign_as_staff(self, self.account, view)
@@ -173,11 +202,12 @@ class WatchingPerson(OfficerPerson):
     def next_act(self, view: View) -> tuple[str, Act] | None:
         if view["status"] in ("checkin", "live") and "chair" not in self.done:
             return "chair", lambda: self.hall.command(self.session, "TakeChair")
-        return super().next_act(view) or sign_as_staff(self, self.account, view)
+        mine = super().next_act(view) or self.draw(view, "supervisor", self.account)
+        return mine or sign_as_staff(self, self.account, view)
 
 
 @dataclass(kw_only=True)
-class BidderPerson(Person):
+class BidderPerson(DrawingPerson):
     """A bidder with its two certificates. ``opener`` is the encryption credential it brings to the opening.
 
     ``silent``: checks in and is never heard of again. ``objection``: what it raises instead of having none.
@@ -214,6 +244,8 @@ class BidderPerson(Person):
                 "CheckIn",
                 statement=self._statement("checkin", {"bidder": self.bidder, "head": view["head"]}),
             )
+        if (drawing := self.draw(view, "bidder", self.bidder, self.signer)) is not None:
+            return drawing
         own = next((bid for bid in view["bids"].values() if bid["bidder"] == self.bidder), None)
         if self.silent or own is None or view["status"] != "live" or view["hold"]:
             return None

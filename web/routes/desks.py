@@ -93,6 +93,7 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
         intake = await services.sessions.intake(session)
         known = {"sent": actor.id in intake.bids, "checked_in": actor.id in intake.checked_in}
         view = {**view, "own": {**view["own"], **known}}
+    told = {"account": actor.id}
     common = (who.pages, view, facts, who.language)
     match actor.role:
         case Role.BIDDER:
@@ -107,9 +108,9 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
                 **shown,
             )
         case Role.SUPERVISOR:
-            body = supervise_page(*common, tiles=await _tiles(request, visitor, session), **shown)
+            body = supervise_page(*common, tiles=await _tiles(request, visitor, session), extra=told, **shown)
         case _:
-            body = host_page(*common, **shown)
+            body = host_page(*common, extra=told, **shown)
     return who.answer(body)
 
 

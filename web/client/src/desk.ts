@@ -2,10 +2,12 @@
 
 import { command } from "./api.js";
 import { at } from "./dom.js";
+import { Drawing, type Party } from "./draw.js";
 import { members, running, wireCommands } from "./forms.js";
-import { Page, pageData } from "./page.js";
+import type { Members } from "./hall.js";
+import { Page, pageData, type PageData } from "./page.js";
 
-const data = pageData();
+const data = pageData() as PageData & { readonly account: string };
 const page = new Page(data, () => {
   const shown = page?.shown() ?? {};
   for (const input of document.querySelectorAll<HTMLInputElement>("input[data-path]")) {
@@ -15,7 +17,13 @@ const page = new Page(data, () => {
   for (const form of document.querySelectorAll<HTMLFormElement>("form[data-ready]")) {
     form.querySelector("button")!.disabled = at(shown, form.dataset["ready"]!) !== true;
   }
+  void drawing?.look(page.view);
 });
+
+const part: Party = { role: data.role === "supervisor" ? "supervisor" : "host", party: data.account };
+const session = (page.view["session"] as Members)["id"] as string;
+const drawing = data.live ? new Drawing(data.source, session, part, data) : null;
+document.querySelector("[data-draw-again]")!.addEventListener("click", () => void drawing?.look(page.view));
 
 wireCommands(data.source, data, () => page.shown());
 

@@ -2,6 +2,7 @@
 
 import { ask, command, Declined } from "./api.js";
 import { moment } from "./dom.js";
+import { Drawing, type Party } from "./draw.js";
 import { type BidFile, sealBid } from "./envelope.js";
 import { Refused } from "./errors.js";
 import { confirmed, running, tell, wireCommands } from "./forms.js";
@@ -35,9 +36,15 @@ const REPORTED = new Set([
 ]);
 
 const data = pageData() as SeatData;
-const page = new Page(data);
-const keys = new Keys(data.bidder, data, () => void checkUp());
+const page = new Page(data, () => void drawing?.look(page.view));
+const keys = new Keys(data.bidder, data, () => {
+  void checkUp();
+  void drawing?.look(page.view);
+});
 const session = (page.view["session"] as Members)["id"] as string;
+const part: Party = { role: "bidder", party: data.bidder, sign: () => keys.identity?.sign ?? null };
+const drawing = data.live ? new Drawing(data.source, session, part, data) : null;
+document.querySelector("[data-draw-again]")!.addEventListener("click", () => void drawing?.look(page.view));
 const SEALED = `kaibiao-sealed-${session}`;
 const LARGE = `kaibiao-${session}.sbid`;
 
