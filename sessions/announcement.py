@@ -63,7 +63,6 @@ def make_plan(
     pace = reading_pace if reading_pace is not None else _pace(tender, pack)
     if not timedelta() <= pace <= _LONGEST_PACE:
         raise PlanRefused("out_of_range", "reading_pace_s", longest=_LONGEST_PACE.seconds)
-    seats = tuple(_seats(tender["seats"], pack))
     return Plan(
         session=SessionId(session),
         tender=_tender(tender, pack),
@@ -71,7 +70,7 @@ def make_plan(
         t0=_deadline(tender["deadline"]),
         windows=_windows(lengths, pack, rehearsal=rehearsal),
         reading_pace=pace,
-        seats=seats,
+        seats=(seats := tuple(_seats(tender["seats"], pack))),
         rehearsal=rehearsal,
         **read_locks(tender, seats, pack),
     )

@@ -285,6 +285,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "envelopes": _w("信封", "Envelopes"),
         "reading_pace_s": _w("唱标每行（秒）", "Read-out of one row, seconds"),
         "windows.checkin": _w("签到（分钟）", "Check-in, minutes"),
+        "windows.draw": _w("抽取（分钟）", "Draw, minutes"),
         "windows.decrypt": _w("解密（分钟）", "Unlocking, minutes"),
         "windows.confirm": _w("确认（分钟）", "Confirmation, minutes"),
         "windows.objection": _w("异议（分钟）", "Objections, minutes"),
