@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -63,17 +64,17 @@ def make_plan(
     pace = reading_pace if reading_pace is not None else _pace(tender, pack)
     if not timedelta() <= pace <= _LONGEST_PACE:
         raise PlanRefused("out_of_range", "reading_pace_s", longest=_LONGEST_PACE.seconds)
-    return Plan(
+    plan = Plan(
         session=SessionId(session),
         tender=_tender(tender, pack),
         pack=pack,
         t0=_deadline(tender["deadline"]),
         windows=_windows(lengths, pack, rehearsal=rehearsal),
         reading_pace=pace,
-        seats=(seats := tuple(_seats(tender["seats"], pack))),
+        seats=tuple(_seats(tender["seats"], pack)),
         rehearsal=rehearsal,
-        **read_locks(tender, seats, pack),
     )
+    return replace(plan, **read_locks(tender, plan.seats, pack))
 
 
 def _pack(name: object) -> RulePack:
