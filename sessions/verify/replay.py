@@ -92,6 +92,7 @@ def _frozen_unseen(o: Opening, event: e.SetFrozen, record: e.Recorded) -> int:
     """The set of an opening that failed: who bid stays hidden, so only what it commits to can be checked."""
     fits = len(event.headers) == len(set(event.headers)) == event.received and event.root == set_root(event.headers)
     logged = {event.intake_log_size is None, event.intake_log_root is None} == {o.plan.intake_log is None}
+    logged &= bool(event.session_key) != bool(o.plan.locks)
     due = o.status is Status.LIVE and o.frozen is None and record.at == max(o.t0, o.at)
     return int(fits and logged and due and record.actor.role is CLOCK.role)
 

@@ -1,5 +1,6 @@
 """Two verifiers, written apart from the same pages, come to the same on every check of every bundle."""
 
+import os
 from asyncio import run
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.support.audited import by_typescript, disagreements
 from tests.support.bundles import signed_anew, the_bundle, the_files
 from tests.support.finished import an_aborted_bundle
 from tests.support.tampering import TAMPERINGS
+from tests.support.two_verifiers import AT_ONCE, Tally, compare
 
 
 def test_both_verifiers_know_the_same_checks_in_the_same_order() -> None:
@@ -42,3 +44,19 @@ def test_both_agree_on_everything_a_dishonest_hall_was_caught_at() -> None:
 def test_the_words_in_the_page_are_those_of_the_record() -> None:
     made = audit_words.TARGET.read_text(encoding="utf-8")
     assert made == audit_words.text(), "python -m tests.support.audit_words writes them anew"
+
+
+def test_both_agree_on_generated_openings_and_on_what_a_dishonest_hall_makes_of_them() -> None:
+    tally = Tally()
+    compare(1, 13, tally)
+    assert (tally.differing, tally.refused) == ([], [])
+    assert tally.bundles == 24
+
+
+@pytest.mark.slow
+def test_both_agree_on_as_many_as_one_likes() -> None:
+    tally = Tally()
+    seeds = int(os.environ.get("KAIBIAO_GENERATED", "200"))
+    for first in range(1000, 1000 + seeds, AT_ONCE):
+        compare(first, min(first + AT_ONCE, 1000 + seeds), tally)
+    assert (tally.differing, tally.refused) == ([], [])

@@ -16,6 +16,7 @@ import { member, type Received } from "./bids.js";
 import type { Opening } from "./ceremony.js";
 import { replayIntake, same, type Taken } from "./intake.js";
 import { type Core, readChain, readDisclosed, readEvents, type Shown, type Told } from "./log.js";
+import { DECOYS, ENTRIES, receiptLog, withdrawals } from "./receiptlog.js";
 import * as papers from "./papers.js";
 import { type Check, demand, type Found, found, type Report, Run } from "./report.js";
 import { replay, type Replayed } from "./rules.js";
@@ -57,11 +58,15 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
   await run.check("set.complete", [files, replayed, intake, taken], (all, { opening }, _, set) =>
     set === "withheld" ? found(true, "withheld, because the opening was not held") : bids.complete(all, opening, set),
   );
+  const entries = await run.check("log.intake", [files, replayed, intake], receiptLog);
+  await run.check("log.withdrawn", [files, replayed, intake], withdrawals);
   const sealed = await run.check("bids.declarations", [files, replayed, received], (all, { opening }, told) =>
     bids.declarations(all, opening, told),
   );
   const authorities = await run.check("bids.certificates", [files, sealed], bids.certificates);
-  await run.check("bids.receipts", [files, replayed, received, hall], (all, { opening }, told, key) => bids.receipts(all, opening, told, key));
+  await run.check("bids.receipts", [files, replayed, received, hall, entries], (all, { opening }, told, key, log) =>
+    bids.receipts(all, opening, told, key, log),
+  );
   await run.check("bids.quotes", [files, replayed, sealed], bids.quotes);
   await run.check("bids.causes", [replayed], bids.causes);
   await run.check("late.slips", [files, replayed, hall], papers.slips);
@@ -125,9 +130,11 @@ function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
   const always = ["README.txt", "hall-key.json", "plan.json", "record.json", "record.html", MANIFEST, SIGNATURE];
   const needed = new Set([...always, "events/opening.jsonl", "events/opening.private.jsonl"]);
   if (o.status === "ended") needed.add(INTAKE);
+  if ((o.plan.form["intake_log"] ?? null) !== null && o.frozen !== null) needed.add(DECOYS).add(ENTRIES);
   const missing = [...needed].filter((name) => !files.has(name));
   demand(missing.length === 0, `missing: ${missing.join(", ")}`);
   const folders = new Set(o.listed ? ["trust/", ...o.bids.map(({ row }) => `bids/${row}/`)] : []);
+  if (o.status === "ended") folders.add("withdrawn/");
   if (o.late.length > 0) folders.add("slips/");
   if (o.signatures.length > 0) folders.add("signatures/");
   const strays = [...files.keys()].filter((name) => !needed.has(name) && !folders.has(name.slice(0, name.lastIndexOf("/") + 1)));

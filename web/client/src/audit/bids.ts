@@ -14,6 +14,7 @@ import type { Bid, Opening } from "./ceremony.js";
 import { receiptOf, same, type Taken } from "./intake.js";
 import type { Told } from "./log.js";
 import { fromPem } from "./pem.js";
+import { receiptEntry } from "./receiptlog.js";
 import { readList, type Trust, validate } from "./paths.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
@@ -116,7 +117,13 @@ export async function certificates(files: Files, bids: readonly Sealed[]): Promi
   return found(anchors, `${bids.length} certificates, ${trust.lists.length} revocation lists; authorities: ${anchors.join(", ")}`);
 }
 
-export async function receipts(files: Files, o: Opening, received: Received, hall: HallKey): Promise<Found<true>> {
+export async function receipts(
+  files: Files,
+  o: Opening,
+  received: Received,
+  hall: HallKey,
+  entries: ReadonlySet<string> | "none",
+): Promise<Found<true>> {
   if (!o.listed) return found(true, "no bidder was published");
   await Promise.all(
     o.bids.map(async (bid) => {
@@ -132,11 +139,13 @@ export async function receipts(files: Files, o: Opening, received: Received, hal
         "the receipt is for something else",
       );
       check(moment(bid.receivedAt) < o.t0, "received at or after the opening time");
+      const payload = await verifyByHall(token, "receipt", hall);
+      check(entries === "none" || entries.has(receiptEntry(payload)), "the receipt is not in the log");
       if (received.size === 0) return;
       const told = received.get(bid.tracker);
       check(told !== undefined, "not in intake");
       const issued: JsonObject = receiptOf(told!.data, told!.when, o.plan);
-      check(same(await verifyByHall(token, "receipt", hall), issued), "not in intake");
+      check(same(payload, issued), "not in intake");
       check((await trackerCode(issued)) === bid.tracker, "another tracker code");
     }),
   );

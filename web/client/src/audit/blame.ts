@@ -53,6 +53,8 @@ const UNREADABLE: { readonly [code: string]: string } = {
   damaged_part: "B6",
   malformed_quote: "B6",
   malformed_names: "B6",
+  key_mismatch: "B2", // every share is the one committed to, and what they make is not the sealed key
+  tenderer_missing: "P5",
   stored_bytes_changed: "P2",
   hall_error: "P1",
 };

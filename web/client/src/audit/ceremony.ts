@@ -61,6 +61,26 @@ export interface Bid {
   confirmedAt: string | null;
   disputed: boolean;
   noneDeclared: boolean;
+  escrowAskedAt: string | null;
+  /** Its key comes from the trustees instead of its bidder. */
+  escrowed: boolean;
+}
+
+/** A lock that some of its officers remove together. */
+export interface Lock {
+  readonly id: string;
+  readonly title: Data;
+  readonly threshold: number;
+  readonly officers: readonly { readonly account: string; readonly name: string }[];
+}
+
+/** A moment that somebody outside must hold: the event it stands at, and who holds it. */
+export interface Point {
+  readonly name: string;
+  readonly at: number;
+  readonly n: number;
+  readonly held: { readonly kind: string; readonly by: string }[];
+  missed: boolean;
 }
 
 export interface Objection {
@@ -126,6 +146,13 @@ export class Opening {
   drawn: { readonly sha256: string; readonly content: Data; readonly asked: readonly string[] } | null = null;
   readonly signatures: { readonly signer: string; readonly role: string; readonly at: string }[] = [];
   abortReason = "";
+  /** The last rehearsal of each officer, by lock and account. */
+  readonly ready = new Map<string, boolean>();
+  readonly removals: { readonly at: string; readonly data: Data }[] = [];
+  readonly missedLocks: { readonly at: string; readonly by: string; readonly data: Data }[] = [];
+  readonly points: Point[] = [];
+  readonly disputes: Data[] = [];
+  length = 1;
 
   constructor(plan: Plan, at: number) {
     this.plan = plan;
@@ -161,6 +188,16 @@ export class Opening {
     return this.#byId.get(bidder);
   }
 
+  /** The locks as the ceremony removes them: the officers', the tenderer's, the trustees'. */
+  get locks(): readonly Lock[] {
+    const { locks, tenderer_share, escrow } = this.plan.form;
+    return [...((locks ?? []) as unknown[]), tenderer_share ?? null, escrow ?? null].filter((lock) => lock !== null) as Lock[];
+  }
+
+  get watch(): Data | null {
+    return (this.plan.form["watch"] ?? null) as Data | null;
+  }
+
   runOf(kind: string): StepRun | undefined {
     return this.runs.find(({ step }) => step.kind === kind);
   }
@@ -168,6 +205,7 @@ export class Opening {
   /** The opening after `told`, which is taken as it is: whether it may be was asked before. */
   after(told: Told, drawn: () => NonNullable<Opening["drawn"]>): void {
     this.at = told.at;
+    this.length++;
     const { data, when } = told;
     const bid = typeof data["bidder"] === "string" ? this.bid(data["bidder"]) : undefined;
     switch (told.type) {
@@ -188,6 +226,7 @@ export class Opening {
         return;
       case "SetFrozen":
         this.#freeze(told);
+        this.#point("close");
         return;
       case "BiddersListed":
         this.listed = true;
@@ -264,6 +303,38 @@ export class Opening {
         return;
       case "RecordDrawn":
         this.drawn = drawn();
+        this.#point("record");
+        return;
+      case "OfficerReady":
+        this.ready.set(`${String(data["lock"])}:${String(data["officer"])}`, data["passed"] === true);
+        return;
+      case "LockOpened":
+        this.removals.push({ at: when, data });
+        return;
+      case "LockMissed":
+        this.missedLocks.push({ at: when, by: told.name, data });
+        this.#done("MissLock", { lock: data["lock"]! });
+        return;
+      case "EscrowRequested":
+        if (bid !== undefined) bid.escrowAskedAt = when;
+        return;
+      case "EscrowGranted":
+        if (bid !== undefined) {
+          [bid.escrowed, bid.state] = [true, "released"];
+          for (const group of this.groups) bid.groups.add(group);
+        }
+        this.#done("GrantEscrow", { bidder: data["bidder"]! });
+        return;
+      case "Anchored":
+        this.points.find(({ name }) => name === data["point"])?.held.push({ kind: data["kind"] as string, by: data["by"] as string });
+        return;
+      case "AnchorMissed": {
+        const point = this.points.find(({ name }) => name === data["point"]);
+        if (point !== undefined) point.missed = true;
+        return;
+      }
+      case "LogDisputed":
+        this.disputes.push(data);
         return;
       case "RecordSigned":
         this.signatures.push({ signer: data["signer"] as string, role: data["role"] as string, at: when });
@@ -321,10 +392,18 @@ export class Opening {
       confirmedAt: null,
       disputed: false,
       noneDeclared: false,
+      escrowAskedAt: null,
+      escrowed: false,
     }));
     for (const bid of this.bids) this.#byId.set(bid.bidder, bid);
     // Too few bids: no name is published, so the phase stays what it was.
     if (this.frozen.received >= (this.plan.pack["minimum_bidders"] as number)) this.phase = "listed";
+  }
+
+  /** The newest event is one that somebody outside must hold. */
+  #point(name: string): void {
+    if (this.watch === null || this.points.some((point) => point.name === name)) return;
+    this.points.push({ name, at: this.at, n: this.length, held: [], missed: false });
   }
 
   #enter({ data, when }: Told): void {

@@ -1,7 +1,7 @@
 /** The opening record as the events make it, member for member (sessions/record.py says the same). */
 
 import { canonicalText, type Json } from "../canonical.js";
-import type { Bid, Change, Opening, StepRun } from "./ceremony.js";
+import type { Bid, Change, Lock, Opening, StepRun } from "./ceremony.js";
 import { digestHex } from "./sha256.js";
 import type { Data } from "./shapes.js";
 import { fieldsOf, grouped, inChinese, isAmount } from "./sheet.js";
@@ -51,12 +51,15 @@ function project(o: Opening): Data {
     pauses: o.pauses.map(({ hold, until }) => ({ ...hold, until })),
     postponements: o.moves.map(change),
     present: o.chairs.map((chair) => ({ ...chair, host: chair.account === o.acting })),
+    ...(o.locks.length > 0 ? { locks: o.locks.map((lock) => lockRow(o, lock)) } : {}),
   };
 }
 
 function sealedSet(o: Opening): Json {
   if (o.frozen === null) return null;
   const { at, data } = o.frozen;
+  const size = data["intake_log_size"] ?? null;
+  const logged = size === null ? {} : { intake_log_size: size, intake_log_root: data["intake_log_root"] ?? null };
   return {
     received: data["received"]!,
     root: data["root"]!,
@@ -65,6 +68,7 @@ function sealedSet(o: Opening): Json {
     intake_head: data["intake_head"]!,
     intake_length: data["intake_length"]!,
     clock_offset_ms: data["clock_offset_ms"]!,
+    ...logged,
   };
 }
 
@@ -97,6 +101,24 @@ function row(bid: Bid, tender: Data): Json {
     evidence: bid.evidence,
     confirmed_at: bid.confirmedAt,
     disputed: bid.disputed,
+  };
+}
+
+function lockRow(o: Opening, lock: Lock): Json {
+  const mine = ({ data }: { readonly data: Data }): boolean => data["lock"] === lock.id;
+  const missed = o.missedLocks.find(mine);
+  return {
+    id: lock.id,
+    title: lock.title,
+    threshold: lock.threshold,
+    of: lock.officers.length,
+    removed: o.removals.filter(mine).map(({ at, data }) => ({
+      account: data["officer"]!,
+      name: lock.officers.find(({ account }) => account === data["officer"])!.name,
+      at,
+      failed: data["failed"]!,
+    })),
+    missed: missed === undefined ? null : { at: missed.at, reason: missed.data["reason"]!, by: missed.by },
   };
 }
 

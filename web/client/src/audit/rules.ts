@@ -9,7 +9,9 @@ import { canonicalText } from "../canonical.js";
 import { accuse, BY_CLIENT, CAUSES } from "./blame.js";
 import { type Bid, type Objection, Opening, type Proposal, sameFields } from "./ceremony.js";
 import { digestHex } from "./sha256.js";
+import { grantable, hasEscrow, missable, rehearses, removes, stillLocked } from "./locks.js";
 import type { Told } from "./log.js";
+import { anchors, disputes } from "./points.js";
 import { record } from "./record.js";
 import { demand, type Found, found } from "./report.js";
 import { flags } from "./sheet.js";
@@ -52,7 +54,7 @@ function drawing(o: Opening): NonNullable<Opening["drawn"]> {
 }
 
 function acted(bid: Bid): boolean {
-  return bid.checkedIn !== null || bid.attempts.length > 0 || bid.confirmedAt !== null || bid.disputed || bid.noneDeclared;
+  return bid.checkedIn !== null || bid.attempts.length > 0 || bid.escrowAskedAt !== null || bid.confirmedAt !== null || bid.disputed || bid.noneDeclared;
 }
 
 /** How many events from `i` on are explained together: one, all results at once, or none. */
@@ -82,6 +84,7 @@ const afterBarrier: When = (o) => live(o) && o.phase === "opened" && o.opened;
 const running = (kind: string): When => (o) => live(o) && o.run?.step.kind === kind && !o.stepComplete;
 const decrypting: When = (o) => running("decrypt")(o) && o.barrier === null;
 const untilOpened: When = (o) => running("decrypt")(o) && !o.opened;
+const behindBarrier: When = (o) => untilOpened(o) && o.barrier !== null;
 const objecting: When = (o) => live(o) && o.listed && (o.runOf("objection")?.completedAt ?? null) === null;
 
 interface Person {
@@ -123,6 +126,13 @@ const RIGHT = {
   report: { roles: BIDDER, when: decrypting },
   confirm: { roles: BIDDER, when: running("confirm") },
   object: { roles: BIDDER, when: objecting },
+  rehearse: { roles: STAFF, when: fromCheckin, held: true },
+  unlock: { roles: STAFF, when: behindBarrier },
+  miss: { roles: HOSTS, when: behindBarrier },
+  askTrustees: { roles: BIDDER, when: decrypting },
+  grant: { roles: HOSTS, when: decrypting },
+  anchor: { roles: CLOCK, when: frozen, held: true },
+  dispute: { roles: CLOCK, when: untilEnd, held: true },
   sign: { roles: [...BIDDER, ...STAFF], when: running("sign") },
 } satisfies { readonly [act: string]: Right };
 
@@ -205,10 +215,22 @@ function asked(o: Opening, told: Told): boolean {
       return proposes(o, told);
     case "ActDeclined":
       return allowed(RIGHT.agree) && o.proposals.some((item) => item.number === data["proposal"] && item.state === "open");
+    case "OfficerReady":
+      return allowed(RIGHT.rehearse) && rehearses(o, told);
+    case "LockOpened":
+      return allowed(RIGHT.unlock) && removes(o, told);
+    case "EscrowRequested":
+      return allowed(RIGHT.askTrustees) && own && hasEscrow(o) && bid?.state === "waiting" && bid.escrowAskedAt === null;
+    case "Anchored":
+      return allowed(RIGHT.anchor) && anchors(o, told);
+    case "LogDisputed":
+      return allowed(RIGHT.dispute) && disputes(o, told);
     case "T0Moved":
     case "WindowExtended":
     case "CauseRuled":
     case "SessionAborted":
+    case "LockMissed":
+    case "EscrowGranted":
       return agreed(o, told);
     default:
       return false; // only time brings it about, or nothing does
@@ -225,7 +247,9 @@ function freezes(o: Opening, told: Told): boolean {
     data["received"] === headers.length &&
     new Set(headers).size === headers.length &&
     data["root"] === setRoot(headers) &&
-    logged(o, data);
+    logged(o, data) &&
+    // Behind locks nobody holds one key to everything.
+    (data["session_key"] === "") === (((o.plan.form["locks"] ?? []) as readonly unknown[]).length > 0);
   if (!stands || told.hidden) return stands; // who bid stays hidden where the opening failed
   const rows = told.private!["bids"];
   if (!Array.isArray(rows) || Object.keys(told.private!).length !== 1) return false;
@@ -279,8 +303,7 @@ function attempts(o: Opening, told: Told, bid: Bid): boolean {
 
 function results(o: Opening, told: readonly Told[], findings: Map<string, Data>): number {
   const first = told[0]!;
-  const due = running("decrypt")(o) && o.barrier !== null && !o.opened;
-  if (!due || !may(o, RIGHT.work, first) || told.length !== o.bids.length) return 0;
+  if (!behindBarrier(o) || stillLocked(o) || !may(o, RIGHT.work, first) || told.length !== o.bids.length) return 0;
   const right = o.bids.every((bid, i) => {
     const { type, data, at, role, id } = told[i]!;
     if (at !== first.at || role !== first.role || id !== first.id || data["bidder"] !== bid.bidder) return false;
@@ -339,6 +362,10 @@ function mayAct(o: Opening, act: string, fields: Data, who: Person, at: number):
     }
     case "ExtendBeyond":
       return may(o, RIGHT.host, who) && extension(o, at) !== null;
+    case "MissLock":
+      return may(o, RIGHT.miss, who) && missable(o, fields["lock"] as string);
+    case "GrantEscrow":
+      return may(o, RIGHT.grant, who) && grantable(o, fields["bidder"] as string);
     default:
       return false;
   }
@@ -350,6 +377,17 @@ const FIELDS: { readonly [act: string]: readonly string[] } = {
   Abort: [],
   RuleCause: ["bidder", "cause"],
   ExtendBeyond: ["step"],
+  MissLock: ["lock"],
+  GrantEscrow: ["bidder"],
+};
+
+const ACTS: { readonly [type: string]: string } = {
+  T0Moved: "Postpone",
+  WindowExtended: "ExtendBeyond",
+  CauseRuled: "RuleCause",
+  SessionAborted: "Abort",
+  LockMissed: "MissLock",
+  EscrowGranted: "GrantEscrow",
 };
 
 function proposes(o: Opening, told: Told): boolean {
@@ -368,7 +406,8 @@ function proposes(o: Opening, told: Told): boolean {
 }
 
 function needsTwo(o: Opening, act: string): boolean {
-  return (o.plan.pack["two_person"] as readonly string[]).includes(act);
+  // What no pack leaves to one person: going on without a lock, and opening a bid without its bidder's key.
+  return act === "MissLock" || act === "GrantEscrow" || (o.plan.pack["two_person"] as readonly string[]).includes(act);
 }
 
 /** Whether the host has given as many extensions of this window as it may alone. */
@@ -396,7 +435,7 @@ function extension(o: Opening, at: number): { readonly old: string; readonly new
 /** An act that happens: done by one person where that is enough, or agreed to by a second. */
 function agreed(o: Opening, told: Told): boolean {
   const { data } = told;
-  const act = { T0Moved: "Postpone", WindowExtended: "ExtendBeyond", CauseRuled: "RuleCause", SessionAborted: "Abort" }[told.type]!;
+  const act = ACTS[told.type]!;
   const fields = actFields(o, told);
   const second = data["approved_by"];
   const alone = told.type === "CauseRuled" ? second === "" : second === null;
@@ -428,6 +467,10 @@ function actFields(o: Opening, { type, data }: Told): Data {
       return { bidder: data["bidder"]!, cause: data["cause"]! };
     case "WindowExtended":
       return { step: o.run?.step.id ?? "" };
+    case "LockMissed":
+      return { lock: data["lock"]! };
+    case "EscrowGranted":
+      return { bidder: data["bidder"]! };
     default:
       return {};
   }

@@ -49,6 +49,17 @@ export function digestHex(data: Uint8Array | string): string {
   return hex(digest(typeof data === "string" ? utf8(data) : data));
 }
 
+/** HMAC (RFC 2104) with a key of at most 64 bytes. */
+export function hmac(key: Uint8Array, data: Uint8Array): Bytes {
+  const pad = (byte: number, inside: Uint8Array): Bytes => {
+    const padded = new Uint8Array(64 + inside.length).fill(byte, 0, 64);
+    key.forEach((one, i) => (padded[i]! ^= one));
+    padded.set(inside, 64);
+    return digest(padded);
+  };
+  return pad(0x5c, pad(0x36, data));
+}
+
 function block(state: Int32Array, view: DataView, at: number): void {
   for (let t = 0; t < 16; t++) W[t] = view.getInt32(at + 4 * t);
   for (let t = 16; t < 64; t++) {

@@ -94,6 +94,20 @@ const windowRule = record({
   "extensions?": count,
   "article?": orNull(text),
 });
+const barrierRule = record({
+  "mode?": oneOf("server", "split"),
+  "fewest_locks?": count,
+  "most_officers?": count,
+  "article?": orNull(text),
+});
+const witnessRule = record({ mode: oneOf("closed", "open"), grace: count, article: text });
+const lock = record({
+  id: text,
+  title: words,
+  threshold: count,
+  officers: listOf(record({ account: text, name: text, certificate: text })),
+});
+const watch = record({ origin: text, witnesses: listOf(text), quorum: count, "authorities?": listOf(text) });
 const pack = record({
   id: text,
   version: text,
@@ -109,6 +123,8 @@ const pack = record({
   articles: mapOf(record({ id: text, cite: words, gist: words })),
   refusals: texts,
   visibility: mapOf(mapOf(listOf(role), oneOf(...PHASES))),
+  "barrier?": barrierRule,
+  "witness?": orNull(witnessRule),
 });
 const tender = record({
   id: text,
@@ -132,6 +148,10 @@ const plan = record({
   seats: listOf(record({ account: text, role, name: text })),
   "rehearsal?": flag,
   "intake_log?": orNull(record({ every: count, leaves: count })),
+  "locks?": listOf(lock),
+  "tenderer_share?": orNull(lock),
+  "escrow?": orNull(lock),
+  "watch?": orNull(watch),
 });
 
 interface EventShape {
@@ -205,6 +225,22 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   ActProposed: shape({ proposal: count, act: text, fields: texts, reason: text }),
   ActDeclined: shape({ proposal: count, reason: text }),
   SessionAborted: shape({ reason: text, approved_by: orNull(text) }),
+  OfficerReady: shape({ lock: text, officer: text, passed: flag }),
+  LockOpened: shape({ lock: text, officer: text, opened: listOf(text), failed: texts }),
+  LockMissed: shape({ lock: text, reason: text, approved_by: text }),
+  EscrowRequested: shape({ bidder: text, statement: text }),
+  EscrowGranted: shape({ bidder: text, reason: text, approved_by: text }),
+  Anchored: shape({
+    point: text,
+    kind: oneOf("witness", "stamp"),
+    by: text,
+    size: count,
+    root: text,
+    sha256: text,
+    said_at: time,
+  }),
+  AnchorMissed: shape({ point: text, have: listOf(text), quorum: count }),
+  LogDisputed: shape({ by: text, kind: text, size: count, root: text, held: count, sha256: text }),
   SessionEnded: shape({ record_sha256: text, unsigned: listOf(text) }),
 };
 

@@ -1,6 +1,8 @@
 /** What time or completeness brings next (sessions/LIFECYCLE.md, "Steps"): one event at most, and its moment. */
 
 import type { Bid, Opening, Step, StepRun } from "./ceremony.js";
+import { locksReady } from "./locks.js";
+import { missing, witnessed } from "./points.js";
 import { recordDigest } from "./record.js";
 import { type Data, moment, written } from "./shapes.js";
 
@@ -13,6 +15,11 @@ export interface Coming {
 
 /** Null while only a person, or the hall's own slow work, can change something. */
 export function coming(o: Opening): Coming | null {
+  const [walk, missed] = [walking(o), missing(o)];
+  return walk === null || (missed !== null && missed.at <= walk.at) ? missed : walk;
+}
+
+function walking(o: Opening): Coming | null {
   if (o.over) return null;
   const run = o.run;
   if (run === undefined) {
@@ -26,6 +33,7 @@ export function coming(o: Opening): Coming | null {
   const { received } = o.frozen;
   if (!o.listed && received < minimum) return at(o, o.at, "OpeningFailed", () => ({ received, minimum }));
   const step = following(o);
+  if (step === null && o.drawn !== null && !witnessed(o, "record")) return null;
   if (step === null) return at(o, o.at, "SessionEnded", () => ({ record_sha256: recordDigest(o), unsigned: run.missing }));
   if (step.starts === "clock" && hindrance(o, step) === null) return at(o, o.at, "StepEntered", () => entering(o, step, o.at));
   return null;
@@ -44,7 +52,9 @@ export function hindrance(o: Opening, step: Step): string | null {
     const taken = new Set(o.chairs.map(({ role }) => role));
     if (o.acting !== null) taken.add("host"); // a deputy in charge counts as host
     const empty = (o.plan.pack["chairs"] as readonly string[]).find((role) => !taken.has(role));
-    return empty === undefined ? null : `nobody is there as ${empty}`;
+    if (empty !== undefined) return `nobody is there as ${empty}`;
+    if (!locksReady(o)) return "a lock has too few ready officers";
+    return witnessed(o, "close") ? null : "too few witnesses hold the log";
   }
   if (step.kind !== "sign") return null;
   if (o.bids.some(({ consequence }) => consequence === "pending")) return "a cause is not ruled on";

@@ -60,6 +60,8 @@ export const SENTENCES: Table = {
   "time.barrier": { zh: "解密屏障之前没有打开任何一份；钥匙交齐或时间到之后，所有结果同时公布。", en: "No bid was opened before the barrier; when every key was in or time was up, all results came together." },
   "set.root": { zh: "锁定的集合根值，正是各投标文件头摘要的默克尔根。", en: "The root locked at the opening time is the Merkle root over the headers of the bids." },
   "set.complete": { zh: "锁定的集合就是截止前收到的最后版本：没有多一份、少一份或换一份。", en: "The set is what had arrived by the deadline, each bidder's last version: none added, dropped or exchanged." },
+  "log.intake": { zh: "回执日志里的每一项，要么恰好是收到的一份文件的回执，要么是可验证的占位；每份回执都在其中，先到先入。", en: "Every entry of the log of receipts is the receipt of exactly one bid received or a proven decoy; every receipt is in it, first come first served." },
+  "log.withdrawn": { zh: "每次撤回都由投标人本人用签署该投标文件的证书签署。", en: "Every withdrawal was signed by the bidder, with the certificate that had signed the bid." },
   "bids.declarations": { zh: "每份投标文件都由投标人自己的证书签署，签名覆盖文件头和全部内容。", en: "Every bid was signed with the bidder's own certificate, over its header and all of its content." },
   "bids.certificates": { zh: "每张签名证书在收到投标文件时都有效，并由包内列出的机构签发。", en: "Every signing certificate was valid when the bid arrived, and issued by an authority listed in the bundle." },
   "bids.receipts": { zh: "每份投标文件都有平台在截止前签发的回执，与事件和文件一致。", en: "For every bid the hall had signed a receipt before the deadline, which agrees with log and file." },

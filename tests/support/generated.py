@@ -1,0 +1,482 @@
+"""Bundles of openings that nobody held: any number, each from a seed, with real certificates, bids and signatures.
+
+The rules, the log and the archive are the real ones; only server, disk and waiting are missing. The same seed plays
+the same ceremony; salts and signatures differ each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from crypto.container import read_header
+from crypto.digest import sha256_hex
+from crypto.encoding import b64u, canonical
+from crypto.envelope import open_group, unlock
+from crypto.receipt import Slip, issue
+from crypto.signing import HallKey, sign
+from sessions import commands as c
+from sessions import intake as intakes
+from sessions import opening as openings
+from sessions.archive import Archive
+from sessions.chaining import Head, chain
+from sessions.errors import CommandRefused
+from sessions.events import BidReceived, Happening, Recorded, SessionAborted, Stream, T0Moved
+from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
+from sessions.opening import OVER, BidState, CheckSeals, FreezeSet, OpenBids, Opening
+from sessions.opening.attribution import BY_ATTEMPT, BY_CLIENT, CAUSES, UNREADABLE
+from sessions.plan import Plan, StepKind
+from sessions.plan_json import plan_to_json
+from sessions.ports import Answer
+from sessions.quote import read_sheet
+from sessions.receipts import receipt_of
+from sessions.roles import CLOCK, Actor
+from sessions.sealed_set import set_root
+from sessions.shape import rfc3339
+from tests.support.bidders import Sealed, a_bidder, a_sealed_bid
+from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, TENDER, a_plan
+from tests.support.memory_events import MemoryEvents
+from tests.support.shell import the_actor, the_trust
+
+SESSION = SessionId("gx-1")
+STAFF = (HOST, DEPUTY, SUPERVISOR)
+MOST_BIDDERS = 10
+SHEETS: Sequence[dict[str, str]] = (
+    {"price": "1200000.00"},
+    {"price": "1499999.99", "days": "180"},
+    {"price": "2000000.00", "days": "soon"},
+    {"days": "90", "note": "price on request"},
+    {"price": "1e6"},
+)
+
+
+@cache
+def the_hall() -> HallKey:
+    return HallKey.generate()
+
+
+@cache
+def a_bid(number: int, version: int, envelopes: int) -> Sealed:
+    """Return one of a pool of sealed bids: sealing is dear, and every opening is of the same tender."""
+    bidder = a_bidder(f"第{number}号<{number}>&'有限公司'")
+    given = {"tender": TENDER["id"], "lot": TENDER["lot"], "deadline": TENDER["deadline"], "envelopes": envelopes}
+    return a_sealed_bid(b"%PDF", bidder=bidder, quote=SHEETS[(number + version) % len(SHEETS)], **given)
+
+
+@cache
+def a_quote_key(number: int, version: int, envelopes: int) -> bytes:
+    sealed = a_bid(number, version, envelopes)
+    container = read_header(sealed.file)
+    group = "AB"[envelopes - 1]
+    secret = unlock(container, group, sealed.bidder.encrypt)
+    return open_group(sealed.file, container, group, secret).part_key("quote")
+
+
+@dataclass(kw_only=True)
+class _Kept:
+    """What the archive asks of the stores of bids."""
+
+    given: list[Answer] = field(default_factory=list)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    async def answers(self, _: SessionId) -> tuple[Answer, ...]:
+        return tuple(self.given)
+
+    def open(self, name: str) -> BinaryIO:
+        return BytesIO(self.blobs[name])
+
+
+class Making:
+    """One session being played: both streams, and what the hall keeps beside them."""
+
+    def __init__(self, seed: int, *, acts: int = 40) -> None:
+        self.chance = random.Random(seed)
+        self.plan = self._plan()
+        self.acts = acts
+        self.now = T0 - timedelta(hours=4)
+        self.kept = _Kept()
+        self.opening: Opening | None = None
+        self.intake: intakes.Intake | None = None
+        self.records: dict[Stream, list[Recorded]] = {stream: [] for stream in Stream}
+        self._heads = {stream: Head() for stream in Stream}
+        self.latest: dict[BidderId, tuple[int, int]] = {}  # bidder -> number and version of the bid in the pool
+        self.act(c.Schedule(plan=plan_to_json(self.plan)), CLOCK)
+        self.take(c.Schedule(plan=plan_to_json(self.plan)), CLOCK)
+
+    def _plan(self) -> Plan:
+        pack = self.chance.choice(("cn-works", "cn-gov", "intl-two-role"))
+        ceiling = None if pack == "intl-two-role" else self.chance.choice((None, "1500000.00"))
+        return a_plan(pack, ceiling=ceiling, envelopes=self.chance.choice((1, 1, 2)))
+
+    @property
+    def it(self) -> Opening:
+        assert self.opening is not None
+        return self.opening
+
+    # -- the two streams -----------------------------------------------------------------------------------------
+
+    def act(self, command: c.OpeningCommand, actor: Actor) -> None:
+        """Send a command to the opening; what intake has to follow, it follows."""
+        for happening in openings.decide(self.opening, command, actor, self.now):
+            record = self._append(Stream.OPENING, happening)
+            self.opening = openings.evolve(self.opening, record)
+            match happening.event:
+                case T0Moved(new=new, reason=reason):
+                    self.take(c.Postpone(t0=new, reason=reason), CLOCK)
+                case SessionAborted() if self.intake is not None and not self.intake.closed:
+                    self.take(c.Abort(reason=""), CLOCK)
+                case _:
+                    pass
+
+    def take(self, command: c.IntakeCommand, actor: Actor) -> list[Recorded]:
+        """Send a command to intake."""
+        told = []
+        for happening in intakes.decide(self.intake, command, actor, self.now):
+            record = self._append(Stream.INTAKE, happening)
+            self.intake = intakes.evolve(self.intake, record)
+            told.append(record)
+        return told
+
+    def _append(self, stream: Stream, happening: Happening) -> Recorded:
+        record = chain(self._heads[stream], SESSION, stream, happening)
+        self._heads[stream] = self._heads[stream].after(record)
+        self.records[stream].append(record)
+        return record
+
+    def attempt(self, act: Callable[[], object]) -> None:
+        """Try something; what the rules refuse does not happen."""
+        try:
+            act()
+        except CommandRefused:
+            return
+
+    def until(self, moment: datetime) -> None:
+        """Let time pass and everything happen that falls due in it, the hall's own work included."""
+        while True:
+            work = openings.work_due(self.it)
+            if work is not None:
+                self.work(work)
+                continue
+            due = openings.next_due(self.it)
+            if due is None or due > moment:
+                break
+            self.now = max(self.now, due)
+            self.act(c.Tick(), CLOCK)
+        self.now = max(self.now, moment)
+        self.act(c.Tick(), CLOCK)
+
+    def work(self, work: FreezeSet | CheckSeals | OpenBids) -> None:
+        match work:
+            case FreezeSet():
+                self._freeze()
+            case CheckSeals(headers=headers):
+                seals = {bidder: self._rarely("stored_bytes_changed", "ok") for bidder, _ in headers}
+                self.act(c.SealChecks(results=seals), CLOCK)
+            case OpenBids():
+                self.act(c.RecordOpenings(opened=tuple(self._opened(bid) for bid in self.it.bids)), CLOCK)
+
+    def _freeze(self) -> None:
+        self.take(c.Tick(), CLOCK)
+        assert self.intake is not None
+        bids = intakes.sealed_bids(self.intake)
+        head = self._heads[Stream.INTAKE]
+        self.act(
+            c.CloseIntake(
+                bids=bids,
+                root=set_root([bid.header_sha256 for bid in bids]),
+                intake_head=head.digest,
+                intake_length=head.number,
+                session_key="BKey",
+                clock_offset_ms=self.chance.choice((None, 3)),
+            ),
+            CLOCK,
+        )
+
+    def _opened(self, bid: openings.Bid) -> c.Opened:
+        empty = {"quote": None, "quote_sha256": None, "quote_key": None}
+        if bid.state is not BidState.RELEASED:
+            return c.Opened(bidder=bid.bidder, **empty, code=None)
+        if self.chance.random() < 0.05:
+            return c.Opened(bidder=bid.bidder, **empty, code=self.chance.choice(sorted(UNREADABLE)))
+        number, version = self.latest[bid.bidder]
+        sheet = canonical(SHEETS[(number + version) % len(SHEETS)])
+        return c.Opened(
+            bidder=bid.bidder,
+            quote=read_sheet(sheet),
+            quote_sha256=Digest(sha256_hex(sheet)),
+            quote_key=b64u(a_quote_key(number, version, self.plan.tender.envelopes)),
+            code=None,
+        )
+
+    def _rarely(self, odd: str, usual: str) -> str:
+        return odd if self.chance.random() < 0.03 else usual
+
+    # -- what people do ------------------------------------------------------------------------------------------
+
+    def said(self, number: int, kind: str, **members: Any) -> Jws:
+        payload = {"v": 1, "session": SESSION, **members}
+        return Jws(sign(payload, kind, a_bid(number, 0, self.plan.tender.envelopes).bidder.sign))
+
+    def who(self, number: int) -> Actor:
+        return the_actor(a_bid(number, 0, self.plan.tender.envelopes).bidder)
+
+    def submit(self, number: int, version: int = 0) -> None:
+        sealed = a_bid(number, version, self.plan.tender.envelopes)
+        actor = self.who(number)
+        stated = {"declaration_sha256": sealed.bid.declaration_sha256, "root": sealed.bid.root}
+        command = c.SubmitBid(
+            bidder=BidderId(actor.id),
+            name=actor.name,
+            header_sha256=Digest(sealed.bid.header_sha256),
+            declaration_sha256=Digest(stated["declaration_sha256"]),
+            root=Digest(stated["root"]),
+            length=sealed.bid.length,
+            deadline=T0,
+            sealed_tender=TENDER["id"],
+            sealed_lot=TENDER["lot"],
+            sealed_bidder=BidderId(actor.id),
+            signing_certificate=Digest(sealed.bid.header.sig_cert.hex()),
+            first_byte_at=self.now - SECOND,
+            leaf_salt=f"{self.chance.getrandbits(256):064x}",
+        )
+        for record in self.take(command, actor):
+            if isinstance(record.event, BidReceived):
+                self.latest[record.event.bidder] = (number, version)
+                token = Jws(issue(receipt_of(record, self.plan), the_hall()))
+                self._answer(actor, token, sealed=sealed, code=None)
+
+    def be_late(self, number: int) -> None:
+        actor = self.who(number)
+        slip = Slip(
+            session=SESSION,
+            tender=self.plan.tender.id,
+            lot=self.plan.tender.lot,
+            bidder=actor.id,
+            header_sha256=None,
+            declaration_sha256=None,
+            length=1000 + number,
+            received_at=rfc3339(self.now),
+            code="late",
+        )
+        token = Jws(issue(slip, the_hall()))
+        slip_sha256 = Digest(sha256_hex(token.encode()))
+        command = c.RecordLateBid(bidder=BidderId(actor.id), name=actor.name, slip_sha256=slip_sha256, code="late")
+        self.act(command, CLOCK)
+        if self.chance.random() < 0.8:
+            self._answer(actor, token, sealed=None, code="late")
+
+    def _answer(self, actor: Actor, token: Jws, *, sealed: Sealed | None, code: str | None) -> None:
+        name = f"bid-{len(self.kept.given)}"
+        if sealed is not None:
+            self.kept.blobs[name] = sealed.data
+        answer = Answer(
+            session=SESSION,
+            bidder=BidderId(actor.id),
+            at=self.now,
+            header_sha256=None if sealed is None else Digest(sealed.bid.header_sha256),
+            blob=None if sealed is None else name,
+            statement=token,
+            code=code,
+        )
+        self.kept.given.append(answer)
+
+    def check_in(self, number: int) -> None:
+        actor = self.who(number)
+        head = self.records[Stream.OPENING][-1].digest
+        command = c.CheckIn(
+            bidder=BidderId(actor.id), statement=self.said(number, "checkin", bidder=actor.id, head=head)
+        )
+        if self.it.frozen is None:
+            self.take(command, actor)
+        else:
+            self.act(command, actor)
+
+    def withdraw(self, number: int) -> None:
+        statement = self.said(number, "withdraw", bidder=self.who(number).id, header_sha256=self._standing(number))
+        self.take(c.WithdrawBid(bidder=BidderId(self.who(number).id), statement=statement), self.who(number))
+
+    def _standing(self, number: int) -> str:
+        assert self.intake is not None
+        bid = self.intake.bids.get(BidderId(self.who(number).id))
+        return "" if bid is None else bid.header_sha256
+
+    def confirm(self, number: int) -> None:
+        bid = self.it.bid(self.who(number).id)
+        digest = "" if bid is None or bid.quote_sha256 is None else bid.quote_sha256
+        statement = self.said(number, "confirm", bidder=self.who(number).id, quote_sha256=digest)
+        self.act(c.ConfirmRow(bidder=BidderId(self.who(number).id), statement=statement), self.who(number))
+
+    def sign(self, actor: Actor, number: int | None = None) -> None:
+        members = {"signer": actor.id, "record_sha256": self.it.drawn.sha256 if self.it.drawn else ""}
+        payload = {"v": 1, "session": SESSION, **members}
+        token = Jws(sign(payload, "record", the_hall())) if number is None else self.said(number, "record", **members)
+        self.act(c.SignRecord(signer=actor.id, statement=token), actor)
+
+    # -- the story -----------------------------------------------------------------------------------------------
+
+    def play(self) -> Making:
+        """From the first bid to an end."""
+        bidders = self.chance.randrange(MOST_BIDDERS)
+        for number in range(bidders):
+            self._bids(number)
+        self.until(T0 - 30 * MINUTE)
+        for _ in range(self.chance.randrange(self.acts // 4)):
+            self._something(bidders, self._before)
+        for chair in STAFF:
+            self.attempt(lambda chair=chair: self.act(c.TakeChair(), chair))
+        self.until(self.it.t0 + 300 * MS)
+        for _ in range(200):
+            if self.it.status in OVER:
+                break
+            for _ in range(self.chance.randrange(self.acts // 4)):
+                self._something(bidders, self._during)
+            self._onward(bidders)
+        else:
+            self._abort()
+        self._something(bidders, lambda _: [lambda: self.act(c.Note(text="事后"), SUPERVISOR)])
+        return self
+
+    def _bids(self, number: int) -> None:
+        self.now += self.chance.randrange(1, 60_000) * MS
+        acts = [lambda: self.submit(number)]
+        acts += [lambda: self.submit(number, 1)] * (self.chance.random() < 0.2)
+        acts += [lambda: self.withdraw(number)] * (self.chance.random() < 0.15)
+        acts += [lambda: self.submit(number)] * (self.chance.random() < 0.1)
+        acts += [lambda: self._refused(number)] * (self.chance.random() < 0.1)
+        for act in acts:
+            self.attempt(act)
+            self.now += self.chance.randrange(5_000) * MS
+
+    def _refused(self, number: int) -> None:
+        actor = self.who(number)
+        command = c.RefuseBid(bidder=BidderId(actor.id), name=actor.name, code="wrong_segments", header_sha256=None)
+        self.take(command, CLOCK)
+
+    def _something(self, bidders: int, acts: Callable[[int], list[Callable[[], object]]]) -> None:
+        if self.it.status not in OVER:
+            self.until(self.now + self.chance.choice((0, 1, 700, 9_000, 240_000)) * MS)
+        number = self.chance.randrange(max(bidders, 1))
+        self.attempt(self.chance.choice(acts(number)))
+
+    def _before(self, number: int) -> list[Callable[[], object]]:
+        later = self.it.t0 + self.chance.choice((1, 10, 60)) * MINUTE
+        return [
+            *[lambda: self.check_in(number)] * 6,
+            lambda: self.submit(number, 1),
+            lambda: self.withdraw(number),
+            lambda: self.act(c.TakeChair(), self.chance.choice(STAFF)),
+            lambda: self.act(c.Postpone(t0=later, reason="改期"), self.chance.choice((HOST, DEPUTY))),
+            *self._shared(),
+        ]
+
+    def _shared(self) -> list[Callable[[], object]]:
+        second = self.chance.choice(STAFF)
+        number = len(self.it.proposals)
+        return [
+            lambda: self.act(c.Note(text="一切正常"), SUPERVISOR),
+            lambda: self.act(c.Pause(reason="网络中断", incident=self.chance.random() < 0.5), second),
+            *[lambda: self.act(c.Resume(), self.chance.choice((HOST, DEPUTY)))] * 3,
+            *[lambda: self.act(c.Approve(proposal=number), second)] * 2,
+            lambda: self.act(c.Decline(proposal=number, reason=""), second),
+        ]
+
+    def _during(self, number: int) -> list[Callable[[], object]]:
+        actor, bidder = self.who(number), BidderId(self.who(number).id)
+        own = {"bidder": bidder}
+        digest = Digest(f"{self.chance.getrandbits(256):064x}")
+        code = self.chance.choice((None, None, *BY_ATTEMPT, "not_decryptable"))
+        group = self.chance.choice("AB")
+        objections = len(self.it.objections)
+        return [
+            *self._shared(),
+            lambda: self.check_in(number),
+            lambda: self.be_late(number),
+            lambda: self.act(c.ReportFailure(**own, code=self.chance.choice(sorted(BY_CLIENT))), actor),
+            lambda: self.act(c.RecordRelease(**own, group=group, release_sha256=digest, code=code), actor),
+            lambda: self.act(c.ExtendWindow(reason="太慢"), self.chance.choice((HOST, DEPUTY))),
+            lambda: self.act(c.TakeChair(takeover=True, reason="主持人不适"), DEPUTY),
+            lambda: self.act(c.Object(**own, recusal=number % 2 == 0, title="唱标过快", text="请放慢。"), actor),
+            lambda: self.act(c.DisputeRow(**own, text="单价不对"), actor),
+            lambda: self.act(c.AnswerObjection(number=objections, text="已重读。"), HOST),
+            lambda: self.confirm(number),
+            lambda: self.act(c.NoObjection(**own), actor),
+            lambda: self._rarely_abort(),
+        ]
+
+    def _rarely_abort(self) -> None:
+        if self.chance.random() < 0.3:
+            self._abort()
+
+    def _abort(self) -> None:
+        self.act(c.Abort(reason="招标人要求终止"), HOST)
+        self.act(c.Approve(proposal=len(self.it.proposals)), SUPERVISOR)
+
+    def _onward(self, bidders: int) -> None:
+        """Do what the ceremony waits for, as far as people do it; then let its window run out."""
+        everyone = [number for number in range(bidders) if self.it.bid(self.who(number).id)]
+        host = next((one for one in STAFF if one.id == self.it.acting), HOST)
+        if self.it.hold is not None:
+            self.attempt(lambda: self.act(c.Resume(), host))
+        for objection in [item.number for item in self.it.objections if item.open]:
+            self.attempt(
+                lambda objection=objection: self.act(c.AnswerObjection(number=objection, text="已答复"), host)
+            )
+        for bid in self.it.bids:
+            if bid.consequence == "pending":
+                cause = self.chance.choice(sorted(CAUSES))
+                ruling = c.RuleCause(bidder=bid.bidder, cause=cause, reason="查明")
+                self.attempt(lambda ruling=ruling: self.act(ruling, host))
+                self.attempt(lambda: self.act(c.Approve(proposal=len(self.it.proposals)), SUPERVISOR))
+        self._everyone_acts([number for number in everyone if self.chance.random() < 0.85], host)
+        if self.it.due is not None and self.it.kind is not StepKind.CHECKIN:
+            self.until(max(self.it.due, self.now))
+        elif self.it.status not in OVER:
+            self.until(self.now)
+        if self.it.step_complete and self.it.status not in OVER:
+            following = self.plan.pack.steps[
+                [step.id for step in self.plan.pack.steps].index(self.it.runs[-1].step.id) + 1 :
+            ]
+            for step in following[:2]:
+                self.attempt(lambda step=step: self.act(c.Advance(step=StepId(step.id)), host))
+
+    def _everyone_acts(self, numbers: list[int], host: Actor) -> None:
+        for number in numbers:
+            actor, bidder = self.who(number), BidderId(self.who(number).id)
+            match self.it.kind:
+                case StepKind.DECRYPT:
+                    for group in sorted(self.it.groups):
+                        digest = Digest(f"{self.chance.getrandbits(256):064x}")
+                        release = c.RecordRelease(bidder=bidder, group=group, release_sha256=digest, code=None)
+                        self.attempt(lambda release=release, actor=actor: self.act(release, actor))
+                case StepKind.CONFIRM:
+                    self.attempt(lambda number=number: self.confirm(number))
+                case StepKind.OBJECTION:
+                    none = c.NoObjection(bidder=bidder)
+                    self.attempt(lambda none=none, actor=actor: self.act(none, actor))
+                case StepKind.SIGN:
+                    self.attempt(lambda number=number, actor=actor: self.sign(actor, number))
+                case _:
+                    pass
+        if self.it.kind is StepKind.SIGN:
+            for actor in (host, SUPERVISOR):
+                self.attempt(lambda actor=actor: self.sign(actor))
+
+    async def bundle(self) -> bytes:
+        """Return the archive bundle; the opening must be over."""
+        events = MemoryEvents()
+        for records in self.records.values():
+            await events.append(SESSION, records)
+        kept: Any = self.kept
+        archive = Archive(events=events, intake=kept, secrets=kept, blobs=kept, trust=the_trust, hall=the_hall())
+        return await archive.bundle(SESSION)
+
+
+def generate(seed: int, *, acts: int = 40) -> bytes:
+    """Return the bundle of the opening of this seed."""
+    return asyncio.run(Making(seed, acts=acts).play().bundle())
