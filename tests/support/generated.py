@@ -9,42 +9,55 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
 from typing import Any, BinaryIO
 
 from crypto.container import read_header
-from crypto.digest import sha256_hex
+from crypto.digest import sha256, sha256_hex
+from crypto.draw import Share, commitment
 from crypto.encoding import b64u, canonical
 from crypto.envelope import open_group, unlock
 from crypto.receipt import Slip, issue
 from crypto.signing import HallKey, sign
+from crypto.tlog import Tree
 from sessions import commands as c
 from sessions import intake as intakes
+from sessions import intake_log
 from sessions import opening as openings
 from sessions.archive import Archive
 from sessions.chaining import Head, chain
 from sessions.errors import CommandRefused
 from sessions.events import BidReceived, Happening, Recorded, SessionAborted, Stream, T0Moved
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
+from sessions.intake_log import Blinding
 from sessions.opening import OVER, BidState, CheckSeals, FreezeSet, OpenBids, Opening
 from sessions.opening.attribution import BY_ATTEMPT, BY_CLIENT, CAUSES, UNREADABLE
-from sessions.plan import Plan, StepKind
+from sessions.opening.locked import behind
+from sessions.opening.locks import FAILURES
+from sessions.opening.state import Draw
+from sessions.plan import IntakeLog, Plan, StepKind
 from sessions.plan_json import plan_to_json
-from sessions.ports import Answer
+from sessions.ports import Answer, Entries
 from sessions.quote import read_sheet
 from sessions.receipts import receipt_of
-from sessions.roles import CLOCK, Actor
+from sessions.roles import CLOCK, Actor, Role
 from sessions.sealed_set import set_root
 from sessions.shape import rfc3339
 from tests.support.bidders import Sealed, a_bidder, a_sealed_bid
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, TENDER, a_plan
+from tests.support.locked import a_locked_plan
 from tests.support.memory_events import MemoryEvents
 from tests.support.shell import the_actor, the_trust
 
 SESSION = SessionId("gx-1")
+BLINDING = Blinding(session=SESSION, secret=bytes(range(32)))
+DRAWS = [
+    {"id": "k", "title": {"zh": "系数", "en": "Coefficient"}, "values": ["0.95", "0.96", "0.97"], "pick": 1},
+    {"id": "order", "title": {"zh": "次序", "en": "Order"}},
+]
 STAFF = (HOST, DEPUTY, SUPERVISOR)
 MOST_BIDDERS = 10
 SHEETS: Sequence[dict[str, str]] = (
@@ -84,6 +97,10 @@ class _Kept:
 
     given: list[Answer] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
+    entries: tuple[bytes, ...] = ()
+
+    async def get(self, *_: object) -> bytes:
+        return BLINDING.secret
 
     async def answers(self, _: SessionId) -> tuple[Answer, ...]:
         return tuple(self.given)
@@ -112,7 +129,17 @@ class Making:
     def _plan(self) -> Plan:
         pack = self.chance.choice(("cn-works", "cn-gov", "intl-two-role"))
         ceiling = None if pack == "intl-two-role" else self.chance.choice((None, "1500000.00"))
-        return a_plan(pack, ceiling=ceiling, envelopes=self.chance.choice((1, 1, 2)))
+        drawn = [] if pack == "intl-two-role" else self.chance.choice(([], DRAWS))
+        changes = {"ceiling": ceiling, "envelopes": self.chance.choice((1, 1, 2)), "draws": drawn}
+        if self.chance.random() < 0.3:
+            plan = a_locked_plan(
+                pack, tenderer=self.chance.random() < 0.5, escrow=self.chance.random() < 0.5, **changes
+            )
+        else:
+            plan = a_plan(pack, **changes)
+        if self.chance.random() < 0.5:
+            plan = replace(plan, intake_log=IntakeLog(every=20 * MINUTE, leaves=self.chance.choice((1, 4))))
+        return plan
 
     @property
     def it(self) -> Opening:
@@ -185,15 +212,20 @@ class Making:
         self.take(c.Tick(), CLOCK)
         assert self.intake is not None
         bids = intakes.sealed_bids(self.intake)
-        head = self._heads[Stream.INTAKE]
+        head, log = self._heads[Stream.INTAKE], self.plan.intake_log
+        if log is not None:
+            count = intake_log.ticks(log, self.intake.announced_at, self.intake.t0, self.intake.t0)
+            self.kept.entries = tuple(intake_log.last(log, (), self.intake.entries, count, BLINDING))
         self.act(
             c.CloseIntake(
                 bids=bids,
                 root=set_root([bid.header_sha256 for bid in bids]),
                 intake_head=head.digest,
                 intake_length=head.number,
-                session_key="BKey",
+                session_key="" if self.plan.locks else "BKey",
                 clock_offset_ms=self.chance.choice((None, 3)),
+                intake_log_size=None if log is None else len(self.kept.entries),
+                intake_log_root=None if log is None else Digest(Tree(self.kept.entries).root().hex()),
             ),
             CLOCK,
         )
@@ -364,6 +396,35 @@ class Making:
         number = self.chance.randrange(max(bidders, 1))
         self.attempt(self.chance.choice(acts(number)))
 
+    def _officers(self) -> list[tuple[Actor, str]]:
+        """Everybody who has a key to a lock, with the lock."""
+        people = {seat.account: Actor(role=seat.role, id=seat.account, name=seat.name) for seat in self.plan.seats}
+        return [(people[one.account], lock.id) for lock in self.plan.every_lock for one in lock.officers]
+
+    def _bring(self, who: Actor, lock: str) -> None:
+        found = self.plan.lock(lock)
+        held = [bid.bidder for bid in behind(self.it, found)] if found else []
+        bad = {bidder: self.chance.choice(sorted(FAILURES)) for bidder in held if self.chance.random() < 0.1}
+        self.act(c.OpenLock(lock=lock, opened=tuple(one for one in held if one not in bad), failed=bad), who)
+
+    def _commit(self, who: Actor, number: int | None = None) -> None:
+        draw = self.it.draw or Draw()
+        share = Share(role=self._side(who), party=who.id, seed=self._seed(who))
+        stated = commitment(SESSION, draw.round, share).hex()
+        said = None
+        if number is not None:
+            said = self.said(number, "draw", bidder=who.id, round=draw.round, commitment=stated)
+        self.act(c.CommitDraw(round=draw.round, commitment=Digest(stated), statement=said), who)
+
+    def _reveal(self, who: Actor) -> None:
+        self.act(c.RevealDraw(round=(self.it.draw or Draw()).round, seed=self._seed(who).hex()), who)
+
+    def _side(self, who: Actor) -> str:
+        return "host" if who.role is Role.DEPUTY else who.role.value
+
+    def _seed(self, who: Actor) -> bytes:
+        return sha256(f"{who.id} {(self.it.draw or Draw()).round}".encode())
+
     def _before(self, number: int) -> list[Callable[[], object]]:
         later = self.it.t0 + self.chance.choice((1, 10, 60)) * MINUTE
         return [
@@ -378,7 +439,10 @@ class Making:
     def _shared(self) -> list[Callable[[], object]]:
         second = self.chance.choice(STAFF)
         number = len(self.it.proposals)
+        officers = self._officers() or [(HOST, "none")]
+        who, lock = self.chance.choice(officers)
         return [
+            lambda: self.act(c.ReadyOfficer(lock=lock, passed=self.chance.random() < 0.7), who),
             lambda: self.act(c.Note(text="一切正常"), SUPERVISOR),
             lambda: self.act(c.Pause(reason="网络中断", incident=self.chance.random() < 0.5), second),
             *[lambda: self.act(c.Resume(), self.chance.choice((HOST, DEPUTY)))] * 3,
@@ -393,8 +457,19 @@ class Making:
         code = self.chance.choice((None, None, *BY_ATTEMPT, "not_decryptable"))
         group = self.chance.choice("AB")
         objections = len(self.it.objections)
+        who, lock = self.chance.choice(self._officers() or [(HOST, "none")])
+        asking = self.said(number, "escrow", bidder=bidder)
         return [
             *self._shared(),
+            lambda: self._bring(who, lock),
+            lambda: self.act(c.MissLock(lock=lock, reason="没有来"), self.chance.choice((HOST, DEPUTY))),
+            lambda: self.act(c.RequestEscrow(**own, statement=asking), actor),
+            lambda: self.act(c.GrantEscrow(**own, reason="钥匙遗失"), HOST),
+            lambda: self._commit(actor, number),
+            lambda: self._commit(self.chance.choice(STAFF)),
+            lambda: self._reveal(actor),
+            lambda: self._reveal(self.chance.choice(STAFF)),
+            lambda: self.act(c.RepeatDraw(reason="监督人离开"), HOST),
             lambda: self.check_in(number),
             lambda: self.be_late(number),
             lambda: self.act(c.ReportFailure(**own, code=self.chance.choice(sorted(BY_CLIENT))), actor),
@@ -433,9 +508,17 @@ class Making:
                 ruling = c.RuleCause(bidder=bid.bidder, cause=cause, reason="查明")
                 self.attempt(lambda ruling=ruling: self.act(ruling, host))
                 self.attempt(lambda: self.act(c.Approve(proposal=len(self.it.proposals)), SUPERVISOR))
+        for who, lock in self._officers():
+            self.attempt(lambda who=who, lock=lock: self.act(c.ReadyOfficer(lock=lock, passed=True), who))
         self._everyone_acts([number for number in everyone if self.chance.random() < 0.85], host)
         if self.it.due is not None and self.it.kind is not StepKind.CHECKIN:
             self.until(max(self.it.due, self.now))
+            for who, lock in self._officers() if self.it.barrier and not self.it.opened else []:
+                self.attempt(lambda who=who, lock=lock: self._bring(who, lock))
+            for lock in ("tenderer", "escrow"):
+                self.attempt(lambda lock=lock: self.act(c.MissLock(lock=lock, reason="没有来"), host))
+                self.attempt(lambda: self.act(c.Approve(proposal=len(self.it.proposals)), SUPERVISOR))
+            self.until(self.now)
         elif self.it.status not in OVER:
             self.until(self.now)
         if self.it.step_complete and self.it.status not in OVER:
@@ -459,10 +542,20 @@ class Making:
                 case StepKind.OBJECTION:
                     none = c.NoObjection(bidder=bidder)
                     self.attempt(lambda none=none, actor=actor: self.act(none, actor))
+                case StepKind.DRAW:
+                    self.attempt(lambda number=number, actor=actor: self._commit(actor, number))
                 case StepKind.SIGN:
                     self.attempt(lambda number=number, actor=actor: self.sign(actor, number))
                 case _:
                     pass
+        if self.it.kind is StepKind.DRAW:
+            for actor in (host, SUPERVISOR):
+                self.attempt(lambda actor=actor: self._commit(actor))
+            self.until(self.now)
+            if self.it.draw and not self.it.draw.closed and self.it.due:
+                self.until(self.it.due)
+            for actor in (*map(self.who, numbers), host, SUPERVISOR):
+                self.attempt(lambda actor=actor: self._reveal(actor))
         if self.it.kind is StepKind.SIGN:
             for actor in (host, SUPERVISOR):
                 self.attempt(lambda actor=actor: self.sign(actor))
@@ -472,6 +565,7 @@ class Making:
         events = MemoryEvents()
         for records in self.records.values():
             await events.append(SESSION, records)
+        await events.append(SESSION, (), entries=Entries(first=0, added=self.kept.entries))
         kept: Any = self.kept
         archive = Archive(events=events, intake=kept, secrets=kept, blobs=kept, trust=the_trust, hall=the_hall())
         return await archive.bundle(SESSION)

@@ -14,6 +14,7 @@ import { hex } from "../bytes.js";
 import * as bids from "./bids.js";
 import { member, type Received } from "./bids.js";
 import type { Opening } from "./ceremony.js";
+import { drawResult } from "./draw.js";
 import { replayIntake, same, type Taken } from "./intake.js";
 import { type Core, readChain, readDisclosed, readEvents, type Shown, type Told } from "./log.js";
 import { DECOYS, ENTRIES, receiptLog, withdrawals } from "./receiptlog.js";
@@ -69,8 +70,9 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
   );
   await run.check("bids.quotes", [files, replayed, sealed], bids.quotes);
   await run.check("bids.causes", [replayed], bids.causes);
-  await run.check("late.slips", [files, replayed, hall], papers.slips);
   const signers = sealed === null ? null : papers.signersOf(sealed);
+  await run.check("draws.result", [replayed, signers], drawResult);
+  await run.check("late.slips", [files, replayed, hall], papers.slips);
   await run.check("statements.checkin", [files, replayed, intake, signers], papers.checkins);
   await run.check("statements.confirm", [files, replayed, signers], papers.confirmations);
   await run.check("record.projection", [files, replayed], papers.projection);
@@ -121,6 +123,7 @@ function rules(cores: readonly Core[], shown: ReadonlyMap<number, Shown>): Found
 /** What the public may see of a private part now that the opening is over, by the rule pack's matrix. */
 function published(o: Opening, type: string): boolean {
   if (type === "SetFrozen") return o.listed;
+  if (type === "DrawRevealed") return true; // a seed is worth nothing once nothing more can be drawn with it
   const datum = { AttemptFailed: "cause", ObjectionRaised: "objection_text", ObjectionAnswered: "objection_text", SupervisorNoted: "notes" }[type];
   const visibility = o.plan.pack["visibility"] as { readonly [datum: string]: { readonly [phase: string]: readonly string[] } };
   return datum !== undefined && Object.hasOwn(visibility, datum) && (visibility[datum]![o.phase] ?? []).includes("public");

@@ -1,6 +1,7 @@
 /** An opening as its events have made it so far: what `rules` asks and the record tells. */
 
 import type { Json } from "../canonical.js";
+import { type Draw, newDraw } from "./draw.js";
 import type { Told } from "./log.js";
 import { demand } from "./report.js";
 import { checkSealedBids, type Data, moment, type Plan } from "./shapes.js";
@@ -152,6 +153,7 @@ export class Opening {
   readonly missedLocks: { readonly at: string; readonly by: string; readonly data: Data }[] = [];
   readonly points: Point[] = [];
   readonly disputes: Data[] = [];
+  draw: Draw | null = null;
   length = 1;
 
   constructor(plan: Plan, at: number) {
@@ -333,6 +335,28 @@ export class Opening {
         if (point !== undefined) point.missed = true;
         return;
       }
+      case "DrawCommitted": {
+        const { role, party, commitment } = data as { role: string; party: string; commitment: string };
+        this.draw!.committed.push({ role, party, commitment, seed: null });
+        return;
+      }
+      case "DrawRevealed": {
+        const mine = this.draw!.committed.find((each) => each.role === data["role"] && each.party === data["party"]);
+        if (mine !== undefined) mine.seed = told.private!["seed"] as string;
+        return;
+      }
+      case "DrawClosed":
+        this.draw!.closed = true;
+        this.run!.due = data["due"] as string;
+        return;
+      case "DrawRepeated":
+        this.draw = newDraw(data["round"] as number, [...this.draw!.out, ...(data["without"] as readonly string[])]);
+        this.run!.due = data["due"] as string;
+        if (data["approved_by"]) this.#done("RepeatDraw", {});
+        return;
+      case "DrawMade":
+        this.draw!.made = data;
+        return;
       case "LogDisputed":
         this.disputes.push(data);
         return;
@@ -411,6 +435,7 @@ export class Opening {
     demand(step !== undefined, "a step that the rules do not have");
     if (step.kind === "checkin") this.status = "checkin";
     if (step.kind === "decrypt") this.phase = "decrypt";
+    if (step.kind === "draw") this.draw = newDraw();
     for (const item of this.proposals) if (item.state === "open") item.state = "lapsed";
     const due = data["due"] as string | null;
     this.runs.push({ step, enteredAt: when, due, completedAt: null, missing: [], extensions: [] });

@@ -103,8 +103,12 @@ function standIn(type: string, n: number): Data {
       return {};
     case "AttemptFailed":
       return { code: "wrong_key" };
-    default:
+    case "ObjectionRaised":
+    case "ObjectionAnswered":
+    case "SupervisorNoted":
       return { text: `#${n}` };
+    default:
+      throw new Failed(`event ${n} (${type}) may not stay hidden`);
   }
 }
 

@@ -24,6 +24,7 @@ export function recordPage(document: Data, o: Opening, head: string): string {
     outcome(o),
     bids(document),
     late(document),
+    draws(document),
     objections(document),
     course(document),
     present(document),
@@ -99,6 +100,19 @@ function outcome(o: Opening): string {
   }
   if (o.status !== "aborted") return "";
   return `<h2>终止原因<span>Why it was aborted</span></h2><p>${escape(o.abortReason)}</p>\n`;
+}
+
+function draws(document: Data): string {
+  const rows = list(document["draws"]).map((draw) => {
+    const named = draw["names"] as readonly string[];
+    const shown = (named.length > 0 ? named : (draw["drawn"] as readonly string[])).map(escape).join("、");
+    return (
+      `<tr><td>${words(draw["title"])}</td><td class="big">${shown}</td><td class="n">${draw["of"]}</td>` +
+      `<td class="n">${draw["round"]}</td><td class="mono">${escape(draw["randomness"])}</td></tr>`
+    );
+  });
+  const head = `${th("抽取事项", "Drawn")}${th("结果", "Result")}${th("候选数", "Of")}${th("轮次", "Round")}${th("随机值", "Randomness")}`;
+  return table("抽取", "Draw", head, rows.join(""));
 }
 
 function bids(document: Data): string {

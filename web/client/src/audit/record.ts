@@ -2,6 +2,7 @@
 
 import { canonicalText, type Json } from "../canonical.js";
 import type { Bid, Change, Lock, Opening, StepRun } from "./ceremony.js";
+import { drawRules } from "./draw.js";
 import { digestHex } from "./sha256.js";
 import type { Data } from "./shapes.js";
 import { fieldsOf, grouped, inChinese, isAmount } from "./sheet.js";
@@ -51,8 +52,28 @@ function project(o: Opening): Data {
     pauses: o.pauses.map(({ hold, until }) => ({ ...hold, until })),
     postponements: o.moves.map(change),
     present: o.chairs.map((chair) => ({ ...chair, host: chair.account === o.acting })),
+    draws: draws(o),
     ...(o.locks.length > 0 ? { locks: o.locks.map((lock) => lockRow(o, lock)) } : {}),
   };
+}
+
+function draws(o: Opening): Json {
+  const made = o.draw?.made ?? null;
+  if (made === null) return [];
+  const rows = new Map(o.bids.map(({ row, name }) => [String(row), name]));
+  return drawRules(o).map(({ id, title, values }) => {
+    const drawn = (made["drawn"] as { readonly [id: string]: readonly string[] })[id]!;
+    return {
+      id,
+      title,
+      drawn,
+      names: values.length > 0 ? [] : drawn.map((each) => rows.get(each) ?? ""),
+      of: values.length || rows.size,
+      round: o.draw!.round,
+      randomness: made["randomness"]!,
+      without: o.draw!.out,
+    };
+  });
 }
 
 function sealedSet(o: Opening): Json {

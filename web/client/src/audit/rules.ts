@@ -8,6 +8,7 @@
 import { canonicalText } from "../canonical.js";
 import { accuse, BY_CLIENT, CAUSES } from "./blame.js";
 import { type Bid, type Objection, Opening, type Proposal, sameFields } from "./ceremony.js";
+import { commits, repeatable, repeated, reveals } from "./draw.js";
 import { digestHex } from "./sha256.js";
 import { grantable, hasEscrow, missable, rehearses, removes, stillLocked } from "./locks.js";
 import type { Told } from "./log.js";
@@ -131,6 +132,9 @@ const RIGHT = {
   miss: { roles: HOSTS, when: behindBarrier },
   askTrustees: { roles: BIDDER, when: decrypting },
   grant: { roles: HOSTS, when: decrypting },
+  joinDraw: { roles: [...BIDDER, ...STAFF], when: running("draw"), acting: true },
+  showSeed: { roles: [...BIDDER, ...STAFF], when: running("draw") },
+  repeatDraw: { roles: HOSTS, when: running("draw") },
   anchor: { roles: CLOCK, when: frozen, held: true },
   dispute: { roles: CLOCK, when: untilEnd, held: true },
   sign: { roles: [...BIDDER, ...STAFF], when: running("sign") },
@@ -225,6 +229,11 @@ function asked(o: Opening, told: Told): boolean {
       return allowed(RIGHT.anchor) && anchors(o, told);
     case "LogDisputed":
       return allowed(RIGHT.dispute) && disputes(o, told);
+    case "DrawCommitted":
+      return allowed(RIGHT.joinDraw) && commits(o, told);
+    case "DrawRevealed":
+      return allowed(RIGHT.showSeed) && reveals(o, told);
+    case "DrawRepeated":
     case "T0Moved":
     case "WindowExtended":
     case "CauseRuled":
@@ -362,6 +371,8 @@ function mayAct(o: Opening, act: string, fields: Data, who: Person, at: number):
     }
     case "ExtendBeyond":
       return may(o, RIGHT.host, who) && extension(o, at) !== null;
+    case "RepeatDraw":
+      return may(o, RIGHT.repeatDraw, who) && repeatable(o);
     case "MissLock":
       return may(o, RIGHT.miss, who) && missable(o, fields["lock"] as string);
     case "GrantEscrow":
@@ -377,6 +388,7 @@ const FIELDS: { readonly [act: string]: readonly string[] } = {
   Abort: [],
   RuleCause: ["bidder", "cause"],
   ExtendBeyond: ["step"],
+  RepeatDraw: [],
   MissLock: ["lock"],
   GrantEscrow: ["bidder"],
 };
@@ -386,6 +398,7 @@ const ACTS: { readonly [type: string]: string } = {
   WindowExtended: "ExtendBeyond",
   CauseRuled: "RuleCause",
   SessionAborted: "Abort",
+  DrawRepeated: "RepeatDraw",
   LockMissed: "MissLock",
   EscrowGranted: "GrantEscrow",
 };
@@ -478,6 +491,7 @@ function actFields(o: Opening, { type, data }: Told): Data {
 
 function sayMoments(o: Opening, { type, data, at }: Told): boolean {
   if (type === "T0Moved") return moment(data["old"]) === o.t0;
+  if (type === "DrawRepeated") return o.draw !== null && says(data, repeated(o, data, at));
   if (type !== "WindowExtended") return true;
   const window = extension(o, at);
   return window !== null && data["step"] === o.run?.step.id && data["old"] === window.old && data["new"] === window.new;

@@ -70,7 +70,7 @@ export function written(at: number): string {
 
 export const ROLES = ["public", "bidder", "host", "deputy", "supervisor", "clock"] as const;
 const PHASES = ["before", "listed", "decrypt", "opened", "ended"];
-const KINDS = ["checkin", "list", "check", "ceiling", "decrypt", "readout", "confirm", "objection", "sign"];
+const KINDS = ["checkin", "list", "check", "ceiling", "draw", "decrypt", "readout", "confirm", "objection", "sign"];
 
 const role = oneOf(...ROLES);
 const words = record({ zh: text, en: text });
@@ -137,6 +137,7 @@ const tender = record({
   quote: listOf(record({ id: text, kind: text, label: words, "required?": flag, "currency?": orNull(text) })),
   ceiling: orNull(text),
   currency: text,
+  "draws?": listOf(record({ id: text, title: words, values: listOf(text), pick: orNull(count) })),
 });
 const plan = record({
   session: text,
@@ -230,6 +231,11 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   LockMissed: shape({ lock: text, reason: text, approved_by: text }),
   EscrowRequested: shape({ bidder: text, statement: text }),
   EscrowGranted: shape({ bidder: text, reason: text, approved_by: text }),
+  DrawCommitted: shape({ round: count, role, party: text, commitment: text, statement: orNull(text) }),
+  DrawClosed: shape({ round: count, parties: listOf(text), due: time }),
+  DrawRevealed: shape({ round: count, role, party: text }, texts),
+  DrawRepeated: shape({ round: count, without: listOf(text), due: time, reason: text, approved_by: orNull(text) }),
+  DrawMade: shape({ round: count, seeds: texts, randomness: text, drawn: mapOf(listOf(text)) }),
   Anchored: shape({
     point: text,
     kind: oneOf("witness", "stamp"),

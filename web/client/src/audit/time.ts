@@ -1,6 +1,7 @@
 /** What time or completeness brings next (sessions/LIFECYCLE.md, "Steps"): one event at most, and its moment. */
 
 import type { Bid, Opening, Step, StepRun } from "./ceremony.js";
+import { drawComing, drawRules } from "./draw.js";
 import { locksReady } from "./locks.js";
 import { missing, witnessed } from "./points.js";
 import { recordDigest } from "./record.js";
@@ -39,11 +40,16 @@ function walking(o: Opening): Coming | null {
   return null;
 }
 
-/** The step after the current one; the ceiling is passed over when the tender has none. */
+/** The step after the current one; what the tender has no use for is passed over. */
 export function following(o: Opening): Step | null {
   const last = o.run;
   const place = last === undefined ? 0 : o.steps.findIndex((step) => step.id === last.step.id) + 1;
-  return o.steps.slice(place).find(({ kind }) => kind !== "ceiling" || o.plan.tender["ceiling"] !== null) ?? null;
+  return o.steps.slice(place).find((step) => wanted(o, step)) ?? null;
+}
+
+function wanted(o: Opening, { kind }: Step): boolean {
+  if (kind === "ceiling") return o.plan.tender["ceiling"] !== null;
+  return kind !== "draw" || drawRules(o).length > 0;
 }
 
 /** What keeps `step` from beginning, or null. */
@@ -68,6 +74,7 @@ export function entering(o: Opening, step: Step, now: number): Data {
       return { step: step.id, due: written(o.t0) };
     case "readout":
       return { step: step.id, due: written(now + (o.plan.form["reading_pace"] as number) * openedBids(o).length) };
+    case "draw":
     case "decrypt":
     case "confirm":
     case "objection":
@@ -102,6 +109,8 @@ function ending(o: Opening, run: StepRun): Coming | null {
       const window = missing.length > 0;
       return at(o, window ? due : o.at, "BarrierPassed", () => ({ reason: window ? "window" : "all", released, missing }));
     }
+    case "draw":
+      return o.draw?.made ? complete(o.at, o.draw.out) : drawComing(o);
     case "readout":
       return complete(due);
     case "confirm":

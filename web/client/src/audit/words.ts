@@ -67,6 +67,7 @@ export const SENTENCES: Table = {
   "bids.receipts": { zh: "每份投标文件都有平台在截止前签发的回执，与事件和文件一致。", en: "For every bid the hall had signed a receipt before the deadline, which agrees with log and file." },
   "bids.quotes": { zh: "读出的就是密封的：公布的密钥符合截止前的承诺，解出的内容与唱标和记录逐字相同。", en: "What was read out is what was sealed: the key fits the commitment made before the deadline, and what it opens is word for word what was read and recorded." },
   "bids.causes": { zh: "没有打开的每一份，原因和后果都由当时的证据推算得出。", en: "For every bid that was not opened, cause and consequence follow from the recorded evidence." },
+  "draws.result": { zh: "抽取结果由各方事先锁定、事后公开的随机数计算得出：每个随机数都与承诺一致，重算一遍结果相同。", en: "What was drawn follows from the numbers that everyone had committed to: each fits its commitment, and drawing again gives the same." },
   "late.slips": { zh: "逾期的文件被拒收，凭证由平台签名，时间在截止之后。", en: "What came too late was refused with a slip under the hall's signature, dated after the deadline." },
   "statements.checkin": { zh: "每次签到都由投标人本人的证书签署。", en: "Every check-in was signed with the bidder's own certificate." },
   "statements.confirm": { zh: "每个确认都由投标人本人的证书签署，所确认的正是读出的内容。", en: "Every confirmation was signed with the bidder's own certificate, over what was read out." },
