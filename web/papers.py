@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,16 +21,20 @@ from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from crypto.errors import CertificateRefused
 from crypto.paths import Trust
+from crypto.receipt_file import ReceiptFile
 from sessions.clock import Clock
 from sessions.events import Recorded
 from sessions.ids import SessionId
 from sessions.opening import OVER, Opening, evolve
 from sessions.papers.layout import Language, Paper
+from sessions.papers.receipt_paper import Known, receipt_paper
 from sessions.papers.record_paper import About, record_paper
 from sessions.papers.seal import DocumentSeal, NotSealed
 from sessions.papers.typesetting import typeset
+from sessions.plan import Plan
 from sessions.ports import BlobStore
 from sessions.service import Sessions
+from sessions.shape import moment
 from sessions.stamping import Stamping
 from web.problems import Problem
 from web.settings import Settings
@@ -39,6 +44,9 @@ AGAIN: Final = timedelta(minutes=1)
 """How long a paper that could not be sealed is given out before the authorities are asked again."""
 
 _MOST: Final = 32
+_Worded = Callable[[str | None], Paper]
+"""A paper as it is worded with the seal of somebody on it, or with none."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -101,6 +109,17 @@ class Papers:
         name = _name("record", session, str(log[-1].number), language)
         return await self._once(name, lambda: self._record(log, language, name))
 
+    async def receipt(self, file: ReceiptFile, plan: Plan, bidder: str, language: Language) -> Made:
+        """Return a bidder's receipt. It goes to that bidder alone: the caller has checked who asks."""
+        data = file.to_bytes()
+        at = moment(file.receipt().received_at)
+
+        def paper(seal: str | None) -> Paper:
+            return receipt_paper(file, Known(plan=plan, bidder=bidder, origin=self.origin, seal=seal), language)
+
+        name = _name("receipt", sha256_hex(data), bidder, language)
+        return await self._once(name, lambda: self._sealed(paper, at))
+
     async def _record(self, log: tuple[Recorded, ...], language: Language, name: str) -> Made:
         opening = await asyncio.to_thread(_replayed, log)
         last = log[-1]
@@ -111,23 +130,27 @@ class Papers:
 
         return await self._paper(name, paper, last.at, final=opening.status in OVER)
 
-    async def _paper(self, name: str, paper: Callable[[str | None], Paper], at: datetime, *, final: bool) -> Made:
+    async def _paper(self, name: str, paper: _Worded, at: datetime, *, final: bool) -> Made:
         """Return the kept paper ``name``, else make it: with the seal on it, if it is final and there is a seal."""
-        if not final or self.seal is None:
+        if not final:
             return Made(content=await asyncio.to_thread(lambda: typeset(paper(None), at)), sealed=False)
-        try:
+        with suppress(FileNotFoundError):
             return Made(content=await asyncio.to_thread(self._read, name), sealed=True)
-        except FileNotFoundError:
-            pass
-        seal = self.seal
-        try:
-            sealed = await asyncio.to_thread(lambda: seal.put_on(typeset(paper(seal.name), at)))
-        except NotSealed as error:
-            _LOG.warning("a paper goes out unsealed: %s", error)
-            plain = await asyncio.to_thread(lambda: typeset(paper(None), at))
-            return Made(content=plain, sealed=False, until=self.clock.now() + AGAIN)
-        await self._keep(name, sealed)
-        return Made(content=sealed, sealed=True)
+        made = await self._sealed(paper, at)
+        if made.sealed:
+            await self._keep(name, made.content)
+        return made
+
+    async def _sealed(self, paper: _Worded, at: datetime) -> Made:
+        seal, until = self.seal, None
+        if seal is not None:
+            try:
+                sealed = await asyncio.to_thread(lambda: seal.put_on(typeset(paper(seal.name), at)))
+                return Made(content=sealed, sealed=True)
+            except NotSealed as error:
+                _LOG.warning("a paper goes out unsealed: %s", error)
+                until = self.clock.now() + AGAIN
+        return Made(content=await asyncio.to_thread(lambda: typeset(paper(None), at)), sealed=False, until=until)
 
     async def _once(self, name: str, make: Callable[[], Awaitable[Made]]) -> Made:
         made = self._made.get(name)

@@ -253,6 +253,13 @@ SAYINGS: Mapping[str, Saying] = {
         "请用 HEAD 查询已收到的长度，再从该处继续。",
         "Ask by HEAD how much has arrived and go on from there.",
     ),
+    "no_receipt": _say(
+        404,
+        "您在此场没有有效的投标文件，因而没有回执。",
+        "The hall holds no bid of yours here, so there is no receipt.",
+        "请在递交投标文件后再试。",
+        "Submit a bid first.",
+    ),
     "unknown_upload": _say(
         404,
         "没有这个上传任务。",

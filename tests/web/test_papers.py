@@ -154,3 +154,21 @@ def test_a_seal_whose_file_is_missing_is_named_at_the_start(tmp_path: Path) -> N
 
 def test_a_seal_in_the_clear_is_read_too(tmp_path: Path) -> None:
     assert document_seal(settings(tmp_path, to_pem(SEAL), None), lambda: Trust(anchors=()), NOBODY) is not None
+
+
+# The bidder's receipt.
+
+
+async def test_a_bidder_gets_its_own_receipt_and_nobody_elses(house: House) -> None:
+    ((bidder, _), (other, _)) = await house.receive_bids(2)
+    mine = await (await house.bidder(bidder)).get(f"/seat/{house.session}/receipt.pdf")
+    theirs = await (await house.bidder(other)).get(f"/seat/{house.session}/receipt.pdf")
+    assert mine.headers["content-type"] == "application/pdf"
+    assert mine.headers["cache-control"] == "private, no-store"
+    assert mine.content != theirs.content
+    assert (await house.client().get(f"/seat/{house.session}/receipt.pdf")).status_code == 401
+
+
+async def test_without_a_bid_there_is_no_receipt(house: House) -> None:
+    answer = await (await house.bidder()).get(f"/seat/{house.session}/receipt.pdf")
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_receipt")

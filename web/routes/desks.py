@@ -13,6 +13,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from crypto.receipt import tracker
+from crypto.receipt_file import ReceiptFile
+from crypto.signing import peek
 from hall.audience import Audience
 from sessions.ids import BidderId, SessionId
 from sessions.ports import Summary
@@ -20,7 +23,7 @@ from sessions.roles import Role
 from web.agenda import Entry, entry
 from web.binding import day
 from web.bootstrap import services_of
-from web.identity import Visitor, actor_for, visitor_of
+from web.identity import Visitor, actor_for, bidder_required, visitor_of
 from web.problems import Problem
 from web.routes.reader import newest_facts, reader
 from web.screen import rows_read
@@ -35,6 +38,26 @@ _DESKS: Mapping[str, str] = {Role.HOST: "host", Role.DEPUTY: "host", Role.SUPERV
 async def seat(request: Request, session: SessionId) -> Response:
     """Show a bidder's seat, whether it has bid here or not."""
     return await _desk(request, session, {Role.BIDDER})
+
+
+@router.get("/seat/{session}/receipt.pdf")
+async def receipt_pdf(request: Request, session: SessionId) -> Response:
+    """A bidder's own receipt as a paper, with the receipt file inside: that of its bid as it stands."""
+    actor = await bidder_required(request)
+    services = services_of(request)
+    services.pace("receipt", actor.id)
+    bid = (await services.sessions.intake(session)).bids.get(BidderId(actor.id))
+    answers = await services.submissions.mine(session, actor)
+    given = (one for one in answers if one.code is None and bid and tracker(peek(one.statement)[1]) == bid.tracker)
+    answer = next(given, None)
+    if answer is None:
+        raise Problem("no_receipt")
+    file = ReceiptFile(token=answer.statement, hall=services.hall_key.public)
+    plan = (await services.sessions.state(session)).plan
+    made = await services.papers.receipt(file, plan, actor.name, reader(request).language)
+    name = f"{session}-receipt.pdf"
+    headers = {"cache-control": "private, no-store", "content-disposition": f'inline; filename="{name}"'}
+    return Response(made.content, media_type="application/pdf", headers=headers)
 
 
 @router.get("/host/{session}")

@@ -1,0 +1,36 @@
+"""The timestamps of a finished opening as members of its archive, with the roots of their authorities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sessions.opening import Opening
+from sessions.plan import AnchorKind
+from sessions.ports import Kept
+
+FINAL = "final"
+"""The point after the last event."""
+
+
+def token_member(point: str, place: int) -> str:
+    """Return the name of the token that the authority at ``place`` in plan.watch, from 1, gave for a point."""
+    return f"stamps/{point}-{place}.tst"
+
+
+def anchor_member(place: int) -> str:
+    """Return the name of the root of the authority at ``place`` in plan.watch, from 1."""
+    return f"trust/stamps-{place}.pem"
+
+
+def stamped(opening: Opening, kept: Sequence[Kept], anchors: Mapping[str, x509.Certificate]) -> dict[str, bytes]:
+    """Return the members: every token that was kept, and the root of each authority that this hall knows."""
+    watch = opening.plan.watch
+    places = {name: place for place, name in enumerate(watch.authorities if watch else (), start=1)}
+    tokens = [one for one in kept if one.kind is AnchorKind.STAMP and one.by in places]
+    members = {token_member(one.point, places[one.by]): one.said.evidence for one in tokens}
+    for name in {one.by for one in tokens} & anchors.keys():
+        members[anchor_member(places[name])] = anchors[name].public_bytes(Encoding.PEM)
+    return members
