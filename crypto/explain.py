@@ -93,12 +93,19 @@ def _share(slot: Slot) -> str:
     return f"share {slot.place.index} of {slot.place.count} of {of}, any {slot.place.threshold} give it; "
 
 
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else canonical(value).decode()
+
+
 def _statement(protected: dict[str, Any], payload: dict[str, Any]) -> Iterator[Line]:
     kind = str(protected.get("typ", "")).removeprefix("kaibiao-").removesuffix("+jws")
     yield Line("what", f"signed statement of kind {kind}; signature not verified")
     if kind in (RECEIPT, SLIP):
         yield Line("tracker", tracker(payload))
     for name, value in sorted(payload.items()):
-        yield Line(name, value if isinstance(value, str) else canonical(value).decode())
+        inside = value.items() if isinstance(value, dict) else ()
+        yield from (Line(f"{name} {member}", _shown(said)) for member, said in sorted(inside))
+        if not isinstance(value, dict):
+            yield Line(name, _shown(value))
     for name, value in sorted(protected.items()):
         yield Line(f"signature {name}", str(value))

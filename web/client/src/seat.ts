@@ -6,8 +6,10 @@ import { Drawing, type Party } from "./draw.js";
 import { type BidFile, sealBid } from "./envelope.js";
 import { Refused } from "./errors.js";
 import { confirmed, running, tell, wireCommands } from "./forms.js";
-import type { Members } from "./hall.js";
+import { showFailures } from "./failures.js";
+import type { Members, View } from "./hall.js";
 import type { GroupId } from "./header.js";
+import { Heartbeat } from "./heartbeat.js";
 import type { Identity } from "./identity.js";
 import { type HallKey, readHallKey, signStatement } from "./jws.js";
 import { Keys, textFile } from "./keyring.js";
@@ -36,7 +38,10 @@ const REPORTED = new Set([
 ]);
 
 const data = pageData() as SeatData;
-const page = new Page(data, () => void drawing?.look(page.view));
+const page = new Page(data, (view) => {
+  lookForCause(view);
+  void drawing?.look(view);
+});
 const keys = new Keys(data.bidder, data, () => {
   void checkUp();
   void drawing?.look(page.view);
@@ -130,9 +135,11 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
         await ask("POST", `${data.source}/releases`, { release });
       }
       steps.finish();
+      keyState = "released";
     } catch (error) {
       steps.fail();
       if (error instanceof Refused && !(error instanceof Declined) && REPORTED.has(error.code)) {
+        keyState = error.code;
         await command(data.source, "ReportFailure", { code: error.code }).catch(() => undefined);
       }
       throw error;
@@ -182,6 +189,31 @@ async function checkUp(): Promise<void> {
 }
 
 wireCommands(data.source, data, () => page.shown());
+
+/** How this bidder's key is, as far as this page has seen. */
+let keyState: string | null = null;
+
+const heartbeat = new Heartbeat(data.source, session, data.bidder, () => {
+  const steps = Object.values(page.view["steps"] as Record<string, Members>);
+  return {
+    on: page.view["status"] === "live" && steps.some(({ kind, state }) => kind === "decrypt" && state === "current"),
+    identity: keys.identity,
+    key: keyState ?? "ready",
+    seen: page.view.n,
+    now: page.clock.now(),
+  };
+});
+
+/** Look for a certificate whenever this bidder's own row says something new about its cause. */
+let cause = "";
+function lookForCause(view: View): void {
+  const row = (view["own"] as Members | undefined)?.["row"];
+  const own = row ? (view["bids"] as Record<string, Members>)[String(row)] : undefined;
+  const now = (own?.["cause"] as string | null | undefined) ?? "";
+  if (now === cause || !data.live) return;
+  cause = now;
+  void showFailures(data.source, session, heartbeat.acknowledgements(), data).catch(() => (cause = ""));
+}
 
 function ownRow(): Members {
   const row = (page.view["own"] as Members)["row"];
@@ -246,6 +278,7 @@ async function showReceipt(): Promise<void> {
 page.start();
 if (data.live) {
   void keys.start();
+  heartbeat.start();
   showSealed();
   void showReceipt().catch(() => undefined); // shown again after the next submission
 }
