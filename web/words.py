@@ -251,6 +251,10 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "malformed_challenge": _w(
             "质询格式有误，请刷新页面后重试。", "The challenge is malformed. Reload the page and try again."
         ),
+        "malformed_tender": _w(
+            "公告中的锁或份额持有人有误，已停止。请告知主持人。",
+            "The locks or holders in the announcement are malformed. Stopped; tell the host.",
+        ),
         "legacy_pkcs12": _w(
             "证书文件使用了过时的加密方式，请从证书工具重新导出。",
             "The key file uses an outdated cipher. Export it again from your certificate tool.",

@@ -4,11 +4,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { fromBase64url, fromUtf8, utf8 } from "../../static/js/bytes.js";
+import { base64url, fromBase64url, fromUtf8, utf8 } from "../../static/js/bytes.js";
+import { parseStrict } from "../../static/js/canonical.js";
 import { readDeclaration } from "../../static/js/declaration.js";
 import { Refused } from "../../static/js/errors.js";
 import { readHeader } from "../../static/js/header.js";
 import { readStatement } from "../../static/js/jws.js";
+import { readLocks } from "../../static/js/locks.js";
 import { openPkcs12 } from "../../static/js/pkcs12.js";
 import { readSealed } from "../../static/js/sealed.js";
 import { readSlot } from "../../static/js/slots.js";
@@ -20,6 +22,14 @@ const bid = vectors("sealed-ec");
 const file = fromBase64url(bid.file);
 const sealed = await readSealed(new Blob([file]));
 const headerBytes = file.slice(16, sealed.partsAt);
+
+const layeredFile = fromBase64url(vectors("sealed-layers").file);
+const layeredHeader = layeredFile.slice(16, (await readSealed(new Blob([layeredFile]))).partsAt);
+const announced = vectors("split-release").locks.map(({ id, threshold, officers }) => ({
+  id,
+  threshold,
+  officers: officers.map(({ certificate }) => ({ certificate: base64url(readPem(certificate)[0].der) })),
+}));
 
 /** Numbers from a seed (mulberry32), so that a failure comes again. */
 function numbers(seed) {
@@ -41,6 +51,8 @@ for (const [what, bytes, read, rounds] of [
   ["certificate", readPem(bid.authority)[0].der, readCertificate, 2000],
   ["slot", sealed.header.groups[0].slots[0].data, readSlot, 2000],
   ["header", headerBytes, readHeader, 1000],
+  ["header with shares", layeredHeader, readHeader, 1000],
+  ["announcement of locks", utf8(JSON.stringify(announced)), (data) => readLocks(parseStrict(data, 65_536)), 1000],
   ["declaration", sealed.declaration, (data) => readDeclaration(data, sealed.header.signer), 500],
   ["sealed bid", file, (data) => readSealed(new Blob([data])), 500],
   ["PKCS#12 file", fromBase64url(bid.credentials.sign_p12), (data) => openPkcs12(data, bid.credentials.p12_password), 300],
