@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +11,22 @@ from cryptography import x509
 
 from crypto.container import read_header
 from crypto.digest import sha256_hex
+from crypto.encoding import unb64u
 from crypto.envelope import unlock
+from crypto.locks import Lock, make_split_release
 from crypto.paths import Trust
 from crypto.release import load_session_public, make_release
 from crypto.signing import sign
+from sessions.behind import certificates
 from sessions.clock import Clock
 from sessions.commands import Advance, TakeChair
 from sessions.events import Recorded, Stream
 from sessions.hallkey import hall_key
 from sessions.heartbeat import BEAT, beat_payload
-from sessions.ids import Jws, SessionId, StepId
+from sessions.ids import BidderId, Jws, SessionId, StepId
+from sessions.lockbox import Place
 from sessions.logging_receipts import ReceiptLogs
+from sessions.officers import Brought, Officers
 from sessions.opening import Opening
 from sessions.ports import Answer
 from sessions.releasing import Challenge, Releasing, Verdict
@@ -35,6 +40,9 @@ from sessions.witnessing import Witnessing
 from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
 from tests.support.fake_clock import FakeClock
+from tests.support.officers import an_officer
+from web.officer import open_all
+from web.routes.locks import share_form
 
 SESSION = SessionId("gx-1")
 LIMITS = Limits(bid_bytes=64 * 1024 * 1024, bidder_bytes_a_day=256 * 1024 * 1024)
@@ -61,6 +69,7 @@ class Shell:
     sessions: Sessions
     submissions: Submissions
     releasing: Releasing
+    officers: Officers
     receipt_logs: ReceiptLogs
     witnessing: Witnessing
     bell: Bell
@@ -107,6 +116,21 @@ class Shell:
         (ack,) = await self.witnessing.hear(SESSION, actor, [token], sealed.bidder.sign.certificate)
         return ack
 
+    async def brings(self, who: Actor, *, spoilt: Collection[str] = ()) -> Brought:
+        """Remove a lock as the officer's program does; the shares of the bidders in ``spoilt`` come out wrong."""
+        return await self.officers.bring(SESSION, who, await self.opens(who, spoilt=spoilt))
+
+    async def opens(self, who: Actor, *, spoilt: Collection[str] = ()) -> dict[Place, bytes | None]:
+        """Return what the officer's own machine makes of the shares sealed to it."""
+        work = await self.officers.shares(SESSION, who)
+        form = {
+            "cert": work.lock.officers[work.index - 1].certificate,
+            "shares": [share_form(SESSION, work.lock.id, one) for one in work.shares],
+        }
+        opened = open_all(form, an_officer(who.id))
+        values = {(BidderId(one["bidder"]), one["group"]): one["share"] and unb64u(one["share"]) for one in opened}
+        return {place: bytes(32) if place[0] in spoilt else value for place, value in values.items()}
+
     async def host_takes_over_the_room(self) -> None:
         for chair in (HOST, DEPUTY, SUPERVISOR):
             await self.sessions.handle(SESSION, TakeChair(), chair)
@@ -131,6 +155,20 @@ def a_token(sealed: Sealed, challenge: Challenge, **changes: str) -> Jws:
     """The release that the bidder's program signs for this challenge."""
     container = read_header(sealed.file)
     answers = {"session": challenge.session, "nonce": challenge.nonce, **changes}
+    if challenge.session_key is None:
+        return Jws(
+            make_split_release(
+                container,
+                challenge.group,
+                unlock(container, challenge.group, sealed.bidder.encrypt),
+                locks=[
+                    Lock(id=lock.id, threshold=lock.threshold, certificates=certificates(lock))
+                    for lock in challenge.locks
+                ],
+                signer=sealed.bidder.sign,
+                **answers,
+            )
+        )
     return Jws(
         make_release(
             container,
@@ -175,7 +213,9 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
             await submissions.recover()
             await sessions.start()
         logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
-        yield Shell(folder, clock, database, kept, sessions, submissions, releasing, logs, witnessing, bell)
+        officers = Officers(sessions, kept)
+        parts = (database, kept, sessions, submissions, releasing, officers, logs, witnessing)
+        yield Shell(folder, clock, *parts, bell)
     finally:
         await submissions.close()
         await sessions.close()

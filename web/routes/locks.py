@@ -43,7 +43,7 @@ async def shares(request: Request, session: SessionId) -> Response:
             "session": session,
             "lock": work.lock.id,
             "cert": work.lock.officers[work.index - 1].certificate,
-            "shares": [_share(session, work.lock.id, one) for one in work.shares],
+            "shares": [share_form(session, work.lock.id, one) for one in work.shares],
         },
         headers={"cache-control": "no-store"},
     )
@@ -67,7 +67,8 @@ async def bring(request: Request, session: SessionId) -> Response:
     return JSONResponse({"events": numbers, "opened": list(brought.opened), "failed": dict(brought.failed)})
 
 
-def _share(session: SessionId, lock: str, one: Sealed) -> dict[str, Any]:
+def share_form(session: SessionId, lock: str, one: Sealed) -> dict[str, Any]:
+    """Return one sealed share as an officer's program gets it."""
     sealed = {"slot": b64u(one.slot)} if one.slot is not None else {"hpke": b64u(one.hpke or b"")}
     return {
         "session": session,
