@@ -8,6 +8,7 @@ from sessions.events import AttemptFailed, BidNotOpened, BidOpened, KeyReleased
 from sessions.ids import Digest
 from sessions.opening.attribution import BY_CLIENT, attribute
 from sessions.opening.draft import Draft
+from sessions.opening.locked import can_open
 from sessions.opening.state import Bid, BidState, Opening
 from sessions.opening.work import OpenBids, work_due
 from sessions.quote import flags
@@ -57,7 +58,7 @@ def record_openings(draft: Draft, command: RecordOpenings) -> None:
     if len(command.opened) != len(o.bids) or results.keys() != {bid.bidder for bid in o.bids}:
         raise CommandRefused("wrong_set")
     for bid in o.bids:
-        if results[bid.bidder].quote is not None and bid.state is not BidState.RELEASED:
+        if results[bid.bidder].quote is not None and (bid.state is not BidState.RELEASED or not can_open(o, bid)):
             raise CommandRefused("not_released", bidder=bid.bidder)
     for bid in o.bids:  # each by what stood before the first result: none of them is a cause of another
         _result(draft, o, bid, results[bid.bidder])

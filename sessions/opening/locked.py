@@ -55,6 +55,16 @@ def is_off(o: Opening, lock: Lock) -> bool:
     return len({one.account for one in removals(o, lock)}) >= lock.threshold
 
 
+def can_open(o: Opening, bid: Bid) -> bool:
+    """Return whether on every lock of ``bid`` enough officers brought a share that holds."""
+    return all(
+        missed(o, lock) is None
+        and len({one.account for one in removals(o, lock) if bid.bidder in one.opened}) >= lock.threshold
+        for lock in o.plan.every_lock
+        if lock.id == TENDERER or (lock.id == ESCROW) is bid.escrowed
+    )
+
+
 def still_locked(o: Opening) -> tuple[Lock, ...]:
     """Return the locks that keep the bids shut behind the barrier."""
     return tuple(

@@ -60,6 +60,10 @@ SENTENCES: Mapping[str, Words] = {
         "解密屏障之前没有打开任何一份；钥匙交齐或时间到之后，所有结果同时公布。",
         "No bid was opened before the barrier; when every key was in or time was up, all results came together.",
     ),
+    "locks.order": _words(
+        "每一份投标都是在公告列明的人员移除了它的全部锁之后才打开的，人数达到公告的门槛。",
+        "No bid was opened before every lock on it was off, by as many of the announced officers as it takes.",
+    ),
     "set.root": _words(
         "锁定的集合根值，正是各投标文件头摘要的默克尔根。",
         "The root locked at the opening time is the Merkle root over the headers of the bids.",
@@ -132,6 +136,10 @@ SENTENCES: Mapping[str, Words] = {
     "statements.confirm": _words(
         "每个确认都由投标人本人的证书签署，所确认的正是读出的内容。",
         "Every confirmation was signed with the bidder's own certificate, over what was read out.",
+    ),
+    "statements.escrow": _words(
+        "由托管人打开的投标，都有投标人本人签署的申请和两人的同意。",
+        "Where trustees opened a bid, its bidder had asked for it, signed, and two persons had agreed.",
     ),
     "record.projection": _words(
         "开标记录与事件完全一致，签名时锁定的摘要就是它的。",

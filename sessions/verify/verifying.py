@@ -16,7 +16,7 @@ from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.verify import bids, draws, events, evidence, logged, papers, replay, watched
+from sessions.verify import bids, draws, events, evidence, locks, logged, papers, replay, watched
 from sessions.verify.omission import Archived, weigh
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
@@ -51,6 +51,7 @@ def verify(bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | 
     run("plan.announced", _plan, files, replayed, intake)
     run("time.deadline", _deadline, replayed, intake)
     run("time.barrier", _barrier, replayed)
+    run("locks.order", locks.order, replayed)
     run("set.root", _root, replayed)
     received = None if intake is None else _received(intake)
     run("set.complete", _complete, files, replayed, intake, taken)
@@ -72,6 +73,7 @@ def verify(bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | 
     run("late.slips", papers.slips, files, replayed, key)
     run("statements.checkin", papers.checkins, files, replayed, intake, signers)
     run("statements.confirm", papers.confirmations, files, replayed, signers)
+    run("statements.escrow", locks.escrows, files, replayed, signers)
     run("record.projection", papers.projection, files, replayed)
     run("record.signatures", papers.signatures, files, replayed, signers, key)
     run("record.page", papers.pages, files, replayed)

@@ -270,6 +270,15 @@ def test_a_plan_without_locks_waits_for_none() -> None:
     assert refused(story, ReadyOfficer(lock="host", passed=True), HOST) == "not_your_lock"
 
 
+def test_a_hall_that_says_it_opened_what_no_officer_gave_is_refused() -> None:
+    story = behind_the_barrier()
+    story.brings(HOST, "host", {A.id: "share_mismatch"})
+    story.brings(SUPERVISOR, "supervisor")
+    everything = RecordOpenings(opened=tuple(opened(who.id) for who in (A, B, C)))
+    assert refused(story, everything, CLOCK) == "not_released"
+    story.open_bids(not_opened(A.id, "share_mismatch"))
+
+
 def test_the_record_says_who_removed_which_lock_and_an_opening_without_locks_says_nothing() -> None:
     story = behind_the_barrier()
     story.brings(DEPUTY, "host")

@@ -29,6 +29,8 @@ from sessions.opening import (
     next_due,
     work_due,
 )
+from sessions.opening.locked import can_open
+from sessions.opening.state import Bid
 from sessions.plan import (
     Article,
     DrawRule,
@@ -195,6 +197,10 @@ def sealed(number: int) -> c.SealedBid:
     )
 
 
+def _bid_of(opening: Opening, bidder: str) -> Bid:
+    return next(bid for bid in opening.bids if bid.bidder == bidder)
+
+
 def price(number: int) -> str:
     return f"{1_770_000 + number}.00"
 
@@ -284,7 +290,8 @@ class Story:
             case GatherEvidence():
                 self.send(evidence_on(self.opening), CLOCK)
             case OpenBids(released=released):
-                opened = {bidder for bidder, _ in released}
+                state = self.opening
+                opened = {bidder for bidder, _ in released if state and can_open(state, _bid_of(state, bidder))}
                 self.send(
                     c.RecordOpenings(
                         opened=tuple(
@@ -439,6 +446,7 @@ def a_locked_story() -> Story:
     story.send(c.OpenLock(lock="supervisor", opened=ours[:1], failed=bad), SUPERVISOR)
     for trustee in TRUSTEES:
         story.send(c.OpenLock(lock="escrow", opened=lost, failed={}), trustee)
+    story.send(c.OpenLock(lock="supervisor", opened=ours, failed={}), SUPERVISOR)
     story.wait(minutes=5).send(c.MissLock(lock="tenderer", reason="招标人代表失联"), HOST)
     return story.send(c.Approve(proposal=2), SUPERVISOR).wait(seconds=1)
 
