@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
@@ -60,6 +61,7 @@ from sessions.readme import readme
 from sessions.record import record
 from sessions.record_html import record_html
 from sessions.roles import Role
+from sessions.stamped import stamped
 from sessions.visibility import public_afterwards
 from sessions.watched import cosigned
 from sessions.zipped import pack
@@ -80,7 +82,7 @@ class _Material:
     log: tuple[Recorded, ...]
     intake: tuple[Recorded, ...]
     answers: tuple[Answer, ...]
-    checkpoints: Mapping[str, bytes]  # members by name
+    checkpoints: Mapping[str, bytes]  # members by name: what was said outside, timestamps included
     entries: tuple[bytes, ...]  # the log of receipts; none unless the plan has one
     decoy_key: bytes
     evidence: Files
@@ -105,8 +107,11 @@ class Archive:
         blobs: BlobStore,
         trust: Callable[[], Trust],
         hall: HallKey,
+        authorities: Mapping[str, x509.Certificate] = MappingProxyType({}),
     ) -> None:
+        """``authorities``: the roots of the timestamp authorities, by the names that plans give them."""
         self._events = events
+        self._authorities = authorities
         self._secrets = secrets
         self._intake = intake
         self._evidence = evidence
@@ -132,7 +137,8 @@ class Archive:
             log=log,
             intake=await self._events.read(session, Stream.INTAKE),
             answers=await self._intake.answers(session),
-            checkpoints=await cosigned(session, opening, self._openings, self._checkpoints),
+            checkpoints=await cosigned(session, opening, self._openings, self._checkpoints)
+            | stamped(opening, await self._checkpoints.kept(session), self._authorities),
             entries=await self._events.entries(session),
             decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",
             evidence=await collect(opening, self._evidence),

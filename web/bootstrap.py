@@ -184,6 +184,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
                 blobs=kept.blobs,
                 trust=trust.current,
                 hall=key,
+                authorities={each.name: each.anchor for each in stamping.authorities},
             ),
         ),
         papers=Papers(

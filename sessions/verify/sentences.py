@@ -90,6 +90,11 @@ SENTENCES: Mapping[str, Words] = {
         "The witnesses' cosignatures verify under the keys announced and agree with the events; "
         "where a quorum was missing, that was made public.",
     ),
+    "stamps.tokens": _words(
+        "每个时间戳都由公告的时间戳机构出具，针对的正是那一刻的日志，时间与事件相符（误差一分钟以内）。",
+        "Every timestamp is by an authority that was announced, over exactly the log of its moment, at a time that "
+        "fits the events to within a minute.",
+    ),
     "bids.declarations": _words(
         "每份投标文件都由投标人自己的证书签署，签名覆盖文件头和全部内容。",
         "Every bid was signed with the bidder's own certificate, over its header and all of its content.",

@@ -16,7 +16,7 @@ from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.verify import bids, draws, events, evidence, locks, logged, papers, replay, watched
+from sessions.verify import bids, draws, events, evidence, locks, logged, papers, replay, stamped, watched
 from sessions.verify.omission import Archived, weigh
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
@@ -59,6 +59,7 @@ def verify(bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | 
     withdrawn = run("log.withdrawn", logged.withdrawals, files, replayed, intake)
     notes = run("log.opening", watched.opening_log, files, replayed, key)
     run("log.witnesses", watched.witnesses, replayed, notes)
+    run("stamps.tokens", stamped.tokens, files, replayed)
     if held is not None:
         run("log.held", watched.held_outside, held, replayed, key)
     sealed = run("bids.declarations", bids.sealed, files, replayed, received)
@@ -151,7 +152,7 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     folders |= {"slips/"} if o.late else set()
     folders |= {"withdrawn/"} if o.status is Status.ENDED else set()
     folders |= {"signatures/"} if o.signatures else set()
-    allowed |= checkpoints(files, o)
+    allowed |= checkpoints(files, o) | stamped.members(o)
     strays = [name for name in files.keys() - allowed if name[: name.rfind("/") + 1] not in folders]
     require(not strays, f"does not belong here: {', '.join(sorted(strays)[:5])}")
     for record in replayed.log.records:
