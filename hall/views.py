@@ -14,6 +14,7 @@ from hall import parts
 from hall.audience import Audience
 from hall.kept import Kept
 from hall.patch import apply, diff
+from hall.watched import watch
 from sessions.chaining import core
 from sessions.codec import event_to_json
 from sessions.events import AttemptFailed, ObjectionAnswered, ObjectionRaised, Recorded
@@ -55,6 +56,7 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
         "steps": kept.piece("steps", parts.steps, plan, o.runs),
         "fields": kept.piece("fields", parts.fields, tender),
         "chairs": kept.piece("chairs", parts.chairs, o.chairs, o.acting, plan.pack),
+        "watch": kept.piece("watch", watch, plan, o.points, o.disputes),
         "locks": kept.piece(
             "locks", parts.locks, plan, o.readiness, o.removals, o.missed, o.barrier, o.opened, _escrowed(o)
         ),

@@ -229,7 +229,7 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                 )
             return "开标结束，到会各方均已签名。", "The opening is over, and everyone asked has signed."
         case e.Anchored():
-            point = _point(event.point)
+            point = point_words(event.point)
             if event.kind is AnchorKind.STAMP:
                 return (
                     f"时间戳机构 {event.by} 为{point.zh}加盖了时间戳。",
@@ -240,7 +240,7 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                 f"The witness {event.by} cosigned {point.en} (the first {event.size} events).",
             )
         case e.AnchorMissed():
-            point = _point(event.point)
+            point = point_words(event.point)
             return (
                 f"{point.zh}在宽限期内没有得到足够的见证：需要 {event.quorum} 家，现有 {len(event.have)} 家。",
                 f"Too few witnesses held {point.en} in time: {event.quorum} needed, {len(event.have)} did.",
@@ -344,7 +344,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _point(name: str) -> Words:
+def point_words(name: str) -> Words:
+    """Return what a point of the ceremony is called, in the middle of a sentence."""
     return POINTS.get(name) or Words(zh=f"抽取 {name.removeprefix('draw-')}", en=f"draw {name.removeprefix('draw-')}")
 
 

@@ -55,6 +55,37 @@ _ARTICLES: Final = {
                   "Objections are raised and answered on the spot."),
     "sign": ("招标投标法 第36条", "Bidding Law, art. 36", "开标过程应当记录并存档。", "The opening is recorded and kept on file."),
 }  # fmt: skip
+_WITNESSES: Final = ("bureau.example/witness", "notary.example/witness")
+
+
+def _watch(phase: str, *points: str, **changes: object) -> View:
+    """Two witnesses outside, who hold every point so far."""
+    reached = points or (() if phase == "before" else ("close",))
+    titles = {"close": ("锁定的投标文件集合", "the frozen set"), "record": ("开标记录", "the opening record")}
+    return {
+        "origin": "hall.example/s/gallery",
+        "quorum": 2,
+        "of": 2,
+        "mode": "open",
+        "state": "held" if reached else "announced",
+        "held": 2 if reached else 0,
+        "ready": True,
+        "points": {
+            name: {
+                "order": order, "title": {"zh": titles[name][0], "en": titles[name][1]}, "number": 9 + 50 * order,
+                "held": 2, "stamps": 0, "state": "held",
+            }
+            for order, name in enumerate(reached)
+        },
+        "witnesses": {
+            str(n): {"name": name, "size": 9 if reached else None, "at": _time("09:00:01") if reached else None}
+            for n, name in enumerate(_WITNESSES, start=1)
+        },
+        "dispute": None,
+        **changes,
+    }  # fmt: skip
+
+
 _HOST: Final = {"role": "host", "id": "li", "name": "李明"}
 _SUPERVISOR: Final = {"role": "supervisor", "id": "zhang", "name": "张立"}
 _TOO_FEW: Final = {
@@ -213,6 +244,7 @@ def _view(n: int, clock: str, status: str, phase: str, step: str | None, **chang
         "record": None,
         "failed": None,
         "aborted": None,
+        "watch": _watch(phase),
     }  # fmt: skip
     if phase != "before":
         view |= {
@@ -341,6 +373,14 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "aborted": lambda: _view(
         20, "09:10:00", "aborted", "listed", None, bids=_bids("waiting", seal="ok"),
         aborted={"reason": "主管部门要求终止本次招标", "at": _time("09:10:00")},
+    ),
+    "unwitnessed": lambda: _changed(
+        _decrypting,
+        watch=_watch("decrypt", "close", state="missed", held=0, points={"close": {**_watch("decrypt")["points"]["close"], "held": 0, "state": "missed"}}, witnesses={"1": {"name": _WITNESSES[0], "size": None, "at": None}}),
+    ),
+    "disputed": lambda: _changed(
+        _decrypting,
+        watch=_watch("decrypt", "close", state="disputed", ready=False, dispute={"by": _WITNESSES[0], "kind": "split", "size": 12, "held": 14}),
     ),
     "rehearsal": lambda: _changed(_decrypting, session={**_decrypting()["session"], "rehearsal": True}),
 }  # fmt: skip

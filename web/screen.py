@@ -122,6 +122,8 @@ def _next(view: View) -> dict[str, Any] | None:
     needs = {"complete": current["state"] == "complete", "running": not view.get("hold")}
     if step["kind"] == "decrypt":
         needs["chairs"] = all((view["chairs"].get("required") or {}).values())
+        if view.get("watch"):
+            needs["witnessed"] = bool(view["watch"].get("ready"))
     if step["kind"] == "sign":
         needs |= {"objections": not counts["objections_open"], "causes": not counts["undecided"]}
     return {

@@ -26,6 +26,8 @@ SHOWN_FACTS: Final = 200
 """How many of the newest facts a page carries; the JSON has them all."""
 
 _PUBLIC_WORDS: Final = (
+    "watch",
+    "dispute",
     "status",
     "step",
     "bid",

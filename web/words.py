@@ -386,7 +386,19 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "The record is drawn up for signature; it no longer changes.",
         ),
     },
+    "watch": {
+        "announced": _w("外部见证方将在每个关键时刻会签日志", "Witnesses outside will hold the log at each point"),
+        "waiting": _w("正在等待外部见证方会签", "Waiting for the witnesses outside"),
+        "held": _w("外部见证方已会签", "Held by witnesses outside"),
+        "missed": _w("外部见证不足，已公开说明", "Too few witnesses outside; this was made public"),
+        "disputed": _w("有见证方持有另一份日志", "A witness holds another log"),
+    },
+    "dispute": {
+        "split": _w("同一段日志，平台签过两个不同的版本", "the hall signed two versions of the same stretch"),
+        "behind": _w("平台签过的事件，现在的日志里没有", "events that the hall signed are missing from its log now"),
+    },
     "need": {
+        "witnessed": _w("外部见证方已会签锁定的集合", "the witnesses outside hold the frozen set"),
         "complete": _w("当前步骤已完成", "the current step is complete"),
         "host": _w("主持人已就位", "the host has taken the chair"),
         "deputy": _w("备岗已就位", "the deputy has taken the chair"),
@@ -396,6 +408,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "running": _w("没有暂停", "the opening is not paused"),
     },
     "unmet": {
+        "witnessed": _w("外部见证方尚未会签锁定的集合", "the witnesses outside do not hold the frozen set yet"),
         "complete": _w("当前步骤尚未完成", "the current step is not complete yet"),
         "host": _w("主持人尚未就位", "the host has not taken the chair yet"),
         "deputy": _w("备岗尚未就位", "the deputy has not taken the chair yet"),

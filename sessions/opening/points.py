@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sessions.events import Anchored, AnchorMissed, Happening, LogDisputed
 from sessions.opening.state import OVER, Anchor, Dispute, Opening, Point
-from sessions.plan import AnchorKind, WitnessMode
+from sessions.plan import AnchorKind, Watch, WitnessMode
 from sessions.roles import CLOCK
 
 CLOSE = "close"
@@ -71,11 +71,14 @@ def disputed(o: Opening, at: datetime, event: LogDisputed) -> Opening:
 
 def named(o: Opening, kind: AnchorKind) -> tuple[str, ...]:
     """Return the names of the witnesses, or of the timestamp authorities, in the plan's order."""
-    if o.plan.watch is None:
-        return ()
+    return () if o.plan.watch is None else names(o.plan.watch, kind)
+
+
+def names(watch: Watch, kind: AnchorKind) -> tuple[str, ...]:
+    """Return the same of an announcement."""
     if kind is AnchorKind.STAMP:
-        return o.plan.watch.authorities
-    return tuple(vkey.partition("+")[0] for vkey in o.plan.watch.witnesses)
+        return watch.authorities
+    return tuple(vkey.partition("+")[0] for vkey in watch.witnesses)
 
 
 def _point(o: Opening, name: str, change: Callable[[Point], Point]) -> Opening:

@@ -32,6 +32,7 @@ from sessions.opening import (
 from sessions.opening.locked import can_open
 from sessions.opening.state import Bid
 from sessions.plan import (
+    AnchorKind,
     Article,
     DrawRule,
     EvidenceRule,
@@ -46,7 +47,10 @@ from sessions.plan import (
     Step,
     StepKind,
     Tender,
+    Watch,
     WindowRule,
+    WitnessMode,
+    WitnessRule,
     Words,
 )
 from sessions.plan_json import plan_to_json
@@ -324,6 +328,22 @@ class Story:
             self.send(c.TakeChair(), actor)
         return self
 
+    def anchor(self, point: str, by: str, kind: AnchorKind = AnchorKind.WITNESS) -> Story:
+        """Somebody outside holds the log as it stands."""
+        assert self.opening is not None
+        return self.send(
+            c.RecordAnchor(
+                point=point,
+                kind=kind,
+                by=by,
+                size=self.opening.length,
+                root=Digest("ab" * 32),
+                sha256=Digest("ac" * 32),
+                said_at=self.now,
+            ),
+            CLOCK,
+        )
+
     def advance(self, step: str) -> Story:
         return self.send(c.Advance(step=StepId(step)), HOST)
 
@@ -466,6 +486,32 @@ def a_witnessed_story() -> Story:
     began = story.now
     story.wait(minutes=4).send(c.RecordFault(began=began, ended=story.now), CLOCK)
     return story.release(1).release(2).wait(hours=1)
+
+
+WATCH = Watch(
+    origin=f"hall.example/s/{SESSION}",
+    witnesses=("w1.example+00000000+AAAA", "w2.example+00000000+AAAA"),
+    quorum=2,
+    authorities=("tsa",),
+)
+
+
+def a_watched_plan(mode: WitnessMode = WitnessMode.CLOSED) -> Plan:
+    """Two witnesses, both wanted, and a timestamp authority."""
+    rule = WitnessRule(mode=mode, grace=timedelta(minutes=1), article="art")
+    plan = a_plan()
+    return replace(plan, watch=WATCH, pack=replace(plan.pack, witness=rule))
+
+
+def a_watched_story() -> Story:
+    """The witnesses come late, and one of them shows in the end that the hall had signed another log."""
+    story = Story(a_watched_plan(), bids=3).to_checkin().seat_staff().to_t0().advance("ceiling").wait(minutes=2)
+    story.anchor("close", "tsa", AnchorKind.STAMP).anchor("close", "w1.example").anchor("close", "w2.example")
+    story.advance("decrypt").release(1).release(2).release(3).wait(seconds=1)
+    told = c.RecordDispute(
+        by="w2.example", kind="split", size=9, root=Digest("ba" * 32), held=20, sha256=Digest("bc" * 32)
+    )
+    return story.send(told, CLOCK)
 
 
 def a_failed_story() -> Story:

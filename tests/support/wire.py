@@ -26,6 +26,7 @@ from tests.support.hall_story import (
     a_failed_story,
     a_full_story,
     a_locked_story,
+    a_watched_story,
     a_witnessed_story,
     an_aborted_story,
     bidder_id,
@@ -44,6 +45,7 @@ OTHERS = {
     "aborted": an_aborted_story,
     "locked": a_locked_story,
     "witnessed": a_witnessed_story,
+    "watched": a_watched_story,
 }
 
 

@@ -107,6 +107,8 @@ function next(view: View): Members | null {
   };
   if (step["kind"] === "decrypt") {
     needs["chairs"] = Object.values((chairs["required"] ?? {}) as Members).every(Boolean);
+    const watch = view["watch"] as Members | null | undefined;
+    if (watch) needs["witnessed"] = Boolean(watch["ready"]);
   }
   if (step["kind"] === "sign") {
     needs["objections"] = !count["objections_open"];
