@@ -271,14 +271,26 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "signature.fail": _w("签名不成立", "The signature does not hold"),
         "receipt_says.pass": _w("回执：按时收到", "Receipt: received in time"),
         "slip_says.pass": _w("拒收凭单：未予接收", "Slip: not accepted"),
-        "chain.pass": _w(
-            "事实链连续，每条写明前一条的指纹", "The chain of facts is whole: each names the digest of the one before"
+        "failed": _w("不能成立：", "This does not hold: "),
+        "skipped": _w(
+            "无法判断，因为所依据的核验未通过：", "Nothing can be said of this, as what it stands on failed: "
         ),
-        "chain.fail": _w("事实链在此处断开", "The chain of facts is broken at this number"),
-        "no_chain.fail": _w("材料包中没有事实日志", "There is no log of facts in this bundle"),
-        "not_here.skip": _w(
-            "此页未核验：签名、密封集合、解密。请用命令行核验全部。",
-            "Not checked in this page: signatures, sealed set, decryption. The command line checks all of it.",
+        "count": _w(
+            "成立 {passed} 项，不成立 {failed} 项，无法判断 {skipped} 项。",
+            "{passed} checks hold, {failed} do not, of {skipped} nothing can be said.",
+        ),
+        "result.pass": _w("成立", "Holds"),
+        "result.fail": _w("不成立", "Does not hold"),
+        "result.skip": _w("无法判断", "Not known"),
+        "this_hall": _w("就是本大厅的密钥", "the key of this hall"),
+        "another_hall": _w("不是本大厅的密钥", "not the key of this hall"),
+        "no_ed25519": _w(
+            "这个浏览器不会核验 Ed25519 签名，因此什么都不能断定。请更新浏览器，或用命令行核验。",
+            "This browser cannot check Ed25519 signatures, so nothing can be said. Update it, or use the command line.",
+        ),
+        "no_worker": _w(
+            "核验程序没有运行起来。请重新载入页面，或用命令行核验。",
+            "The checking program did not start. Reload the page, or use the command line.",
         ),
     },
     "task": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -17,6 +18,7 @@ from crypto import authority
 from crypto.container import read_header
 from crypto.envelope import unlock as open_group
 from crypto.release import load_session_public, make_release
+from sessions.verify.sentences import SENTENCES
 from sessions.zipped import pack, unpack
 from tests.support.bidders import Bidder, Sealed, a_bidder
 from tests.support.browsing import a_browser, complaints, served
@@ -337,6 +339,7 @@ async def test_the_verification_page_checks_a_receipt_and_sends_nothing(
     receipt = (await house.submit(await house.bidder(bidder), a_bid(bidder))).json()["receipt"]
     page = await browser.new_page(locale="en-GB")
     await page.goto(f"{origin}/verify")
+    await page.wait_for_selector("html[data-verifier=ready]")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.fill("textarea", receipt)
@@ -350,17 +353,57 @@ async def test_the_verification_page_checks_a_receipt_and_sends_nothing(
     ] == []  # the tab's picture may come late
 
 
-async def test_the_verification_page_follows_the_chain_of_a_bundle(browser: Browser, origin: str) -> None:
+async def test_the_verification_page_checks_a_whole_bundle_with_the_network_cut(
+    browser: Browser, origin: str
+) -> None:
     bundle, _ = await asyncio.to_thread(the_bundle)
     files = dict(unpack(bundle))
-    events = files["events/opening.jsonl"]
-    files["events/opening.jsonl"] = events.replace(b'"n":3,', b'"n":4,', 1)
+    files["record.json"] = files["record.json"].replace(b"1000000.00", b"1000001.00", 1)
     page = await browser.new_page(locale="en-GB")
+    heard = complaints(page)
     await page.goto(f"{origin}/verify")
-    for content, sentence in ((bundle, "The chain of facts is whole"), (pack(files), "broken at this number")):
+    await page.wait_for_selector("html[data-verifier=ready]")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.context.set_offline(True)
+    for content, told, first in (
+        (bundle, "Every check made here holds.", "Every byte of the file is accounted for"),
+        (pack(files), "A check failed", "This does not hold: The manifest lists every file"),
+    ):
         file = {"name": "session.zip", "mimeType": "application/zip", "buffer": content}
         await page.set_input_files("input[type=file]", [file])
-        assert sentence in await checked(page)
+        await page.wait_for_selector("[data-found]:not([hidden])")
+        assert told in await page.inner_text("[data-outcome]")
+        assert first in await page.inner_text("[data-checks] li:first-of-type")
+        assert await page.locator("[data-checks] > li").count() == len(SENTENCES)
+        assert hashlib.sha256(content).hexdigest() in await page.inner_text("[data-facts]")
+    assert [address for address in asked if not address.endswith("/img/seal.svg")] == []
+    assert heard == []
+
+
+async def test_a_bundle_dropped_on_the_page_is_checked(browser: Browser, origin: str) -> None:
+    page = await browser.new_page(locale="en-GB")
+    await page.goto(f"{origin}/verify")
+    dropped = await page.evaluate_handle(
+        """() => {
+          const data = new DataTransfer();
+          data.items.add(new File(["PK no zip file"], "session.zip"));
+          return data;
+        }"""
+    )
+    await page.dispatch_event(".drop", "drop", {"dataTransfer": dropped})
+    await page.wait_for_selector("[data-found]:not([hidden])")
+    assert "0 checks hold, 1 do not" in await page.inner_text("[data-facts]")
+
+
+async def test_a_browser_that_lacks_ed25519_is_told_so(browser: Browser, origin: str) -> None:
+    page = await browser.new_page(locale="en-GB")
+    await page.add_init_script("crypto.subtle.importKey = () => Promise.reject(new Error('NotSupportedError'))")
+    await page.goto(f"{origin}/verify")
+    await page.fill("textarea", "a.b.c")
+    await page.get_by_role("button", name="Check", exact=True).click()
+    await page.wait_for_selector("[data-outcome][data-value=failed]")
+    assert "cannot check Ed25519 signatures" in await page.inner_text("[data-outcome]")
 
 
 async def checked(page: Page) -> str:

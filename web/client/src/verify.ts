@@ -1,17 +1,17 @@
 /**
- * Checking in the page: a receipt or slip by the hall's key, and the chain of facts in a bundle.
+ * Checking in the page: a whole bundle, in a worker, or a receipt by the hall's key.
  *
- * @remarks After the page has loaded nothing is fetched and nothing is sent. What is not checked here is said.
+ * @remarks After the page has loaded nothing is fetched and nothing is sent: it works with the network cut.
  */
 
-import { type Bytes, fromUtf8, hex } from "./bytes.js";
-import { canonical, type Json, type JsonObject, parseStrict } from "./canonical.js";
+import type { Check, Report } from "./audit/report.js";
+import type { Said } from "./audit/worker.js";
+import { SENTENCES } from "./audit/words.js";
+import type { JsonObject } from "./canonical.js";
 import type { Speech } from "./dom.js";
 import { explain, tell } from "./forms.js";
-import { type HallKey, readHallKey, readStatement } from "./jws.js";
-import { sha256 } from "./kdf.js";
+import { readHallKey, readStatement } from "./jws.js";
 import { verifyReceipt, verifySlip } from "./receipt.js";
-import { entries, inflate } from "./zip.js";
 
 interface VerifyData extends Speech {
   readonly hall: JsonObject;
@@ -21,87 +21,176 @@ type Result = "pass" | "fail" | "skip";
 
 const data = JSON.parse(document.getElementById("page")!.textContent) as VerifyData;
 const form = document.querySelector<HTMLFormElement>('form[data-act="verify"]')!;
-const list = document.querySelector<HTMLElement>("[data-checks]")!;
-const outcome = form.parentElement!;
-const LIMIT = 64 * 1024 * 1024;
+const box = form.parentElement!;
+const input = form.querySelector<HTMLInputElement>('input[name="file"]')!;
+const pasted = form.querySelector<HTMLTextAreaElement>("textarea")!;
+const found = document.querySelector<HTMLElement>("[data-found]")!;
+const list = found.querySelector<HTMLElement>("[data-checks]")!;
+const progress = document.querySelector<HTMLProgressElement>("progress[data-progress]")!;
+const worker = startWorker();
+let busy = false;
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  for (const line of list.querySelectorAll("li")) line.remove();
-  tell(outcome, "working", say("working"));
-  void check().then(
-    (good) => tell(outcome, good ? "done" : "failed", say(good ? "all_hold" : "some_fail")),
-    (error: unknown) => tell(outcome, "failed", ...explain(error, data)),
-  );
+  void check(input.files?.[0], pasted.value.trim());
 });
-
-async function check(): Promise<boolean> {
-  const file = form.querySelector<HTMLInputElement>('input[name="file"]')!.files?.[0];
-  const pasted = form.querySelector<HTMLTextAreaElement>("textarea")!.value.trim();
-  if (file === undefined) return checkToken(pasted, await readHallKey(data.hall));
-  const start = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  if (start[0] === 0x50 && start[1] === 0x4b) return checkBundle(file);
-  return checkToken((await file.text()).trim(), await readHallKey(data.hall));
+input.addEventListener("change", () => void check(input.files?.[0], ""));
+pasted.addEventListener("input", () => (input.value = "")); // what was done last counts
+document.querySelector("[data-print]")!.addEventListener("click", () => print());
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"] as const) {
+  box.addEventListener(kind, (event) => {
+    event.preventDefault();
+    box.toggleAttribute("data-over", kind === "dragenter" || kind === "dragover");
+    if (kind === "drop") void check((event as DragEvent).dataTransfer?.files[0], "");
+  });
 }
 
-async function checkToken(token: string, hall: HallKey): Promise<boolean> {
-  const statement = readStatement(token);
-  add("pass", "form", statement.kind);
+async function check(file: File | undefined, token: string): Promise<void> {
+  if (busy || (file === undefined && token === "")) return;
+  busy = true;
+  found.hidden = true;
+  for (const line of list.querySelectorAll("li")) line.remove();
+  tell(box, "working", say("working"));
   try {
-    const said = statement.kind === "slip" ? await verifySlip(token, hall) : await verifyReceipt(token, hall);
-    add("pass", "signature", `kid ${hall.kid}`);
-    add("pass", statement.kind === "slip" ? "slip_says" : "receipt_says", `${said.tracker} · ${said.receivedAt} · ${said.session}`);
+    await requireEd25519();
+    const good = file !== undefined && (await isZip(file)) ? await checkBundle(file) : await checkToken(file === undefined ? token : (await file.text()).trim());
+    tell(box, good ? "done" : "failed", say(good ? "all_hold" : "some_fail"));
+  } catch (error) {
+    tell(box, "failed", ...(error instanceof Unable ? [error.message] : explain(error, data)));
+  } finally {
+    progress.hidden = true;
+    busy = false;
+  }
+}
+
+/** This browser cannot do what is needed. */
+class Unable extends Error {}
+
+/** Signatures of the hall are Ed25519 (RFC 8032), which browsers learnt at different times. */
+async function requireEd25519(): Promise<void> {
+  const raw = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 0x58 : 0x66)); // the base point
+  try {
+    await crypto.subtle.importKey("raw", raw, "Ed25519", false, ["verify"]);
+  } catch {
+    throw new Unable(say("no_ed25519"));
+  }
+}
+
+async function isZip(file: File): Promise<boolean> {
+  const start = new Uint8Array(await file.slice(0, 2).arrayBuffer());
+  return start[0] === 0x50 && start[1] === 0x4b;
+}
+
+// -- a bundle ------------------------------------------------------------------------------------------------------
+
+/** The worker, told to load all it needs while there is a network; null where there are no workers. */
+function startWorker(): Worker {
+  const address = new URL("./audit/worker.js", import.meta.url).href;
+  const types = "trustedTypes" in globalThis ? trustedTypes : undefined;
+  const policy = types?.createPolicy("kaibiao-worker", { createScriptURL: () => address }); // this address, whatever is asked
+  const started = new Worker((policy?.createScriptURL("") ?? address) as string, { type: "module" });
+  started.addEventListener("message", ({ data: said }: MessageEvent<Said>) => {
+    if (said.kind === "ready") document.documentElement.dataset["verifier"] = "ready";
+  });
+  return started;
+}
+
+async function checkBundle(file: File): Promise<boolean> {
+  const bytes = await file.arrayBuffer();
+  const made: Check[] = [];
+  progress.max = Object.keys(SENTENCES).length;
+  progress.value = 0;
+  progress.hidden = false;
+  const { report, sha256 } = await new Promise<{ report: Report; sha256: string }>((resolve, reject) => {
+    worker.onmessage = ({ data: said }: MessageEvent<Said>) => {
+      if (said.kind === "check") {
+        made.push(said.check);
+        progress.value = made.length;
+      } else if (said.kind === "report") resolve(said);
+    };
+    worker.onerror = () => reject(new Unable(say("no_worker")));
+    worker.postMessage(bytes, [bytes]);
+  });
+  show(report, sha256);
+  return report.ok;
+}
+
+const ORDER: readonly Check["outcome"][] = ["failed", "skipped", "passed"];
+const RESULT = { failed: "fail", skipped: "skip", passed: "pass" } as const;
+
+function show(report: Report, sha256: string): void {
+  for (const outcome of ORDER) {
+    for (const { id, detail } of report.checks.filter((each) => each.outcome === outcome)) {
+      const sentence = SENTENCES[id]![data.language];
+      add(RESULT[outcome], outcome === "passed" ? sentence : `${say(outcome)}${sentence}`, `${id}${detail === "" ? "" : ` · ${detail}`}`);
+    }
+  }
+  const own = report.hallKey === null ? "" : say(report.hallKey === data.hall["kid"] ? "this_hall" : "another_hall");
+  fact("title", report.title?.[data.language] ?? "–");
+  fact("session", report.session ?? "–");
+  fact("sha256", sha256);
+  fact("hall_key", report.hallKey === null ? "–" : `${report.hallKey}`);
+  fact("hall_key_is", own);
+  fact("authorities", report.authorities.join("\n") || "–");
+  count(report);
+  found.querySelector<HTMLElement>("[data-facts]")!.hidden = false;
+  found.hidden = false;
+}
+
+function count(report: Report): void {
+  const of = (outcome: Check["outcome"]): string => String(report.checks.filter((each) => each.outcome === outcome).length);
+  fact("count", say("count").replace("{passed}", of("passed")).replace("{failed}", of("failed")).replace("{skipped}", of("skipped")));
+}
+
+function fact(name: string, text: string): void {
+  found.querySelector(`[data-fact="${name}"]`)!.textContent = text;
+}
+
+// -- a receipt -----------------------------------------------------------------------------------------------------
+
+async function checkToken(given: string): Promise<boolean> {
+  const hall = await readHallKey(data.hall);
+  const token = given.startsWith("{") ? inFile(given) : given;
+  const statement = readStatement(token);
+  found.querySelector<HTMLElement>("[data-facts]")!.hidden = true;
+  add("pass", say("form.pass"), statement.kind);
+  found.hidden = false;
+  try {
+    const slip = statement.kind === "slip";
+    const said = slip ? await verifySlip(token, hall) : await verifyReceipt(token, hall);
+    add("pass", say("signature.pass"), `kid ${hall.kid}`);
+    add("pass", say(slip ? "slip_says.pass" : "receipt_says.pass"), `${said.tracker} · ${said.receivedAt} · ${said.session}`);
     return true;
   } catch (error) {
-    add("fail", "signature", explain(error, data).join(" "));
+    add("fail", say("signature.fail"), explain(error, data).join(" "));
     return false;
   }
 }
 
-/** The chain of every stream in the bundle, event by event (crypto/FORMAT.md section 8). */
-async function checkBundle(file: Blob): Promise<boolean> {
-  let good = true;
-  let found = false;
-  for (const entry of await entries(file)) {
-    const stream = /^(?:.*\/)?(opening|intake)\.(?:jsonl|ndjson)$/.exec(entry.name)?.[1];
-    if (stream === undefined) continue;
-    found = true;
-    const broken = await brokenAt(await inflate(file, entry, LIMIT));
-    good &&= broken.at === null;
-    add(broken.at === null ? "pass" : "fail", "chain", `${stream}: ${broken.at ?? broken.count} · ${broken.head}`);
+/** The receipt in a receipt file (crypto/FORMAT.md section 7); another text as it is, to be refused for its form. */
+function inFile(text: string): string {
+  try {
+    const { receipt } = JSON.parse(text) as { receipt?: unknown };
+    return typeof receipt === "string" ? receipt : text;
+  } catch {
+    return text;
   }
-  if (!found) add("fail", "no_chain", "");
-  add("skip", "not_here", "kaibiao verify");
-  return good && found;
 }
-
-async function brokenAt(bytes: Bytes): Promise<{ at: number | null; count: number; head: string }> {
-  let prev = "0".repeat(64);
-  let n = 0;
-  for (const line of fromUtf8(bytes).split("\n")) {
-    if (line === "") continue;
-    n++;
-    const value = parseStrict(new TextEncoder().encode(line), LIMIT) as { readonly [member: string]: Json };
-    const core = (value["core"] ?? value) as JsonObject;
-    const chained = Object.fromEntries(CORE.map((name) => [name, core[name]!]));
-    if (core["n"] !== n || core["prev"] !== prev) return { at: n, count: n, head: prev };
-    prev = hex(await sha256(canonical(chained)));
-    if (value["digest"] !== undefined && value["digest"] !== prev) return { at: n, count: n, head: prev };
-  }
-  return { at: null, count: n, head: prev };
-}
-
-const CORE = ["stream", "n", "at", "type", "actor", "data", "private", "prev"] as const;
 
 function say(key: string): string {
   return data.words[`verify.${key}`] ?? data.words[`ui.${key}`] ?? key;
 }
 
-function add(result: Result, key: string, how: string): void {
-  const template = list.querySelector("template")!;
-  const line = template.content.firstElementChild!.cloneNode(true) as HTMLElement;
+function add(result: Result, sentence: string, how: string): void {
+  const line = list.querySelector("template")!.content.firstElementChild!.cloneNode(true) as HTMLElement;
   line.dataset["value"] = result;
-  line.querySelector("[data-sentence]")!.textContent = say(`${key}.${result}`);
+  line.querySelector("[data-result]")!.textContent = say(`result.${result}`);
+  line.querySelector("[data-sentence]")!.textContent = sentence;
   line.querySelector("[data-how]")!.textContent = how;
   list.append(line);
 }
+
+/** Trusted Types (w3.org/TR/trusted-types), as far as this page needs them; undefined where a browser has none. */
+declare const trustedTypes:
+  | { createPolicy(name: string, rules: { createScriptURL(input: string): string }): { createScriptURL(input: string): unknown } }
+  | undefined;
