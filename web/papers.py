@@ -10,7 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -73,7 +73,7 @@ def document_seal(settings: Settings, trust: Callable[[], Trust], stamping: Stam
     def evidence() -> Trust:
         current = trust()
         anchors: dict[x509.Certificate, None] = dict.fromkeys((*current.anchors, *own, *stamps))
-        return Trust(anchors=tuple(anchors), intermediates=current.intermediates, crls=current.crls)
+        return replace(current, anchors=tuple(anchors))
 
     return DocumentSeal(credential=credential, trust=evidence, stamp=stamping.any)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from typing import Final
 
-from asn1crypto import cms, crl, keys, x509
+from asn1crypto import cms, crl, keys, ocsp, x509
 from cryptography import x509 as certificates
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -68,6 +68,7 @@ def _evidence(trust: Trust, credential: Credential) -> ValidationContext:
         trust_roots=[_certificate(each) for each in trust.anchors],
         other_certs=[_certificate(each) for each in (*trust.intermediates, *credential.chain)],
         crls=[crl.CertificateList.load(each.public_bytes(Encoding.DER)) for each in trust.crls],
+        ocsps=[ocsp.OCSPResponse.load(each) for each in trust.ocsps],
         revocation_mode="require",
         allow_fetching=True,  # of the lists and answers that the certificates themselves point to
     )

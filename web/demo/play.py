@@ -22,14 +22,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from rich.console import Console
 
 from sessions.announcement import make_plan
+from sessions.clock import SystemClock
 from sessions.store.migrations import migrate
 from sessions.verify import verify
 from web.bootstrap import Services, build
 from web.cli.refused import Refused
 from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
+from web.demo.papers import stamps_and_seal
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
 from web.demo.witnesses import two_witnesses
+from web.i18n import LANGUAGES
 from web.remote import Hall, HallRefused
 from web.settings import Settings, load
 
@@ -80,11 +83,15 @@ async def _perform(screen: Console, stage: Stage) -> int:
     await _introduce(screen, stage)
     await _opening(screen, stage)
     bundle = stage.out / "session.zip"
-    bundle.write_bytes(await _fetch_bundle(stage))
+    bundle.write_bytes(await _fetch(stage, f"/api/v1/sessions/{cast.SESSION}/bundle.zip"))
     report = verify(bundle)
     held = sum(check.passed for check in report.checks)
     screen.print(f"\n[bold]{bundle}[/]  {held} of {len(report.checks)} checks hold")
     screen.print(f"  kaibiao verify {bundle}")
+    for language in LANGUAGES:
+        paper = stage.out / f"record.{language}.pdf"
+        paper.write_bytes(await _fetch(stage, f"/s/{cast.SESSION}/record.pdf?lang={language}"))
+        screen.print(f"  {paper}")
     if not stage.options.exit_when_done:
         screen.print("\nThe hall stays open: look round, press Ctrl-C to leave.")
         await stage.serving
@@ -98,19 +105,24 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     given["intake_log_minutes"] = max(1, round(5 / options.speed))  # seconds, because it is a rehearsal
     door = _door(load(**given, port=options.port))
     settings = load(**given, port=door.getsockname()[1])  # a free one has its number only now
-    async with two_witnesses(out, settings) as witnesses:
-        witnessed = load(**given, port=settings.port, witnesses_file=witnesses)
-        async with _room(options, out, witnessed, door) as stage:
+    wrong_key = 4 if options.bidders >= 5 else None
+    troupe = cast.engage(options.bidders, SystemClock().now(), wrong_key=wrong_key)
+    async with (
+        two_witnesses(out, settings) as witnesses,
+        stamps_and_seal(out, settings, troupe.authority) as named,
+    ):
+        witnessed = load(**given, port=settings.port, witnesses_file=witnesses, **named)
+        async with _room(options, out, witnessed, door, troupe) as stage:
             yield stage
 
 
 @contextlib.asynccontextmanager
-async def _room(options: Options, out: Path, settings: Settings, door: socket.socket) -> AsyncIterator[Stage]:
+async def _room(
+    options: Options, out: Path, settings: Settings, door: socket.socket, troupe: cast.Troupe
+) -> AsyncIterator[Stage]:
     settings.anchors.mkdir(parents=True, exist_ok=True)
     services = build(settings)
     await migrate(services.database)
-    wrong_key = 4 if options.bidders >= 5 else None
-    troupe = cast.engage(options.bidders, services.clock.now(), wrong_key=wrong_key)
     if not options.exit_when_done:
         for member in troupe.bidders:
             await asyncio.to_thread(cast.write_keys, member, out / "bidders")
@@ -246,6 +258,6 @@ async def _tell(screen: Console, hall: Hall) -> None:
             return
 
 
-async def _fetch_bundle(stage: Stage) -> bytes:
+async def _fetch(stage: Stage, address: str) -> bytes:
     async with Hall(stage.url) as hall:
-        return await hall.download(f"/api/v1/sessions/{cast.SESSION}/bundle.zip")
+        return await hall.download(address)
