@@ -151,6 +151,19 @@ WORDS: dict[str, Words] = {
     "not_yet_valid": _words("The certificate is not valid yet.", "证书尚未生效。", _CA),
     "unknown_issuer": _words("No trusted authority issued this certificate.", "证书并非由受信任的机构签发。", _CA),
     "revoked": _words("The certificate has been revoked.", "证书已被吊销。", _CA),
+    "wrong_evidence": _words(
+        "The evidence kept of a certificate does not lead to what was recorded.",
+        "留存的证书查验凭据得不出所记录的结论。",
+        ("Ask the hall for the archive again.", "请向平台重新索取归档包。"),
+    ),
+    "other_subject": _words(
+        "This certificate is not of the organisation that signed the bid.",
+        "此证书与签署投标文件的证书不属于同一单位。",
+        (
+            "Use the certificate that signed the bid, or its successor: same number, same name.",
+            "请使用签署投标文件的证书，或同一单位（号码、名称相同）换发的新证书。",
+        ),
+    ),
     "malformed_list": _words(
         "That is not a revocation list.",
         "这不是有效的证书吊销列表。",

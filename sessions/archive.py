@@ -27,6 +27,7 @@ from crypto.header import QUOTE
 from crypto.paths import Trust
 from crypto.receipt import tracker
 from crypto.signing import HallKey, peek, sign
+from sessions import proved
 from sessions.chaining import core
 from sessions.codec import event_to_json
 from sessions.errors import CommandRefused, UnknownSession
@@ -55,8 +56,10 @@ from sessions.ports import (
     EventStore,
     EvidenceStore,
     IntakeStore,
+    ProofStore,
     SecretStore,
 )
+from sessions.proved import ProofFiles
 from sessions.readme import readme
 from sessions.record import record
 from sessions.record_html import record_html
@@ -86,6 +89,7 @@ class _Material:
     entries: tuple[bytes, ...]  # the log of receipts; none unless the plan has one
     decoy_key: bytes
     evidence: Files
+    proofs: ProofFiles
 
     @property
     def events(self) -> tuple[Recorded, ...]:
@@ -104,6 +108,7 @@ class Archive:
         checkpoints: CheckpointStore,
         secrets: SecretStore,
         evidence: EvidenceStore,
+        proofs: ProofStore,
         blobs: BlobStore,
         trust: Callable[[], Trust],
         hall: HallKey,
@@ -117,6 +122,7 @@ class Archive:
         self._evidence = evidence
         self._openings = openings
         self._checkpoints = checkpoints
+        self._proofs = proofs
         self._blobs = blobs
         self._trust = trust
         self._hall = hall
@@ -131,17 +137,19 @@ class Archive:
             raise UnknownSession(session)
         if opening.status not in OVER:
             raise CommandRefused("not_over", status=opening.status.value)
+        intake = await self._events.read(session, Stream.INTAKE)
         material = _Material(
             session=session,
             opening=opening,
             log=log,
-            intake=await self._events.read(session, Stream.INTAKE),
+            intake=intake,
             answers=await self._intake.answers(session),
             checkpoints=await cosigned(session, opening, self._openings, self._checkpoints)
             | stamped(opening, await self._checkpoints.kept(session), self._authorities),
             entries=await self._events.entries(session),
             decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",
             evidence=await collect(opening, self._evidence),
+            proofs=await proved.collect(opening, (*intake, *log), self._proofs),
         )
         return await asyncio.to_thread(self._make, material)
 
@@ -172,6 +180,7 @@ class Archive:
             yield ENTRIES, b"".join(material.entries)
         if opening.listed:
             yield from _trust(self._trust())
+            yield from material.proofs.shared.items()
             for bid in opening.bids:
                 yield from self._bid(material, bid)
             yield from self._causes(material)
@@ -201,6 +210,8 @@ class Archive:
             yield from self._stored(folder, receipt.blob, bid)
         for name, statement in _statements(material.events, bid.bidder):
             yield f"{folder}/{name}.jws", statement.encode()
+        if bid.bidder in material.proofs.documents:
+            yield f"{folder}/proofs.jsonl", material.proofs.documents[bid.bidder]
 
     def _withdrawn(self, material: _Material) -> Iterator[tuple[str, bytes]]:
         """The certificate of each withdrawal, or nobody could check who signed it: such a bid has no folder."""

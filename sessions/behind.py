@@ -31,6 +31,7 @@ from sessions.opening.locked import missed
 from sessions.opening.locks import SHARE_MISMATCH
 from sessions.plan import ESCROW, TENDERER, Lock, Plan
 from sessions.ports import BlobStore
+from sessions.signers import Known, signer_of
 
 KEY_MISMATCH = "key_mismatch"
 TENDERER_MISSING = "tenderer_missing"
@@ -167,8 +168,11 @@ def read_behind(
     nonce: str,
     escrowed: bool,
     tokens: Mapping[str, Jws],
+    signers: Known,
 ) -> Behind:
     """Return one released bid as it stands behind the locks. Blocks.
+
+    ``signers`` are certificates that may have signed the release in place of the bid's (sessions.signers).
 
     Raises CryptoRefused, OSError: the stored bytes, or the release, are not what was checked when they came.
     """
@@ -183,7 +187,13 @@ def read_behind(
         if escrowed or not locks
         else {
             group.id: _pieces(
-                tokens.get(group.id, Jws("")), container, plan.session, group.id, nonce, stated.signer, locks
+                tokens.get(group.id, Jws("")),
+                container,
+                plan.session,
+                group.id,
+                nonce,
+                signer_of(tokens.get(group.id, Jws("")), stated.signer, signers),
+                locks,
             )
             for group in container.header.groups
         }

@@ -83,5 +83,7 @@ def command_from_json(name: str, fields: Mapping[str, object]) -> Command:
     """Return the command that somebody sent; raise ``Misshapen`` unless people may send it in just this form."""
     if name not in BY_PEOPLE:
         raise Misshapen("command", "no command that may be sent")
+    if "proof" in fields:
+        raise Misshapen(f"{name}.proof", "is for the hall to find")
     command: Command = from_json(_COMMANDS[name], fields, name)
     return command

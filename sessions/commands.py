@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sessions.ids import BidderId, Digest, Jws, StepId
 from sessions.plan import AnchorKind
+from sessions.proofs import Proof
 from sessions.shape import LATER
 
 
@@ -39,6 +40,7 @@ class SubmitBid:
     signing_certificate: Digest
     first_byte_at: datetime
     leaf_salt: str
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class WithdrawBid:
 
     bidder: BidderId
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ class CheckIn:
 
     bidder: BidderId
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +131,7 @@ class RecordRelease:
     release_sha256: Digest
     code: str | None
     arrived_at: datetime | None = None
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,6 +376,7 @@ class ConfirmRow:
 
     bidder: BidderId
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +418,7 @@ class SignRecord:
 
     signer: str  # bidder id or account id
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 IntakeCommand = Schedule | SubmitBid | RefuseBid | WithdrawBid | CheckIn | Postpone | Abort | Tick

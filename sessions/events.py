@@ -17,6 +17,7 @@ from enum import StrEnum
 from sessions.commands import SealedBid
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
 from sessions.plan import AnchorKind
+from sessions.proofs import Proof
 from sessions.roles import Actor, Role
 from sessions.shape import LATER
 
@@ -46,6 +47,7 @@ class BidReceived:
     leaf_salt: str
     tracker: str
     replaces: Digest | None
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class BidWithdrawn:
     bidder: BidderId
     header_sha256: Digest
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class BidderCheckedIn:
 
     bidder: BidderId
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,11 +188,12 @@ class KeyReleased:
     group: str
     release_sha256: Digest
     attempt: int
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
-    """A try to unlock failed. private: {"code": ...} until the barrier."""
+    """A try to unlock failed. private: {"code": ...} until the barrier, and the members of a Proof, if it has one."""
 
     bidder: BidderId
     attempt: int
@@ -387,6 +392,7 @@ class DrawMade:
 class RowConfirmed:
     bidder: BidderId
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,6 +433,7 @@ class RecordSigned:
     signer: str
     role: Role
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

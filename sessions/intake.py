@@ -18,6 +18,7 @@ from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Digest
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
+from sessions.proofs import Act, Proof, accept
 from sessions.receipts import receipt_of, tracker_of
 from sessions.roles import CLOCK, Actor, Role
 from sessions.shape import rfc3339
@@ -173,7 +174,13 @@ def _event(i: Intake, command: c.IntakeCommand, actor: Actor, now: datetime) -> 
             _own(actor, command.bidder)
             _still_open(i, now)
             bid = _bid(i, command.bidder)
-            return e.BidWithdrawn(bidder=command.bidder, header_sha256=bid.header_sha256, statement=command.statement)
+            _accept(i, Act.WITHDRAW, command.proof)
+            return e.BidWithdrawn(
+                bidder=command.bidder,
+                header_sha256=bid.header_sha256,
+                statement=command.statement,
+                proof=command.proof,
+            )
         case c.CheckIn():
             return _check_in(i, command, actor, now)
         case c.Postpone():
@@ -206,6 +213,7 @@ def _submit(i: Intake, command: c.SubmitBid, actor: Actor, now: datetime) -> e.B
         return None
     if any(bid.header_sha256 == command.header_sha256 for bid in i.bids.values()):
         raise CommandRefused("foreign_bidder", sealed_by=command.sealed_bidder)
+    _accept(i, Act.SUBMIT, command.proof)
     received = e.BidReceived(
         bidder=command.bidder,
         name=command.name,
@@ -218,6 +226,7 @@ def _submit(i: Intake, command: c.SubmitBid, actor: Actor, now: datetime) -> e.B
         leaf_salt=command.leaf_salt,
         tracker="",  # follows from all the rest
         replaces=before.header_sha256 if before else None,
+        proof=command.proof,
     )
     return replace(received, tracker=tracker_of(e.Happening(at=now, actor=actor, event=received), i.plan))
 
@@ -230,7 +239,12 @@ def _check_in(i: Intake, command: c.CheckIn, actor: Actor, now: datetime) -> e.B
         raise CommandRefused("checkin_not_open", opens=rfc3339(i.checkin_opens))
     if command.bidder in i.checked_in:
         return None
-    return e.BidderCheckedIn(bidder=command.bidder, statement=command.statement)
+    _accept(i, Act.CHECKIN, command.proof)
+    return e.BidderCheckedIn(bidder=command.bidder, statement=command.statement, proof=command.proof)
+
+
+def _accept(i: Intake, act: Act, proof: Proof | None) -> None:
+    accept(i.plan.pack.revocation, act, proof, wanted=bool(i.plan.proofs))
 
 
 def _closing(i: Intake) -> e.IntakeClosed:

@@ -28,6 +28,7 @@ from sessions.opening.state import Bid
 from sessions.plan import Lock
 from sessions.roles import Actor
 from sessions.service import Sessions, Stores
+from sessions.signers import known_signers
 
 SHARE = 32
 
@@ -98,6 +99,9 @@ class Officers:
             if released.code is None:
                 tokens.setdefault(released.bidder, {}).setdefault(released.group, released.statement)
 
+        every = [token for found in tokens.values() for token in found.values()]
+        signers = await known_signers(self._stores.proofs, every)
+
         def read(bid: Bid) -> Behind | None:
             try:
                 return read_behind(
@@ -108,6 +112,7 @@ class Officers:
                     nonce=nonce(window, bid.bidder),
                     escrowed=bid.escrowed,
                     tokens=tokens.get(bid.bidder, {}),
+                    signers=signers,
                 )
             except (CryptoRefused, OSError):
                 _log.warning("a bid behind a lock cannot be read", extra={"session": session, "bidder": bid.bidder})

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sessions.ids import AccountId, SessionId, StepId
+from sessions.proofs import Act, OnSilence
 from sessions.roles import Role
 from sessions.shape import LATER
 
@@ -169,6 +170,7 @@ class RulePack:
     refusals: Mapping[str, str]  # refusal code -> article id, where law stands behind it
     visibility: Mapping[str, Mapping[Phase, frozenset[Role]]]  # datum -> phase -> roles that see it
     barrier: BarrierRule = field(default=BarrierRule(), metadata=LATER)
+    revocation: Mapping[Act, OnSilence] | None = field(default=None, metadata=LATER)
     witness: WitnessRule | None = field(default=None, metadata=LATER)
     evidence: EvidenceRule | None = field(default=None, metadata=LATER)  # None: attempts alone are evidence
 
@@ -297,6 +299,7 @@ class Plan:
     tenderer_share: Lock | None = field(default=None, metadata=LATER)
     escrow: Lock | None = field(default=None, metadata=LATER)
     watch: Watch | None = field(default=None, metadata=LATER)  # None: nobody outside, as before witnesses came
+    proofs: bool | None = field(default=None, metadata=LATER)  # True: no act of a bidder without a proof
 
     @property
     def every_lock(self) -> tuple[Lock, ...]:

@@ -11,10 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
+from cryptography import x509
+
 from crypto.tlog import read_note
 from sessions.events import Recorded, Stream
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.plan import AnchorKind
+from sessions.proofs import Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +264,32 @@ class BlobStore(Protocol):
 
     def open(self, name: str) -> BinaryIO:
         """Open a finished blob for reading, seekable. Blocks: call it in a thread."""
+
+
+class ProofStore(Protocol):
+    """What certificates were judged by: documents, certificates and lists, each under its own SHA-256."""
+
+    async def keep(self, items: Mapping[Digest, bytes]) -> None:
+        """Keep them; what is there already stays."""
+
+    async def get(self, digests: Sequence[Digest]) -> Mapping[Digest, bytes]:
+        """Return those that are there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What authorities said of one certificate: answers (OCSP) and lists (CRL) in DER, and every address tried."""
+
+    ocsps: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    tried: tuple[Tried, ...] = ()
+
+
+class Revocation(Protocol):
+    """Asks the authorities, or remembers what they said. It never raises: silence is an answer too."""
+
+    async def ask(self, subject: x509.Certificate, issuer: x509.Certificate, at: datetime) -> Answered:
+        """Return what is known of ``subject``. ``tried`` is empty if nobody may be asked about it."""
 
 
 class WrongOffset(Exception):

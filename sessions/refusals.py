@@ -53,6 +53,24 @@ _NEXT_TIME = (
 )
 
 REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
+    "unproved": (
+        "没有留下证书状态的查验凭据。",
+        "What is known of the certificate was not put on record.",
+        "请重新提交；仍不成功请联系平台。",
+        "Send it again; if that does not help, call the platform.",
+    ),
+    "revoked": (
+        "证书已被吊销。",
+        "The certificate has been revoked.",
+        "请联系发证机构；可用同一单位的新证书继续办理。",
+        "Call the authority that issued it; a new certificate of the same organisation will do.",
+    ),
+    "revocation_unavailable": (
+        "暂时无法向发证机构查询证书是否被吊销。",
+        "The authority could not be asked whether the certificate is revoked.",
+        "请稍后重试。由此产生的后果不由投标人承担。",
+        "Try again in a moment. This is not counted against the bidder.",
+    ),
     # -- intake
     "late": (
         "投标截止时间 {t0} 已过，投标文件不予接收。",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,16 +17,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto import declaration as declarations
-from crypto.certificates import Usage
+from crypto.certificates import fingerprint
 from crypto.container import Container, read_header
 from crypto.digest import sha256_hex
 from crypto.errors import CryptoRefused, StatementRefused
 from crypto.header import SlotRole
 from crypto.locks import check_split_release
-from crypto.paths import Trust, validate
 from crypto.release import open_release
 from crypto.signing import peek
 from sessions.behind import crypto_locks
+from sessions.certifying import Certifying, NotProved, check_successor
 from sessions.clock import Clock
 from sessions.commands import RecordRelease
 from sessions.errors import CommandRefused
@@ -37,9 +36,11 @@ from sessions.nonces import nonce, window_digest
 from sessions.opening import Opening
 from sessions.plan import Lock, Plan, StepKind
 from sessions.ports import Answer, Released
+from sessions.proofs import UNAVAILABLE_CODE, Act, Proof, accept
 from sessions.roles import Actor
 from sessions.service import Sessions, Stores
 from sessions.session_key import session_key
+from sessions.signers import named
 
 LONGEST = 65_536
 
@@ -89,11 +90,11 @@ class _Bid:
 class Releasing:
     """Takes keys in. Every method's ``actor`` is a bidder whose login the caller has checked."""
 
-    def __init__(self, sessions: Sessions, stores: Stores, *, clock: Clock, trust: Callable[[], Trust]) -> None:
+    def __init__(self, sessions: Sessions, stores: Stores, *, clock: Clock, certifying: Certifying) -> None:
         self._sessions = sessions
         self._stores = stores
         self._clock = clock
-        self._trust = trust
+        self._certifying = certifying
         self._windows: dict[SessionId, Digest] = {}
 
     async def challenge(self, session: SessionId, actor: Actor, group: str) -> Challenge:
@@ -121,8 +122,13 @@ class Releasing:
             due=opening.due,
         )
 
-    async def release(self, session: SessionId, actor: Actor, token: Jws) -> Verdict:
+    async def release(
+        self, session: SessionId, actor: Actor, token: Jws, certificates: tuple[x509.Certificate, ...] = ()
+    ) -> Verdict:
         """Check a release message, keep it whatever it is worth, and record what it was.
+
+        ``certificates`` are those of the login. The first may be the successor of the one that signed the bid: the
+        same organisation, renewed (sessions.certifying.check_successor). The key must be the sealed one all the same.
 
         Raises:
             CommandRefused: no release is expected now, or from this bidder.
@@ -134,7 +140,7 @@ class Releasing:
             self._check_now(opening, actor, group)
             if len(token) > LONGEST:
                 raise CommandRefused("too_large", limit=LONGEST)
-            code = await self._verdict(opening, actor, group, token, arrived_at)
+            code, proof = await self._verdict(opening, actor, group, token, arrived_at, certificates)
             digest = Digest(sha256_hex(token.encode()))
             await self._stores.intake.keep_release(
                 Released(
@@ -148,7 +154,12 @@ class Releasing:
                 )
             )
             command = RecordRelease(
-                bidder=BidderId(actor.id), group=group, release_sha256=digest, code=code, arrived_at=arrived_at
+                bidder=BidderId(actor.id),
+                group=group,
+                release_sha256=digest,
+                code=code,
+                arrived_at=arrived_at,
+                proof=proof,
             )
             return Verdict(records=await self._sessions.handle(session, command, actor), code=code)
 
@@ -160,7 +171,16 @@ class Releasing:
         if group not in opening.groups:
             raise CommandRefused("no_such_group", group=group)
 
-    async def _verdict(self, opening: Opening, actor: Actor, group: str, token: Jws, at: datetime) -> str | None:
+    async def _verdict(
+        self,
+        opening: Opening,
+        actor: Actor,
+        group: str,
+        token: Jws,
+        at: datetime,
+        certificates: tuple[x509.Certificate, ...],
+    ) -> tuple[str | None, Proof | None]:
+        proof: Proof | None = None
         session = opening.plan.session
         bid = opening.bid(actor.id)
         if bid is None:
@@ -170,15 +190,23 @@ class Releasing:
             split = bool(opening.plan.locks)
             key = None if split else await session_key(self._stores.secrets, session)
             challenge = await self._nonce(opening, actor)
-            await asyncio.to_thread(self._open, found, opening.plan, group, token, key, challenge, at)
+            signer, *offered = _signer(token, found.certificates, certificates)
+            proof = await self._certifying.check_signer((signer, *offered), at=at)
+            pack = opening.plan.pack
+            accept(pack.revocation, Act.RELEASE, proof, wanted=bool(opening.plan.proofs))
+            await asyncio.to_thread(self._open, found, opening.plan, group, token, key, challenge, signer)
+        except NotProved as error:
+            return error.code, error.proof
         except CryptoRefused as error:
-            return error.code
-        except CommandRefused:
-            raise
+            return error.code, proof
+        except CommandRefused as error:
+            if error.code != UNAVAILABLE_CODE:
+                raise
+            return error.code, proof  # a fact, with the evidence of it; the bidder may try again
         except Exception:  # whatever it is, it is not the bidder's doing, and the attempt is a fact all the same
             _log.exception("a release could not be checked", extra={"session": session, "bidder": actor.id})
-            return "hall_error"
-        return None
+            return "hall_error", proof
+        return None, proof
 
     def _open(
         self,
@@ -188,17 +216,15 @@ class Releasing:
         token: Jws,
         key: ec.EllipticCurvePrivateKey | None,
         challenge: str,
-        at: datetime,
+        signer: x509.Certificate,
     ) -> None:
-        leaf, *offered = found.certificates
-        validate(leaf, usage=Usage.SIGN, trust=self._trust(), at=at, offered=offered)
         stated: dict[str, Any] = {
             "header": found.container.header,
             "header_sha256": found.container.header_sha256,
             "group": group,
             "session": plan.session,
             "nonce": challenge,
-            "certificate": leaf,
+            "certificate": signer,
         }
         if key is None:  # whether the shares are right shows only when the officers open them, behind the barrier
             check_split_release(token, **stated, locks=crypto_locks(plan))
@@ -227,6 +253,16 @@ class Releasing:
             raise CommandRefused("window_closed", step=opening.step or "")
         self._windows[session] = window  # an event never changes, and reading the log for each bidder is the square
         return nonce(window, BidderId(actor.id))
+
+
+def _signer(
+    token: Jws, sealed: tuple[x509.Certificate, ...], login: tuple[x509.Certificate, ...]
+) -> tuple[x509.Certificate, ...]:
+    """Return who is to have signed, then its issuers: whoever signed the bid, or its successor if that is named."""
+    if not login or named(token) != fingerprint(login[0]).hex():
+        return sealed
+    check_successor(sealed[0], login[0])
+    return login
 
 
 def _group(token: Jws) -> str:

@@ -29,6 +29,7 @@ from sessions.ports import (
     EventStore,
     EvidenceStore,
     IntakeStore,
+    ProofStore,
     SecretStore,
     Summary,
 )
@@ -53,6 +54,7 @@ class Stores:
     evidence: EvidenceStore
     blobs: BlobStore
     checkpoints: CheckpointStore
+    proofs: ProofStore
 
 
 class Sessions:
@@ -78,7 +80,12 @@ class Sessions:
         self._listeners: list[Callable[[SessionId, Opening], None]] = []
         self._appenders: dict[SessionId, Appender] = {}
         self._worker = Worker(
-            self, intake=stores.intake, secrets=stores.secrets, evidence=stores.evidence, blobs=stores.blobs
+            self,
+            intake=stores.intake,
+            secrets=stores.secrets,
+            evidence=stores.evidence,
+            proofs=stores.proofs,
+            blobs=stores.blobs,
         )
 
     def on_commit(self, listener: Callable[[SessionId, Opening], None]) -> None:

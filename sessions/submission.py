@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,10 +17,10 @@ from crypto.certificates import Usage, check_pair, fingerprint
 from crypto.digest import sha256_hex
 from crypto.envelope import CheckedBid, check_sealed, read_header
 from crypto.errors import CryptoRefused
-from crypto.paths import Trust, validate
 from crypto.receipt import Slip, issue
 from crypto.signing import HallKey
 from sessions.behind import check_sharing
+from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.commands import RecordLateBid, RefuseBid, SubmitBid
 from sessions.errors import CommandRefused
@@ -28,6 +28,7 @@ from sessions.events import BidReceived, Recorded, Stream
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.plan import Plan
 from sessions.ports import Answer, Upload, UploadState, WrongOffset
+from sessions.proofs import Proof
 from sessions.receipts import receipt_of
 from sessions.roles import CLOCK, Actor, Role
 from sessions.service import Sessions, Stores
@@ -79,14 +80,14 @@ class Submissions:
         stores: Stores,
         *,
         clock: Clock,
-        trust: Callable[[], Trust],
+        certifying: Certifying,
         hall: HallKey,
         limits: Limits,
     ) -> None:
         self._sessions = sessions
         self._stores = stores
         self._clock = clock
-        self._trust = trust
+        self._certifying = certifying
         self._hall = hall
         self._limits = limits
         self._answering: set[asyncio.Task[Progress]] = set()
@@ -234,8 +235,8 @@ class Submissions:
                 gate.close()  # it came in time and was durable too late: its refusal waits for T0, not T0 for it
                 raise await self._late(intake.plan, actor, upload.length, at, upload=upload, blob=upload.id)
             try:
-                checked = await self._checked(upload.id, intake.plan, at)
-                record = await self._submit(upload, actor, checked, at)
+                checked, proof = await self._checked(upload.id, intake.plan, at)
+                record = await self._submit(upload, actor, checked, proof, at)
             except (CryptoRefused, CommandRefused) as error:
                 raise await self._refuse(intake.plan, upload, actor, at, error) from error
             receipt = Jws(issue(receipt_of(record, intake.plan), self._hall))
@@ -243,11 +244,12 @@ class Submissions:
             answer = await self._keep(upload, record.at, receipt, header=header, blob=upload.id, code=None)
             return Progress(upload=upload, offset=upload.length, answer=answer)
 
-    async def _checked(self, blob: str, plan: Plan, at: datetime) -> CheckedBid:
+    async def _checked(self, blob: str, plan: Plan, at: datetime) -> tuple[CheckedBid, Proof]:
         """Check the bid; when the hall itself fails at it, try again for half a minute and then say so."""
         for rest in RESTS:
             try:
-                return await asyncio.to_thread(self._check, blob, plan, at)
+                checked = await asyncio.to_thread(self._check, blob, plan)
+                return checked, await self._certify(checked, at)
             except (CryptoRefused, CommandRefused):
                 raise
             except Exception:  # unreadable trust, a disk error: to refuse the bid for it would put it on the bidder
@@ -255,22 +257,26 @@ class Submissions:
                 await asyncio.sleep(rest)
         raise CommandRefused("hall_error")
 
-    def _check(self, blob: str, plan: Plan, at: datetime) -> CheckedBid:
-        """Check everything that needs no key (crypto/FORMAT.md section 5) and whom the certificates belong to."""
+    async def _certify(self, checked: CheckedBid, at: datetime) -> Proof:
+        """Check whose the certificates are and how they stood when the last byte was here."""
+        stated = checked.declaration
+        pairs = [(stated.signer, Usage.SIGN), *((each, Usage.ENCRYPT) for each in checked.encrypted_to)]
+        return await self._certifying.check(pairs, at=at, offered=stated.certificates)
+
+    def _check(self, blob: str, plan: Plan) -> CheckedBid:
+        """Check everything that needs no key (crypto/FORMAT.md section 5), and that the certificates are a pair."""
         with self._stores.blobs.open(blob) as file:
             checked = check_sealed(file)
-        trust, offered = self._trust(), checked.declaration.certificates
-        signer = checked.declaration.signer
-        validate(signer, usage=Usage.SIGN, trust=trust, at=at, offered=offered)
         for certificate in checked.encrypted_to:
-            check_pair(signer, certificate)
-            validate(certificate, usage=Usage.ENCRYPT, trust=trust, at=at, offered=offered)
+            check_pair(checked.declaration.signer, certificate)
         if len(checked.container.header.groups) != plan.tender.envelopes:
             raise CommandRefused("wrong_envelopes", envelopes=plan.tender.envelopes)
         check_sharing(checked.container.header, plan)
         return checked
 
-    async def _submit(self, upload: Upload, actor: Actor, checked: CheckedBid, at: datetime) -> Recorded:
+    async def _submit(
+        self, upload: Upload, actor: Actor, checked: CheckedBid, proof: Proof, at: datetime
+    ) -> Recorded:
         container = checked.container
         digest = Digest(container.header_sha256)
         command = SubmitBid(
@@ -287,6 +293,7 @@ class Submissions:
             signing_certificate=Digest(fingerprint(checked.declaration.signer).hex()),
             first_byte_at=upload.first_byte_at,
             leaf_salt=secrets.token_hex(32),
+            proof=proof,
         )
         await self._sessions.handle(upload.session, command, actor, at=at)
         # Also when it caused nothing: the same bid was received before, and its receipt is given again. Only for the

@@ -26,9 +26,10 @@ from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.nonces import nonce, window_digest
 from sessions.opening import CheckSeals, OpenBids, Opening
 from sessions.opening.attribution import STORAGE
-from sessions.ports import BlobStore, IntakeStore, SecretStore
+from sessions.ports import BlobStore, IntakeStore, ProofStore, SecretStore
 from sessions.quote import QuoteRefused, read_sheet
 from sessions.session_key import session_key
+from sessions.signers import Known, known_signers, signer_of
 
 OK = "ok"
 CHANGED = "stored_bytes_changed"
@@ -59,6 +60,7 @@ class _Key:
     private: ec.EllipticCurvePrivateKey | None  # None behind locks
     nonce: str
     tokens: Mapping[str, Jws]
+    signers: Known
     escrowed: bool
     shares: Mapping[str, Sequence[tuple[str, Share]]]  # by group: what the officers brought
 
@@ -73,11 +75,19 @@ class Unsealing:
     """Reads bids for the worker."""
 
     def __init__(
-        self, log: Log, *, intake: IntakeStore, secrets: SecretStore, blobs: BlobStore, threads: ThreadPoolExecutor
+        self,
+        log: Log,
+        *,
+        intake: IntakeStore,
+        secrets: SecretStore,
+        proofs: ProofStore,
+        blobs: BlobStore,
+        threads: ThreadPoolExecutor,
     ) -> None:
         self._log = log
         self._intake = intake
         self._secrets = secrets
+        self._proofs = proofs
         self._blobs = blobs
         self._threads = threads
 
@@ -126,6 +136,7 @@ class Unsealing:
         for released in await self._intake.releases(session):
             if released.code is None and released.bidder in tokens:
                 tokens[released.bidder].setdefault(released.group, released.statement)
+        signers = await known_signers(self._proofs, (each for found in tokens.values() for each in found.values()))
         escrowed = {bid.bidder for bid in opening.bids if bid.escrowed}
         return {
             bidder: _Key(
@@ -133,6 +144,7 @@ class Unsealing:
                 private=private,
                 nonce=nonce(window, bidder),
                 tokens=found,
+                signers=signers,
                 escrowed=bidder in escrowed,
                 shares={group: brought.get((bidder, group), ()) for group in opening.groups},
             )
@@ -213,6 +225,7 @@ class Unsealing:
                 nonce=key.nonce,
                 escrowed=key.escrowed,
                 tokens=key.tokens,
+                signers=key.signers,
             )
             if code := shut_for_good(key.opening, behind):
                 raise StillShut(code)
@@ -231,7 +244,7 @@ class Unsealing:
             session=plan.session,
             session_key=key.private,
             nonce=key.nonce,
-            certificate=checked.declaration.signer,
+            certificate=signer_of(key.tokens[group], checked.declaration.signer, key.signers),
         )
         return secret, second
 

@@ -20,7 +20,7 @@ from sessions.events import Recorded, Stream
 from sessions.gathering import gather
 from sessions.ids import SessionId
 from sessions.opening import CheckSeals, FreezeSet, GatherEvidence, OpenBids, Opening, work_due
-from sessions.ports import BlobStore, EvidenceStore, IntakeStore, SecretStore
+from sessions.ports import BlobStore, EvidenceStore, IntakeStore, ProofStore, SecretStore
 from sessions.roles import CLOCK, Actor
 from sessions.unsealing import Unsealing
 
@@ -54,12 +54,15 @@ class Worker:
         intake: IntakeStore,
         secrets: SecretStore,
         evidence: EvidenceStore,
+        proofs: ProofStore,
         blobs: BlobStore,
     ) -> None:
         self._service = service
         self._evidence = evidence
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="unseal")
-        self._unsealing = Unsealing(service, intake=intake, secrets=secrets, blobs=blobs, threads=self._threads)
+        self._unsealing = Unsealing(
+            service, intake=intake, secrets=secrets, proofs=proofs, blobs=blobs, threads=self._threads
+        )
         self._running: dict[SessionId, asyncio.Task[None]] = {}
         self._answering: dict[SessionId, set[asyncio.Future[None]]] = {}
 

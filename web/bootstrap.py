@@ -18,6 +18,7 @@ from hall.limits import LIMITS, RATES, Buckets, Limits
 from hall.timekeeper import Timekeeper
 from sessions.accounts import Accounts
 from sessions.archive import Archive
+from sessions.certifying import Certifying
 from sessions.clock import Clock, SystemClock
 from sessions.hallkey import hall_key, master_key
 from sessions.logging_receipts import ReceiptLogs
@@ -83,6 +84,7 @@ class Services:
     accounts: Accounts
     identity: Identity
     trust: TrustFolders
+    certifying: Certifying
     hall_key: HallKey
     statics: Statics
     buckets: Buckets
@@ -141,6 +143,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     kept = stores(database, settings.data_dir, clock)
     key = hall_key(settings.data_dir)
     trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
+    certifying = Certifying(trust.current, proofs=kept.proofs)
     hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
     stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
     watching = read_witnesses(settings, authorities=tuple(stamping.anchors()))
@@ -163,12 +166,12 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             sessions,
             kept,
             clock=clock,
-            trust=trust.current,
+            certifying=certifying,
             hall=key,
             limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
         ),
         witnessing=Witnessing(sessions, kept, clock=clock, hall=key),
-        releasing=Releasing(sessions, kept, clock=clock, trust=trust.current),
+        releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),
         officers=Officers(sessions, kept),
         bundles=Bundles(
             sessions=sessions,
@@ -181,6 +184,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
                 intake=kept.intake,
                 secrets=kept.secrets,
                 evidence=kept.evidence,
+                proofs=kept.proofs,
                 blobs=kept.blobs,
                 trust=trust.current,
                 hall=key,
@@ -210,8 +214,10 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             logins=SqlLogins(database),
             sessions=sessions,
             trust=trust.current,
+            certifying=certifying,
         ),
         trust=trust,
+        certifying=certifying,
         hall_key=key,
         statics=Statics(),
         buckets=Buckets(),

@@ -6,6 +6,7 @@ one opening follows from the plan of that opening, not from the login.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,8 +26,10 @@ from crypto.paths import MAX_INTERMEDIATES, Trust, validate
 from crypto.signing import verify
 from hall.audience import PUBLIC, Audience
 from sessions.accounts import Accounts
+from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.ids import BidderId, SessionId
+from sessions.proofs import State
 from sessions.roles import Actor, Role
 from sessions.service import Sessions
 from sessions.shape import rfc3339
@@ -38,6 +41,8 @@ from web.settings import Settings
 BIDDER: Final = "bidder"
 STAFF: Final = "staff"
 TICKET_LIFE: Final = timedelta(hours=2)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,7 @@ class Identity:
     logins: SqlLogins
     sessions: Sessions
     trust: Callable[[], Trust]
+    certifying: Certifying
     _challenges: Challenges = field(default_factory=Challenges)
     _tickets: dict[str, tuple[Login, datetime]] = field(default_factory=dict)
 
@@ -84,8 +90,8 @@ class Identity:
             Problem: ``wrong_origin``, ``stale_challenge``, ``malformed_request``.
         """
         now = self.clock.now()
-        leaf, *offered = certificates = (_certificate(certificate), *map(_certificate, chain[:MAX_INTERMEDIATES]))
-        validate(leaf, usage=Usage.SIGN, trust=self.trust(), at=now, offered=offered)
+        certificates = (_certificate(certificate), *map(_certificate, chain[:MAX_INTERMEDIATES]))
+        leaf = certificates[0]
         said = verify(statement, "login", leaf)
         if said.keys() != {"v", "origin", "nonce", "at"} or said["v"] != 1:
             raise Problem("malformed_request", detail="statement")
@@ -93,6 +99,10 @@ class Identity:
             raise Problem("wrong_origin", origin=self.settings.origin)
         if said["at"] != rfc3339(self._challenges.redeem(said["nonce"], now)):
             raise Problem("stale_challenge")
+        # Last, because it asks the authority: strangers must not make the hall ask on their behalf.
+        proof = await self.certifying.check_signer(certificates, at=now)
+        if proof.state is State.UNAVAILABLE:
+            _log.warning("a bidder logged in while its authority was silent", extra={"evidence": proof.evidence})
         who = Visitor(kind=BIDDER, id=bidder_id(leaf), name=bidder_name(leaf), certificates=certificates)
         return await self._admit(who), who
 

@@ -7,13 +7,14 @@ revoked in mid-session ends there.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
 
-from crypto.certificates import Usage, bidder_id, fingerprint
-from crypto.paths import Trust, validate
+from crypto.certificates import bidder_id, fingerprint
 from crypto.signing import HallKey, sign, verify
+from sessions.certifying import Certifying, check_successor
 from sessions.codec import Command
 from sessions.commands import CheckIn, CommitDraw, ConfirmRow, RequestEscrow, SignRecord, WithdrawBid
 from sessions.errors import CommandRefused
@@ -22,29 +23,41 @@ from sessions.roles import Actor
 from sessions.service import Sessions
 from web.problems import Problem
 
+Proved = CheckIn | WithdrawBid | ConfirmRow | SignRecord
+"""The acts whose proof goes on record, and with it to the archive."""
+
 
 async def check_act(
     sessions: Sessions,
     session: SessionId,
     command: Command,
     certificates: tuple[x509.Certificate, ...],
-    trust: Trust,
+    certifying: Certifying,
     now: datetime,
-) -> None:
-    """Raise unless whoever holds the first of ``certificates`` signed just this act, if the act is a signed one.
+) -> Command:
+    """Return the command with the proof of its certificate, if whoever holds the first of them signed just this act.
+
+    Acts that are not signed, or need no proof, come back as they are.
 
     Raises:
         CryptoRefused: the certificate, or the statement's form, kind, signer or signature.
-        Problem: ``wrong_statement``: it says something else than the command does; ``other_certificate``: the
-            archive carries the certificate that signed the bid and no other, so a stranger could not check this one.
+        NotProved: the certificate is revoked, or its authority must be asked and is silent.
+        Problem: ``wrong_statement``: it says something else than the command does; ``other_certificate``: it is not
+            the one that signed the bid, nor a successor of it where that may go on.
         CommandRefused: there is nothing yet that could be confirmed or signed.
     """
     if not certificates:
         raise Problem("no_certificate")
-    leaf, *offered = certificates
-    validate(leaf, usage=Usage.SIGN, trust=trust, at=now, offered=offered)
+    leaf = certificates[0]
+    proof = await certifying.check_signer(certificates, at=now)
     if isinstance(command, CheckIn | WithdrawBid | CommitDraw | ConfirmRow | RequestEscrow | SignRecord):
-        await _must_have_signed_the_bid(sessions, session, leaf)
+        await _must_be_the_bidders(
+            sessions,
+            session,
+            leaf,
+            certifying,
+            renewed=not isinstance(command, WithdrawBid | CommitDraw | RequestEscrow),
+        )
     match command:
         case CheckIn():
             said = verify(command.statement, "checkin", leaf)
@@ -78,6 +91,7 @@ async def check_act(
             _must_be(said, session, **await _record(sessions, session, command.signer))
         case _:
             pass
+    return replace(command, proof=proof) if isinstance(command, Proved) else command
 
 
 async def sign_for_staff(sessions: Sessions, session: SessionId, actor: Actor, key: HallKey) -> Jws:
@@ -86,10 +100,17 @@ async def sign_for_staff(sessions: Sessions, session: SessionId, actor: Actor, k
     return Jws(sign(payload, "record", key))
 
 
-async def _must_have_signed_the_bid(sessions: Sessions, session: SessionId, leaf: x509.Certificate) -> None:
+async def _must_be_the_bidders(
+    sessions: Sessions, session: SessionId, leaf: x509.Certificate, certifying: Certifying, *, renewed: bool
+) -> None:
+    """Let in the certificate that signed the bid, and its successor where its own certificate goes to the archive."""
     bid = (await sessions.intake(session)).bids.get(BidderId(bidder_id(leaf)))
-    if bid is not None and bid.signing_certificate != fingerprint(leaf).hex():
+    if bid is None or bid.signing_certificate == fingerprint(leaf).hex():
+        return
+    sealed = await certifying.certificate(bid.signing_certificate) if renewed else None
+    if sealed is None:
         raise Problem("other_certificate")
+    check_successor(sealed, leaf)
 
 
 async def _record(sessions: Sessions, session: SessionId, signer: str) -> dict[str, str]:

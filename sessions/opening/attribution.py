@@ -60,8 +60,8 @@ BY_ATTEMPT: Mapping[str, str] = {
     "not_yet_valid": "B3",
     "revoked": "B3",
     "hall_error": "P1",
+    "revocation_unknown": "P1",  # the hall asks for evidence and was not told where to find it
     "revocation_unavailable": "P3",
-    "revocation_unknown": "P3",
     "answered_late": "P4",
 }
 """The code of the last attempt, and the cause it shows. Codes of crypto/FORMAT.md that are not here show none."""

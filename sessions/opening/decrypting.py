@@ -11,6 +11,7 @@ from sessions.opening.draft import Draft
 from sessions.opening.locked import can_open
 from sessions.opening.state import Bid, BidState, Opening
 from sessions.opening.work import OpenBids, work_due
+from sessions.proofs import Act, Proof, as_texts, check_failure
 from sessions.quote import flags
 
 
@@ -29,13 +30,19 @@ def record_release(draft: Draft, command: RecordRelease) -> None:
             raise CommandRefused("window_closed", step=o.step or "")
         code = "answered_late"  # it came in time; that the answer did not is the hall's doing
     if code is None:
+        draft.accept(Act.RELEASE, command.proof)
         draft.put(
             KeyReleased(
-                bidder=bid.bidder, group=command.group, release_sha256=command.release_sha256, attempt=attempt
+                bidder=bid.bidder,
+                group=command.group,
+                release_sha256=command.release_sha256,
+                attempt=attempt,
+                proof=command.proof,
             )
         )
     else:
-        _failed(draft, bid, code, release_sha256=command.release_sha256)
+        check_failure(code, command.proof, wanted=bool(o.plan.proofs))
+        _failed(draft, bid, code, release_sha256=command.release_sha256, proof=command.proof)
 
 
 def report_failure(draft: Draft, command: ReportFailure) -> None:
@@ -84,10 +91,17 @@ def _result(draft: Draft, o: Opening, bid: Bid, result: Opened) -> None:
     )
 
 
-def _failed(draft: Draft, bid: Bid, code: str, release_sha256: Digest | None = None) -> None:
+def _failed(
+    draft: Draft, bid: Bid, code: str, release_sha256: Digest | None = None, proof: Proof | None = None
+) -> None:
     attempt = len(bid.attempts) + 1
     draft.put(
-        AttemptFailed(bidder=bid.bidder, attempt=attempt, release_sha256=release_sha256, private={"code": code})
+        AttemptFailed(
+            bidder=bid.bidder,
+            attempt=attempt,
+            release_sha256=release_sha256,
+            private={"code": code, **(as_texts(proof) if proof else {})},
+        )
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from sessions.events import Event, Happening
 from sessions.opening.evolve import evolve
 from sessions.opening.state import Opening
+from sessions.proofs import Act, Proof, accept
 from sessions.roles import CLOCK, Actor
 
 
@@ -26,6 +27,11 @@ class Draft:
     def fall_due(self, happening: Happening) -> None:
         """Decide what time or completeness brings; it carries the moment it fell due."""
         self._add(happening)
+
+    def accept(self, act: Act, proof: Proof | None) -> None:
+        """Raise unless an act of a bidder may stand on what is known of its certificate."""
+        plan = self.opening.plan
+        accept(plan.pack.revocation, act, proof, wanted=bool(plan.proofs))
 
     def _add(self, happening: Happening) -> None:
         self.happenings.append(happening)

@@ -8,6 +8,7 @@ from sessions.events import NoneDeclared, ObjectionAnswered, ObjectionRaised, Ro
 from sessions.ids import BidderId
 from sessions.opening.draft import Draft
 from sessions.opening.state import Bid, BidState, Objection
+from sessions.proofs import Act
 from sessions.texts import given
 
 LONGEST_TITLE = 200
@@ -17,7 +18,8 @@ def confirm(draft: Draft, command: ConfirmRow) -> None:
     """Confirm that what was read out is what was sealed."""
     bid = _opened(draft, command.bidder)
     if bid.confirmed_at is None:
-        draft.put(RowConfirmed(bidder=bid.bidder, statement=command.statement))
+        draft.accept(Act.CONFIRM, command.proof)
+        draft.put(RowConfirmed(bidder=bid.bidder, statement=command.statement, proof=command.proof))
 
 
 def dispute(draft: Draft, command: DisputeRow) -> None:

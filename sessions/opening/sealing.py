@@ -7,6 +7,7 @@ from sessions.errors import CommandRefused
 from sessions.events import BidderCheckedIn, LateBidRefused, SealsChecked, SetFrozen
 from sessions.opening.draft import Draft, by_clock
 from sessions.opening.work import CheckSeals, FreezeSet, work_due
+from sessions.proofs import Act
 from sessions.sealed_set import set_root
 from sessions.shape import to_json
 
@@ -70,4 +71,5 @@ def check_in(draft: Draft, command: CheckIn) -> None:
     """Check in after T0: attendance is a right (招标投标法 art. 35), and being late costs nothing but the wait."""
     bid = draft.opening.bid(command.bidder)
     if bid is not None and bid.checked_in_at is None:
-        draft.put(BidderCheckedIn(bidder=command.bidder, statement=command.statement))
+        draft.accept(Act.CHECKIN, command.proof)
+        draft.put(BidderCheckedIn(bidder=command.bidder, statement=command.statement, proof=command.proof))

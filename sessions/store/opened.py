@@ -13,6 +13,7 @@ from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.evidence import SqlEvidence
 from sessions.store.intake import SqlIntake
+from sessions.store.proofs import SqlProofs
 from sessions.store.vault import Vault
 
 
@@ -25,4 +26,5 @@ def stores(database: Database, folder: Path, clock: Clock) -> Stores:
         evidence=SqlEvidence(database),
         blobs=FolderBlobs(folder / "bids", clock),
         checkpoints=SqlCheckpoints(database),
+        proofs=SqlProofs(database),
     )

@@ -225,3 +225,10 @@ logins = Table(
     Column("expires_at", Moment, nullable=False),
     Index("logins_by_subject", "kind", "subject"),
 )
+
+proofs = Table(  # what certificates were judged by, under its own SHA-256
+    "proofs",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)

@@ -124,7 +124,7 @@ def _sealed(files: Files, o: Opening, bid: Bid, record: Recorded | None, deadlin
 
 def certificates(files: Files, bids: tuple[Sealed, ...]) -> Found:
     """Every signing certificate was good when the bid arrived, by the anchors and lists in the bundle."""
-    trust = _trust(files)
+    trust = trust_of(files)
     for one in bids:
         offered = one.declaration.certificates
         at: datetime = one.bid.received_at
@@ -133,7 +133,9 @@ def certificates(files: Files, bids: tuple[Sealed, ...]) -> Found:
     return Found(True, f"{len(bids)} certificates, {len(trust.crls)} revocation lists; authorities: {anchors}")
 
 
-def _trust(files: Files) -> Trust:
+def trust_of(files: Files) -> Trust:
+    """Return whom the hall trusted, and the lists it had when the bundle was made."""
+
     def those(kind: str, read: Callable[[bytes], Pem]) -> tuple[Pem, ...]:
         found = [(data, read(data)) for name, data in files.items() if name.startswith(f"trust/{kind}-")]
         require(all(one.public_bytes(Encoding.PEM) == data for data, one in found), "PEM in another form than it has")

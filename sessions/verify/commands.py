@@ -11,6 +11,7 @@ from sessions import events as e
 from sessions.ids import AccountId, BidderId, Digest
 from sessions.opening import Opening, ProposalState
 from sessions.opening.attribution import BY_CLIENT
+from sessions.proofs import from_texts
 from sessions.roles import Actor
 from sessions.shape import from_json, moment
 
@@ -33,16 +34,16 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.RecordFault(began=began, ended=ended), actor
         case e.LateBidRefused(bidder=bidder, name=name, slip_sha256=slip, code=code):
             yield c.RecordLateBid(bidder=bidder, name=name, slip_sha256=slip, code=code), actor
-        case e.BidderCheckedIn(bidder=bidder, statement=statement):
-            yield c.CheckIn(bidder=bidder, statement=statement), actor
+        case e.BidderCheckedIn(bidder=bidder, statement=statement, proof=proof):
+            yield c.CheckIn(bidder=bidder, statement=statement, proof=proof), actor
         case e.ChairTaken():
             yield c.TakeChair(), actor
         case e.HostHandedOver(reason=reason):
             yield c.TakeChair(takeover=True, reason=reason), actor
         case e.StepEntered(step=step):
             yield c.Advance(step=step), actor
-        case e.KeyReleased(bidder=bidder, group=group, release_sha256=digest):
-            yield c.RecordRelease(bidder=bidder, group=group, release_sha256=digest, code=None), actor
+        case e.KeyReleased(bidder=bidder, group=group, release_sha256=digest, proof=proof):
+            yield c.RecordRelease(bidder=bidder, group=group, release_sha256=digest, code=None, proof=proof), actor
         case e.AttemptFailed():
             yield from _failures(o, event, actor)
         case e.OfficerReady(lock=lock, passed=passed):
@@ -55,8 +56,8 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.CommitDraw(round=number, commitment=commitment, statement=statement), actor
         case e.DrawRevealed(round=number, private=private):
             yield c.RevealDraw(round=number, seed=private["seed"]), actor
-        case e.RowConfirmed(bidder=bidder, statement=statement):
-            yield c.ConfirmRow(bidder=bidder, statement=statement), actor
+        case e.RowConfirmed(bidder=bidder, statement=statement, proof=proof):
+            yield c.ConfirmRow(bidder=bidder, statement=statement, proof=proof), actor
         case e.ObjectionRaised(bidder=bidder, kind="row", private=private):
             yield c.DisputeRow(bidder=bidder, text=private["text"]), actor
         case e.ObjectionRaised(bidder=bidder, kind=kind, title=title, private=private):
@@ -65,8 +66,8 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.AnswerObjection(number=number, text=private["text"]), actor
         case e.NoneDeclared(bidder=bidder):
             yield c.NoObjection(bidder=bidder), actor
-        case e.RecordSigned(signer=signer, statement=statement):
-            yield c.SignRecord(signer=signer, statement=statement), actor
+        case e.RecordSigned(signer=signer, statement=statement, proof=proof):
+            yield c.SignRecord(signer=signer, statement=statement, proof=proof), actor
         case e.SupervisorNoted(private=private):
             yield c.Note(text=private["text"]), actor
         case e.SessionPaused(reason=reason, incident=incident):
@@ -147,7 +148,12 @@ def _failures(o: Opening, event: e.AttemptFailed, actor: Actor) -> Iterator[Aske
     for group in sorted(o.groups):
         yield (
             c.RecordRelease(
-                bidder=event.bidder, group=group, release_sha256=event.release_sha256, code=code, arrived_at=in_time
+                bidder=event.bidder,
+                group=group,
+                release_sha256=event.release_sha256,
+                code=code,
+                arrived_at=in_time,
+                proof=from_texts(event.private),
             ),
             actor,
         )

@@ -21,12 +21,14 @@ from sessions.events import (
 )
 from sessions.ids import Digest
 from sessions.opening import Opening
+from sessions.proofs import Proof
 from sessions.readme import readme
 from sessions.record import record
 from sessions.record_html import record_html
 from sessions.roles import Role
 from sessions.shape import rfc3339
 from sessions.verify.bids import Files, Sealed
+from sessions.verify.proofs import Proved
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
 
@@ -38,7 +40,18 @@ def signers(bids: tuple[Sealed, ...]) -> Certificates:
     return {one.bid.bidder: one.declaration.signer for one in bids}
 
 
-def checkins(files: Files, replayed: Replayed, intake: tuple[Recorded, ...], certificates: Certificates) -> Found:
+def signer(certificates: Certificates, proved: Proved, bidder: str, proof: Proof | None) -> x509.Certificate:
+    """Return the certificate an act was signed with: the one under the bid, or the successor that its proof names."""
+    return certificates[bidder] if proof is None else proved[proof.certificate]
+
+
+def checkins(
+    files: Files,
+    replayed: Replayed,
+    intake: tuple[Recorded, ...],
+    certificates: Certificates,
+    proved: Proved,
+) -> Found:
     """Every check-in of a bidder of the set, in either stream, with the newest event that the bidder had seen."""
     session, count = replayed.opening.plan.session, 0
     known = {fact.digest: fact.at for fact in replayed.log.records}
@@ -47,7 +60,7 @@ def checkins(files: Files, replayed: Replayed, intake: tuple[Recorded, ...], cer
         if not isinstance(said, BidderCheckedIn) or said.bidder not in certificates:
             continue  # a bidder that withdrew afterwards is not of the set
         row = _row(replayed.opening, said.bidder)
-        payload = verify(said.statement, "checkin", certificates[said.bidder])
+        payload = verify(said.statement, "checkin", signer(certificates, proved, said.bidder, said.proof))
         head = payload.get("head")
         expected = {"v": 1, "session": session, "bidder": said.bidder, "head": head}
         seen = isinstance(head, str) and head in known and known[Digest(head)] <= event.at
@@ -57,14 +70,14 @@ def checkins(files: Files, replayed: Replayed, intake: tuple[Recorded, ...], cer
     return Found(True, f"{count} check-ins")
 
 
-def confirmations(files: Files, replayed: Replayed, certificates: Certificates) -> Found:
+def confirmations(files: Files, replayed: Replayed, certificates: Certificates, proved: Proved) -> Found:
     """Every confirmation is over the digest of the sheet that was read out."""
     said = [r.event for r in replayed.log.records if isinstance(r.event, RowConfirmed)]
     for event in said:
         bid = replayed.opening.bid(event.bidder)
         if bid is None:
             raise Failed(f"{event.bidder} is not of the set")
-        payload = verify(event.statement, "confirm", certificates[event.bidder])
+        payload = verify(event.statement, "confirm", signer(certificates, proved, event.bidder, event.proof))
         expected = {
             "v": 1,
             "session": replayed.opening.plan.session,
@@ -94,15 +107,17 @@ def projection(files: Files, replayed: Replayed) -> Found:
     return Found(True, f"record {digest}" + ("" if o.drawn else ", not put up for signature"))
 
 
-def signatures(files: Files, replayed: Replayed, certificates: Certificates, key: HallPublicKey) -> Found:
+def signatures(
+    files: Files, replayed: Replayed, certificates: Certificates, proved: Proved, key: HallPublicKey
+) -> Found:
     """Every signature verifies, by the bidder's certificate or by the hall for its staff, and is over this record."""
     o = replayed.opening
     given = [r.event for r in replayed.log.records if isinstance(r.event, RecordSigned)]
     staff = 0
     for event in given:
         if event.role is Role.BIDDER:
-            name, signer = f"bids/{_row(o, event.signer)}/record.jws", certificates[event.signer]
-            payload = verify(event.statement, "record", signer)
+            name = f"bids/{_row(o, event.signer)}/record.jws"
+            payload = verify(event.statement, "record", signer(certificates, proved, event.signer, event.proof))
         else:
             staff += 1
             name, payload = f"signatures/{staff}.jws", verify(event.statement, "record", key)

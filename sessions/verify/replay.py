@@ -145,10 +145,10 @@ def _sent(record: e.Recorded, plan: Plan, state: Intake | None) -> Iterator[c.In
             yield _submitted(event, plan, state)
         case e.BidRefused(bidder=bidder, name=name, code=code, header_sha256=header):
             yield c.RefuseBid(bidder=bidder, name=name, code=code, header_sha256=header)
-        case e.BidWithdrawn(bidder=bidder, statement=statement):
-            yield c.WithdrawBid(bidder=bidder, statement=statement)
-        case e.BidderCheckedIn(bidder=bidder, statement=statement):
-            yield c.CheckIn(bidder=bidder, statement=statement)
+        case e.BidWithdrawn(bidder=bidder, statement=statement, proof=proof):
+            yield c.WithdrawBid(bidder=bidder, statement=statement, proof=proof)
+        case e.BidderCheckedIn(bidder=bidder, statement=statement, proof=proof):
+            yield c.CheckIn(bidder=bidder, statement=statement, proof=proof)
         case e.T0Moved(new=new, reason=reason):
             yield c.Postpone(t0=new, reason=reason)
         case e.IntakeClosed():
@@ -174,4 +174,5 @@ def _submitted(event: e.BidReceived, plan: Plan, state: Intake | None) -> c.Subm
         signing_certificate=event.signing_certificate,
         first_byte_at=event.first_byte_at,
         leaf_salt=event.leaf_salt,
+        proof=event.proof,
     )

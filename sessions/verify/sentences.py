@@ -112,6 +112,11 @@ SENTENCES: Mapping[str, Words] = {
         "What was read out is what was sealed: the key fits the commitment made before the deadline, and what "
         "it opens is word for word what was read and recorded.",
     ),
+    "statements.certificates": _words(
+        "每项操作所用的证书，凭当时留存的查验凭据重新判断，结论与事件记录相同：有效、已吊销，或当时问不到。",
+        "Judged again by the evidence kept at the time, the certificate behind every act stood as the log says: "
+        "good, revoked, or its authority silent.",
+    ),
     "bids.evidence": _words(
         "谁在何时连得上，有双方签名的心跳为证；事件中的数字由这些证据算出。",
         "Who could reach whom is shown by signs of life that both sides signed, and the figures in the log follow.",

@@ -16,7 +16,20 @@ from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.verify import bids, draws, events, evidence, locks, logged, papers, replay, stamped, watched
+from sessions.proved import CERTIFICATES, LISTS
+from sessions.verify import (
+    bids,
+    draws,
+    events,
+    evidence,
+    locks,
+    logged,
+    papers,
+    proofs,
+    replay,
+    stamped,
+    watched,
+)
 from sessions.verify.omission import Archived, weigh
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
@@ -66,17 +79,18 @@ def verify(bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | 
     run("bids.certificates", bids.certificates, files, sealed)
     run("bids.receipts", _receipts, files, replayed, received, key, entries)
     run("bids.quotes", bids.quotes, files, replayed, sealed)
+    proved = run("statements.certificates", proofs.certificates, files, replayed, intake, sealed)
     signers = None if sealed is None else papers.signers(sealed)
     run("bids.evidence", evidence.gathered, files, replayed, signers, key)
     run("bids.causes", bids.causes, replayed)
     run("bids.failures", evidence.certificates, files, replayed, key)
     run("draws.result", draws.result, replayed, signers)
     run("late.slips", papers.slips, files, replayed, key)
-    run("statements.checkin", papers.checkins, files, replayed, intake, signers)
-    run("statements.confirm", papers.confirmations, files, replayed, signers)
+    run("statements.checkin", papers.checkins, files, replayed, intake, signers, proved)
+    run("statements.confirm", papers.confirmations, files, replayed, signers, proved)
     run("statements.escrow", locks.escrows, files, replayed, signers)
     run("record.projection", papers.projection, files, replayed)
-    run("record.signatures", papers.signatures, files, replayed, signers, key)
+    run("record.signatures", papers.signatures, files, replayed, signers, proved, key)
     run("record.page", papers.pages, files, replayed)
     archived = Archived(
         files=files,
@@ -146,7 +160,7 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     allowed |= {DECOYS, ENTRIES} if o.plan.intake_log and o.frozen else set()
     require(allowed <= files.keys(), f"missing: {', '.join(sorted(allowed - files.keys()))}")
     folders = {f"bids/{bid.row}/" for bid in o.bids if o.listed}
-    folders |= {"trust/"} if o.listed else set()
+    folders |= {"trust/", CERTIFICATES, LISTS} if o.listed else set()
     gathered = any(bid.gathered is not None for bid in o.bids)
     folders |= {"evidence/"} if o.listed and (gathered or o.faults) else set()
     folders |= {"slips/"} if o.late else set()

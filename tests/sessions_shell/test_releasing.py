@@ -140,7 +140,7 @@ async def test_a_release_for_something_else_is_an_attempt_that_failed(
     assert (await hall.releasing.release(SESSION, actor, token)).code == code
     (attempt,) = await named(hall, AttemptFailed)
     assert isinstance(attempt, AttemptFailed)
-    assert attempt.private == {"code": code}
+    assert attempt.private["code"] == code
     (kept,) = await hall.stores.intake.releases(SESSION)
     assert (kept.statement, kept.code, kept.sha256) == (token, code, attempt.release_sha256)
     assert (await hall.release(bids[0])).code is None  # a retry inside the window is free
@@ -178,18 +178,18 @@ async def test_a_message_beyond_all_measure_is_refused_unread(hall: Shell, bids:
 async def test_a_certificate_revoked_in_mid_session_releases_nothing(hall: Shell, bids: list[Sealed]) -> None:
     serial = bids[0].bidder.sign.certificate.serial_number
     crl = authority.revocation_list(bidders.the_authority(), {serial: T0}, at=T0)
-    hall.releasing._trust = lambda: replace(the_trust(), crls=(crl,))
+    hall.trusts(replace(the_trust(), crls=(crl,)))
     assert (await hall.release(bids[0])).code == "revoked"
 
 
 async def test_that_trust_cannot_be_told_is_not_the_bidders_fault(
     hall: Shell, bids: list[Sealed], clock: FakeClock
 ) -> None:
-    hall.releasing._trust = lambda: Trust(anchors=(bidders.the_authority().certificate,), required=True)
+    hall.trusts(Trust(anchors=(bidders.the_authority().certificate,), required=True))
     assert (await hall.release(bids[0])).code == "revocation_unknown"
     await close_the_window(hall, clock)
     shut = {event.bidder: event for event in await named(hall, BidNotOpened) if isinstance(event, BidNotOpened)}
-    assert (shut[bids[0].bidder.id].cause, shut[bids[0].bidder.id].consequence) == ("P3", "withdrawn")
+    assert (shut[bids[0].bidder.id].cause, shut[bids[0].bidder.id].consequence) == ("P1", "withdrawn")
 
 
 async def test_what_the_hall_cannot_check_is_the_halls_fault(
@@ -198,7 +198,7 @@ async def test_what_the_hall_cannot_check_is_the_halls_fault(
     def trust() -> Trust:
         raise ValueError("not a revocation list")
 
-    hall.releasing._trust = trust
+    hall.asks(trust)
     assert (await hall.release(bids[0])).code == "hall_error"
     await close_the_window(hall, clock)
     shut = {event.bidder: event for event in await named(hall, BidNotOpened) if isinstance(event, BidNotOpened)}

@@ -216,7 +216,7 @@ async def test_what_is_no_sealed_bid_is_refused(hall: Shell) -> None:
 
 async def test_a_certificate_nobody_trusts_is_refused(hall: Shell) -> None:
     sealed = a_bid_for_this(NAME)
-    hall.submissions._trust = lambda: Trust(anchors=(authority.create("Other", at=bidders.BEGIN).certificate,))
+    hall.trusts(Trust(anchors=(authority.create("Other", at=bidders.BEGIN).certificate,)))
     assert (await refused(hall, sealed)).code == "unknown_issuer"
 
 
@@ -226,14 +226,14 @@ async def test_a_revoked_encryption_certificate_is_refused(hall: Shell) -> None:
     crl = authority.revocation_list(
         bidders.the_authority(), {serial: T0 - timedelta(days=3)}, at=T0 - timedelta(days=2)
     )
-    hall.submissions._trust = lambda: replace(the_trust(), crls=(crl,))
+    hall.trusts(replace(the_trust(), crls=(crl,)))
     assert (await refused(hall, sealed)).code == "revoked"
 
 
 async def test_certificates_of_two_issuers_are_no_pair(hall: Shell) -> None:
     own, other = a_bidder(NAME), authority.create("Second Root", at=bidders.BEGIN)
     encrypt = authority.issue(other, name=NAME, identifier=own.id, usage=Usage.ENCRYPT, at=bidders.BEGIN)
-    hall.submissions._trust = lambda: Trust(anchors=(bidders.the_authority().certificate, other.certificate))
+    hall.trusts(Trust(anchors=(bidders.the_authority().certificate, other.certificate)))
     strange = Bidder(sign=own.sign, encrypt=encrypt)
     with pytest.raises(Exception, match="not a pair"):  # our own program refuses to seal it
         bidders.a_sealed_bid(b"x", bidder=strange)
@@ -477,7 +477,7 @@ async def test_a_bid_the_hall_cannot_check_is_tried_again(hall: Shell, monkeypat
             raise ValueError("not a revocation list")
         return the_trust()
 
-    hall.submissions._trust = trust
+    hall.asks(trust)
     assert (await hall.submit(a_bid_for_this(NAME))).code is None
 
 
@@ -489,7 +489,7 @@ async def test_a_bid_the_hall_can_never_check_gets_a_slip_that_says_whose_fault_
     def trust() -> Trust:
         raise ValueError("not a revocation list")
 
-    hall.submissions._trust = trust
+    hall.asks(trust)
     refusal = await refused(hall, a_bid_for_this(NAME))
     assert verify_slip(refusal.slip, hall_key(tmp_path).public).code == "hall_error"
     assert await hall.log(Stream.INTAKE) == ["IntakeOpened", "BidRefused"]

@@ -54,6 +54,7 @@ def an_archive(hall: Shell) -> Archive:
         blobs=hall.stores.blobs,
         openings=OpeningLog(hall.stores.events, hall.stores.checkpoints, hall_key(hall.folder)),
         checkpoints=hall.stores.checkpoints,
+        proofs=hall.stores.proofs,
         trust=the_trust,
         hall=hall_key(hall.folder),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from crypto.paths import Trust
 from crypto.release import load_session_public, make_release
 from crypto.signing import sign
 from sessions.behind import certificates
+from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.commands import Advance, TakeChair
 from sessions.events import Recorded, Stream
@@ -28,7 +29,7 @@ from sessions.lockbox import Place
 from sessions.logging_receipts import ReceiptLogs
 from sessions.officers import Brought, Officers
 from sessions.opening import Opening
-from sessions.ports import Answer
+from sessions.ports import Answer, Revocation
 from sessions.releasing import Challenge, Releasing, Verdict
 from sessions.roles import Actor, Role
 from sessions.service import Sessions, Stores
@@ -73,6 +74,15 @@ class Shell:
     receipt_logs: ReceiptLogs
     witnessing: Witnessing
     bell: Bell
+
+    def trusts(self, trust: Trust, revocation: Revocation | None = None) -> None:
+        """From here on the hall believes others, or asks somebody of revocation."""
+        self.asks(lambda: trust, revocation)
+
+    def asks(self, trust: Callable[[], Trust], revocation: Revocation | None = None) -> None:
+        """From here on the hall learns in this way whom it believes."""
+        certifying = Certifying(trust, revocation=revocation, proofs=self.stores.proofs)
+        self.submissions._certifying = self.releasing._certifying = certifying
 
     async def state(self) -> Opening:
         return await self.sessions.state(SESSION)
@@ -205,8 +215,11 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
     kept = stores(database, folder, clock)
     bell = Bell()
     sessions = Sessions(kept, clock=clock, announcer=bell)
-    submissions = Submissions(sessions, kept, clock=clock, trust=the_trust, hall=hall_key(folder), limits=LIMITS)
-    releasing = Releasing(sessions, kept, clock=clock, trust=the_trust)
+    certifying = Certifying(the_trust, proofs=kept.proofs)
+    submissions = Submissions(
+        sessions, kept, clock=clock, certifying=certifying, hall=hall_key(folder), limits=LIMITS
+    )
+    releasing = Releasing(sessions, kept, clock=clock, certifying=certifying)
     witnessing = Witnessing(sessions, kept, clock=clock, hall=hall_key(folder))
     try:
         if start:

@@ -124,8 +124,8 @@ async def command(request: Request, session: SessionId) -> Response:
     asked = await _asked(services, session, form, actor)
     if actor.role is Role.BIDDER:
         who = await visitor_required(request)
-        trust, now = services.trust.current(), services.clock.now()
-        await check_act(services.sessions, session, asked, who.certificates, trust, now)
+        now = services.clock.now()
+        asked = await check_act(services.sessions, session, asked, who.certificates, services.certifying, now)
     elif isinstance(asked, SignRecord):
         await _confirm(services, session, actor, code)
     records = await services.sessions.handle(session, asked, actor, key)
@@ -167,7 +167,8 @@ async def release(request: Request, session: SessionId) -> Response:
     token = form.get("release")
     if form.keys() != {"release"} or not isinstance(token, str):
         raise Problem("malformed_request", detail="release")
-    verdict = await services.releasing.release(session, actor, Jws(token))
+    who = await visitor_required(request)
+    verdict = await services.releasing.release(session, actor, Jws(token), who.certificates)
     services.timekeeper.stir()
     if verdict.code is not None:
         raise KeyRefused(verdict.code, events=_numbers(verdict.records))

@@ -85,6 +85,8 @@ const sealedBid = record({
   checked_in_at: orNull(time),
 });
 
+const proof = record({ certificate: text, state: oneOf("good", "unasked", "unavailable", "revoked"), evidence: text });
+
 const step = record({ id: text, kind: oneOf(...KINDS), starts: oneOf("clock", "host"), title: words, why: words, article: text });
 const windowRule = record({
   default: count,
@@ -177,10 +179,11 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
     leaf_salt: text,
     tracker: text,
     replaces: orNull(text),
+    "proof?": proof,
   }),
   BidRefused: shape({ bidder: text, name: text, code: text, header_sha256: orNull(text) }),
-  BidWithdrawn: shape({ bidder: text, header_sha256: text, statement: text }),
-  BidderCheckedIn: shape({ bidder: text, statement: text }),
+  BidWithdrawn: shape({ bidder: text, header_sha256: text, statement: text, "proof?": proof }),
+  BidderCheckedIn: shape({ bidder: text, statement: text, "proof?": proof }),
   IntakeClosed: shape({ received: count }),
   SessionScheduled: shape({ plan: freeObject }),
   ChairTaken: shape({ role, account: text, name: text }),
@@ -206,7 +209,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   StepCompleted: shape({ step: text, missing: listOf(text) }),
   SealsChecked: shape({ results: texts }),
   CeilingAnnounced: shape({ amount: text, currency: text }),
-  KeyReleased: shape({ bidder: text, group: text, release_sha256: text, attempt: count }),
+  KeyReleased: shape({ bidder: text, group: text, release_sha256: text, attempt: count, "proof?": proof }),
   AttemptFailed: shape({ bidder: text, attempt: count, release_sha256: orNull(text) }, texts),
   WindowExtended: shape({ step: text, old: time, new: time, reason: text, approved_by: orNull(text) }),
   BarrierPassed: shape({ reason: text, released: listOf(text), missing: listOf(text) }),
@@ -214,12 +217,12 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   BidNotOpened: shape({ bidder: text, cause: text, consequence: text, evidence: texts }),
   CauseRuled: shape({ bidder: text, cause: text, consequence: text, reason: text, approved_by: text }),
   LateBidRefused: shape({ bidder: text, name: text, slip_sha256: text, code: text }),
-  RowConfirmed: shape({ bidder: text, statement: text }),
+  RowConfirmed: shape({ bidder: text, statement: text, "proof?": proof }),
   ObjectionRaised: shape({ number: count, bidder: text, kind: text, title: text }, texts),
   ObjectionAnswered: shape({ number: count }, texts),
   NoneDeclared: shape({ bidder: text }),
   RecordDrawn: shape({ record_sha256: text }),
-  RecordSigned: shape({ signer: text, role, statement: text }),
+  RecordSigned: shape({ signer: text, role, statement: text, "proof?": proof }),
   SupervisorNoted: shape({}, texts),
   SessionPaused: shape({ reason: text, incident: flag }),
   SessionResumed: shape({ frozen_ms: count, due: orNull(time) }),

@@ -1,0 +1,87 @@
+"""Which acts of an opening stand on proofs, and the files of those proofs in a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sessions.events import (
+    AttemptFailed,
+    BidderCheckedIn,
+    BidReceived,
+    BidWithdrawn,
+    Event,
+    KeyReleased,
+    Recorded,
+    RecordSigned,
+    RowConfirmed,
+)
+from sessions.ids import BidderId, Digest
+from sessions.opening import Opening
+from sessions.ports import ProofStore
+from sessions.proofs import Proof, from_texts, read
+from sessions.roles import Role
+from sessions.visibility import public_afterwards
+
+CERTIFICATES = "trust/certificates/"
+LISTS = "trust/lists/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofFiles:
+    """What the proofs of a bundle are: a file of documents for each bidder, certificates and lists for all."""
+
+    documents: Mapping[BidderId, bytes] = field(default_factory=dict)
+    shared: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def proof_in(event: Event) -> tuple[BidderId, Proof] | None:
+    """Return whose act this is and on which proof it stands; None for every other event."""
+    match event:
+        case BidReceived(bidder=bidder, proof=proof) | BidWithdrawn(bidder=bidder, proof=proof):
+            pass
+        case BidderCheckedIn(bidder=bidder, proof=proof) | RowConfirmed(bidder=bidder, proof=proof):
+            pass
+        case KeyReleased(bidder=bidder, proof=proof):
+            pass
+        case AttemptFailed(bidder=bidder, private=private):
+            proof = from_texts(private)
+        case RecordSigned(signer=signer, role=Role.BIDDER, proof=proof):
+            bidder = BidderId(signer)
+        case _:
+            return None
+    return None if proof is None else (bidder, proof)
+
+
+def published(o: Opening, records: Iterable[Recorded]) -> Iterator[tuple[Recorded, BidderId, Proof]]:
+    """Yield the acts of bidders of the set whose proofs the public may see."""
+    for record in records:
+        found = proof_in(record.event)
+        if found is None or o.bid(found[0]) is None:
+            continue
+        if not isinstance(record.event, AttemptFailed) or public_afterwards(o, record.event):
+            yield record, *found
+
+
+async def collect(o: Opening, records: Iterable[Recorded], store: ProofStore) -> ProofFiles:
+    """Return the files of the proofs behind these events, in the order of the events."""
+    if not o.listed:
+        return ProofFiles()
+    acts = list(published(o, records))
+    documents = await store.get([proof.evidence for _, _, proof in acts])
+    lines: dict[BidderId, dict[bytes, None]] = {}
+    certificates: dict[Digest, None] = {}
+    lists: dict[Digest, None] = {}
+    for _, bidder, proof in acts:
+        if (document := documents.get(proof.evidence)) is None:
+            continue
+        lines.setdefault(bidder, {})[document] = None
+        for looked in read(document).looked:
+            certificates |= dict.fromkeys((looked.certificate, *looked.chain))
+            lists |= dict.fromkeys(looked.crls)
+    items = await store.get([*certificates, *lists])
+    shared = {f"{CERTIFICATES}{name}.der": items[name] for name in certificates if name in items}
+    shared |= {f"{LISTS}{name}.der": items[name] for name in lists if name in items}
+    return ProofFiles(
+        documents={who: b"".join(line + b"\n" for line in found) for who, found in lines.items()}, shared=shared
+    )
