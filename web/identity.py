@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -91,7 +91,8 @@ class Identity:
         """
         now = self.clock.now()
         certificates = (_certificate(certificate), *map(_certificate, chain[:MAX_INTERMEDIATES]))
-        leaf = certificates[0]
+        leaf, *offered = certificates
+        validate(leaf, usage=Usage.SIGN, trust=replace(self.trust(), required=False), at=now, offered=offered)
         said = verify(statement, "login", leaf)
         if said.keys() != {"v", "origin", "nonce", "at"} or said["v"] != 1:
             raise Problem("malformed_request", detail="statement")
