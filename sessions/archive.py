@@ -61,6 +61,7 @@ from sessions.ports import (
 )
 from sessions.proved import ProofFiles
 from sessions.readme import readme
+from sessions.receipt_proofs import closed_checkpoint
 from sessions.record import record
 from sessions.record_html import record_html
 from sessions.roles import Role
@@ -145,7 +146,8 @@ class Archive:
             intake=intake,
             answers=await self._intake.answers(session),
             checkpoints=await cosigned(session, opening, self._openings, self._checkpoints)
-            | stamped(opening, await self._checkpoints.kept(session), self._authorities),
+            | stamped(opening, await self._checkpoints.kept(session), self._authorities)
+            | await closed_checkpoint(session, opening, self._events, self._checkpoints, self._hall),
             entries=await self._events.entries(session),
             decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",
             evidence=await collect(opening, self._evidence),

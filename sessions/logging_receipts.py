@@ -34,8 +34,8 @@ class Service(Protocol):
     def forget(self, session: SessionId) -> None: ...
 
 
-Published = Callable[[SessionId, Sequence[bytes]], Awaitable[object]]
-"""Called with a session and its whole log after every tick, and again for the same log after a restart."""
+Published = Callable[[SessionId], Awaitable[object]]
+"""Called with a session after every tick, and again for the same tick after a restart."""
 
 
 class ReceiptLogs:
@@ -88,7 +88,7 @@ class ReceiptLogs:
         except Stale:
             return  # another worker was faster; the next round sees what it did
         if self._published is not None:
-            await self._published(session, (*held, *added))
+            await self._published(session)
         self._ticked[session] = count
 
     def _missing(self, summary: Summary, log: IntakeLog, now: datetime) -> bool:

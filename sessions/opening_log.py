@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from crypto.signing import HallKey
@@ -77,29 +77,7 @@ class OpeningLog:
 
     async def checkpoint(self, session: SessionId, origin: str) -> Signed:
         """Return a signed checkpoint over every event there is now. Raises LogDoubted."""
-        for _ in range(ATTEMPTS):
-            await self._check_convictions(session)
-            head = await self._checkpoints.head(origin)  # before the tree, which then is not older
-            tree = await self.tree(session)
-            size = len(tree)
-            if head is not None and (head.size > size or tree.root(head.size) != head.root):
-                raise LogDoubted(f"the database signed {head.size} events of {session} that it does not hold")
-            if head is not None and head.size == size:
-                return head
-            checkpoint = Checkpoint(origin=origin, size=size, root=tree.root(size))
-            note = sign_checkpoint(checkpoint, self._hall)
-            signed = Signed(origin=origin, size=size, root=checkpoint.root, note=note)
-            try:
-                await self._checkpoints.put(signed, follows=head.size if head else 0)
-            except Stale:
-                continue
-            return signed
-        raise Stale
-
-    async def _check_convictions(self, session: SessionId) -> None:
-        for convicted, by, _ in await self._checkpoints.convictions():
-            if convicted == session:
-                raise LogDoubted(f"the witness {by} holds another log of {session} under this hall's signature")
+        return await sign_head(self._checkpoints, self._hall, session, origin, lambda: self.tree(session))
 
     def _held(self, session: SessionId) -> _Held:
         held = self._logs.get(session)
@@ -114,3 +92,36 @@ class OpeningLog:
 def _grow(tree: Tree, digests: Iterable[Digest]) -> None:
     for digest in digests:
         tree.append(bytes.fromhex(digest))
+
+
+async def sign_head(
+    checkpoints: CheckpointStore,
+    hall: HallKey,
+    session: SessionId,
+    origin: str,
+    grown: Callable[[], Awaitable[Tree]],
+) -> Signed:
+    """Return a signed checkpoint over the whole log ``origin`` of a session, as ``grown`` reads it from the store.
+
+    Raises:
+        LogDoubted: no checkpoint of this session is signed any more.
+    """
+    for _ in range(ATTEMPTS):
+        for convicted, by, _ in await checkpoints.convictions():
+            if convicted == session:
+                raise LogDoubted(f"the witness {by} holds another log of {session} under this hall's signature")
+        head = await checkpoints.head(origin)  # before the tree, which then is not older
+        tree = await grown()
+        size = len(tree)
+        if head is not None and (head.size > size or tree.root(head.size) != head.root):
+            raise LogDoubted(f"the database signed {head.size} entries of {origin} that it does not hold")
+        if head is not None and head.size == size:
+            return head
+        checkpoint = Checkpoint(origin=origin, size=size, root=tree.root(size))
+        signed = Signed(origin=origin, size=size, root=checkpoint.root, note=sign_checkpoint(checkpoint, hall))
+        try:
+            await checkpoints.put(signed, follows=head.size if head else 0)
+        except Stale:
+            continue
+        return signed
+    raise Stale

@@ -401,6 +401,10 @@ class Kept:
     said: Said
 
 
+INTAKE = "intake-"
+"""How the points of the log of receipts begin."""
+
+
 class CheckpointStore(Protocol):
     """What the hall signed of its logs, and what the world said to it. Nothing is ever changed or removed."""
 
@@ -420,8 +424,17 @@ class CheckpointStore(Protocol):
     async def keep(self, kept: Kept) -> Kept:
         """Keep what somebody said for a point, unless there is something already, and return what is kept."""
 
-    async def kept(self, session: SessionId) -> tuple[Kept, ...]:
-        """Return what was said, by size and name."""
+    async def from_size(self, origin: str, size: int) -> Signed | None:
+        """Return the smallest checkpoint signed of a log that has at least this size."""
+
+    async def sizes(self, origin: str) -> tuple[int, ...]:
+        """Return the sizes of every checkpoint signed of a log, rising."""
+
+    async def kept(self, session: SessionId, *, intake: bool = False) -> tuple[Kept, ...]:
+        """Return what was said to the opening's log, or to the log of receipts, by size and name.
+
+        The points of the log of receipts are ``intake-SIZE``; those of the opening never begin so.
+        """
 
     async def convict(self, session: SessionId, by: str, note: str) -> None:
         """Keep a note that proves that the hall signed another log; harmless when it is kept already."""

@@ -19,7 +19,7 @@ from web.bootstrap import Services, services_of
 from web.headers import SecurityHeaders
 from web.pages import Pages
 from web.problems import Problem
-from web.routes import api, docs, failing, gallery, health, locks, log, login, pages, streams, uploads, witness
+from web.routes import api, docs, failing, gallery, health, locks, log, login, pages, receipts, streams, uploads, witness
 from web.routes.reader import reader
 from web.sameorigin import same_origin
 
@@ -48,7 +48,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.pages = Pages(services.statics.url)
-    for part in (api, locks, log, witness, failing, streams, uploads, login, health, docs, pages):
+    for part in (api, locks, log, receipts, witness, failing, streams, uploads, login, health, docs, pages):
         app.include_router(part.router)
     if services.settings.rehearsal_allowed:
         app.include_router(gallery.router)

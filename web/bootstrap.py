@@ -26,6 +26,7 @@ from sessions.notary import Notary, Outside
 from sessions.officers import Officers
 from sessions.opening_log import OpeningLog
 from sessions.plan import IntakeLog, Plan
+from sessions.receipt_proofs import ReceiptProofs
 from sessions.releasing import Releasing
 from sessions.service import Sessions, Stores
 from sessions.stamping import Stamping
@@ -80,6 +81,7 @@ class Services:
     notary: Notary
     watching: Watching
     asking: httpx.AsyncClient
+    proofs: ReceiptProofs
     ticking: Timekeeper
     accounts: Accounts
     identity: Identity
@@ -105,6 +107,7 @@ class Services:
         self.timekeeper.start()
         self.ticking.start()
         await self.witnessing.start()
+        await self.proofs.start()
 
     async def stop(self) -> None:
         """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
@@ -112,6 +115,7 @@ class Services:
         await self.timekeeper.stop()
         await self.ticking.stop()
         await self.witnessing.close()
+        await self.proofs.close()
         await self.submissions.close()
         await self.notary.close()
         await self.sessions.close()
@@ -154,7 +158,11 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     notary = Notary(sessions, openings, kept.checkpoints, outside, hall=key.public, clock=clock)
     sessions.on_commit(notary.look)
     accounts = Accounts(SqlAccounts(database), master_key(settings.data_dir), clock)
-    receipt_logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
+    proofs = ReceiptProofs(sessions, events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=key)
+    sessions.on_commit(proofs.look)
+    receipt_logs = ReceiptLogs(
+        sessions, events=kept.events, secrets=kept.secrets, clock=clock, published=proofs.published
+    )
     return Services(
         settings=settings,
         clock=clock,
@@ -205,6 +213,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         notary=notary,
         watching=watching,
         asking=asking,
+        proofs=proofs,
         ticking=Timekeeper(receipt_logs, clock),
         accounts=accounts,
         identity=Identity(

@@ -246,6 +246,10 @@ class Hall:
         self.acks += (await self._json("POST", path, {"beats": [sign(payload, BEAT, signer)]}))["acks"]
         return timedelta(milliseconds=terms["cadence_ms"])
 
+    async def receipt_file(self, session: str, tracker: str) -> bytes:
+        """Return one's own receipt as a file, with the proof that it is logged if a tick has come since."""
+        return await self.download(f"/api/v1/sessions/{session}/uploads/mine/{tracker}")
+
     async def follow(self, session: str) -> AsyncIterator[tuple[dict[str, Any], dict[str, Any] | None]]:
         """Yield (view, message) for ever: first the snapshot with None, then every fact and signal as it comes.
 

@@ -270,6 +270,15 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "signature.pass": _w("由本大厅的密钥签名", "Signed by this hall's key"),
         "signature.fail": _w("签名不成立", "The signature does not hold"),
         "receipt_says.pass": _w("回执：按时收到", "Receipt: received in time"),
+        "logged.pass": _w(
+            "回执已列入公开的回执日志，检查点由本大厅签名",
+            "The receipt stands in the public log of receipts, under a checkpoint that this hall signed",
+        ),
+        "logged.skip": _w(
+            "文件中还没有日志证明：下一次记录之后请再取一次回执",
+            "No proof of the log in the file yet: fetch the receipt again after the log's next tick",
+        ),
+        "logged.fail": _w("日志证明不成立", "The proof of the log does not hold"),
         "slip_says.pass": _w("拒收凭单：未予接收", "Slip: not accepted"),
         "failed": _w("不能成立：", "This does not hold: "),
         "skipped": _w(

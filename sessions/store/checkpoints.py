@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, not_, select
 from sqlalchemy.exc import IntegrityError
 
 from sessions.errors import Stale
 from sessions.ids import SessionId
 from sessions.plan import AnchorKind
-from sessions.ports import Kept, Said, Signed
+from sessions.ports import INTAKE, Kept, Said, Signed
 from sessions.store import tables
 from sessions.store.database import Database
 
@@ -57,14 +57,33 @@ class SqlCheckpoints:
             async with self._database.writing() as connection:
                 await connection.execute(tables.anchors.insert().values(row))
         except IntegrityError:
-            others = await self.kept(kept.session)
+            others = await self.kept(kept.session, intake=kept.point.startswith(INTAKE))
             return next(one for one in others if (one.point, one.kind, one.by) == (kept.point, kept.kind, kept.by))
         return kept
 
-    async def kept(self, session: SessionId) -> tuple[Kept, ...]:
+    async def from_size(self, origin: str, size: int) -> Signed | None:
+        """See CheckpointStore."""
+        kept = tables.checkpoints.c
+        return await self._signed(
+            select(tables.checkpoints).where(kept.origin == origin, kept.size >= size).order_by(kept.size).limit(1)
+        )
+
+    async def sizes(self, origin: str) -> tuple[int, ...]:
+        """See CheckpointStore."""
+        kept = tables.checkpoints.c
+        async with self._database.reading() as connection:
+            found = await connection.execute(select(kept.size).where(kept.origin == origin).order_by(kept.size))
+            return tuple(found.scalars())
+
+    async def kept(self, session: SessionId, *, intake: bool = False) -> tuple[Kept, ...]:
         """See CheckpointStore."""
         anchor = tables.anchors.c
-        wanted = select(tables.anchors).where(anchor.session == session).order_by(anchor.size, anchor.kind, anchor.by)
+        of_receipts = anchor.point.startswith(INTAKE, autoescape=True)
+        wanted = (
+            select(tables.anchors)
+            .where(anchor.session == session, of_receipts if intake else not_(of_receipts))
+            .order_by(anchor.size, anchor.kind, anchor.by)
+        )
         async with self._database.reading() as connection:
             return tuple(map(_kept, (await connection.execute(wanted)).all()))
 

@@ -10,23 +10,32 @@ from cryptography import x509
 from crypto.certificates import bidder_id, fingerprint, parse_certificate
 from crypto.encoding import exactly, parse_canonical, unhex
 from crypto.receipt import decoy_leaf, log_leaf
-from crypto.signing import verify
-from crypto.tlog import Tree
+from crypto.signing import HallPublicKey, verify
+from crypto.tlog import Tree, cosignatures, open_checkpoint
 from sessions.archive import DECOYS, ENTRIES
 from sessions.events import BidReceived, BidWithdrawn, Recorded
 from sessions.ids import Digest
 from sessions.intake_log import ticks
 from sessions.opening import Opening
 from sessions.opening.state import FrozenSet
+from sessions.receipt_proofs import CHECKPOINT, origin_of
 from sessions.receipts import receipt_of
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
+from sessions.verify.watched import policy_of
 
 Files = Mapping[str, bytes]
 ENTRY = 32
 
 
-def receipts(files: Files, replayed: Replayed, intake: tuple[Recorded, ...]) -> Found:
+def members(o: Opening) -> set[str]:
+    """Return the members that the log of receipts leaves."""
+    if o.plan.intake_log is None or o.frozen is None:
+        return set()
+    return {DECOYS, ENTRIES, CHECKPOINT} if o.plan.watch else {DECOYS, ENTRIES}
+
+
+def receipts(files: Files, replayed: Replayed, intake: tuple[Recorded, ...], hall: HallPublicKey) -> Found:
     """Every entry is that of exactly one receipt or a decoy, every receipt has its entry; return the entries."""
     o, log, frozen = replayed.opening, replayed.opening.plan.intake_log, replayed.opening.frozen
     if log is None:
@@ -34,6 +43,7 @@ def receipts(files: Files, replayed: Replayed, intake: tuple[Recorded, ...]) -> 
     if frozen is None:
         return Found((), "aborted before the opening time")
     entries = _entries(files, frozen)
+    held = _signed_as(files, o, frozen, hall)
     shown = exactly(parse_canonical(files[DECOYS]), ("v", "session", "decoy_key"))
     require((shown["v"], shown["session"]) == (1, o.plan.session), "the key of the decoys is that of another session")
     key = unhex(shown["decoy_key"], ENTRY)
@@ -47,7 +57,9 @@ def receipts(files: Files, replayed: Replayed, intake: tuple[Recorded, ...]) -> 
         require(all(a <= b for a, b in pairwise(turns)), "a later receipt came into the log before an earlier one")
     else:  # the intake of an opening that was not held is withheld: that much can still be said
         require(len(real) >= frozen.received, "there are fewer receipts than bids")
-    return Found(entries, f"{len(real)} receipts, {len(entries) - len(real)} decoys, root {frozen.intake_log_root}")
+    return Found(
+        entries, f"{len(real)} receipts, {len(entries) - len(real)} decoys, root {frozen.intake_log_root}{held}"
+    )
 
 
 def _entries(files: Files, frozen: FrozenSet) -> tuple[bytes, ...]:
@@ -57,6 +69,16 @@ def _entries(files: Files, frozen: FrozenSet) -> tuple[bytes, ...]:
     require(Tree(entries).root().hex() == frozen.intake_log_root, "the root is not the one that was locked")
     require(len(set(entries)) == len(entries), "an entry is there twice")
     return entries
+
+
+def _signed_as(files: Files, o: Opening, frozen: FrozenSet, hall: HallPublicKey) -> str:
+    """Check the checkpoint over the closed log, and return how many witnesses hold it, for people to read."""
+    if o.plan.watch is None:
+        return ""
+    checkpoint = open_checkpoint(files[CHECKPOINT], hall, origin_of(o.plan.watch))
+    same = (checkpoint.size, checkpoint.root.hex()) == (frozen.intake_log_size, frozen.intake_log_root)
+    require(same, "the checkpoint is of another log than was locked")
+    return f", cosigned by {len(cosignatures(files[CHECKPOINT], policy_of(o.plan.watch).witnesses))}"
 
 
 def _places(intake: tuple[Recorded, ...], o: Opening, real: Mapping[bytes, int]) -> list[int]:

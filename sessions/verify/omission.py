@@ -12,7 +12,7 @@ from crypto.errors import CryptoRefused
 from crypto.receipt import Receipt, log_leaf, tracker, verify_receipt
 from crypto.receipt_file import ReceiptFile, read_receipt_file
 from crypto.signing import HallPublicKey
-from crypto.tlog import Checkpoint, Tree
+from crypto.tlog import Checkpoint, Tree, cosignatures, read_proof
 from sessions.archive import ENTRIES
 from sessions.events import BidReceived, BidWithdrawn, Recorded
 from sessions.opening import Opening
@@ -20,6 +20,7 @@ from sessions.receipts import receipt_of
 from sessions.verify.fates import Fate, Verdict
 from sessions.verify.logged import ENTRY
 from sessions.verify.replay import Replayed
+from sessions.verify.watched import policy_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def weigh(kept: bytes, archived: Archived) -> Verdict:
     if receipt.session != archived.session:
         return Verdict(fate=Fate.FOREIGN, evidence=(f"it is for the opening {receipt.session}",))
     signed = f"hall key {key.kid} signed the receipt: bid {_code(receipt)} came in at {receipt.received_at}"
-    logged, note = _logged(file)
+    logged, note = _logged(file, replayed)
     evidence = (signed, note)
     if replayed is None:
         return Verdict(fate=Fate.UNTOLD, evidence=(*evidence, "the archive's opening does not follow the rules"))
@@ -79,15 +80,19 @@ def _code(receipt: Receipt) -> str:
     return tracker(receipt.payload())
 
 
-def _logged(file: ReceiptFile) -> tuple[Checkpoint | None, str]:
+def _logged(file: ReceiptFile, replayed: Replayed | None) -> tuple[Checkpoint | None, str]:
     """Return the checkpoint in which the receipt stands, and a sentence about it."""
+    watch = None if replayed is None else replayed.opening.plan.watch
     try:
         checkpoint = file.checkpoint()
+        if checkpoint is None:
+            return None, "there is no proof beside it that it was logged"
+        said = cosignatures(read_proof(file.proof or "").checkpoint, policy_of(watch).witnesses) if watch else {}
     except CryptoRefused as error:
         return None, f"the proof beside it does not hold and is left aside: {error}"
-    if checkpoint is None:
-        return None, "there is no proof beside it that it was logged"
-    return checkpoint, f"it stands in the log {checkpoint.origin} of {checkpoint.size} entries, which the hall signed"
+    outside = f" and {', '.join(said)} cosigned" if said else ""
+    stands = f"it stands in the log {checkpoint.origin} of {checkpoint.size} entries, which the hall signed{outside}"
+    return checkpoint, stands
 
 
 def _continues(checkpoint: Checkpoint, files: Mapping[str, bytes]) -> bool:

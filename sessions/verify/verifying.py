@@ -10,7 +10,7 @@ from crypto.digest import sha256_hex
 from crypto.encoding import exactly, parse_canonical
 from crypto.signing import HallPublicKey
 from crypto.signing import verify as verify_statement
-from sessions.archive import DECOYS, ENTRIES, KIND, MANIFEST, SIGNATURE
+from sessions.archive import KIND, MANIFEST, SIGNATURE
 from sessions.events import BarrierPassed, BidNotOpened, BidOpened, BidReceived, IntakeClosed, Recorded, Stream
 from sessions.ids import Digest
 from sessions.opening import Opening, Status
@@ -68,7 +68,7 @@ def verify(bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | 
     run("set.root", _root, replayed)
     received = None if intake is None else _received(intake)
     run("set.complete", _complete, files, replayed, intake, taken)
-    entries = run("log.intake", logged.receipts, files, replayed, intake)
+    entries = run("log.intake", logged.receipts, files, replayed, intake, key)
     withdrawn = run("log.withdrawn", logged.withdrawals, files, replayed, intake)
     notes = run("log.opening", watched.opening_log, files, replayed, key)
     run("log.witnesses", watched.witnesses, replayed, notes)
@@ -157,7 +157,7 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     allowed = {"README.txt", "hall-key.json", "plan.json", "record.json", "record.html", MANIFEST, SIGNATURE}
     allowed |= {"events/opening.jsonl", "events/opening.private.jsonl"}
     allowed |= {"events/intake.jsonl"} if o.status is Status.ENDED else set()
-    allowed |= {DECOYS, ENTRIES} if o.plan.intake_log and o.frozen else set()
+    allowed |= logged.members(o)
     require(allowed <= files.keys(), f"missing: {', '.join(sorted(allowed - files.keys()))}")
     folders = {f"bids/{bid.row}/" for bid in o.bids if o.listed}
     folders |= {"trust/", CERTIFICATES, LISTS} if o.listed else set()

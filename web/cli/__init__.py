@@ -27,6 +27,7 @@ MODULES = {
     "share": "sealing",
     "unseal": "sealing",
     "submit": "submitting",
+    "receipt": "submitting",
     "verify": "verifying",
     "bench": "bench",
     "witness": "witness",

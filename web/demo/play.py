@@ -84,10 +84,13 @@ async def _perform(screen: Console, stage: Stage) -> int:
     await _opening(screen, stage)
     bundle = stage.out / "session.zip"
     bundle.write_bytes(await _fetch(stage, f"/api/v1/sessions/{cast.SESSION}/bundle.zip"))
-    report = verify(bundle)
+    receipt = stage.out / "receipts" / "01.json"
+    report = verify(bundle, receipt.read_bytes())
     held = sum(check.passed for check in report.checks)
     screen.print(f"\n[bold]{bundle}[/]  {held} of {len(report.checks)} checks hold")
-    screen.print(f"  kaibiao verify {bundle}")
+    if report.verdict is not None:
+        screen.print(f"  {receipt}: {report.verdict.words.zh}\n  {report.verdict.words.en}")
+    screen.print(f"  kaibiao verify --receipt {receipt} {bundle}")
     for language in LANGUAGES:
         paper = stage.out / f"record.{language}.pdf"
         paper.write_bytes(await _fetch(stage, f"/s/{cast.SESSION}/record.pdf?lang={language}"))
@@ -191,6 +194,7 @@ async def _opening(screen: Console, stage: Stage) -> None:
             return await stack.enter_async_context(Hall(stage.url))
 
         people: list[Person] = []
+        receipts: list[tuple[Hall, Path, str]] = []
         for account in cast.OFFICERS:
             hall = await enter()
             await hall.login_ticket(await stage.services.identity.create_ticket(account=account))
@@ -201,9 +205,13 @@ async def _opening(screen: Console, stage: Stage) -> None:
             accepted = await hall.submit(cast.SESSION, *cast.sealed(member, stage.t0, troupe=stage.troupe))
             screen.print(f"  sealed and received  {accepted.tracker}")
             people.append(_bidder(hall, member, stage.options))
+            receipts.append((hall, stage.out / "receipts" / f"{member.row:02d}.json", accepted.tracker))
         onlooker = await enter()
         parts = [person.take_part() for person in people]
         await asyncio.gather(_tell(screen, onlooker), _come_late(screen, await enter(), stage), *parts)
+        for hall, place, tracker in receipts:  # each bidder keeps its own, proven by the log
+            place.parent.mkdir(exist_ok=True)
+            place.write_bytes(await hall.receipt_file(cast.SESSION, tracker))
 
 
 def _staff(hall: Hall, account: str, stage: Stage) -> Person:

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
-from crypto.receipt import tracker
+from crypto.errors import EncodingRefused
+from crypto.receipt import read_tracker, tracker
 from crypto.signing import peek
 from sessions.ids import BidderId, SessionId
 from sessions.ports import Answer
@@ -21,6 +22,7 @@ from sessions.shape import rfc3339
 from web import bodies, tus
 from web.bootstrap import services_of
 from web.identity import bidder_acting, bidder_required
+from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1/sessions/{session}/uploads")
 
@@ -68,6 +70,31 @@ async def mine(request: Request, session: SessionId) -> Response:
     checked_in = actor.id in intake.checked_in
     return JSONResponse(
         {"bid": current, "checked_in": checked_in, "answers": [_answer(answer) for answer in answers]}
+    )
+
+
+@router.get("/mine/{code}", summary="One's own receipt as a file")
+async def receipt_file(request: Request, session: SessionId, code: str) -> Response:
+    """By its tracker code. With the proof that it is in the log of receipts, once a tick has logged it."""
+    services = services_of(request)
+    actor = await bidder_required(request)
+    services.pace("receipt", actor.id)
+    try:
+        wanted = read_tracker(code)
+    except EncodingRefused:
+        raise Problem("not_found") from None
+    given = [answer for answer in await services.submissions.mine(session, actor) if answer.code is None]
+    token = next((answer.statement for answer in given if _tracker(answer) == wanted), None)
+    if token is None:
+        raise Problem("not_found")
+    file = await services.proofs.file(session, token)
+    return Response(
+        file.to_bytes(),
+        media_type="application/json",
+        headers={
+            "content-disposition": f'attachment; filename="receipt-{wanted}.json"',
+            "cache-control": "no-store",
+        },
     )
 
 

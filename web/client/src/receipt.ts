@@ -1,11 +1,12 @@
 /** Receipts and refusal slips: what the hall signed when a bid arrived (crypto/FORMAT.md section 7). */
 
 import { type Bytes, concat, fromHex, hex, utf8 } from "./bytes.js";
-import { canonical, type Json, type JsonObject } from "./canonical.js";
-import { form, reading } from "./errors.js";
-import { asCount, asHex, asIdentifier, asMoment, members } from "./fields.js";
-import { type HallKey, verifyByHall } from "./jws.js";
+import { canonical, type Json, type JsonObject, parseStrict } from "./canonical.js";
+import { form, reading, require } from "./errors.js";
+import { asBase64url, asCount, asHex, asIdentifier, asList, asMoment, asText, members } from "./fields.js";
+import { type HallKey, readHallKey, readStatement, verifyByHall } from "./jws.js";
 import { sha256 } from "./kdf.js";
+import { type Checkpoint, readProof, verifyProof } from "./tlog.js";
 
 /** A verified receipt. Digests are lower-case hex. */
 export interface Receipt {
@@ -74,6 +75,45 @@ export async function verifySlip(token: string, hall: HallKey): Promise<Slip> {
     };
   });
   return { ...slip, tracker: await trackerCode(payload) };
+}
+
+/** The file a bidder keeps: its receipt, and the proof that it is logged once it is. Nothing of it is verified. */
+export interface ReceiptFile {
+  readonly token: string;
+  readonly hall: HallKey;
+  readonly proof: string | null;
+}
+
+const FILE_LIMIT = 1_048_576;
+
+/** The parts of a receipt file; `malformed_receipt_file` for another form. */
+export async function readReceiptFile(bytes: Uint8Array): Promise<ReceiptFile> {
+  const value = reading("malformed_receipt_file", "receipt file", () => {
+    const parts = members(parseStrict(bytes, FILE_LIMIT), ["v", "receipt", "hall_key", "proof", "stamps"]);
+    form(parts.v === 1, "version 1 is expected");
+    asList(parts.stamps, 0, 32).forEach((stamp) => {
+      const { authority, token } = members(stamp, ["authority", "token"]);
+      asIdentifier(authority);
+      asBase64url(token);
+    });
+    return { token: asText(parts.receipt), key: parts.hall_key, proof: unlessNull(parts.proof, asText) };
+  });
+  return { token: value.token, hall: await readHallKey(value.key as JsonObject), proof: value.proof };
+}
+
+/**
+ * The checkpoint in which the file's receipt stands, null without a proof.
+ *
+ * @remarks The file's own key signed both; whose it is, is for the caller to compare. Cosignatures are not checked.
+ */
+export async function verifyLogged(file: ReceiptFile): Promise<Checkpoint | null> {
+  if (file.proof === null) return null;
+  const { session, leafSalt } = await verifyReceipt(file.token, file.hall);
+  const entry = await logLeaf(readStatement(file.token).payload, leafSalt);
+  const checkpoint = await verifyProof(readProof(file.proof), entry, file.hall);
+  const own = checkpoint.origin.endsWith(`/s/${session}/intake`);
+  require(own, "malformed_receipt_file", "the proof is of the log of another session");
+  return checkpoint;
 }
 
 const COMMON = ["v", "session", "tender", "lot", "length", "received_at"] as const;

@@ -10,8 +10,8 @@ import { SENTENCES } from "./audit/words.js";
 import type { JsonObject } from "./canonical.js";
 import type { Speech } from "./dom.js";
 import { explain, tell } from "./forms.js";
-import { readHallKey, readStatement } from "./jws.js";
-import { verifyReceipt, verifySlip } from "./receipt.js";
+import { type HallKey, readHallKey, readStatement } from "./jws.js";
+import { type ReceiptFile, readReceiptFile, verifyLogged, verifyReceipt, verifySlip } from "./receipt.js";
 
 interface VerifyData extends Speech {
   readonly hall: JsonObject;
@@ -150,7 +150,8 @@ function fact(name: string, text: string): void {
 
 async function checkToken(given: string): Promise<boolean> {
   const hall = await readHallKey(data.hall);
-  const token = given.startsWith("{") ? inFile(given) : given;
+  const file = given.startsWith("{") ? await readReceiptFile(new TextEncoder().encode(given)) : null;
+  const token = file?.token ?? given;
   const statement = readStatement(token);
   found.querySelector<HTMLElement>("[data-facts]")!.hidden = true;
   add("pass", say("form.pass"), statement.kind);
@@ -160,20 +161,24 @@ async function checkToken(given: string): Promise<boolean> {
     const said = slip ? await verifySlip(token, hall) : await verifyReceipt(token, hall);
     add("pass", say("signature.pass"), `kid ${hall.kid}`);
     add("pass", say(slip ? "slip_says.pass" : "receipt_says.pass"), `${said.tracker} · ${said.receivedAt} · ${said.session}`);
-    return true;
   } catch (error) {
     add("fail", say("signature.fail"), explain(error, data).join(" "));
     return false;
   }
+  return checkLogged(file, hall);
 }
 
-/** The receipt in a receipt file (crypto/FORMAT.md section 7); another text as it is, to be refused for its form. */
-function inFile(text: string): string {
+/** That the receipt of a file stands in the log of receipts; nothing is said of a bare receipt. */
+async function checkLogged(file: ReceiptFile | null, hall: HallKey): Promise<boolean> {
+  if (file === null) return true;
   try {
-    const { receipt } = JSON.parse(text) as { receipt?: unknown };
-    return typeof receipt === "string" ? receipt : text;
-  } catch {
-    return text;
+    const logged = file.hall.kid === hall.kid ? await verifyLogged(file) : null;
+    if (logged === null) add("skip", say("logged.skip"), "");
+    else add("pass", say("logged.pass"), `${logged.origin} · ${logged.size} · ${logged.note.signatures.length - 1}`);
+    return true;
+  } catch (error) {
+    add("fail", say("logged.fail"), explain(error, data).join(" "));
+    return false;
   }
 }
 

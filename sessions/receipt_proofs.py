@@ -1,0 +1,286 @@
+"""The log of receipts as others see it: checkpoints that the hall signed, who holds them, and each bidder's proof.
+
+A checkpoint is signed when a tick, or T0, has made the log larger, and never twice for one size. Witnesses and
+timestamp authorities are asked by the way: nothing waits for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from crypto.errors import NoteRefused
+from crypto.receipt import log_leaf, verify_receipt
+from crypto.receipt_file import ReceiptFile, Stamp
+from crypto.signing import HallKey
+from crypto.tlog import Tree, open_checkpoint, with_signatures, write_proof
+from sessions.ids import Jws, SessionId
+from sessions.opening import OVER, Opening
+from sessions.opening_log import LogDoubted, sign_head
+from sessions.plan import AnchorKind, Watch
+from sessions.ports import (
+    INTAKE,
+    Anchor,
+    CheckpointStore,
+    EventStore,
+    HoldsAnother,
+    Kept,
+    NotAnchored,
+    Signed,
+    ToAnchor,
+)
+
+CHECKPOINT = "log/intake.checkpoint"
+FIRST_REST, LONGEST_REST = 1.0, 30.0
+AT_ONCE = 8
+"""Stamps that are asked for together when an authority was away for long."""
+
+HELD = 64
+"""Trees in memory; the longest unused is built again when somebody asks. One of 50,000 entries takes 3 MB."""
+
+_log = logging.getLogger(__name__)
+
+
+def origin_of(watch: Watch) -> str:
+    """Return the name of the log of receipts beside the log of the opening."""
+    return f"{watch.origin}/intake"
+
+
+class Service(Protocol):
+    """What is needed of Sessions."""
+
+    async def state(self, session: SessionId) -> Opening: ...
+
+
+class Outside(Protocol):
+    """Everybody whom this hall can ask."""
+
+    def named(self, watch: Watch) -> Mapping[tuple[AnchorKind, str], Anchor]: ...
+
+
+class ReceiptProofs:
+    """The logs of receipts of this hall. All methods belong to one event loop; ``close`` it last."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        events: EventStore,
+        checkpoints: CheckpointStore,
+        outside: Outside,
+        hall: HallKey,
+    ) -> None:
+        self._service = service
+        self._events = events
+        self._checkpoints = checkpoints
+        self._outside = outside
+        self._hall = hall
+        self._trees: dict[SessionId, Tree] = {}
+        self._growing = asyncio.Lock()
+        self._asking: dict[SessionId, asyncio.Task[None]] = {}
+        self._closing: dict[SessionId, asyncio.Task[None]] = {}
+
+    def look(self, session: SessionId, opening: Opening) -> None:
+        """Sign the log that T0 has closed, after the commit that closed it. Returns at once."""
+        if opening.frozen is None or opening.plan.intake_log is None or session in self._closing:
+            return
+        task = asyncio.get_running_loop().create_task(self._close(session), name=f"close log {session}")
+        self._closing[session] = task
+
+    async def start(self) -> None:
+        """Take up what was interrupted."""
+        for session, _ in await self._events.live():
+            if (await self._service.state(session)).plan.intake_log is not None:
+                await self.published(session)
+
+    async def close(self) -> None:
+        """Stop asking."""
+        tasks = [*self._asking.values(), *self._closing.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def published(self, session: SessionId) -> Signed | None:
+        """Return the signed checkpoint of the log as it stands, which is then held outside.
+
+        None while the log is empty, and when the database is doubted: then nothing is signed any more.
+        """
+        watch = (await self._service.state(session)).plan.watch
+        if watch is None or not len(await self.tree(session)):
+            return None
+        origin = origin_of(watch)
+        try:
+            signed = await sign_head(self._checkpoints, self._hall, session, origin, lambda: self.tree(session))
+        except LogDoubted as doubt:
+            _log.critical("%s", doubt, extra={"session": session})
+            return None
+        if session not in self._asking and self._outside.named(watch):
+            task = asyncio.get_running_loop().create_task(self._ask(session, watch), name=f"hold log {session}")
+            self._asking[session] = task
+        return signed
+
+    async def tree(self, session: SessionId) -> Tree:
+        """Return the tree over every entry in the store. It only grows: hand sizes along with what is taken of it."""
+        async with self._growing:
+            tree = self._trees.pop(session, None) or Tree()
+            self._trees[session] = tree
+            if len(self._trees) > HELD:
+                del self._trees[next(iter(self._trees))]
+            entries = await self._events.entries(session, after=len(tree))
+            await asyncio.to_thread(_grow, tree, entries)
+        return tree
+
+    async def file(self, session: SessionId, token: Jws) -> ReceiptFile:
+        """Return the file of a receipt that this hall gave, with its proof as soon as a checkpoint covers it.
+
+        The checkpoint is the first that enough witnesses cosigned, else the first there is.
+        """
+        file = ReceiptFile(token=token, hall=self._hall.public)
+        opening = await self._service.state(session)
+        entries = await self._events.entries(session)
+        leaf = log_leaf(verify_receipt(token, self._hall.public))
+        if opening.plan.watch is None or leaf not in entries:
+            return file
+        index, watch = entries.index(leaf), opening.plan.watch
+        kept = await self._checkpoints.kept(session, intake=True)
+        signed = await self._best(watch, kept, index + 1)
+        if signed is None:
+            return file
+        tree = await self.tree(session)
+        proof = write_proof(index, tree.inclusion_proof(index, signed.size), _cosigned(signed, kept))
+        stamps = (one for one in kept if one.kind is AnchorKind.STAMP and one.size == signed.size)
+        return ReceiptFile(
+            token=token,
+            hall=self._hall.public,
+            proof=proof,
+            stamps=tuple(Stamp(one.by, one.said.evidence) for one in stamps),
+        )
+
+    async def checkpoint(self, session: SessionId, size: int | None = None) -> str | None:
+        """Return the newest checkpoint that was signed, or the one of this size, with the cosignatures it has."""
+        watch = (await self._service.state(session)).plan.watch
+        if watch is None:
+            return None
+        origin = origin_of(watch)
+        signed = await (self._checkpoints.head(origin) if size is None else self._checkpoints.at(origin, size))
+        return None if signed is None else _cosigned(signed, await self._checkpoints.kept(session, intake=True))
+
+    async def _best(self, watch: Watch, kept: Sequence[Kept], size: int) -> Signed | None:
+        said: dict[int, set[str]] = {}
+        for one in kept:
+            if one.kind is AnchorKind.WITNESS and one.size >= size:
+                said.setdefault(one.size, set()).add(one.by)
+        enough = [at for at, names in sorted(said.items()) if len(names) >= watch.quorum > 0]
+        if enough:
+            return await self._checkpoints.at(origin_of(watch), enough[0])
+        return await self._checkpoints.from_size(origin_of(watch), size)
+
+    async def _close(self, session: SessionId) -> None:
+        try:
+            await self.published(session)
+        except Exception:
+            _log.exception("the closed log of receipts could not be signed; it is tried again at the next start")
+
+    async def _ask(self, session: SessionId, watch: Watch) -> None:
+        """Ask until everybody has answered: witnesses for the newest checkpoint, authorities for each there is."""
+        rest = FIRST_REST
+        try:
+            while await self._round(session, watch):
+                await asyncio.sleep(rest)
+                rest = min(2 * rest, LONGEST_REST)
+                if (await self._service.state(session)).status in OVER:
+                    return
+        except Exception:
+            _log.exception("the log of receipts could not be held outside", extra={"session": session})
+        finally:
+            del self._asking[session]
+
+    async def _round(self, session: SessionId, watch: Watch) -> bool:
+        """Ask everybody who is missing once; return whether somebody still is."""
+        wanted = await self._wanted(session, watch)
+        tree = await self.tree(session)
+        await asyncio.gather(*(self._hold(session, anchor, signed, tree) for anchor, signed in wanted[:AT_ONCE]))
+        return bool(await self._wanted(session, watch))
+
+    async def _wanted(self, session: SessionId, watch: Watch) -> list[tuple[Anchor, Signed]]:
+        origin = origin_of(watch)
+        have = {(one.kind, one.by, one.size) for one in await self._checkpoints.kept(session, intake=True)}
+        sizes = await self._checkpoints.sizes(origin)
+        wanted: list[tuple[Anchor, Signed]] = []
+        for (kind, name), anchor in self._outside.named(watch).items():
+            # A witness goes only forward; a timestamp says something about each.
+            asked = sizes[-1:] if kind is AnchorKind.WITNESS else sizes[::-1]
+            for size in [size for size in asked if (kind, name, size) not in have][:AT_ONCE]:
+                if (signed := await self._checkpoints.at(origin, size)) is not None:
+                    wanted.append((anchor, signed))
+        return wanted
+
+    async def _hold(self, session: SessionId, anchor: Anchor, signed: Signed, tree: Tree) -> None:
+        asked = ToAnchor(
+            origin=signed.origin,
+            size=signed.size,
+            root=signed.root,
+            note=signed.note,
+            prove=lambda old: tree.consistency_proof(old, signed.size),
+        )
+        try:
+            said = await anchor.hold(asked)
+        except NotAnchored as error:
+            _log.warning("%s did not hold the log of receipts: %s", anchor.name, error)
+            return
+        except HoldsAnother as other:
+            await self._judge(session, signed.origin, anchor.name, other.note)
+            return
+        point = f"{INTAKE}{signed.size}"
+        kept = Kept(session=session, point=point, kind=anchor.kind, by=anchor.name, size=signed.size, said=said)
+        await self._checkpoints.keep(kept)
+
+    async def _judge(self, session: SessionId, origin: str, by: str, note: str) -> None:
+        """Believe a witness only what the hall's own signature proves."""
+        try:
+            held = open_checkpoint(note, self._hall.public, origin)
+        except NoteRefused as error:
+            _log.warning("the witness %s shows a checkpoint that is not ours: %s", by, error.code)
+            return
+        tree = await self.tree(session)
+        if held.size <= len(tree) and tree.root(held.size) == held.root:
+            return
+        _log.critical("the witness %s holds another log of receipts of %s (%d entries)", by, session, held.size)
+        await self._checkpoints.convict(session, by, note)
+
+
+async def closed_checkpoint(
+    session: SessionId, opening: Opening, events: EventStore, checkpoints: CheckpointStore, hall: HallKey
+) -> dict[str, bytes]:
+    """Return the member of a bundle that holds the checkpoint of the log as T0 closed it, with its cosignatures.
+
+    None if there is no such log, or if the hall signs no more of it: then the check of the bundle says so.
+    """
+    watch = opening.plan.watch
+    if watch is None or opening.plan.intake_log is None or opening.frozen is None:
+        return {}
+    tree = await asyncio.to_thread(Tree, await events.entries(session))
+
+    async def grown() -> Tree:
+        return tree
+
+    try:
+        signed = await sign_head(checkpoints, hall, session, origin_of(watch), grown)
+    except LogDoubted:
+        return {}
+    return {CHECKPOINT: _cosigned(signed, await checkpoints.kept(session, intake=True)).encode()}
+
+
+def _grow(tree: Tree, entries: Sequence[bytes]) -> None:
+    for entry in entries:
+        tree.append(entry)
+
+
+def _cosigned(signed: Signed, kept: Sequence[Kept]) -> str:
+    note = signed.note
+    for one in kept:
+        if one.kind is AnchorKind.WITNESS and one.size == signed.size:
+            note = with_signatures(note, one.said.evidence.decode())
+    return note
