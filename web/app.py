@@ -19,7 +19,21 @@ from web.bootstrap import Services, services_of
 from web.headers import SecurityHeaders
 from web.pages import Pages
 from web.problems import Problem
-from web.routes import api, docs, failing, gallery, health, locks, log, login, pages, receipts, streams, uploads, witness
+from web.routes import (
+    api,
+    docs,
+    failing,
+    gallery,
+    health,
+    locks,
+    log,
+    login,
+    pages,
+    receipts,
+    streams,
+    uploads,
+    witness,
+)
 from web.routes.reader import reader
 from web.sameorigin import same_origin
 

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from crypto.receipt import tracker
-from crypto.receipt_file import ReceiptFile
 from crypto.signing import peek
 from hall.audience import Audience
 from sessions.ids import BidderId, SessionId
@@ -52,7 +51,7 @@ async def receipt_pdf(request: Request, session: SessionId) -> Response:
     answer = next(given, None)
     if answer is None:
         raise Problem("no_receipt")
-    file = ReceiptFile(token=answer.statement, hall=services.hall_key.public)
+    file = await services.proofs.file(session, answer.statement)
     plan = (await services.sessions.state(session)).plan
     made = await services.papers.receipt(file, plan, actor.name, reader(request).language)
     name = f"{session}-receipt.pdf"

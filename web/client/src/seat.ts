@@ -12,7 +12,7 @@ import type { GroupId } from "./header.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { Identity } from "./identity.js";
 import { type HallKey, readHallKey, signStatement } from "./jws.js";
-import { Keys, textFile } from "./keyring.js";
+import { Keys } from "./keyring.js";
 import { Page, pageData, type PageData } from "./page.js";
 import { preflight, tellFindings } from "./preflight.js";
 import { verifyReceipt } from "./receipt.js";
@@ -271,8 +271,11 @@ async function showReceipt(): Promise<void> {
   box.querySelector("[data-received]")!.textContent = moment(Date.parse(bid["received_at"] as string), "fine", data.language);
   if (given === undefined) return;
   const link = box.querySelector<HTMLAnchorElement>("[data-receipt-file]")!;
-  link.href = textFile(given["statement"] as string, "application/jose");
-  link.download = `receipt-${bid["tracker"] as string}.jws`;
+  link.href = `${data.source}/uploads/mine/${bid["tracker"] as string}`;
+  link.download = `receipt-${bid["tracker"] as string}.json`;
+  const file = await ask("GET", link.href);
+  box.querySelector<HTMLElement>("[data-logged]")!.hidden = file["proof"] === null;
+  box.querySelector<HTMLElement>("[data-unlogged]")!.hidden = file["proof"] !== null;
 }
 
 page.start();
