@@ -29,16 +29,21 @@ from sessions.papers.layout import (
     said,
     table,
 )
-from sessions.plan import Words
+from sessions.plan import AnchorKind, Words
 from sessions.record import record
 from sessions.roles import Role
-from sessions.shape import moment
+from sessions.shape import moment, rfc3339
 from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES
+from sessions.words import point_words
 
 _FIGURES = frozenset({"money", "integer", "percent"})
 _STAMPS: Mapping[Status, Words] = {
     Status.FAILED: Words(zh="未开标", en="not opened"),
     Status.ABORTED: Words(zh="终止", en="aborted"),
+}
+_KINDS: Mapping[AnchorKind, Words] = {
+    AnchorKind.WITNESS: Words(zh="见证方会签", en="witness, cosigned"),
+    AnchorKind.STAMP: Words(zh="时间戳机构", en="timestamp authority"),
 }
 
 
@@ -65,11 +70,13 @@ def record_paper(opening: Opening, about: About, language: Language) -> Paper:
         say.facts(),
         *say.outcome(opening),
         *say.bids(),
+        *say.draws(),
         *say.late(),
         *say.objections(),
         *say.course(),
         *say.present(),
         *say.signatures(opening, digest),
+        *say.outside(opening),
     ]
     stamps = [say("演练，不具法律效力", "rehearsal, no legal effect")] if document["rehearsal"] else []
     if opening.status in _STAMPS:
@@ -182,7 +189,7 @@ class _Says:
             *(
                 Column(
                     head=self._head(field),
-                    width="2.4fr" if field["kind"] == "money" else "1.4fr",
+                    width="3fr" if field["kind"] == "money" else "1.4fr",
                     right=field["kind"] in _FIGURES,
                 )
                 for field in fields
@@ -244,6 +251,27 @@ class _Says:
         if not row["checked_in_at"]:
             lines.append(_muted(self("未签到", "did not check in")))
         return tuple(lines)
+
+    def draws(self) -> tuple[Table, ...]:
+        columns = (
+            Column(head=self("抽取事项", "Drawn"), width="2fr"),
+            Column(head=self("结果", "Result"), width="2fr"),
+            Column(head=self("候选数", "Of"), width="16mm", right=True),
+            Column(head=self("轮次", "Round"), width="16mm", right=True),
+            Column(head=self("随机值", "Randomness"), width="4fr"),
+        )
+        separator = self("、", ", ")
+        rows = [
+            (
+                _cell(self.words(draw["title"])),
+                (Line(separator.join(draw["names"] or draw["drawn"]), Style.STRONG),),
+                _cell(str(draw["of"])),
+                _cell(str(draw["round"])),
+                (Line(draw["randomness"], Style.MONO),),
+            )
+            for draw in self._document.get("draws", ())
+        ]
+        return table(self("抽取", "Draw"), columns, rows)
 
     def late(self) -> tuple[Table, ...]:
         columns = (
@@ -378,6 +406,26 @@ class _Says:
             Line(digest, Style.MONO),
         )
         return table(self("签名", "Signatures"), columns, rows, note)
+
+    def outside(self, opening: Opening) -> tuple[Table, ...]:
+        """Who outside the hall holds its log, for each point: not of the record, which was drawn before the last."""
+        columns = (
+            Column(head=self("日志时刻", "The log at"), width="2fr"),
+            Column(head=self("保存者", "Held by"), width="4fr"),
+            Column(head=self("事件数", "Events"), width="18mm", right=True),
+            Column(head=self.clocked("其所载时间", "Time it states"), width="44mm"),
+        )
+        rows: list[tuple[Cell, ...]] = [
+            (
+                _cell(self.words(point_words(point.name))),
+                (Line(anchor.by), _muted(self.words(_KINDS[anchor.kind]))),
+                _cell(str(anchor.size)),
+                _cell(self.clock(rfc3339(anchor.said_at))),
+            )
+            for point in opening.points
+            for anchor in point.anchors
+        ]
+        return table(self("外部见证", "Held outside the hall"), columns, rows)
 
     def closing(self, about: About, digest: str) -> Cell:
         if about.seal is None:

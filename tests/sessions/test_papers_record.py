@@ -12,13 +12,15 @@ import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from crypto.encoding import canonical
+from sessions.commands import RecordAnchor
 from sessions.papers.layout import Language
 from sessions.papers.record_paper import About, record_paper
 from sessions.papers.typesetting import typeset
+from sessions.plan import AnchorKind, Watch
 from sessions.record import record, record_digest
-from sessions.roles import Actor, Role
+from sessions.roles import CLOCK, Actor, Role
 from tests.sessions.test_record import an_eventful_opening
-from tests.support.ceremony import SUPERVISOR, A, Ceremony, a_plan, a_sealed_bid, opened
+from tests.support.ceremony import SUPERVISOR, A, Ceremony, a_plan, a_sealed_bid, digest, opened
 
 ABOUT = About(number=143, head="a3" * 32, origin="https://hall.example.org", seal=None)
 HOSTILE = (
@@ -161,3 +163,21 @@ def test_an_opening_with_too_few_bids_names_nobody() -> None:
     text = words(typeset_record(c))
     assert "投标人少于3个" in text
     assert A.name not in text
+
+
+def test_who_outside_holds_the_log_is_named_with_the_time_it_states() -> None:
+    watch = Watch(origin="hall.example.org/s/gx-1", witnesses=(), quorum=0, authorities=("国家授时中心",))
+    c = Ceremony(replace(a_plan(), watch=watch)).frozen()
+    said = RecordAnchor(
+        point="close",
+        kind=AnchorKind.STAMP,
+        by="国家授时中心",
+        size=c.it.length,
+        root=digest("root"),
+        sha256=digest("token"),
+        said_at=c.now,
+    )
+    c.send(said, CLOCK)
+    text = words(typeset_record(c))
+    assert "国家授时中心" in text
+    assert "时间戳机构" in text
