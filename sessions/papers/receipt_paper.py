@@ -6,6 +6,7 @@ What it says is what the hall signed; what the hall only knows besides (names, t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from crypto.digest import sha256_hex
 from crypto.receipt import tracker
@@ -75,7 +76,7 @@ def receipt_paper(file: ReceiptFile, known: Known, language: Language) -> Paper:
         title=said(tender.title, language),
         author=said(tender.tenderer, language),
         stamp=rehearsal if known.plan.rehearsal else None,
-        link=f"{known.origin}/verify#tracker={receipt.session}:{code}",
+        link=f"{known.origin}/verify#tracker={quote(receipt.session, safe='')}:{code}",
         link_note=(Line(say("扫码核对", "Check it")), Line(f"{known.origin}/verify")),
         blocks=tuple(blocks),
         closing=_closing(known, data, language),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
@@ -83,7 +84,7 @@ def record_paper(opening: Opening, about: About, language: Language) -> Paper:
         stamps.append(said(_STAMPS[opening.status], language))
     elif opening.status is not Status.ENDED:
         stamps.append(say("会议未结束", "session not over"))
-    link = f"{about.origin}/verify#record={document['session']}:{digest}"
+    link = f"{about.origin}/verify#record={quote(document['session'], safe='')}:{digest}"
     return Paper(
         language=language,
         landscape=True,

@@ -11,6 +11,7 @@ import type { JsonObject } from "./canonical.js";
 import type { Speech } from "./dom.js";
 import { explain, tell } from "./forms.js";
 import { type HallKey, readHallKey, readStatement } from "./jws.js";
+import { showPaper } from "./paper.js";
 import { type ReceiptFile, readReceiptFile, verifyLogged, verifyReceipt, verifySlip } from "./receipt.js";
 
 interface VerifyData extends Speech {
@@ -36,6 +37,7 @@ form.addEventListener("submit", (event) => {
 });
 input.addEventListener("change", () => void check(input.files?.[0], ""));
 pasted.addEventListener("input", () => (input.value = "")); // what was done last counts
+showPaper(document, location.hash);
 document.querySelector("[data-print]")!.addEventListener("click", () => print());
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"] as const) {
   box.addEventListener(kind, (event) => {
