@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from crypto.digest import sha256_hex
 from crypto.errors import NoteRefused
@@ -95,17 +95,25 @@ class Notary:
         self._finished: set[SessionId] = set()
         self._waited: set[SessionId] = set()
 
-    async def start(self) -> None:
-        """Compare what the witnesses hold with what this database holds, then take up what was interrupted."""
-        live = [summary for summary in await self._sessions.calendar() if self._concerns(summary.ended_at)]
-        openings = [await self._sessions.state(summary.session) for summary in live]
+    async def greet(self) -> None:
+        """Compare what the witnesses hold with what this database holds, before anything is signed or settled."""
         try:
             async with asyncio.timeout(GREETING):
-                await asyncio.gather(*(self._greet(opening) for opening in openings if opening.status not in OVER))
+                await asyncio.gather(*(self._greet(opening) for opening in await self._recent()))
         except TimeoutError:
             _log.warning("some witnesses did not say at the start what they hold")
-        for opening in openings:
+
+    async def start(self) -> None:
+        """Take up what was interrupted."""
+        for opening in await self._recent():
             self._look(opening)
+
+    async def _recent(self) -> list[Opening]:
+        """The openings that are not over, or have not been for long."""
+        since = self._clock.now() - UNFINISHED
+        calendar = await self._sessions.calendar()
+        recent = [one.session for one in calendar if one.ended_at is None or one.ended_at > since]
+        return [await self._sessions.state(session) for session in recent]
 
     def look(self, session: SessionId, opening: Opening) -> None:
         """See whether something is to be asked, after every commit. Returns at once."""
@@ -134,9 +142,6 @@ class Notary:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _concerns(self, ended_at: datetime | None) -> bool:
-        return ended_at is None or ended_at > self._clock.now() - UNFINISHED
 
     def _look(self, opening: Opening) -> None:
         session, watch = opening.plan.session, opening.plan.watch
@@ -278,8 +283,10 @@ class Notary:
             held=len(tree),
             sha256=Digest(sha256_hex(note.encode())),
         )
-        if opening.status not in OVER:
+        try:
             await self._sessions.handle(session, command, CLOCK)
+        except CommandRefused as refused:  # it is over: what was kept above says it to whoever asks for a checkpoint
+            _log.info("the dispute came too late for the log: %s", refused.code, extra={"session": session})
 
 
 def _pending(opening: Opening) -> list[Wanted]:

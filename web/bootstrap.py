@@ -102,6 +102,7 @@ class Services:
         await self.hub.start()
         await self.submissions.recover()
         await self.witnessing.recover()  # before what fell due while nobody could act is settled
+        await self.notary.greet()
         await self.sessions.start()
         await self.notary.start()
         self.timekeeper.start()

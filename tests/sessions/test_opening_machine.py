@@ -33,6 +33,8 @@ from sessions.commands import (
     Pause,
     Postpone,
     ReadyOfficer,
+    RecordAnchor,
+    RecordDispute,
     RecordEvidence,
     RecordFault,
     RecordLateBid,
@@ -64,7 +66,7 @@ from sessions.opening import (
 from sessions.opening.attribution import BY_ATTEMPT, CAUSES
 from sessions.opening.locked import behind, can_open, still_locked
 from sessions.opening.steps import following
-from sessions.plan import Phase
+from sessions.plan import AnchorKind, Phase, Watch, WitnessMode
 from sessions.roles import CLOCK, Actor, Role
 from sessions.words import describe
 from tests.support.ceremony import (
@@ -220,8 +222,33 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
         ),
         "RecordOpenings": st.just(RecordOpenings(opened=())),
         "CloseIntake": st.just(closing()),
+        "RecordAnchor": st.builds(
+            an_anchor,
+            st.sampled_from(["close", "record", "draw-1", "final"]),
+            st.sampled_from(["w1.example", "w2.example", "stranger.example", "tsa"]),
+            st.integers(0, 90),
+            st.sampled_from(AnchorKind),
+        ),
+        "RecordDispute": st.builds(
+            lambda by: RecordDispute(
+                by=by, kind="split", size=4, root=digest("other"), held=9, sha256=digest(f"note {by}")
+            ),
+            st.sampled_from(["w1.example", "stranger.example"]),
+        ),
         "Tick": st.just(Tick()),
     }
+
+
+WATCH = Watch(
+    origin="hall.example/s/gx-1",
+    witnesses=tuple(f"w{number}.example+00000000+AAAA" for number in (1, 2, 3)),
+    quorum=2,
+    authorities=("tsa",),
+)
+
+
+def an_anchor(point: str, by: str, size: int, kind: AnchorKind = AnchorKind.WITNESS) -> RecordAnchor:
+    return RecordAnchor(point=point, kind=kind, by=by, size=size, root=digest("root"), sha256=digest(by), said_at=T0)
 
 
 class Openings(RuleBasedStateMachine):
@@ -240,6 +267,7 @@ class Openings(RuleBasedStateMachine):
         codes=st.lists(st.sampled_from(CODES), min_size=4, max_size=4),
         begins=st.sampled_from([None, *(step.id for step in a_plan().pack.steps)]),
         locked=st.booleans(),
+        watched=st.sampled_from([None, WitnessMode.CLOSED, WitnessMode.OPEN]),
     )
     def announce(
         self,
@@ -250,9 +278,13 @@ class Openings(RuleBasedStateMachine):
         codes: list[str | None],
         begins: str | None,
         locked: bool,
+        watched: WitnessMode | None,
     ) -> None:
         facts = {"ceiling": ceiling, "draws": DRAWS if draws and pack != "intl-two-role" else []}
         plan = a_locked_plan(pack, tenderer=True, escrow=True, **facts) if locked else a_plan(pack, **facts)
+        if watched is not None and plan.pack.witness is not None:
+            pack_of_it = replace(plan.pack, witness=replace(plan.pack.witness, mode=watched))
+            plan = replace(plan, watch=WATCH, pack=pack_of_it)
         self.c = Ceremony(plan, at=T0 - 3 * 60 * MINUTE)
         self.founded = evolve(None, self.c.facts[0])
         self.replayed = self.founded
@@ -276,6 +308,8 @@ class Openings(RuleBasedStateMachine):
             self.officers_bring_their_shares([(n, 0) for n in range(len(OFFICERS))])
         elif due is not None:
             self.c.tick(due)
+        for point in self.c.it.points:
+            self.the_witnesses_answer(point.name, 2)
         for who in STAFF:
             self.send(TakeChair(), who)
         self.officers_try_their_keys()
@@ -302,6 +336,11 @@ class Openings(RuleBasedStateMachine):
                 break
             who, name = data.draw(st.sampled_from(allowed))
             self.send(data.draw(commands(who)[name]), who, SECOND)
+
+    @rule(point=st.sampled_from(["close", "record", "draw-1"]), count=st.integers(1, 3))
+    def the_witnesses_answer(self, point: str, count: int) -> None:
+        for by in ("w1.example", "w2.example", "w3.example")[:count]:
+            self.send(an_anchor(point, by, self.c.it.length), CLOCK)
 
     @rule(later=moments)
     def time_passes(self, later: timedelta) -> None:
@@ -454,6 +493,10 @@ class Openings(RuleBasedStateMachine):
             for lock in self.replayed.plan.every_lock:
                 able = [one for one in lock.officers if (lock.id, one.account) in ready]
                 assert len(able) >= lock.threshold or lock.id == "escrow"
+        if isinstance(fact.event, e.StepEntered) and fact.event.step == "decrypt":
+            self.check_witnesses("close")
+        if isinstance(fact.event, e.SessionEnded):
+            self.check_witnesses("record")
         if isinstance(fact.event, e.BidNotOpened):
             assert (fact.event.cause in CAUSES) != (fact.event.consequence == "pending")
         if isinstance(fact.event, e.StepEntered):
@@ -462,6 +505,20 @@ class Openings(RuleBasedStateMachine):
                 fact.event.step
             )
         self.replayed = evolve(self.replayed, replace(fact, event=event))
+
+    def check_witnesses(self, point: str) -> None:
+        """Enough witnesses had said that they hold the point; in open mode it may be public that they had not."""
+        watch, told = self.replayed.plan.watch, [fact.event for fact in self.c.facts[: self.checked_until]]
+        if watch is None:
+            return
+        said = {
+            event.by
+            for event in told
+            if isinstance(event, e.Anchored) and event.point == point and event.kind is AnchorKind.WITNESS
+        }
+        missed = any(isinstance(event, e.AnchorMissed) and event.point == point for event in told)
+        rule = self.replayed.plan.pack.witness
+        assert len(said) >= watch.quorum or (missed and rule is not None and rule.mode is WitnessMode.OPEN)
 
     def check_locks(self, bidder: str) -> None:
         """Before a bid is open, every lock on it was removed by as many officers as it wants, or given up by two."""
