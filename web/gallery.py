@@ -335,6 +335,60 @@ def _changed(make: Callable[[], View], **changes: object) -> View:
     return make() | changes
 
 
+def _locks(ready: int, removed: int, barrier: str | None = None) -> View:
+    """Three locks; ``ready`` and ``removed`` count officers in order, ``barrier`` is since when the bids wait."""
+    people = (
+        (
+            "host",
+            "lock",
+            {"zh": "主持方的锁", "en": "the host's lock"},
+            (("li", "李明", "host"), ("wang", "王芳", "deputy")),
+        ),
+        (
+            "supervisor",
+            "lock",
+            {"zh": "监督方的锁", "en": "the supervisor's lock"},
+            (("zhang", "张立", "supervisor"),),
+        ),
+        (
+            "tenderer",
+            "tenderer",
+            {"zh": "招标人的锁", "en": "the tenderer's lock"},
+            (("zhao", "赵诚", "supervisor"),),
+        ),
+    )
+    made: View = {}
+    for order, (name, kind, title, officers) in enumerate(people):
+        off, able = order < removed, order < ready
+        state = "removed" if off else "ready" if able else "absent"
+        made[name] = {
+            "order": order, "kind": kind, "title": title, "threshold": 1, "of": len(officers),
+            "ready": int(able), "removed": int(off),
+            "state": "off" if off else "holding" if barrier else "ready" if able else "waiting",
+            "since": _time(f"09:30:{order}5") if off else _time(barrier) if barrier else None,
+            "reason": None,
+            "officers": {
+                str(n): {
+                    "order": n, "account": account, "name": who, "role": role, "certificate": _hex(account),
+                    "state": state if n == 1 else "absent",
+                    "at": (_time(f"09:30:{order}5") if off else _time("08:45:10") if able else None) if n == 1 else None,
+                    "opened": 4 if off and n == 1 else 0, "failed": 0,
+                }
+                for n, (account, who, role) in enumerate(officers, 1)
+            },
+        }  # fmt: skip
+    return made
+
+
+def _behind_locks() -> View:
+    bids = _bids("released", seal="ok", attempts=1)
+    bids["5"] |= {"state": "waiting", "attempts": 0}
+    return _view(
+        36, "09:31:20", "live", "opened", "decrypt", due=_time("09:30:00"), bids=bids, ceiling=_CEILING, late=_LATE,
+        locks=_locks(3, 1, "09:30:00"), session_key=None,
+    )  # fmt: skip
+
+
 _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "scheduled": lambda: _view(
         1, "07:00:00", "scheduled", "before", None, chairs={"host": None, "deputy": None, "supervisor": None, "acting": "host", "required": {"host": False}}
@@ -347,7 +401,12 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "ceiling": lambda: _view(
         15, "09:01:10", "live", "listed", "ceiling", state="complete", bids=_bids("waiting", seal="ok"), ceiling=_CEILING, late=_LATE
     ),
+    "locks": lambda: _view(
+        16, "09:01:40", "live", "listed", "ceiling", state="complete", bids=_bids("waiting", seal="ok"), ceiling=_CEILING,
+        late=_LATE, locks=_locks(1, 0), session_key=None,
+    ),
     "decrypt": _decrypting,
+    "unlocking": _behind_locks,
     "readout": lambda: _after(
         42, "09:30:00", "readout", due=_time("09:30:40"),
         reading={"from": _time("09:30:00"), "pace_ms": 10000, "rows": [1, 2, 3, 4]},
@@ -510,7 +569,8 @@ _TOLD: Final = (
 def facts(state: str) -> list[View]:
     """Return the facts told so far in ``state``, oldest first, in the wire's form without their chain."""
     now = view(state)["at"]
-    hidden = {"BiddersListed", "SealsChecked", "SetFrozen", "LateBidRefused"} if state == "failed" else set()
+    hidden = {"BidOpened"} if state == "unlocking" else set()
+    hidden |= {"BiddersListed", "SealsChecked", "SetFrozen", "LateBidRefused"} if state == "failed" else set()
     return [
         {"n": n, "at": _time(clock), "type": kind, "actor": "clock", "words": {"zh": zh, "en": en}}
         for n, (clock, kind, zh, en) in enumerate(_TOLD, 1)

@@ -36,7 +36,7 @@ def rehearse(officer: Credential) -> None:
 
 def lock_of(view: Mapping[str, Any], account: str) -> str | None:
     """Return which lock of an opening's view this account is an officer of."""
-    for name, lock in view["locks"].items():
+    for name, lock in (view.get("locks") or {}).items():
         if any(one["account"] == account for one in lock["officers"].values()):
             return str(name)
     return None

@@ -26,6 +26,7 @@ def screen(view: View, reading: int = 0) -> dict[str, Any]:
             **_time(view),
             **_reading(view, reading),
             "counts": _counts(view),
+            "locks": _locks(view),
             "next": _next(view),
             **_tasks(view),
         },
@@ -58,9 +59,10 @@ def _stage(view: View) -> dict[str, Any]:
     step = str(view.get("step"))
     if step in steps and status in {"checkin", "live"}:
         one = steps[step]
+        waits = said() if _locks(view)["holding"] else None
         return {
-            "title": one["title"],
-            "why": one["why"],
+            "title": waits["stage.locks"] if waits else one["title"],
+            "why": waits["why.locks"] if waits else one["why"],
             "article": one.get("article"),
             "kind": one["kind"],
             "place": order.index(step) + 1,
@@ -84,6 +86,8 @@ def _time(view: View) -> dict[str, Any]:
         return {"due": None, "face": "hold"}
     if view["status"] in {"scheduled", "checkin"}:
         return {"due": view["t0"], "face": "t0"}
+    if _locks(view)["holding"]:
+        return {"due": None, "face": "locks"}
     if view["status"] == "live" and view.get("due"):
         return {"due": view.get("due"), "face": "due"}
     return {"due": None, "face": view["status"]}
@@ -122,6 +126,8 @@ def _next(view: View) -> dict[str, Any] | None:
     needs = {"complete": current["state"] == "complete", "running": not view.get("hold")}
     if step["kind"] == "decrypt":
         needs["chairs"] = all((view["chairs"].get("required") or {}).values())
+        if view.get("locks"):
+            needs["locks"] = not _locks(view)["waiting"]
         if view.get("watch"):
             needs["witnessed"] = bool(view["watch"].get("ready"))
     if step["kind"] == "sign":
@@ -183,6 +189,15 @@ def _act(view: View, bid: View | None, tasks: Mapping[str, str]) -> str:
     return next((name for name in _TASKS[2:] if tasks[name] == "current"), "wait")
 
 
+def _locks(view: View) -> dict[str, int]:
+    """Return how many locks wait for officers to be ready, and how many hold the bids behind the barrier."""
+    locks = list((view.get("locks") or {}).values())
+    return {
+        "waiting": sum(lock["state"] == "waiting" and lock["kind"] != "escrow" for lock in locks),
+        "holding": sum(lock["state"] == "holding" for lock in locks) if view["status"] == "live" else 0,
+    }
+
+
 def _counts(view: View) -> dict[str, int]:
     bids = list((view.get("bids") or {}).values())
 
@@ -202,6 +217,7 @@ def _counts(view: View) -> dict[str, int]:
         "none_declared": count("none_declared", True),
         "signed": count("signed", True),
         "undecided": count("consequence", "pending"),
+        "escrow_asked": count("escrow", "asked"),
         "objections_open": open_ones("objections"),
         "proposals_open": open_ones("proposals"),
     }

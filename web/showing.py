@@ -17,6 +17,7 @@ from sessions.ports import Summary
 from web.agenda import STATUSES, Entry, Filters, arrange, entry
 from web.binding import Bound
 from web.i18n import Language
+from web.officer import lock_of
 from web.pages import Pages, Theme, embedded
 from web.screen import said, screen
 from web.words import WORDS, table
@@ -37,6 +38,9 @@ _PUBLIC_WORDS: Final = (
     "consequence",
     "flag",
     "late",
+    "lock",
+    "officer",
+    "escrow",
     "role",
     "objection",
     "objection_kind",
@@ -131,14 +135,21 @@ def seat_page(
 def host_page(pages: Pages, view: View, facts: Sequence[View], language: Language, **given: Any) -> bytes:
     """Return the console of the host or the deputy, as ``role`` says."""
     causes = tuple(cause for cause in WORDS["cause"] if cause != "unknown")
-    return opening_page(pages, "host.html", view, facts, language, causes=causes, **given)
+    lock = _lock_of(view, given)
+    return opening_page(pages, "host.html", view, facts, language, causes=causes, lock=lock, **given)
 
 
 def supervise_page(
     pages: Pages, view: View, facts: Sequence[View], language: Language, *, tiles: Sequence[Entry] = (), **given: Any
 ) -> bytes:
     """Return a supervisor's desk. ``tiles`` are the other openings under the same supervision."""
-    return opening_page(pages, "supervise.html", view, facts, language, tiles=tiles, **given)
+    lock = _lock_of(view, given)
+    return opening_page(pages, "supervise.html", view, facts, language, tiles=tiles, lock=lock, **given)
+
+
+def _lock_of(view: View, given: Mapping[str, Any]) -> str | None:
+    """Return the lock of whoever the page is for (``extra.account``), if it is an officer of one."""
+    return lock_of(view, str((given.get("extra") or {}).get("account", "")))
 
 
 def record_page(
@@ -220,7 +231,7 @@ def opening_page(
         "socket": None if source else f"/live/{view['session']['id']}",
         "live": source is None,
         "reading": reading,
-        "words": table(words, language) | (refused_words(language) if role == "bidder" else {}),
+        "words": table(words, language) | (refused_words(language) if role != "public" else {}),
         "said": said(),
         **(extra or {}),
     }

@@ -30,6 +30,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     },
     # what a whole opening is doing, where no step of the pack says so
     "stage": {
+        "locks": _w("移除开标锁", "Locks being removed"),
         "scheduled": _w("等待开标", "Waiting for the opening"),
         "live": _w("投标截止", "Intake closed"),
         "failed": _w("本次开标失败", "This opening has failed"),
@@ -37,6 +38,11 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "aborted": _w("开标终止", "The opening was aborted"),
     },
     "why": {
+        "locks": _w(
+            "投标人的钥匙已经交齐，但大厅自己打不开。掌锁人正在各自的电脑上移除自己的锁，全部移除之前，任何地方都没有报价。",
+            "The bidders' keys are in, and the hall cannot use them. The officers are removing their locks, each on its own "
+            "machine; until every lock is off no price exists anywhere.",
+        ),
         "scheduled": _w(
             "投标文件已加密，到开标时间前任何人都无法打开，包括主持人和本系统。投标人数量和名称在开标前不公开。",
             "Bids are sealed with the bidders' own keys. Until the opening time nobody can open one, the host and this "
@@ -79,6 +85,24 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "none": _w("–", "–"),
     },
     "seal": {"ok": _w("完好", "intact")},
+    "lock": {
+        "waiting": _w("已锁，掌锁人尚未就绪", "on; not enough officers are ready"),
+        "ready": _w("已锁，掌锁人已就绪", "on; its officers are ready"),
+        "holding": _w("等待移除", "on; waiting to be removed"),
+        "off": _w("已移除", "removed"),
+        "missed": _w("两人决定不再等待", "two persons went on without it"),
+        "unused": _w("没有用到", "nothing was behind it"),
+    },
+    "officer": {
+        "absent": _w("缺席，尚未试钥匙", "absent: has not tried the key"),
+        "ready": _w("就绪，钥匙已试过", "ready: the key was tried"),
+        "failed": _w("钥匙没有通过试验", "the key did not pass its test"),
+        "removed": _w("已移除自己的锁", "has removed the lock"),
+    },
+    "escrow": {
+        "asked": _w("已申请由托管人打开", "asked for the trustees"),
+        "granted": _w("由托管人打开", "opened by the trustees"),
+    },
     "consequence": {
         "revoked": _w("视为撤销投标文件", "the bid counts as revoked"),
         "withdrawn": _w("视为撤回投标文件", "the bid counts as withdrawn"),
@@ -174,6 +198,8 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "Abort": _w("终止开标", "Abort the opening"),
         "RuleCause": _w("认定解密失败原因", "Rule on the cause of a failure"),
         "ExtendBeyond": _w("超出次数再次延长", "Extend beyond the plan"),
+        "MissLock": _w("不再等待一把锁", "Go on without a lock"),
+        "GrantEscrow": _w("由托管人打开一份投标", "Let the trustees open a bid"),
         "ExtendWindow": _w("延长窗口", "Extend the window"),
     },
     "hold": {
@@ -226,6 +252,13 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "not_ready": _w(
             "有一项未通过，请按提示处理后再检查。", "Something needs a remedy, see above. Then check again."
         ),
+        "lock_ready": _w("钥匙已在本页试过，可以使用。", "The key was tried in this page, and works."),
+        "lock_removed": _w("锁已移除。", "The lock is removed."),
+        "lock_part": _w(
+            "已交出；其中 %s 份不符，可以再试一次。",
+            "Brought; on %s of the bids the share does not fit. You may try again.",
+        ),
+        "opening_shares": _w("正在本页打开份额", "Opening shares in this page"),
         "keys_first": _w("打开证书后再检查密钥。", "Open your certificate to check the keys as well."),
     },
     # what the page itself refuses, beside crypto.words
@@ -258,6 +291,17 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "legacy_pkcs12": _w(
             "证书文件使用了过时的加密方式，请从证书工具重新导出。",
             "The key file uses an outdated cipher. Export it again from your certificate tool.",
+        ),
+        "not_an_officer": _w(
+            "这张证书不是公告中您的掌锁证书，请选用公告列明的加密证书。",
+            "This is not the certificate the announcement names for you. Choose that encryption certificate.",
+        ),
+        "other_locks": _w(
+            "收到的锁与公告不一致，已停止。请告知监督人。",
+            "The locks shown to you are not those of the announcement. Stopped; tell the supervisor.",
+        ),
+        "not_behind_barrier": _w(
+            "解密屏障还没有通过，现在不会交出任何份额。", "The barrier has not passed, so no share leaves this page."
         ),
         "malformed_zip": _w("不是可读取的材料包。", "This is not a bundle that can be read here."),
     },
@@ -424,6 +468,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "host": _w("主持人已就位", "the host has taken the chair"),
         "deputy": _w("备岗已就位", "the deputy has taken the chair"),
         "supervisor": _w("监督人已就位", "the supervisor has taken the chair"),
+        "locks": _w("每把锁的掌锁人都已就绪", "every lock has its officers ready"),
         "objections": _w("没有待答复的异议", "no objection waits for an answer"),
         "causes": _w("没有待认定的失败原因", "no failure waits for its cause"),
         "running": _w("没有暂停", "the opening is not paused"),
@@ -434,6 +479,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "host": _w("主持人尚未就位", "the host has not taken the chair yet"),
         "deputy": _w("备岗尚未就位", "the deputy has not taken the chair yet"),
         "supervisor": _w("监督人尚未就位", "the supervisor has not taken the chair yet"),
+        "locks": _w("有的锁还缺掌锁人", "a lock still lacks officers who are ready"),
         "objections": _w("还有待答复的异议", "an objection waits for an answer"),
         "causes": _w("还有待认定的失败原因", "a failure waits for its cause"),
         "running": _w("已暂停", "the opening is paused"),

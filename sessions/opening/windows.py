@@ -15,6 +15,8 @@ def extendable(draft: Draft) -> tuple[StepRun, WindowRule]:
     run = draft.opening.run
     rule = draft.opening.plan.pack.windows.get(run.step.kind) if run else None
     running = draft.opening.due is not None and draft.opening.due > draft.now
+    if run is not None and run.step.kind is StepKind.DECRYPT and draft.opening.barrier is not None:
+        running = False  # the keys are in: what the opening waits for now is the locks
     # Check-in lasts until T0, and T0 is moved by a postponement only.
     if run is None or rule is None or not running or run.step.kind is StepKind.CHECKIN:
         raise CommandRefused("no_window")

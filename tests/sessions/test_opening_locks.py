@@ -12,6 +12,7 @@ from sessions.commands import (
     Abort,
     Advance,
     Approve,
+    ExtendWindow,
     GrantEscrow,
     MissLock,
     OpenLock,
@@ -172,6 +173,12 @@ def test_while_an_officer_is_away_two_persons_may_end_the_session_and_nothing_el
     story.send(Approve(proposal=1), DEPUTY)
     assert story.it.status == "aborted"
     assert not story.named(BidOpened)
+
+
+def test_a_window_that_the_barrier_ended_cannot_be_extended() -> None:
+    story = behind_the_barrier()
+    assert story.it.due is not None
+    assert refused(story, ExtendWindow(reason="再等等"), HOST) == "no_window"
 
 
 def test_no_key_released_means_no_lock_to_remove() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -87,6 +88,8 @@ async def desk(request: Request, page: str, state: str) -> Response:
     if page not in audiences:
         raise Problem("not_found")
     make = seat_page if page == "seat" else supervise_page if page == "supervise" else host_page
+    accounts = {"host": "li", "deputy": "wang", "supervise": "zhang"}
+    told: dict[str, Any] = {"extra": {"account": accounts[page]}} if page in accounts else {}
     body = make(
         who.pages,
         _view(state, audiences[page]),
@@ -97,6 +100,7 @@ async def desk(request: Request, page: str, state: str) -> Response:
         path=request.url.path,
         source=request.url.path,
         role=page.replace("supervise", "supervisor"),
+        **told,
     )
     return who.answer(body)
 

@@ -5,6 +5,7 @@ import { at } from "./dom.js";
 import { Drawing, type Party } from "./draw.js";
 import { members, running, wireCommands } from "./forms.js";
 import type { Members } from "./hall.js";
+import { LockPanel } from "./lockpanel.js";
 import { Page, pageData, type PageData } from "./page.js";
 
 const data = pageData() as PageData & { readonly account: string };
@@ -18,12 +19,15 @@ const page = new Page(data, () => {
     form.querySelector("button")!.disabled = at(shown, form.dataset["ready"]!) !== true;
   }
   void drawing?.look(page.view);
+  panel?.draw();
 });
 
 const part: Party = { role: data.role === "supervisor" ? "supervisor" : "host", party: data.account };
 const session = (page.view["session"] as Members)["id"] as string;
 const drawing = data.live ? new Drawing(data.source, session, part, data) : null;
 document.querySelector("[data-draw-again]")!.addEventListener("click", () => void drawing?.look(page.view));
+
+const panel = data.live ? LockPanel.on(data.source, data.account, data, () => page.view) : null;
 
 wireCommands(data.source, data, () => page.shown());
 

@@ -41,6 +41,19 @@ export async function recall(name: string): Promise<Identity | null> {
   return { sign: pair("sign", stored.sign), encrypt: pair("encrypt", stored.encrypt) };
 }
 
+/** Keep one key pair under `name`: an officer has no signing key here. */
+export async function keepPair(name: string, { purpose, certificate, key }: KeyPair): Promise<void> {
+  const stored = { purpose, certificate: certificate.der.slice(), key };
+  await inStore("readwrite", (store) => store.put(stored, name));
+}
+
+/** The key pair kept under `name`, or null. */
+export async function recallPair(name: string): Promise<KeyPair | null> {
+  const stored = (await inStore("readonly", (store) => store.get(name))) as (StoredPair & Pick<KeyPair, "purpose">) | undefined;
+  if (stored === undefined) return null;
+  return { purpose: stored.purpose, certificate: readCertificate(stored.certificate), key: stored.key };
+}
+
 /** The names under which identities are kept. */
 export async function kept(): Promise<readonly string[]> {
   return (await inStore("readonly", (store) => store.getAllKeys())) as string[];

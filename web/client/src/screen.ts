@@ -21,6 +21,7 @@ export function screen(view: View, reading: number, said: Said): Members {
       ...time(view),
       ...row(view, reading),
       counts: counts(view),
+      locks: locks(view),
       next: next(view),
       ...tasks(view),
     },
@@ -54,9 +55,10 @@ function stage(view: View, said: Said): Members {
   const id = view["step"] as string | null | undefined;
   const step = id === null || id === undefined ? undefined : steps[id];
   if (step !== undefined && (status === "checkin" || status === "live")) {
+    const waits = Number(locks(view)["holding"]) > 0;
     return {
-      title: step["title"]!,
-      why: step["why"]!,
+      title: waits ? { ...said["stage.locks"] } : step["title"]!,
+      why: waits ? { ...said["why.locks"] } : step["why"]!,
       article: step["article"]!,
       kind: step["kind"]!,
       place: order.indexOf(id!) + 1,
@@ -72,6 +74,7 @@ function time(view: View): Members {
   const status = view["status"] as string;
   if (view["hold"]) return { due: null, face: "hold" };
   if (before.has(status)) return { due: view["t0"]!, face: "t0" };
+  if (Number(locks(view)["holding"]) > 0) return { due: null, face: "locks" };
   if (status === "live" && view["due"]) return { due: view["due"], face: "due" };
   return { due: null, face: status };
 }
@@ -107,6 +110,7 @@ function next(view: View): Members | null {
   };
   if (step["kind"] === "decrypt") {
     needs["chairs"] = Object.values((chairs["required"] ?? {}) as Members).every(Boolean);
+    if (Object.keys((view["locks"] ?? {}) as Members).length > 0) needs["locks"] = !locks(view)["waiting"];
     const watch = view["watch"] as Members | null | undefined;
     if (watch) needs["witnessed"] = Boolean(watch["ready"]);
   }
@@ -156,6 +160,15 @@ function act(status: string, bid: Members | undefined, made: Readonly<Record<str
   return ["unlock", "confirm", "objection", "sign"].find((name) => made[name] === "current") ?? "wait";
 }
 
+/** How many locks wait for officers to be ready, and how many hold the bids behind the barrier. */
+function locks(view: View): Members {
+  const all = Object.values((view["locks"] ?? {}) as Record<string, Members>);
+  return {
+    waiting: all.filter((lock) => lock["state"] === "waiting" && lock["kind"] !== "escrow").length,
+    holding: view["status"] === "live" ? all.filter((lock) => lock["state"] === "holding").length : 0,
+  };
+}
+
 function counts(view: View): Members {
   const bids = Object.values((view["bids"] ?? {}) as Record<string, Members>);
   const count = (member: string, ...values: Value[]): number =>
@@ -172,6 +185,7 @@ function counts(view: View): Members {
     none_declared: count("none_declared", true),
     signed: count("signed", true),
     undecided: count("consequence", "pending"),
+    escrow_asked: count("escrow", "asked"),
     objections_open: open("objections"),
     proposals_open: open("proposals"),
   };

@@ -3,8 +3,9 @@
 import { ask, command, Declined } from "./api.js";
 import { moment } from "./dom.js";
 import { Drawing, type Party } from "./draw.js";
+import { hex } from "./bytes.js";
 import { type BidFile, sealBid } from "./envelope.js";
-import { Refused } from "./errors.js";
+import { Refused, require } from "./errors.js";
 import { confirmed, running, tell, wireCommands } from "./forms.js";
 import { showFailures } from "./failures.js";
 import type { Members, View } from "./hall.js";
@@ -12,15 +13,18 @@ import type { GroupId } from "./header.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { Identity } from "./identity.js";
 import { type HallKey, readHallKey, signStatement } from "./jws.js";
+import { sha256 } from "./kdf.js";
 import { Keys } from "./keyring.js";
+import { type Lock, readLocks } from "./locks.js";
 import { Page, pageData, type PageData } from "./page.js";
 import { preflight, tellFindings } from "./preflight.js";
+import { type Quorum, readQuorum } from "./quorum.js";
 import { verifyReceipt } from "./receipt.js";
 import { answer, readChallenge } from "./release.js";
 import { removePrivateFile, sinkFor } from "./sinks.js";
 import { Steps } from "./steps.js";
 import { mine, upload } from "./tus.js";
-import type { Json, JsonObject } from "./canonical.js";
+import { canonical, type Json, type JsonObject } from "./canonical.js";
 
 interface SeatData extends PageData {
   readonly groups: readonly GroupId[];
@@ -51,6 +55,7 @@ const part: Party = { role: "bidder", party: data.bidder, sign: () => keys.ident
 const drawing = data.live ? new Drawing(data.source, session, part, data) : null;
 document.querySelector("[data-draw-again]")!.addEventListener("click", () => void drawing?.look(page.view));
 const SEALED = `kaibiao-sealed-${session}`;
+const LOCKS = `kaibiao-locks-${session}`;
 const LARGE = `kaibiao-${session}.sbid`;
 
 let hall: HallKey | null = null;
@@ -58,6 +63,35 @@ let hall: HallKey | null = null;
 async function hallKey(): Promise<HallKey> {
   hall ??= await readHallKey(data.hall);
   return hall;
+}
+
+interface Announced {
+  readonly locks: readonly Lock[];
+  readonly tenderer: Quorum | null;
+  readonly escrow: Quorum | null;
+}
+
+/**
+ * Whose keys the bids are behind, from the tender file: public, announced before anybody sealed, and the same for all.
+ *
+ * @remarks What this device sealed under is remembered; if the hall names other officers at the opening, nothing leaves.
+ */
+async function announced(): Promise<Announced> {
+  const file = await ask("GET", `${data.source}/tender.json`);
+  const said = (name: string): Json => (file[name] ?? null) as Json;
+  const digest = hex(await sha256(canonical({ locks: said("locks"), tenderer_share: said("tenderer_share"), escrow: said("escrow") })));
+  const before = localStorage.getItem(LOCKS);
+  require(before === null || before === digest, "other_locks", "the locks are not those this device sealed under");
+  try {
+    localStorage.setItem(LOCKS, digest);
+  } catch {
+    // Without storage the announcement in the public record is what there is to compare with.
+  }
+  return {
+    locks: said("locks") === null ? [] : readLocks(said("locks")),
+    tenderer: said("tenderer_share") === null ? null : readQuorum(said("tenderer_share")),
+    escrow: said("escrow") === null ? null : readQuorum(said("escrow"), "trustees"),
+  };
 }
 
 /** What a bidder does; each gets its form and its keys. */
@@ -83,7 +117,8 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       const deadline = (page.view["t0"] as string).replace(/\.\d+Z$/, "Z");
       const progress = (done: number, total: number): void => show(form, done, total, false);
       const sink = await sinkFor(files.reduce((size, { content }) => size + content.size, 0), LARGE);
-      const request = { tender, lot, deadline, groups: data.groups, quote, files, identity, sink, progress };
+      const { tenderer, escrow } = await announced();
+      const request = { tender, lot, deadline, groups: data.groups, quote, files, identity, tenderer, escrow, sink, progress };
       const bid = await sealBid(request);
       steps.enter("upload");
       const accepted = await upload(data.source, bid.file, (done, total, waiting) => {
@@ -127,7 +162,8 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
           session,
           hall: await hallKey(),
           root: page.view["root"] as string,
-          sessionKey: page.view["session_key"] as string,
+          sessionKey: (page.view["session_key"] ?? "") as string,
+          locks: (await announced()).locks,
           t0: new Date(page.view["t0"] as string),
           now: new Date(page.clock.now()),
         });
@@ -144,6 +180,13 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       }
       throw error;
     }
+  },
+
+  async escrow(_form, { sign }) {
+    const { bid } = (await mine(data.source)) as { bid: Members | null };
+    if (bid === null) return;
+    const payload = { v: 1, session, bidder: data.bidder, header_sha256: bid["header_sha256"] as string };
+    await command(data.source, "RequestEscrow", { statement: await signStatement("escrow", payload, sign) });
   },
 
   async confirm(_form, { sign }) {
