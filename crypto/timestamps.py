@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import rfc3161_client as rfc3161
-from asn1crypto import cms, tsp
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from crypto import der
-from crypto.certificates import fingerprint, parse_certificate, public_key
+from crypto.certificates import fingerprint, issuer_and_serial, parse_certificate, public_key
 from crypto.errors import CertificateRefused, TimestampRefused
 
 MAX_REPLY: Final = 65_536
@@ -25,6 +24,9 @@ DRIFT: Final = timedelta(seconds=60)
 """How far the clock of an authority may be from the hall's before its answer is not believed."""
 
 _SHA256 = der.sequence(der.oid(SHA256), der.tlv(der.NULL))
+_SHA256_BARE = der.sequence(der.oid(SHA256))
+_SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
+_ESS = der.oid("1.2.840.113549.1.9.16.2.47")
 _GRANTED = der.sequence(der.integer(0))
 
 
@@ -61,7 +63,7 @@ def read_reply(
     The moment it names must lie between asking and answering, give or take ``DRIFT``.
     """
     answer = _parsed(reply)
-    if rfc3161.PKIStatus(answer.status) is not rfc3161.PKIStatus.GRANTED:
+    if answer.status != rfc3161.PKIStatus.GRANTED:
         raise TimestampRefused(
             "timestamp_denied", detail=", ".join(answer.status_string) or f"status {answer.status}"
         )
@@ -102,7 +104,10 @@ def verify_token(
 
 def carried(token: bytes) -> tuple[x509.Certificate, ...]:
     """Return the certificates that came with a token **without verifying it**, to show them or to hand them on."""
-    return tuple(parse_certificate(each.dump()) for each in _signed(token)["certificates"])
+    try:
+        return tuple(map(parse_certificate, _read(token)[0]))
+    except CertificateRefused as error:
+        raise TimestampRefused("malformed_timestamp", detail=error.code) from error
 
 
 def _parsed(reply: bytes) -> rfc3161.TimeStampResponse:
@@ -121,39 +126,55 @@ def _token(answer: rfc3161.TimeStampResponse) -> bytes:
         raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
 
 
-def _signed(token: bytes) -> cms.SignedData:
-    try:
-        signed = cms.ContentInfo.load(token, strict=True)["content"]
-        signed.native  # noqa: B018 - asn1crypto parses lazily: whatever is wrong with it shows here
-    except (ValueError, TypeError, KeyError) as error:
-        raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
-    return signed
-
-
 def _signer(token: bytes) -> x509.Certificate:
     """Return the certificate the one signature names, by issuer and number and by its digest (RFC 5816)."""
-    signed = _signed(token)
-    if len(signed["signer_infos"]) != 1:
-        raise TimestampRefused("malformed_timestamp", detail="one signature")
-    info = signed["signer_infos"][0]
-    number = info["sid"].chosen
-    if not isinstance(number, cms.IssuerAndSerialNumber):
-        raise TimestampRefused("malformed_timestamp", detail="the signer is not named by issuer and number")
-    named = [each["values"] for each in info["signed_attrs"] if each["type"].native == "signing_certificate_v2"]
-    if len(named) != 1 or len(named[0]) != 1 or not isinstance(named[0][0], tsp.SigningCertificateV2):
-        raise TimestampRefused("malformed_timestamp", detail="one signingCertificateV2")
-    first = named[0][0]["certs"][0]
-    try:
-        certificates = carried(token)
-    except CertificateRefused as error:
-        raise TimestampRefused("malformed_timestamp", detail=error.code) from error
-    for certificate in certificates:
-        issued = number["serial_number"].native == certificate.serial_number
-        if issued and number["issuer"].dump() == certificate.issuer.public_bytes():
-            digest = first["hash_algorithm"]["algorithm"].native
-            if (digest, first["cert_hash"].native) == ("sha256", fingerprint(certificate)):
-                return certificate
+    _, names, digest = _read(token)
+    for certificate in carried(token):
+        if (issuer_and_serial(certificate), fingerprint(certificate)) == (names, digest):
+            return certificate
     raise TimestampRefused("wrong_signer")
+
+
+def _read(token: bytes) -> tuple[list[bytes], bytes, bytes]:
+    """Return a token's certificates, and how its one signature names its own: IssuerAndSerialNumber, and SHA-256."""
+    try:
+        outer = der.one(token, der.SEQUENCE)
+        outer.expect(_SIGNED_DATA)
+        data = der.one(outer.take(0xA0).body, der.SEQUENCE)
+        for tag in (der.INTEGER, der.SET, der.SEQUENCE):  # version, digest algorithms, content
+            data.take(tag)
+        certificates = []
+        if data.next_tag() == 0xA0:
+            offered = data.into(0xA0)
+            while offered:
+                certificates.append(offered.take(der.SEQUENCE).whole)
+        if data.next_tag() == 0xA1:
+            data.any()  # lists
+        signers = data.into(der.SET)
+        info = signers.into(der.SEQUENCE)
+        signers.end()
+        info.take(der.INTEGER)
+        names = info.take(der.SEQUENCE).whole
+        info.take(der.SEQUENCE)
+        return certificates, names, _named(info.into(0xA0))
+    except der.NotDer as error:
+        raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
+
+
+def _named(attributes: der.Fields) -> bytes:
+    """Return the digest in the first ESSCertIDv2 of the one signingCertificateV2 (RFC 5035 section 3)."""
+    found = []
+    while attributes:
+        attribute = attributes.into(der.SEQUENCE)
+        if attribute.any().whole == _ESS:
+            values = attribute.into(der.SET)
+            found.append(values.into(der.SEQUENCE).into(der.SEQUENCE).into(der.SEQUENCE))
+            values.end()
+    if len(found) != 1:
+        raise der.NotDer("one signingCertificateV2 was expected")
+    if found[0].next_tag() == der.SEQUENCE and found[0].any().whole not in (_SHA256, _SHA256_BARE):
+        raise der.NotDer("the certificate is named by another digest than SHA-256")
+    return found[0].take(der.OCTETS).body
 
 
 def _check_signer(signer: x509.Certificate, at: datetime) -> None:

@@ -193,6 +193,25 @@ def test_one_changed_byte_is_refused_or_changes_nothing_that_is_said(place: int,
     assert (said.said_at, said.imprint, said.serial, said.signer) == (NOW, DIGEST, 7, TSA.certificate)
 
 
+@pytest.mark.parametrize("change", [1, 0x20, 0x80])
+def test_a_flip_in_any_byte_is_refused_in_words_or_changes_nothing(change: int) -> None:
+    """Every byte in turn: libraries parse lazily, and what only one of them minds must still end in a refusal."""
+    whole = stamp()
+    for place in range(len(whole)):
+        reply = bytearray(whole)
+        reply[place] ^= change
+        try:
+            said = read(bytes(reply))
+        except TimestampRefused:
+            continue
+        assert (said.said_at, said.imprint, said.serial, said.signer) == (NOW, DIGEST, 7, TSA.certificate)
+
+
+def test_a_status_that_no_standard_knows_is_no_grant() -> None:
+    reply = stamp().replace(bytes.fromhex("3003020100"), bytes.fromhex("3003020120"), 1)
+    assert code(reply) == "timestamp_denied"
+
+
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_refused_in_words(garbage: bytes) -> None:
     with pytest.raises(TimestampRefused):
