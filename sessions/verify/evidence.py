@@ -32,9 +32,10 @@ def gathered(files: Files, replayed: Replayed, signers: Certificates, key: HallP
     faults = _faults(files, replayed)
     if not told:
         return Found(True, f"of no bidder; {faults} faults of the hall")
-    shut, window = replayed.shut, window_digest(replayed.opening, replayed.log.records)
-    if shut is None or window is None:
-        raise Failed("evidence without a result")
+    # An opening that was aborted before its results still has its evidence on record.
+    shut, window = replayed.shut or replayed.opening, window_digest(replayed.opening, replayed.log.records)
+    if window is None:
+        raise Failed("evidence without a window")
     reader = _Reader(session=shut.plan.session, window=window, signers=signers, key=key)
     probes = read_probes(files.get(PROBES, b""))
     reach = [reader.beat(_row(shut, row), beat, ack) for row, beat, ack in read_reach(files.get(REACH, b""))]

@@ -111,7 +111,8 @@ export async function readHallKey(document: JsonObject): Promise<HallKey> {
   return { kid, raw };
 }
 
-async function kidOf(raw: Bytes): Promise<string> {
+/** The short name of a hall key in statements. */
+export async function kidOf(raw: Bytes): Promise<string> {
   return base64url((await sha256(raw)).subarray(0, 16));
 }
 

@@ -15,9 +15,13 @@ import * as bids from "./bids.js";
 import { member, type Received } from "./bids.js";
 import type { Opening } from "./ceremony.js";
 import { drawResult } from "./draw.js";
+import { evidence, failures } from "./evidence.js";
 import { replayIntake, same, type Taken } from "./intake.js";
 import { type Core, readChain, readDisclosed, readEvents, type Shown, type Told } from "./log.js";
 import { DECOYS, ENTRIES, receiptLog, withdrawals } from "./receiptlog.js";
+import { lockOrder } from "./lockorder.js";
+import { checkpointNames, openingLog, witnesses } from "./openinglog.js";
+import { stampNames, tokens } from "./stamps.js";
 import * as papers from "./papers.js";
 import { type Check, demand, type Found, found, type Report, Run } from "./report.js";
 import { replay, type Replayed } from "./rules.js";
@@ -54,6 +58,7 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
   await run.check("plan.announced", [files, replayed, intake], announced);
   await run.check("time.deadline", [replayed, intake], deadline);
   await run.check("time.barrier", [replayed], barrier);
+  await run.check("locks.order", [replayed], lockOrder);
   await run.check("set.root", [replayed], ({ opening }) => bids.root(opening));
   const received = intake === null ? null : receivedIn(intake);
   await run.check("set.complete", [files, replayed, intake, taken], (all, { opening }, _, set) =>
@@ -61,6 +66,9 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
   );
   const entries = await run.check("log.intake", [files, replayed, intake], receiptLog);
   await run.check("log.withdrawn", [files, replayed, intake], withdrawals);
+  const notes = await run.check("log.opening", [files, replayed, hall], openingLog);
+  await run.check("log.witnesses", [replayed, notes], witnesses);
+  await run.check("stamps.tokens", [files, replayed], tokens);
   const sealed = await run.check("bids.declarations", [files, replayed, received], (all, { opening }, told) =>
     bids.declarations(all, opening, told),
   );
@@ -69,12 +77,15 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
     bids.receipts(all, opening, told, key, log),
   );
   await run.check("bids.quotes", [files, replayed, sealed], bids.quotes);
-  await run.check("bids.causes", [replayed], bids.causes);
   const signers = sealed === null ? null : papers.signersOf(sealed);
+  await run.check("bids.evidence", [files, replayed, signers, hall], evidence);
+  await run.check("bids.causes", [replayed], bids.causes);
+  await run.check("bids.failures", [files, replayed, hall], failures);
   await run.check("draws.result", [replayed, signers], drawResult);
   await run.check("late.slips", [files, replayed, hall], papers.slips);
   await run.check("statements.checkin", [files, replayed, intake, signers], papers.checkins);
   await run.check("statements.confirm", [files, replayed, signers], papers.confirmations);
+  await run.check("statements.escrow", [files, replayed, signers], papers.escrows);
   await run.check("record.projection", [files, replayed], papers.projection);
   await run.check("record.signatures", [files, replayed, signers, hall], papers.signatures);
   await run.check("record.page", [files, replayed], papers.pages);
@@ -137,10 +148,12 @@ function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
   const missing = [...needed].filter((name) => !files.has(name));
   demand(missing.length === 0, `missing: ${missing.join(", ")}`);
   const folders = new Set(o.listed ? ["trust/", ...o.bids.map(({ row }) => `bids/${row}/`)] : []);
+  if (o.listed && (o.faults.length > 0 || o.bids.some(({ gathered }) => gathered !== null))) folders.add("evidence/");
   if (o.status === "ended") folders.add("withdrawn/");
   if (o.late.length > 0) folders.add("slips/");
   if (o.signatures.length > 0) folders.add("signatures/");
-  const strays = [...files.keys()].filter((name) => !needed.has(name) && !folders.has(name.slice(0, name.lastIndexOf("/") + 1)));
+  const may = new Set([...needed, ...checkpointNames(files, o), ...stampNames(o)]);
+  const strays = [...files.keys()].filter((name) => !may.has(name) && !folders.has(name.slice(0, name.lastIndexOf("/") + 1)));
   demand(strays.length === 0, `does not belong here: ${strays.slice(0, 5).join(", ")}`);
   for (const { n, type, hidden, disclosed } of log) {
     const open = published(o, type);

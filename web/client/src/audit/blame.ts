@@ -2,6 +2,7 @@
 
 import type { Json } from "../canonical.js";
 import type { Bid, Opening } from "./ceremony.js";
+import { demand } from "./report.js";
 import type { Data } from "./shapes.js";
 
 /** Every cause that may stand in a record, and its consequence. */
@@ -82,9 +83,40 @@ function causeOf(o: Opening, bid: Bid, code: string | null): string {
   if (STORAGE.includes(bid.seal ?? "")) return "P2";
   if (bid.state === "released") return pick(UNREADABLE, code ?? "");
   const last = bid.attempts.at(-1);
-  if (last !== undefined && last.code !== null) return pick(BY_ATTEMPT, last.code);
+  const seen = bid.gathered;
+  if (last !== undefined && last.code !== null) {
+    const cause = pick(BY_ATTEMPT, last.code);
+    // While the hall was down nobody could try again, and more tries might have succeeded.
+    return CAUSES[cause] === "revoked" && seen !== null && fault(seen) > 0 ? "unknown" : cause;
+  }
+  if (seen !== null) return unheardOf(bid, seen);
   if (last === undefined && bid.checkedIn === null) return "B1";
   return others(o, bid) > 0 ? "B5" : "unknown";
+}
+
+/** The cause where no try failed: from who was heard when. */
+function unheardOf(bid: Bid, seen: Data): string {
+  const gap = figure(seen, "gap_s");
+  if (fault(seen) > 0) return figure(seen, "others_heard_while_down") > 0 ? "unknown" : "P1";
+  const state = seen["key_state"] as string;
+  if (state === "released") return "unknown"; // its program says that the key is in, and the hall has none
+  if (figure(seen, "slow_answers") > 0) return "P4";
+  if (Object.hasOwn(BY_CLIENT, state)) return BY_CLIENT[state]!; // its own signed word, without a try
+  const heard = seen["last_heard_at"] !== "";
+  if (heard && figure(seen, "silent_s") <= gap) return bid.attempts.length === 0 ? "B1" : "unknown"; // there to the end
+  if (!heard && bid.checkedIn === null) return figure(seen, "others_heard") > 0 ? "B1" : "unknown";
+  return figure(seen, "longest_unheard_s") <= gap ? "B5" : "unknown";
+}
+
+/** Seconds for which the hall stood still beyond what the window got back for it. */
+function fault(seen: Data): number {
+  return Math.max(0, figure(seen, "hall_down_s") - figure(seen, "made_up_s"));
+}
+
+function figure(seen: Data, name: string): number {
+  const text = Object.hasOwn(seen, name) ? (seen[name] as string) : "";
+  demand(/^-?[0-9]{1,15}$/.test(text), `the evidence has no figure ${name}`);
+  return Number(text);
 }
 
 function pick(table: { readonly [code: string]: string }, code: string): string {
@@ -108,6 +140,7 @@ function evidence(o: Opening, bid: Bid, code: string | null): Data {
     facts["last_attempt_code"] = last.code || "accepted";
     if (last.release) facts["release_sha256"] = last.release;
   }
+  Object.assign(facts, bid.gathered);
   if (code) facts["open_code"] = code;
   return facts;
 }

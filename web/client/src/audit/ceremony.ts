@@ -63,6 +63,8 @@ export interface Bid {
   disputed: boolean;
   noneDeclared: boolean;
   escrowAskedAt: string | null;
+  /** What was known, at the barrier, of a bidder that handed over no key. */
+  gathered: Data | null;
   /** Its key comes from the trustees instead of its bidder. */
   escrowed: boolean;
 }
@@ -72,7 +74,7 @@ export interface Lock {
   readonly id: string;
   readonly title: Data;
   readonly threshold: number;
-  readonly officers: readonly { readonly account: string; readonly name: string }[];
+  readonly officers: readonly { readonly account: string; readonly name: string; readonly certificate: string }[];
 }
 
 /** A moment that somebody outside must hold: the event it stands at, and who holds it. */
@@ -154,6 +156,7 @@ export class Opening {
   readonly points: Point[] = [];
   readonly disputes: Data[] = [];
   draw: Draw | null = null;
+  readonly faults: { readonly ended: number; readonly madeUp: number }[] = [];
   length = 1;
 
   constructor(plan: Plan, at: number) {
@@ -335,6 +338,15 @@ export class Opening {
         if (point !== undefined) point.missed = true;
         return;
       }
+      case "EvidenceGathered": {
+        const { facts, sha256, reach_sha256, probes_sha256 } = data;
+        if (bid !== undefined) bid.gathered = { ...(facts as Data), sha256: sha256!, reach_sha256: reach_sha256!, probes_sha256: probes_sha256! };
+        return;
+      }
+      case "FaultMeasured":
+        this.faults.push({ ended: moment(data["ended"]), madeUp: moment(data["new"]) - moment(data["old"]) });
+        this.run!.due = data["new"] as string;
+        return;
       case "DrawCommitted": {
         const { role, party, commitment } = data as { role: string; party: string; commitment: string };
         this.draw!.committed.push({ role, party, commitment, seed: null });
@@ -417,6 +429,7 @@ export class Opening {
       disputed: false,
       noneDeclared: false,
       escrowAskedAt: null,
+      gathered: null,
       escrowed: false,
     }));
     for (const bid of this.bids) this.#byId.set(bid.bidder, bid);

@@ -36,6 +36,16 @@ export function stillLocked(o: Opening): boolean {
   return o.locks.some((lock) => behind(o, lock).length > 0 && !isOff(o, lock) && !wasMissed(o, lock));
 }
 
+/** Whether on every lock of `bid` enough officers brought a share that holds. */
+export function canOpen(o: Opening, bid: Bid): boolean {
+  return o.locks
+    .filter(({ id }) => id === "tenderer" || (id === "escrow") === bid.escrowed)
+    .every((lock) => {
+      const brought = o.removals.filter(({ data }) => data["lock"] === lock.id && (data["opened"] as readonly string[]).includes(bid.bidder));
+      return !wasMissed(o, lock) && new Set(brought.map(({ data }) => data["officer"])).size >= lock.threshold;
+    });
+}
+
 /** Whether two persons may go on without this lock now. */
 export function missable(o: Opening, id: string): boolean {
   const lock = o.locks.find((one) => one.id === id && (id === "tenderer" || id === "escrow"));

@@ -40,13 +40,13 @@ const GENESIS = "0".repeat(64);
 const MEMBERS = ["actor", "at", "data", "n", "prev", "private", "stream", "type"];
 
 /** The canonical value on each line, with the text of the line; every line ends in a line feed. */
-function lines(bytes: Bytes): { readonly value: Json; readonly text: string }[] {
+export function lines(bytes: Bytes, longest = LONGEST_LINE): { readonly value: Json; readonly text: string }[] {
   const text = fromUtf8(bytes);
   demand(text === "" || text.endsWith("\n"), "the last line is cut off");
   return text
     .split("\n")
     .slice(0, -1)
-    .map((line) => ({ value: parseCanonical(utf8(line), LONGEST_LINE), text: line }));
+    .map((line) => ({ value: parseCanonical(utf8(line), longest), text: line }));
 }
 
 /** Check the chain of one stream. */

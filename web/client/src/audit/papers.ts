@@ -70,6 +70,25 @@ export async function confirmations(files: Files, { opening: o, log }: Replayed,
   return found(true, `${said.length} confirmations`);
 }
 
+export async function escrows(files: Files, { opening: o, log }: Replayed, signers: Signers): Promise<Found<true>> {
+  const asked = new Set<string>();
+  for (const { type, data } of log) {
+    const bidder = data["bidder"] as string;
+    if (type === "EscrowRequested") {
+      const bid = rowOf(o, bidder);
+      const signer = signers.get(bidder);
+      demand(signer !== undefined, `row ${bid.row}: nothing shows its certificate`);
+      const payload = await verifyByCertificate(data["statement"] as string, "escrow", signer);
+      const expected = { v: 1, session: o.plan.session, bidder, header_sha256: bid.header };
+      demand(same(payload, expected), `row ${bid.row}: the request says something else`);
+      demand(holds(files, `bids/${bid.row}/escrow.jws`, data["statement"] as string), `row ${bid.row}: another file`);
+      asked.add(bidder);
+    }
+    if (type === "EscrowGranted") demand(asked.has(bidder) && data["approved_by"] !== "", `${bidder}: trustees without a request, or one person alone`);
+  }
+  return found(true, `${asked.size} asked for the trustees`);
+}
+
 export function projection(files: Files, { opening: o, log }: Replayed): Found<true> {
   const bytes = member(files, "record.json");
   demand(equal(bytes, utf8(canonicalText(record(o)))), "record.json is not what the events say");

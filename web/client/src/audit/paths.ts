@@ -5,7 +5,7 @@
 
 import { type Bytes, equal } from "../bytes.js";
 import * as der from "../der.js";
-import { canSign, type Certificate } from "../x509.js";
+import { canEncrypt, canSign, type Certificate } from "../x509.js";
 import { Failed, demand } from "./report.js";
 import { signed, type Signed } from "./signed.js";
 
@@ -30,17 +30,29 @@ export interface RevocationList {
 
 /** Fail unless `certificate` was a signer's, valid at `at`, and leads to an anchor by way of `offered` issuers. */
 export async function validate(certificate: Certificate, trust: Trust, at: number, offered: readonly Certificate[]): Promise<void> {
-  demand(!certificate.isAuthority, "an authority's certificate signed a bid");
-  demand(certificate.keyKind !== "other", "a key of a kind that is not used here");
-  demand(canSign(certificate), "the certificate is not for signing");
+  checkLeaf(certificate, "sign");
   demand(current(certificate, at), "the certificate was not valid when the bid arrived");
   const path = await climb([certificate], [...trust.intermediates, ...offered.slice(0, 16)], trust, at);
   demand(path !== null, "the certificate leads to none of the authorities in the bundle");
   for (let i = 0; i + 1 < path.length; i++) await notRevoked(path[i]!, path[i + 1]!, trust, at);
 }
 
+/** Fail unless a certificate is an end entity's, with a key of a kind we use, for this and not for the other. */
+export function checkLeaf(certificate: Certificate, usage: "sign" | "encrypt"): void {
+  demand(!certificate.isAuthority, "an authority's certificate where a person's is expected");
+  demand(certificate.keyKind !== "other", "a key of a kind that is not used here");
+  const fits = certificate.keyKind === "RSA" ? "keyEncipherment" : "keyAgreement";
+  const good = usage === "sign" ? canSign(certificate) : canEncrypt(certificate) && certificate.keyUsage.has(fits);
+  demand(good, `the certificate is not for this: ${usage}`);
+}
+
 function current(certificate: Certificate, at: number): boolean {
   return certificate.notBefore.getTime() <= at && at <= certificate.notAfter.getTime();
+}
+
+/** Whether `certificate` leads to one of the anchors at `at`. */
+export async function leadsToAnchor(certificate: Certificate, trust: Trust, at: number): Promise<boolean> {
+  return (await climb([certificate], trust.intermediates, trust, at)) !== null;
 }
 
 /** The first path from the last of `path` to an anchor, or null. */
@@ -82,13 +94,20 @@ async function notRevoked(subject: Certificate, issuer: Certificate, trust: Trus
 
 /** The pathLenConstraint of an authority (RFC 5280 section 4.2.1.9), or null. */
 function pathLength(certificate: Certificate): number | null {
+  const constraints = extensionOf(certificate, "2.5.29.19");
+  if (constraints === null) return null;
+  const [, limit] = der.children(der.read(constraints.value), der.TAG.sequence);
+  return limit === undefined ? null : der.smallInteger(limit);
+}
+
+/** An extension of a certificate by its identifier, or null. */
+export function extensionOf(certificate: Certificate, id: string): { readonly critical: boolean; readonly value: Bytes } | null {
   const [tbs] = der.children(der.read(certificate.der), der.TAG.sequence);
   const field = der.children(tbs).find(({ tag }) => tag === der.context(3));
+  if (field === undefined) return null;
   for (const extension of der.children(der.inner(field), der.TAG.sequence)) {
     const parts = der.children(extension, der.TAG.sequence);
-    if (der.oid(parts[0]) !== "2.5.29.19") continue;
-    const [, limit] = der.children(der.read(der.octets(parts.at(-1))), der.TAG.sequence);
-    return limit === undefined ? null : der.smallInteger(limit);
+    if (der.oid(parts[0]) === id) return { critical: parts.length === 3 && parts[1]!.body[0] === 0xff, value: der.octets(parts.at(-1)) };
   }
   return null;
 }

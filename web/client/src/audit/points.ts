@@ -56,5 +56,5 @@ export function anchors(o: Opening, { data }: Told): boolean {
 
 /** Whether this proof against the hall may be recorded. */
 export function disputes(o: Opening, { data }: Told): boolean {
-  return named(o, "witness").includes(data["by"] as string) && o.disputes.every((one) => one["sha256"] !== data["sha256"]);
+  return named(o, "witness").includes(data["by"] as string) && o.disputes.every((one) => one["by"] !== data["by"]);
 }

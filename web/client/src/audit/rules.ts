@@ -10,7 +10,8 @@ import { accuse, BY_CLIENT, CAUSES } from "./blame.js";
 import { type Bid, type Objection, Opening, type Proposal, sameFields } from "./ceremony.js";
 import { commits, repeatable, repeated, reveals } from "./draw.js";
 import { digestHex } from "./sha256.js";
-import { grantable, hasEscrow, missable, rehearses, removes, stillLocked } from "./locks.js";
+import { gathers, measures, unheard } from "./evidence.js";
+import { canOpen, grantable, hasEscrow, missable, rehearses, removes, stillLocked } from "./locks.js";
 import type { Told } from "./log.js";
 import { anchors, disputes } from "./points.js";
 import { record } from "./record.js";
@@ -65,8 +66,12 @@ function explained(o: Opening, log: readonly Told[], i: number, findings: Map<st
   if (due !== null && due.type === told.type && due.at === told.at && told.role === "clock") {
     if (canonicalText(due.data()) === canonicalText(told.data)) return 1;
   }
-  // What was due earlier would have come first.
-  if (due !== null && !(due.at > told.at)) return 0;
+  // What was due earlier would have come first; a fault of the hall comes before the window it fell into can end.
+  const now = told.type === "FaultMeasured" ? Math.min(moment(told.data["began"]), told.at) : told.at;
+  if (due !== null && !(due.at > now)) return 0;
+  if (told.type === "EvidenceGathered") {
+    return may(o, RIGHT.work, told) && running("decrypt")(o) && !o.opened && gathers(o, log, i) ? 1 : 0;
+  }
   if (told.type === "BidOpened" || told.type === "BidNotOpened") return results(o, log.slice(i, i + o.bids.length), findings);
   return asked(o, told) ? 1 : 0;
 }
@@ -127,6 +132,7 @@ const RIGHT = {
   report: { roles: BIDDER, when: decrypting },
   confirm: { roles: BIDDER, when: running("confirm") },
   object: { roles: BIDDER, when: objecting },
+  fault: { roles: CLOCK, when: decrypting },
   rehearse: { roles: STAFF, when: fromCheckin, held: true },
   unlock: { roles: STAFF, when: behindBarrier },
   miss: { roles: HOSTS, when: behindBarrier },
@@ -219,6 +225,8 @@ function asked(o: Opening, told: Told): boolean {
       return proposes(o, told);
     case "ActDeclined":
       return allowed(RIGHT.agree) && o.proposals.some((item) => item.number === data["proposal"] && item.state === "open");
+    case "FaultMeasured":
+      return allowed(RIGHT.fault) && measures(o, told);
     case "OfficerReady":
       return allowed(RIGHT.rehearse) && rehearses(o, told);
     case "LockOpened":
@@ -312,12 +320,12 @@ function attempts(o: Opening, told: Told, bid: Bid): boolean {
 
 function results(o: Opening, told: readonly Told[], findings: Map<string, Data>): number {
   const first = told[0]!;
-  if (!behindBarrier(o) || stillLocked(o) || !may(o, RIGHT.work, first) || told.length !== o.bids.length) return 0;
+  if (!behindBarrier(o) || unheard(o).length > 0 || stillLocked(o) || !may(o, RIGHT.work, first) || told.length !== o.bids.length) return 0;
   const right = o.bids.every((bid, i) => {
     const { type, data, at, role, id } = told[i]!;
     if (at !== first.at || role !== first.role || id !== first.id || data["bidder"] !== bid.bidder) return false;
     if (type === "BidOpened") {
-      return bid.state === "released" && canonicalText(flags(o.plan.tender, data["quote"] as Data)) === canonicalText(data["flags"]!);
+      return bid.state === "released" && canOpen(o, bid) && canonicalText(flags(o.plan.tender, data["quote"] as Data)) === canonicalText(data["flags"]!);
     }
     if (type !== "BidNotOpened") return false;
     const code = (data["evidence"] as Data)["open_code"];

@@ -103,6 +103,7 @@ const barrierRule = record({
   "article?": orNull(text),
 });
 const witnessRule = record({ mode: oneOf("closed", "open"), grace: count, article: text });
+const evidenceRule = record({ cadence: count, gap: count, slow: count, article: text, "extends?": flag, "most?": count });
 const lock = record({
   id: text,
   title: words,
@@ -127,6 +128,7 @@ const pack = record({
   visibility: mapOf(mapOf(listOf(role), oneOf(...PHASES))),
   "barrier?": barrierRule,
   "witness?": orNull(witnessRule),
+  "evidence?": orNull(evidenceRule),
 });
 const tender = record({
   id: text,
@@ -234,6 +236,8 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   LockMissed: shape({ lock: text, reason: text, approved_by: text }),
   EscrowRequested: shape({ bidder: text, statement: text }),
   EscrowGranted: shape({ bidder: text, reason: text, approved_by: text }),
+  EvidenceGathered: shape({ bidder: text, facts: texts, sha256: text, reach_sha256: text, probes_sha256: text }),
+  FaultMeasured: shape({ step: text, began: time, ended: time, old: time, new: time }),
   DrawCommitted: shape({ round: count, role, party: text, commitment: text, statement: orNull(text) }),
   DrawClosed: shape({ round: count, parties: listOf(text), due: time }),
   DrawRevealed: shape({ round: count, role, party: text }, texts),

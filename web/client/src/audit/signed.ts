@@ -23,7 +23,7 @@ const RSA: { readonly [oid: string]: Hash } = {
   "1.2.840.113549.1.1.12": "SHA-384",
   "1.2.840.113549.1.1.13": "SHA-512",
 };
-const HASHES: { readonly [oid: string]: Hash } = {
+export const HASHES: { readonly [oid: string]: Hash } = {
   "2.16.840.1.101.3.4.2.1": "SHA-256",
   "2.16.840.1.101.3.4.2.2": "SHA-384",
   "2.16.840.1.101.3.4.2.3": "SHA-512",
@@ -47,20 +47,29 @@ export function signed(bytes: Bytes): Signed {
   demand(signature !== undefined && rest.length === 0, "signed things have three parts");
   return {
     body: der.expect(body),
-    by: async (issuer) => {
-      try {
-        const scheme = schemeOf(algorithm, der.bitString(signature), issuer);
-        if (scheme === null) return false;
-        const key = await crypto.subtle.importKey("spki", issuer.spki, scheme.key, false, ["verify"]);
-        return await crypto.subtle.verify(scheme.how, key, scheme.signature, der.expect(body).raw);
-      } catch {
-        return false; // a key or signature that is not one
-      }
-    },
+    by: (issuer) => verifies(algorithm, () => der.bitString(signature), issuer, der.expect(body).raw),
   };
 }
 
-function schemeOf(algorithm: der.Element | undefined, signature: Bytes, issuer: Certificate): Scheme | null {
+/** Whether the key in `signer` signed `message` by this algorithm; `digest` is that of CMS, for RSA that names none. */
+export async function verifies(
+  algorithm: der.Element | undefined,
+  signature: () => Bytes,
+  signer: Certificate,
+  message: Bytes,
+  digest?: string,
+): Promise<boolean> {
+  try {
+    const scheme = schemeOf(algorithm, signature(), signer, digest);
+    if (scheme === null) return false;
+    const key = await crypto.subtle.importKey("spki", signer.spki, scheme.key, false, ["verify"]);
+    return await crypto.subtle.verify(scheme.how, key, scheme.signature, message);
+  } catch {
+    return false; // a key or signature that is not one
+  }
+}
+
+function schemeOf(algorithm: der.Element | undefined, signature: Bytes, issuer: Certificate, digest = ""): Scheme | null {
   const [id, parameters] = der.children(algorithm, der.TAG.sequence);
   const name = der.oid(id);
   if (name === ED25519) return { key: "Ed25519", how: "Ed25519", signature };
@@ -71,7 +80,7 @@ function schemeOf(algorithm: der.Element | undefined, signature: Bytes, issuer: 
     if (curve === undefined) return null;
     return { key: { name: "ECDSA", namedCurve: curve.name }, how: { name: "ECDSA", hash: ecdsa }, signature: plain(signature, curve.size) };
   }
-  const rsa = RSA[name];
+  const rsa = name === "1.2.840.113549.1.1.1" ? HASHES[digest] : RSA[name];
   if (rsa !== undefined) {
     return { key: { name: "RSASSA-PKCS1-v1_5", hash: rsa }, how: "RSASSA-PKCS1-v1_5", signature };
   }

@@ -1,0 +1,108 @@
+/** The log of the opening, and who outside the hall holds it (sessions/LIFECYCLE.md, "Witnesses"). */
+
+import { equal, fromHex, hex } from "../bytes.js";
+import type { HallKey } from "../jws.js";
+import type { Opening } from "./ceremony.js";
+import { type Checkpoint, cosignedAt, type Key, linesBy, type Note, openCheckpoint, readKey, readNote, sameKey } from "./note.js";
+import { demand, type Found, found } from "./report.js";
+import type { Replayed } from "./rules.js";
+import { digestHex } from "./sha256.js";
+import type { Data } from "./shapes.js";
+import { Tree } from "./tree.js";
+import type { Files } from "./zipped.js";
+
+const FINAL = "log/opening.checkpoint";
+const POINT = /^log\/opening-([1-9][0-9]{0,6})\.checkpoint$/;
+
+/** A checkpoint of the log with the note it stood in. */
+interface Held {
+  readonly note: Note;
+  readonly checkpoint: Checkpoint;
+}
+
+/** The members that a watched opening may leave. */
+export function checkpointNames(files: Files, o: Opening): readonly string[] {
+  if (o.watch === null) return [];
+  const disputes = o.disputes.map((_, i) => `log/dispute-${i + 1}.checkpoint`);
+  return [...files.keys()].filter((name) => name === FINAL || POINT.test(name) || disputes.includes(name));
+}
+
+/** The roots of the opening's log: after how many events, which. */
+export function roots({ log }: Replayed, sizes: ReadonlySet<number>): ReadonlyMap<number, Uint8Array> {
+  const tree = new Tree();
+  const found = new Map<number, Uint8Array>();
+  if (sizes.has(0)) found.set(0, tree.root());
+  for (const { digest } of log) {
+    tree.add(fromHex(digest));
+    if (sizes.has(tree.size)) found.set(tree.size, tree.root());
+  }
+  return found;
+}
+
+export async function openingLog(files: Files, replayed: Replayed, hall: HallKey): Promise<Found<ReadonlyMap<number, Held>>> {
+  const { opening: o, log } = replayed;
+  const held = new Map<number, Held>();
+  if (o.watch === null) return found(held, "no log was announced");
+  const origin = o.watch["origin"] as string;
+  demand(origin.endsWith(`/s/${o.plan.session}`), "the log is named for another session");
+  const names = [...files.keys()].filter((name) => name === FINAL || POINT.test(name));
+  const size = (name: string): number => (name === FINAL ? log.length : Number(POINT.exec(name)![1]));
+  const known = roots(replayed, new Set(names.map(size)));
+  for (const name of names) {
+    const note = readNote(files.get(name)!);
+    const checkpoint = await openCheckpoint(note, hall.raw, origin);
+    demand(checkpoint.size === size(name), `${name} has another size`);
+    const root = known.get(checkpoint.size);
+    demand(root !== undefined && equal(root, checkpoint.root), `${name} is of other events than these`);
+    held.set(checkpoint.size, { note, checkpoint });
+  }
+  const [dispute] = o.disputes;
+  demand(dispute === undefined, `the witness ${String(dispute?.["by"])} holds another log under the hall's signature`);
+  const last = held.get(log.length);
+  demand(last !== undefined, `${FINAL} is missing`);
+  return found(held, `${log.length} events, root ${hex(last.checkpoint.root)}, ${held.size} checkpoints`);
+}
+
+export async function witnesses({ opening: o, log }: Replayed, held: ReadonlyMap<number, Held>): Promise<Found<true>> {
+  const announced = (o.watch?.["witnesses"] ?? []) as readonly string[];
+  if (announced.length === 0) return found(true, "no witness was announced");
+  const quorum = o.watch!["quorum"] as number;
+  const keys = await witnessKeys(announced, quorum);
+  for (const { type, data, n } of log) {
+    if (type !== "Anchored" || data["kind"] !== "witness") continue;
+    const one = held.get(data["size"] as number);
+    demand(one !== undefined, `the checkpoint of event ${n} is missing`);
+    await cosigned(one, data, n, keys.get(data["by"] as string)!);
+  }
+  const counts = new Map<number, number>();
+  for (const [size, { note }] of held) {
+    const times = await Promise.all([...keys.values()].map((key) => cosignedAt(note, key)));
+    counts.set(size, times.filter((time) => time !== null).length);
+  }
+  const final = counts.get(log.length) ?? 0;
+  const rule = (o.plan.pack["witness"] ?? null) as Data | null;
+  const closed = rule?.["mode"] === "closed" && o.status === "ended";
+  demand(!closed || final >= quorum, `${final} witnesses cosigned the end, ${quorum} must`);
+  const said = o.points.map((point) => {
+    const count = point.held.filter(({ kind }) => kind === "witness").length;
+    return `${point.name} ${count}${count >= quorum ? "" : " (too few)"}`;
+  });
+  return found(true, `${[...said, `end ${final}`].join(", ")} of ${keys.size}, quorum ${quorum}`);
+}
+
+async function witnessKeys(announced: readonly string[], quorum: number): Promise<ReadonlyMap<string, Key>> {
+  const keys = await Promise.all(announced.map(readKey));
+  demand(keys.length <= 32 && quorum >= 0 && quorum <= keys.length, "no such quorum");
+  keys.forEach((key, i) => {
+    demand(key.kind === 4 && !keys.slice(0, i).some((other) => sameKey(other, key)), "a witness is announced twice, or is none");
+  });
+  return new Map(keys.map((key) => [key.name, key]));
+}
+
+async function cosigned({ note, checkpoint }: Held, data: Data, n: number, witness: Key): Promise<void> {
+  const time = await cosignedAt(note, witness);
+  demand(time !== null, `event ${n}: the witness did not cosign`);
+  demand(digestHex(linesBy(note, witness)[0]!.whole) === data["sha256"], `event ${n} is of another cosignature`);
+  demand(new Date(1000 * time).toISOString() === data["said_at"], `event ${n} gives another time`);
+  demand(hex(checkpoint.root) === data["root"], `event ${n} gives another root`);
+}

@@ -1,0 +1,172 @@
+/** What timestamp authorities said of the log (RFC 3161; crypto/FORMAT.md section 11, sessions/ARCHIVE.md). */
+
+import { base64, type Bytes, equal, hex, utf8 } from "../bytes.js";
+import * as der from "../der.js";
+import { sha256 } from "../kdf.js";
+import { type Certificate, readCertificate } from "../x509.js";
+import { member } from "./bids.js";
+import type { Opening } from "./ceremony.js";
+import { roots } from "./openinglog.js";
+import { extensionOf, leadsToAnchor } from "./paths.js";
+import { fromPem } from "./pem.js";
+import { demand, type Found, found } from "./report.js";
+import type { Replayed } from "./rules.js";
+import { HASHES, verifies } from "./signed.js";
+import { digestHex } from "./sha256.js";
+import { type Data, moment } from "./shapes.js";
+import type { Files } from "./zipped.js";
+
+const DRIFT = 60_000;
+const OID = {
+  signedData: "1.2.840.113549.1.7.2",
+  info: "1.2.840.113549.1.9.16.1.4",
+  contentType: "1.2.840.113549.1.9.3",
+  messageDigest: "1.2.840.113549.1.9.4",
+  signingCertificate: "1.2.840.113549.1.9.16.2.47",
+  sha256: "2.16.840.1.101.3.4.2.1",
+  extendedKeyUsage: "2.5.29.37",
+  timeStamping: "1.3.6.1.5.5.7.3.8",
+};
+
+/** A moment that an authority stamped: the first `size` events; `event` is what the log says of it. */
+interface Point {
+  readonly where: string;
+  readonly name: string;
+  readonly place: number;
+  readonly size: number;
+  readonly event: Data | null;
+  readonly recorded: number;
+}
+
+const tokenName = (name: string, place: number): string => `stamps/${name}-${place}.tst`;
+const anchorName = (place: number): string => `trust/stamps-${place}.pem`;
+
+function authoritiesOf(o: Opening): readonly string[] {
+  return (o.watch?.["authorities"] ?? []) as readonly string[];
+}
+
+/** The members that a watched opening may leave. */
+export function stampNames(o: Opening): readonly string[] {
+  const names = [...o.points.map(({ name }) => name), "final"];
+  return authoritiesOf(o).flatMap((_, i) => [anchorName(i + 1), ...names.map((name) => tokenName(name, i + 1))]);
+}
+
+export async function tokens(files: Files, replayed: Replayed): Promise<Found<true>> {
+  const { opening: o, log } = replayed;
+  const authorities = authoritiesOf(o);
+  if (authorities.length === 0) return found(true, "no timestamp authority was announced");
+  const points: Point[] = log
+    .filter(({ type, data }) => type === "Anchored" && data["kind"] === "stamp")
+    .map(({ data, n, at }) => ({
+      where: `event ${n}`,
+      name: data["point"] as string,
+      place: authorities.indexOf(data["by"] as string) + 1,
+      size: data["size"] as number,
+      event: data,
+      recorded: at,
+    }));
+  authorities.forEach((_, i) => {
+    if (files.has(tokenName("final", i + 1))) {
+      points.push({ where: "the end", name: "final", place: i + 1, size: log.length, event: null, recorded: Infinity });
+    }
+  });
+  const known = roots(replayed, new Set(points.map(({ size }) => size)));
+  for (const point of points) await checkPoint(files, replayed, point, known.get(point.size)!);
+  const used = new Set(points.flatMap(({ name, place }) => [tokenName(name, place), anchorName(place)]));
+  const spare = [...files.keys()].find((name) => /^(?:stamps\/|trust\/stamps-)/.test(name) && !used.has(name));
+  demand(spare === undefined, `${spare ?? ""} is of no point that was stamped`);
+  const lacking = [...o.points.map(({ name }) => name), "final"].flatMap((name) =>
+    authorities.filter((_, i) => !used.has(tokenName(name, i + 1))).map((by) => `${name} by ${by}`),
+  );
+  return found(true, `${points.length} timestamps${lacking.length > 0 ? `; missing: ${lacking.join(", ")}` : ""}`);
+}
+
+async function checkPoint(files: Files, { opening: o, log }: Replayed, point: Point, root: Uint8Array): Promise<void> {
+  const { where, event } = point;
+  const bytes = member(files, tokenName(point.name, point.place));
+  const anchor = readCertificate(fromPem(member(files, anchorName(point.place)), "CERTIFICATE"));
+  const text = `${String(o.watch!["origin"])}\n${point.size}\n${base64(root)}\n`;
+  const said = await readToken(bytes, utf8(text), anchor);
+  if (event !== null) {
+    demand(event["root"] === hex(root), `${where} gives another root`);
+    demand(event["sha256"] === digestHex(bytes), `${where} is of another token`);
+    demand(moment(event["said_at"]) === said, `${where} gives another time`);
+  }
+  demand(said >= log[point.size - 1]!.at - DRIFT, `${where}: stamped before what is under the stamp had happened`);
+  demand(said <= point.recorded + DRIFT, `${where}: recorded before it was stamped`);
+}
+
+/** When the token says that `text` existed, in milliseconds, by an authority that leads to `anchor`. */
+async function readToken(bytes: Bytes, text: Bytes, anchor: Certificate): Promise<number> {
+  demand(bytes.length <= 65_536, "a token larger than 64 KiB");
+  const [type, outer] = der.children(der.read(bytes, "ber"), der.TAG.sequence);
+  demand(der.oid(type) === OID.signedData, "the token is not SignedData");
+  const parts = der.children(der.inner(outer, der.context(0)), der.TAG.sequence);
+  const [, , encapsulated] = parts;
+  const [contentType, content] = der.children(encapsulated, der.TAG.sequence);
+  demand(der.oid(contentType) === OID.info, "the token is about something else than a time");
+  const info = der.octets(der.inner(content, der.context(0)));
+  const at = await readInfo(info, text);
+  const carried = parts.find(({ tag }) => tag === der.context(0));
+  const certificates = carried === undefined ? [] : der.children(carried).map(({ raw }) => readCertificate(raw));
+  const signers = der.children(parts.at(-1), der.TAG.set);
+  demand(signers.length === 1, "the token has not one signature");
+  const signer = await checkSigner(signers[0]!, info, certificates);
+  const usage = extensionOf(signer, OID.extendedKeyUsage);
+  const purposes = usage === null ? [] : der.children(der.read(usage.value), der.TAG.sequence).map((each) => der.oid(each));
+  demand(usage?.critical === true && purposes.join() === OID.timeStamping, "the certificate is not for timestamps alone");
+  demand(signer.keyKind !== "other", "a key of a kind that is not used here");
+  demand(signer.notBefore.getTime() <= at && at <= signer.notAfter.getTime(), "the authority's certificate was not in date");
+  const selfSigned = equal(anchor.subjectDer, anchor.issuerDer);
+  const trusted = selfSigned && (await leadsToAnchor(signer, { anchors: [anchor], intermediates: certificates, lists: [] }, at));
+  demand(trusted, "the token leads to another authority");
+  return at;
+}
+
+async function readInfo(info: Bytes, text: Bytes): Promise<number> {
+  const [version, , imprint, , time] = der.children(der.read(info, "ber"), der.TAG.sequence);
+  demand(der.smallInteger(version) === 1, "a token of another version");
+  const [algorithm, digest] = der.children(imprint, der.TAG.sequence);
+  const over = der.oid(der.children(algorithm, der.TAG.sequence)[0]) === OID.sha256 && equal(der.octets(digest), await sha256(text));
+  demand(over, "the token is over something else");
+  const match = /^(\d{14})(\.\d{1,9})?Z$/.exec(String.fromCharCode(...der.expect(time, der.TAG.time).body));
+  demand(match !== null, "the token has no time");
+  const [, digits, fraction] = match;
+  const [year, month, day, hour, minute, second] = digits!.match(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/)!.slice(1).map(Number);
+  return Date.UTC(year!, month! - 1, day, hour, minute, second) + 1000 * Number(`0${fraction ?? ""}`);
+}
+
+/** The certificate that signed, named by issuer and number and by its digest (RFC 5816). */
+async function checkSigner(element: der.Element, info: Bytes, certificates: readonly Certificate[]): Promise<Certificate> {
+  const [, sid, digestAlgorithm, attributes, algorithm, signature] = der.children(element, der.TAG.sequence);
+  const stated = new Map<string, der.Element[]>();
+  for (const attribute of der.children(attributes, der.context(0))) {
+    const [type, values] = der.children(attribute, der.TAG.sequence);
+    stated.set(der.oid(type), der.children(values, der.TAG.set));
+  }
+  const one = (id: string): der.Element => {
+    const values = stated.get(id) ?? [];
+    demand(values.length === 1, "a signed attribute is missing");
+    return values[0]!;
+  };
+  const [issuer, serial] = der.children(sid, der.TAG.sequence);
+  const [certId] = der.children(der.children(one(OID.signingCertificate), der.TAG.sequence)[0], der.TAG.sequence);
+  const idParts = der.children(certId, der.TAG.sequence);
+  const named = idParts.find(({ tag }) => tag === der.TAG.octets);
+  const byDefault = idParts[0]?.tag === der.TAG.octets;
+  demand(byDefault || der.oid(der.children(idParts[0])[0]) === OID.sha256, "the certificate is named by another digest");
+  const signer = certificates.find(
+    (each) =>
+      equal(each.issuerDer, der.expect(issuer).raw) &&
+      equal(each.serialDer, der.expect(serial).raw) &&
+      hex(der.octets(named)) === digestHex(each.der),
+  );
+  demand(signer !== undefined, "the signer's certificate did not come along");
+  const hash = der.oid(der.children(digestAlgorithm, der.TAG.sequence)[0]);
+  demand(Object.hasOwn(HASHES, hash), "a digest that is not used here");
+  const digest = new Uint8Array(await crypto.subtle.digest(HASHES[hash]!, info));
+  demand(der.oid(one(OID.contentType)) === OID.info && equal(der.octets(one(OID.messageDigest)), digest), "the signature is over something else");
+  const message = der.retagged(der.expect(attributes).raw, der.TAG.set);
+  demand(await verifies(algorithm, () => der.octets(signature), signer, message, hash), "the token's signature does not verify");
+  return signer;
+}
