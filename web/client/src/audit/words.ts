@@ -70,6 +70,7 @@ export const SENTENCES: Table = {
   "bids.certificates": { zh: "每张签名证书在收到投标文件时都有效，并由包内列出的机构签发。", en: "Every signing certificate was valid when the bid arrived, and issued by an authority listed in the bundle." },
   "bids.receipts": { zh: "每份投标文件都有平台在截止前签发的回执，与事件和文件一致。", en: "For every bid the hall had signed a receipt before the deadline, which agrees with log and file." },
   "bids.quotes": { zh: "读出的就是密封的：公布的密钥符合截止前的承诺，解出的内容与唱标和记录逐字相同。", en: "What was read out is what was sealed: the key fits the commitment made before the deadline, and what it opens is word for word what was read and recorded." },
+  "statements.certificates": { zh: "每项操作所用的证书，凭当时留存的查验凭据重新判断，结论与事件记录相同：有效、已吊销，或当时问不到。", en: "Judged again by the evidence kept at the time, the certificate behind every act stood as the log says: good, revoked, or its authority silent." },
   "bids.evidence": { zh: "谁在何时连得上，有双方签名的心跳为证；事件中的数字由这些证据算出。", en: "Who could reach whom is shown by signs of life that both sides signed, and the figures in the log follow." },
   "bids.causes": { zh: "没有打开的每一份，原因和后果都由当时的证据推算得出。", en: "For every bid that was not opened, cause and consequence follow from the recorded evidence." },
   "bids.failures": { zh: "每份未打开的投标，投标人都得到平台签名的未解密证明，内容与事件一致。", en: "The bidder of every bid that was not opened got a certificate that the hall signed, and it says what the log says." },
