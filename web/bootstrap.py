@@ -42,6 +42,7 @@ from web.bundles import Bundles
 from web.identity import Identity
 from web.papers import Papers, document_seal
 from web.problems import Problem
+from web.revocation import Authorities
 from web.settings import Settings
 from web.stamps import post, read_authorities
 from web.statics import Statics
@@ -87,6 +88,7 @@ class Services:
     identity: Identity
     trust: TrustFolders
     certifying: Certifying
+    revocation: Authorities
     hall_key: HallKey
     statics: Statics
     buckets: Buckets
@@ -106,6 +108,7 @@ class Services:
         await self.sessions.start()
         await self.notary.start()
         self.timekeeper.start()
+        self.revocation.start()
         self.ticking.start()
         await self.witnessing.start()
         await self.proofs.start()
@@ -118,6 +121,7 @@ class Services:
         await self.witnessing.close()
         await self.proofs.close()
         await self.submissions.close()
+        await self.revocation.close()
         await self.notary.close()
         await self.sessions.close()
         await self.asking.aclose()
@@ -148,7 +152,8 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     kept = stores(database, settings.data_dir, clock)
     key = hall_key(settings.data_dir)
     trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
-    certifying = Certifying(trust.current, proofs=kept.proofs)
+    revocation = Authorities(settings.revocation_sources, clock=clock, seconds=settings.revocation_seconds)
+    certifying = Certifying(trust.current, revocation=revocation, proofs=kept.proofs)
     hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
     stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
     watching = read_witnesses(settings, authorities=tuple(stamping.anchors()))
@@ -228,6 +233,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         ),
         trust=trust,
         certifying=certifying,
+        revocation=revocation,
         hall_key=key,
         statics=Statics(),
         buckets=Buckets(),
@@ -235,8 +241,8 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
 
 
 def furnished(settings: Settings, watching: Watching, plan: Plan) -> Plan:
-    """Return the plan with what this hall brings to every opening: its witnesses, the pace of its log of receipts."""
-    watched = replace(plan, watch=plan.watch or watching.watch(plan.session))
+    """Return the plan with what this hall brings to every opening: witnesses, proofs, its log of receipts."""
+    watched = replace(plan, proofs=True, watch=plan.watch or watching.watch(plan.session))
     pace = timedelta(**{"seconds" if plan.rehearsal else "minutes": settings.intake_log_minutes})
     return replace(watched, intake_log=plan.intake_log or IntakeLog(every=pace, leaves=settings.intake_log_leaves))
 

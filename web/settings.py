@@ -73,6 +73,14 @@ class Settings(BaseSettings):
         None, description="PKCS#12 with the hall's document seal: a certificate of its own, put on papers (PAdES)."
     )
     seal_password_file: Path | None = Field(None, description="File with the password of `seal_file`.")
+    revocation_sources: tuple[str, ...] = Field(
+        (),
+        description="Prefixes of addresses (`http://ocsp.ca.example/`) at which certification authorities may be "
+        "asked, out of those that certificates name. A private address only if the prefix itself is one.",
+    )
+    revocation_seconds: float = Field(
+        3.0, gt=0, le=30, description="How long an authority may take to say whether a certificate was revoked."
+    )
     rehearsal_allowed: bool = Field(
         False,
         description="Whether rehearsals (short windows, tickets for logins, the demo CA) may be held here.",

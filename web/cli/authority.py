@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +17,13 @@ import typer
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from crypto import authority
+from crypto import authority, responder
 from crypto.authority import Algorithm, Authority
 from crypto.certificates import PrivateKey, Usage, load_credential
 from crypto.timestamping import issue_authority
 from sessions.clock import SystemClock
 from web.cli.refused import Refused
+from web.responder import Responder
 
 app = typer.Typer(help="A certificate authority for demonstrations and tests.", no_args_is_help=True)
 
@@ -57,6 +59,8 @@ def issue(
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Validity in days.")] = 365,
     p12: Annotated[str | None, typer.Option(metavar="PASSWORD", help="Also write a PKCS#12 file.")] = None,
+    ocsp: Annotated[str, typer.Option(metavar="URL", help="Where `ca ocsp` answers; the certificate names it.")] = "",
+    crl_url: Annotated[str, typer.Option(metavar="URL", help="Where the revocation list is.")] = "",
 ) -> None:
     """Issue a certificate with a new key: `cert`, `key` and `pem` (both together), and `p12` if asked."""
     issued = authority.issue(
@@ -67,6 +71,8 @@ def issue(
         algorithm=alg,
         at=_now(),
         days=days,
+        ocsp=ocsp,
+        crl=crl_url,
     )
     index = _read_index(folder)
     serial = f"{issued.certificate.serial_number:x}"
@@ -99,13 +105,12 @@ def revoke(folder: Folder, serial: Annotated[str, typer.Argument(help="Serial nu
 
 
 @app.command()
-def crl(folder: Folder) -> None:
-    """Write the revocation list, valid for seven days from now."""
-    revoked = {
-        int(serial, 16): datetime.fromisoformat(when) for serial, when in _read_index(folder)["revoked"].items()
-    }
+def crl(
+    folder: Folder, days: Annotated[int, typer.Option(min=1, max=365, help="How long the list is valid.")] = 7
+) -> None:
+    """Write the revocation list, valid from now."""
     now = _now()
-    made = authority.revocation_list(_load(folder), revoked, at=now, number=int(now.timestamp()))
+    made = authority.revocation_list(_load(folder), _revoked(folder), at=now, days=days, number=int(now.timestamp()))
     (folder / _CRL).write_bytes(made.public_bytes(Encoding.PEM))
     typer.echo(f"crl {folder / _CRL}")
 
@@ -130,6 +135,43 @@ def tsa(
     uvicorn.run(
         timestamp_app(load_credential(path.read_bytes()), SystemClock()), host=host, port=port, log_level="warning"
     )
+
+
+@app.command()
+def ocsp(
+    folder: Folder,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8081,
+    minutes: Annotated[int, typer.Option(min=1, max=10_080, help="How long an answer counts.")] = 60,
+) -> None:
+    """Answer on this machine, until Ctrl-C, whether a certificate of DIR is revoked; `/crl` gives the list."""
+    clock = SystemClock()
+    root = _load(folder)
+    by = responder.appoint(root, at=_now(), days=30)
+
+    def answer(request: bytes) -> bytes:
+        return responder.answer(
+            request,
+            authority=root.certificate,
+            responder=by,
+            issued={int(serial, 16) for serial in _read_index(folder)["issued"]},
+            revoked=_revoked(folder),
+            at=_now(),
+            life=timedelta(minutes=minutes),
+        )
+
+    def listed() -> bytes:
+        made = authority.revocation_list(root, _revoked(folder), at=_now(), number=int(clock.now().timestamp()))
+        return made.public_bytes(Encoding.DER)
+
+    with Responder(answer, listed, port=port) as running:
+        typer.echo(f"ocsp {running.url}/ocsp")
+        typer.echo(f"crl {running.url}/crl")
+        with suppress(KeyboardInterrupt):
+            running.wait()
+
+
+def _revoked(folder: Path) -> dict[int, datetime]:
+    return {int(serial, 16): datetime.fromisoformat(when) for serial, when in _read_index(folder)["revoked"].items()}
 
 
 def _now() -> datetime:

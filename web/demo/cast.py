@@ -65,10 +65,11 @@ def names() -> Iterator[str]:
         yield place + (f"第{lap + 1}" if lap else "") + trade
 
 
-def engage(count: int, at: datetime, *, wrong_key: int | None = None) -> Troupe:
+def engage(count: int, at: datetime, *, wrong_key: int | None = None, asked_at: str = "") -> Troupe:
     """Return an authority and ``count`` bidders plus one who will be late.
 
     The bidder in row ``wrong_key`` has had its encryption certificate re-issued, and brings the new one.
+    ``asked_at``: where the authority says whether a certificate was revoked (web.demo.revocation).
     """
     root = authority.create("Kaibiao demo authority 开标演示", at=at - timedelta(minutes=5))
     members = []
@@ -77,7 +78,14 @@ def engage(count: int, at: datetime, *, wrong_key: int | None = None) -> Troupe:
 
         def certified(usage: Usage, name: str = name, identifier: str = identifier) -> Credential:
             return authority.issue(
-                root, name=name, identifier=identifier, usage=usage, at=at - timedelta(minutes=5), days=30
+                root,
+                name=name,
+                identifier=identifier,
+                usage=usage,
+                at=at - timedelta(minutes=5),
+                days=30,
+                ocsp=f"{asked_at}/ocsp" if asked_at else "",
+                crl=f"{asked_at}/crl" if asked_at else "",
             )
 
         encrypter = certified(Usage.ENCRYPT)

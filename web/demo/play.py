@@ -31,6 +31,7 @@ from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
 from web.demo.papers import stamps_and_seal
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
+from web.demo.revocation import answering
 from web.demo.witnesses import two_witnesses
 from web.i18n import LANGUAGES
 from web.remote import Hall, HallRefused
@@ -109,7 +110,19 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     door = _door(load(**given, port=options.port))
     settings = load(**given, port=door.getsockname()[1])  # a free one has its number only now
     wrong_key = 4 if options.bidders >= 5 else None
-    troupe = cast.engage(options.bidders, SystemClock().now(), wrong_key=wrong_key)
+    with answering() as asked:
+        troupe = cast.engage(options.bidders, SystemClock().now(), wrong_key=wrong_key, asked_at=asked.url)
+        asked.knows(troupe)
+        given["revocation_sources"] = (f"{asked.url}/",)
+        async with _outside(options, out, settings, door, troupe, given) as stage:
+            yield stage
+
+
+@contextlib.asynccontextmanager
+async def _outside(
+    options: Options, out: Path, settings: Settings, door: socket.socket, troupe: cast.Troupe, given: dict[str, Any]
+) -> AsyncIterator[Stage]:
+    """Let witnesses and timestamp authorities of the demo come to life, and open the hall's room."""
     async with (
         two_witnesses(out, settings) as witnesses,
         stamps_and_seal(out, settings, troupe.authority) as named,

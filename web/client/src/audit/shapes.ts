@@ -127,6 +127,7 @@ const pack = record({
   refusals: texts,
   visibility: mapOf(mapOf(listOf(role), oneOf(...PHASES))),
   "barrier?": barrierRule,
+  "revocation?": orNull(texts),
   "witness?": orNull(witnessRule),
   "evidence?": orNull(evidenceRule),
 });
@@ -156,6 +157,7 @@ const plan = record({
   "locks?": listOf(lock),
   "tenderer_share?": orNull(lock),
   "escrow?": orNull(lock),
+  "proofs?": orNull(flag),
   "watch?": orNull(watch),
 });
 
