@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -156,8 +157,11 @@ async def _room(
     try:
         for account, name in cast.OFFICERS.items():
             await services.accounts.create(account, name, secrets.token_urlsafe(16), {cast.ROLES[account]})
-        # Only now, so that a slow machine has made its keys before the time runs.
-        lead = max(LEAD_SECONDS / options.speed, SOONEST_SECONDS + options.bidders / 20)
+        # Only now, so that a slow machine has made its keys before the time runs, and by how slow it is today.
+        began = time.monotonic()
+        await asyncio.to_thread(cast.sealed, troupe.late, services.clock.now(), troupe=troupe)
+        pace = time.monotonic() - began
+        lead = max(LEAD_SECONDS / options.speed, SOONEST_SECONDS + options.bidders * max(0.05, 5 * pace))
         t0 = (services.clock.now() + timedelta(seconds=lead)).replace(microsecond=0) + timedelta(seconds=1)
         tender = cast.tender(t0, speed=options.speed, troupe=troupe)
         await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
@@ -215,7 +219,8 @@ async def _opening(screen: Console, stage: Stage) -> None:
         for member in stage.troupe.bidders:
             hall = await enter()
             await hall.login_certificate(member.signer)
-            accepted = await hall.submit(cast.SESSION, *cast.sealed(member, stage.t0, troupe=stage.troupe))
+            bid, length = await asyncio.to_thread(cast.sealed, member, stage.t0, troupe=stage.troupe)
+            accepted = await hall.submit(cast.SESSION, bid, length)
             screen.print(f"  sealed and received  {accepted.tracker}")
             people.append(_bidder(hall, member, stage.options))
             receipts.append((hall, stage.out / "receipts" / f"{member.row:02d}.json", accepted.tracker))
