@@ -26,6 +26,7 @@ from crypto.held import deal
 from crypto.keys import GroupKey, new_group_key
 from crypto.opening import OpenedGroup, open_group, open_published, unlock
 from crypto.quorum import Quorum
+from crypto.rescue import plain_commitment
 from crypto.suites import INTL_1, Suite
 
 __all__ = [
@@ -91,6 +92,7 @@ def seal(
     escrow: Quorum | None = None,
     suite: Suite = INTL_1,
     statement: str = declaration.STATEMENT,
+    rescue_salt: bytes | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> SealedBid:
     """Write the sealed bid to ``out`` and return its figures.
@@ -99,7 +101,9 @@ def seal(
     ``envelopes`` the quote is in group B and each file in its own group. With a ``tenderer`` nothing opens without
     the tenderer's key too (二次解密), made here and shared among its officers. ``escrow`` gives trustees shares of
     the bidder's key: off unless asked for, because enough of them could open early. ``progress`` gets plain bytes
-    done. A file that turns out longer or shorter than its ``size`` is ``source_changed``: throw ``out`` away then.
+    done. ``rescue_salt`` (crypto.rescue.new_salt) commits to the quote, so that a rescue file can take the place of a
+    lost certificate. A file that turns out longer or shorter than its ``size`` is ``source_changed``: throw ``out``
+    away then.
     """
     for certificate in encrypt_to:
         check_pair(signer.certificate, certificate)
@@ -122,10 +126,15 @@ def seal(
     )
     keys = {group: _new_key(blank, group, layered=tenderer is not None) for group in groups}
     jobs = list(_jobs(suite, keys, _arrange(groups, quote, files)))
+    parts = tuple(job.part for job in jobs)
+    if rescue_salt is not None:
+        plain = canonical(quote)
+        pc = plain_commitment(blank.context(groups[-1]), QUOTE, rescue_salt, plain)
+        parts = tuple(replace(part, pc=pc) if part.id == QUOTE else part for part in parts)
     header = replace(
         blank,
         groups=tuple(_group(group, keys[group], encrypt_to, tenderer, escrow) for group in groups),
-        parts=tuple(job.part for job in jobs),
+        parts=parts,
     )
     header_bytes = header.encode()
     parse_header(header_bytes)  # what we would refuse to read we do not write

@@ -90,7 +90,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One encrypted file: ``off`` counts from the end of the header, ``head`` is salt and commitment."""
+    """One encrypted file: ``off`` counts from the end of the header, ``head`` is salt and commitment.
+
+    ``pc`` commits to the plain bytes, for a rescue (crypto.rescue); only the quote may have one.
+    """
 
     id: str
     group: str
@@ -98,6 +101,7 @@ class Part:
     plain_len: int
     off: int
     head: bytes
+    pc: bytes | None = None
 
     @property
     def length(self) -> int:
@@ -192,6 +196,7 @@ def _part_json(part: Part) -> dict[str, Any]:
         "len": part.length,
         "salt": part.head[:SALT].hex(),
         "kc": part.head[SALT:].hex(),
+        **({"pc": part.pc.hex()} if part.pc is not None else {}),
     }
 
 
@@ -274,7 +279,8 @@ def _parts(value: object) -> tuple[Part, ...]:
     parts: list[Part] = []
     end = 0
     for each in _list(value, MAX_PARTS):
-        members = _members(each, "id group media plain_len off len salt kc")
+        committed = isinstance(each, dict) and "pc" in each
+        members = _members(each, "id group media plain_len off len salt kc" + " pc" * committed)
         part = Part(
             id=_text(members["id"]),
             group=_text(members["group"]),
@@ -282,11 +288,14 @@ def _parts(value: object) -> tuple[Part, ...]:
             plain_len=check_integer(members["plain_len"]),
             off=check_integer(members["off"]),
             head=unhex(members["salt"], SALT) + unhex(members["kc"], HEAD - SALT),
+            pc=unhex(members["pc"], 32) if committed else None,
         )
         if not _PART_ID.fullmatch(part.id) and not _NAMES_ID.fullmatch(part.id):
             raise EncodingRefused("malformed_field", detail="part id")
         if not _MEDIA.fullmatch(part.media):
             raise EncodingRefused("malformed_field", detail="media type")
+        if part.pc is not None and part.id != QUOTE:
+            raise EncodingRefused("malformed_field", detail="only the quote has a rescue")
         if part.off != end or part.length != check_integer(members["len"]):
             raise SealedBidRefused("wrong_sizes")
         end += part.length

@@ -20,6 +20,10 @@ _KEY = ("Use the certificate and key the bid was sealed with.", "请使用加密
 _SMALLER = ("Reduce its size.", "请减小后重试。")
 _AUTHORITY = ("Ask again, or ask another authority.", "请重新申请，或改用其他时间戳机构。")
 _SHARES = ("Ask those who hold the shares to open theirs again.", "请份额持有人重新打开各自的份额。")
+_RESCUE = (
+    "Give the rescue file saved when sealing, or the 32 bytes of the key.",
+    "请提供封装时保存的备用文件，或 32 字节的密钥文件。",
+)
 _SENDER = ("Ask the sender for the original bytes.", "请向出具方索取原始数据。")
 
 
@@ -80,6 +84,19 @@ WORDS: dict[str, Words] = {
         ("Close the programs that use it and seal again.", "请关闭占用该文件的程序后重试。"),
     ),
     # release
+    "malformed_rescue": _words(
+        "This is neither a rescue file nor a key file.",
+        "这不是备用文件，也不是密钥文件。",
+        (
+            "Give the rescue file saved when sealing, or the 32 bytes of the key.",
+            "请提供封装时保存的备用文件，或 32 字节的密钥文件。",
+        ),
+    ),
+    "no_rescue": _words(
+        "This bid was sealed without a rescue file.",
+        "这份投标文件封装时没有制作备用文件。",
+        _KEY,
+    ),
     "malformed_release": _words("The release message is malformed.", "解密授权信息格式有误。", _SENDER),
     "wrong_session": _words(
         "The release was made for another opening.",

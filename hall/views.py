@@ -213,6 +213,7 @@ def _bid(bid: Bid, tender: Tender, data: frozenset[str]) -> dict[str, Any]:
         "flags": list(bid.flags) if quote is not None else [],
         "quote_sha256": bid.quote_sha256 if quote is not None else None,
         "quote_key": bid.quote_key if quote is not None else None,
+        **({"rescued": bid.rescued} if bid.rescued and followed else {}),
         "confirmed": "disputed" if bid.disputed else "yes" if bid.confirmed_at else None,
         "none_declared": bid.none_declared,
         "signed": False,

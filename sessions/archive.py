@@ -40,6 +40,7 @@ from sessions.events import (
     RecordSigned,
     RowConfirmed,
     SessionScheduled,
+    SheetRescued,
     Stream,
 )
 from sessions.failure import failures, names_of
@@ -210,6 +211,9 @@ class Archive:
         if receipt is not None and receipt.blob is not None:
             yield f"{folder}/receipt.jws", receipt.statement.encode()
             yield from self._stored(folder, receipt.blob, bid)
+        for recorded in material.log:
+            if isinstance(recorded.event, SheetRescued) and recorded.event.bidder == bid.bidder:
+                yield f"{folder}/quote.json", recorded.event.sheet.encode()
         for name, statement in _statements(material.events, bid.bidder):
             yield f"{folder}/{name}.jws", statement.encode()
         if bid.bidder in material.proofs.documents:

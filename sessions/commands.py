@@ -210,6 +210,19 @@ class RecordFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRescue:
+    """A rescue came in, sealed to the session: a key that reproduces the commitment, or a spare sheet unopened.
+
+    ``kind``: ``key`` | ``plain``. Who sent the command handed it in: the bidder, or the acting host on its behalf.
+    """
+
+    bidder: BidderId
+    group: str
+    kind: str
+    rescue_sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """One bid opened at the barrier: its read-out sheet, or the code why there is none."""
 
@@ -218,6 +231,8 @@ class Opened:
     quote_sha256: Digest | None
     quote_key: str | None  # IK of the quote part, base64url: lets anyone repeat the decryption
     code: str | None
+    sheet: str | None = None  # the spare sheet, to the byte, where that took the place of the key
+    salt: str | None = None  # of the commitment that the spare sheet reproduces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,6 +448,7 @@ OpeningCommand = (
     | MissLock
     | RequestEscrow
     | GrantEscrow
+    | RecordRescue
     | RecordOpenings
     | RecordEvidence
     | RecordFault

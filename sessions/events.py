@@ -301,6 +301,33 @@ class CauseRuled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BidRescued:
+    """A rescue was handed in, by the bidder or on its behalf (the actor). ``kind``: ``key`` | ``plain``.
+
+    A key is as good as a released one. A spare sheet stays sealed until the barrier: it is opened if no key came, and
+    read out if it is the one committed to at sealing.
+    """
+
+    bidder: BidderId
+    group: str
+    kind: str
+    rescue_sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetRescued:
+    """In place of BidOpened: no key came, and a spare sheet is the one that the sealed bid commits to.
+
+    ``sheet`` is canonical JSON to the byte; with ``salt`` anyone repeats the comparison. The documents stay sealed.
+    """
+
+    bidder: BidderId
+    sheet: str
+    salt: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceGathered:
     """What is known, at the barrier, of a bidder who handed over no key: who could reach whom, in figures.
 
@@ -555,6 +582,8 @@ OpeningEvent = (
     | BidOpened
     | BidNotOpened
     | CauseRuled
+    | BidRescued
+    | SheetRescued
     | EvidenceGathered
     | FaultMeasured
     | LateBidRefused

@@ -136,6 +136,7 @@ def _row(bid: Bid, tender: Tender) -> dict[str, Any]:
         "evidence": bid.evidence,
         "confirmed_at": bid.confirmed_at,
         "disputed": bid.disputed,
+        **({"rescued": bid.rescued} if bid.rescued else {}),
     }
 
 

@@ -395,6 +395,18 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "请刷新页面重试，或联系现场。",
         "Reload the page and try again, or call the hall.",
     ),
+    "rescue_behind_locks": (
+        "本场钥匙分由多方保管，不能用备用文件代替。",
+        "The keys of this opening are shared among several: a rescue cannot take their place.",
+        "请用密钥文件在席位上正常解密。",
+        "Unlock at the seat, with the key file in place of the certificate.",
+    ),
+    "too_many_rescues": (
+        "备用文件已递交多次。",
+        "Spare sheets were handed in too often.",
+        "已递交的都会在屏障之后核对。",
+        "Every one that was handed in is compared behind the barrier.",
+    ),
     "no_evidence_asked": (
         "本场开标的规则不收集连接证据。",
         "The rules of this opening gather no evidence of connections.",

@@ -17,6 +17,7 @@ from crypto.encoding import b64u, canonical
 from crypto.envelope import check_sealed, open_group
 from crypto.errors import CryptoRefused, SealedBidRefused
 from crypto.release import open_release
+from crypto.rescue import KEY, PLAIN, check_sheet, open_rescue, read_rescue
 from crypto.shares import Share
 from sessions import lockbox
 from sessions.behind import StillShut, read_behind, shut_for_good
@@ -26,8 +27,9 @@ from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.nonces import nonce, window_digest
 from sessions.opening import CheckSeals, OpenBids, Opening
 from sessions.opening.attribution import STORAGE
-from sessions.ports import BlobStore, IntakeStore, ProofStore, SecretStore
+from sessions.ports import BlobStore, EvidenceStore, IntakeStore, Kind, ProofStore, SecretStore
 from sessions.quote import QuoteRefused, read_sheet
+from sessions.rescued import read_kept
 from sessions.session_key import session_key
 from sessions.signers import Known, known_signers, signer_of
 
@@ -61,6 +63,7 @@ class _Key:
     nonce: str
     tokens: Mapping[str, Jws]
     signers: Known
+    rescues: Sequence[tuple[str, str, str]]  # kind, group, message
     escrowed: bool
     shares: Mapping[str, Sequence[tuple[str, Share]]]  # by group: what the officers brought
 
@@ -81,10 +84,12 @@ class Unsealing:
         intake: IntakeStore,
         secrets: SecretStore,
         proofs: ProofStore,
+        evidence: EvidenceStore,
         blobs: BlobStore,
         threads: ThreadPoolExecutor,
     ) -> None:
         self._log = log
+        self._evidence = evidence
         self._intake = intake
         self._secrets = secrets
         self._proofs = proofs
@@ -107,7 +112,8 @@ class Unsealing:
             raise RuntimeError("nothing is opened before the barrier")
         stored = await self._stored(session)
         keys = await self._keys(opening, work)
-        opens = (self._run(self._open, stored[header], keys[bidder]) for bidder, header in work.released)
+        wanted = (*work.released, *work.spared)
+        opens = (self._run(self._open, stored[header], keys[bidder]) for bidder, header in wanted)
         results = await asyncio.gather(*opens)
         for result in results:
             for name, secret in result.secrets.items():
@@ -132,7 +138,13 @@ class Unsealing:
         window = window_digest(opening, await self._log.events(session))
         if window is None:
             raise RuntimeError("the decrypt window has not begun")
-        tokens: dict[BidderId, dict[str, Jws]] = {bidder: {} for bidder, _ in work.released}
+        tokens: dict[BidderId, dict[str, Jws]] = {bidder: {} for bidder, _ in (*work.released, *work.spared)}
+        rescues: dict[BidderId, list[tuple[str, str, str]]] = {}
+        told = {bid.bidder: {spare.sha256 for spare in bid.spares} for bid in opening.bids}
+        for piece in await self._evidence.evidence(session, Kind.RESCUE):
+            kind, group, message, digest = read_kept(piece)
+            if kind == KEY or digest in told[piece.bidder]:
+                rescues.setdefault(piece.bidder, []).append((kind, group, message))
         for released in await self._intake.releases(session):
             if released.code is None and released.bidder in tokens:
                 tokens[released.bidder].setdefault(released.group, released.statement)
@@ -145,6 +157,7 @@ class Unsealing:
                 nonce=nonce(window, bidder),
                 tokens=found,
                 signers=signers,
+                rescues=rescues.get(bidder, ()),
                 escrowed=bidder in escrowed,
                 shares={group: brought.get((bidder, group), ()) for group in opening.groups},
             )
@@ -173,11 +186,11 @@ class Unsealing:
 
     def _open(self, stored: _Stored, key: _Key) -> _Result:
         bidder = stored.received.bidder
-        if (
-            not key.tokens and not key.escrowed
-        ):  # its key was accepted, so that its message is gone is the hall's doing
+        if not key.tokens and not key.escrowed and not key.rescues:  # it was accepted, and its message is gone
             return _Result(opened=_not_opened(bidder, "hall_error"), secrets={})
         try:
+            if not key.tokens and all(kind == PLAIN for kind, _, _ in key.rescues) and key.rescues:
+                return self._compare(stored, key)
             return self._read(stored, key)
         except (CryptoRefused, StillShut, OSError) as error:
             # Whose fault it is depends on whether these are still the bytes of the receipt.
@@ -212,6 +225,44 @@ class Unsealing:
             secrets=secrets,
         )
 
+    def _compare(self, stored: _Stored, key: _Key) -> _Result:
+        """Open the spare sheets one after the other until one is what the sealed bid commits to."""
+        if stored.blob is None:
+            raise FileNotFoundError(errno.ENOENT, "no stored bid")
+        with self._blobs.open(stored.blob) as file:
+            container = check_sealed(file).container
+        for kind, group, message in key.rescues:
+            try:
+                rescue = read_rescue(self._rescued(stored, key, kind, group, message))
+                check_sheet(container.header, rescue.salt, rescue.sheet)
+                quote = _sheet(rescue.sheet)
+            except CryptoRefused:
+                continue
+            opened = Opened(
+                bidder=stored.received.bidder,
+                quote=quote,
+                quote_sha256=Digest(sha256_hex(rescue.sheet)),
+                quote_key=None,
+                code=None,
+                sheet=rescue.sheet.decode(),
+                salt=rescue.salt.hex(),
+            )
+            return _Result(opened=opened, secrets={})
+        return _Result(opened=_not_opened(stored.received.bidder, "rescue_mismatch"), secrets={})
+
+    def _rescued(self, stored: _Stored, key: _Key, kind: str, group: str, message: str) -> bytes:
+        if key.private is None:
+            raise RuntimeError("behind locks there is no rescue")
+        return open_rescue(
+            message,
+            kind,
+            session=key.opening.plan.session,
+            group=group,
+            header_sha256=stored.received.header_sha256,
+            nonce=key.nonce,
+            session_key=key.private,
+        )
+
     def _key(self, stored: _Stored, key: _Key, checked: CheckedBid, group: str) -> tuple[bytes, bytes | None]:
         """Return ``K_b`` and, where there is one, ``K_t``: from the release, or put together from the shares."""
         plan, container = key.opening.plan, checked.container
@@ -236,6 +287,9 @@ class Unsealing:
             second = None
         if key.private is None:
             raise RuntimeError("a key without locks is released to the session's")
+        if group not in key.tokens:  # a key file took the place of the release
+            message = next(message for kind, of, message in key.rescues if (kind, of) == (KEY, group))
+            return self._rescued(stored, key, KEY, group, message), second
         secret = open_release(
             key.tokens[group],
             header=container.header,

@@ -13,7 +13,7 @@ from sessions.amounts import grouped
 from sessions.moments import spoken
 from sessions.opening.state import Opening
 from sessions.plan import AnchorKind, Words
-from sessions.quote import price
+from sessions.quote import price, read_sheet
 from sessions.refusals import plan_refusal, refusal
 from sessions.roles import Actor
 from sessions.terms import ACTS, CAUSES, CONSEQUENCES, OBJECTIONS, POINTS, ROLES
@@ -144,6 +144,30 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
             return (
                 f"{name}的投标未能打开：{cause.zh}，{consequence.zh}。",
                 f"The bid of {name} was not opened: {cause.en}. It {consequence.en}.",
+            )
+        case e.BidRescued():
+            name = _name(o, event.bidder)
+            what = (
+                ("密钥文件", "its key file")
+                if event.kind == "key"
+                else ("备用唱标表（未打开）", "a spare sheet, unopened")
+            )
+            own = actor.id == event.bidder
+            return (
+                f"{name}递交了{what[0]}。" if own else f"{by_zh}代{name}递交了{what[0]}。",
+                f"{name} handed in {what[1]}." if own else f"{by_en} handed in {what[1]} on behalf of {name}.",
+            )
+        case e.SheetRescued():
+            name = _name(o, event.bidder)
+            offer = price(o.plan.tender, read_sheet(event.sheet.encode())) if o else None
+            if offer is None or o is None:
+                return (
+                    f"{name}的备用唱标表与封装时的承诺一致。",
+                    f"The spare sheet of {name} holds.",
+                )
+            return (
+                f"{name}（备用唱标表，与封装时的承诺一致），报价 {grouped(offer)}。",
+                f"{name}, by its spare sheet, the one committed to: {o.plan.tender.currency} {grouped(offer)}.",
             )
         case e.EvidenceGathered():
             name = _name(o, event.bidder)

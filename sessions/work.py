@@ -61,7 +61,13 @@ class Worker:
         self._evidence = evidence
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="unseal")
         self._unsealing = Unsealing(
-            service, intake=intake, secrets=secrets, proofs=proofs, blobs=blobs, threads=self._threads
+            service,
+            intake=intake,
+            secrets=secrets,
+            proofs=proofs,
+            evidence=evidence,
+            blobs=blobs,
+            threads=self._threads,
         )
         self._running: dict[SessionId, asyncio.Task[None]] = {}
         self._answering: dict[SessionId, set[asyncio.Future[None]]] = {}

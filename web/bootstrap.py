@@ -28,6 +28,7 @@ from sessions.opening_log import OpeningLog
 from sessions.plan import IntakeLog, Plan
 from sessions.receipt_proofs import ReceiptProofs
 from sessions.releasing import Releasing
+from sessions.rescuing import Rescuing
 from sessions.service import Sessions, Stores
 from sessions.stamping import Stamping
 from sessions.store.database import Database
@@ -72,6 +73,7 @@ class Services:
     submissions: Submissions
     releasing: Releasing
     officers: Officers
+    rescuing: Rescuing
     witnessing: Witnessing
     bundles: Bundles
     papers: Papers
@@ -184,6 +186,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             hall=key,
             limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
         ),
+        rescuing=Rescuing(sessions, kept, clock=clock, certifying=certifying),
         witnessing=Witnessing(sessions, kept, clock=clock, hall=key),
         releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),
         officers=Officers(sessions, kept),

@@ -26,11 +26,13 @@ from crypto.certificates import Credential, parse_certificate
 from crypto.container import Container
 from crypto.digest import leaf_hash, root, sha256_hex
 from crypto.encoding import b64u, unb64u
-from crypto.errors import ProofRefused
+from crypto.errors import ProofRefused, SealedBidRefused
+from crypto.header import Header
 from crypto.header import parse as parse_header
 from crypto.locks import Lock, make_split_release
-from crypto.opening import unlock
+from crypto.opening import check_secret, unlock
 from crypto.release import load_session_public, make_release
+from crypto.rescue import KEY, PLAIN, check_sheet, read_key, read_rescue, seal_rescue
 from crypto.signing import sign
 from hall import patch
 from sessions.clock import SystemClock
@@ -223,6 +225,39 @@ class Hall:
         failed: dict[str, str] = answer["failed"]
         return failed
 
+    async def rescue(self, session: str, file: bytes, bidder: str = "") -> list[int]:
+        """Hand in a rescue file or a key file, for the own bid or, as its host, for the bid of ``bidder``.
+
+        Compared with the sealed bid first: ``commitment_mismatch`` or ``no_rescue`` before anything leaves.
+        """
+        path = f"/api/v1/sessions/{session}/rescues"
+        terms = await self._json("GET", f"{path}?bidder={bidder}")
+        header = parse_header(unb64u(terms["header"]))
+        try:
+            key, kind = read_key(file), KEY
+            matching = (one.id for one in header.groups if _fits(header, one.id, key))
+            group = next(matching, None)
+            if group is None:
+                raise SealedBidRefused("commitment_mismatch")
+        except SealedBidRefused as error:
+            if error.code != "malformed_rescue":
+                raise
+            spare = read_rescue(file)
+            check_sheet(header, spare.salt, spare.sheet)
+            kind, group = PLAIN, terms["groups"][-1]
+        sealed = seal_rescue(
+            key if kind == KEY else file,
+            kind,
+            session=session,
+            group=group,
+            header_sha256=terms["header_sha256"],
+            nonce=terms["nonce"],
+            session_key=load_session_public(terms["session_key"]),
+        )
+        body = {"bidder": terms["bidder"], "group": group, "kind": kind, "hpke": sealed}
+        numbers: list[int] = (await self._json("POST", path, body))["events"]
+        return numbers
+
     async def beat(self, session: str, bidder: str, signer: Credential, key: str, *, seen: int) -> timedelta:
         """Give one sign of life in the decrypt window, keep the acknowledgement, and return when the next is due.
 
@@ -310,6 +345,14 @@ class Hall:
         if answer.status_code >= 400:
             raise _refusal(answer)
         return answer.json()
+
+
+def _fits(header: Header, group: str, key: bytes) -> bool:
+    try:
+        check_secret(header, group, key)
+    except SealedBidRefused:
+        return False
+    return True
 
 
 def _origin(url: str) -> str:

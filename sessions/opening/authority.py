@@ -56,6 +56,7 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.MissLock: Right(roles=_HOSTS, when=When.BEHIND_BARRIER),
     c.RequestEscrow: Right(roles=_BIDDER, when=When.DECRYPT),
     c.GrantEscrow: Right(roles=_HOSTS, when=When.DECRYPT),
+    c.RecordRescue: Right(roles=_BIDDER | _HOSTS, when=When.DECRYPT, acting=True),
     c.RecordEvidence: Right(roles=_CLOCK, when=When.LIVE),
     c.RecordFault: Right(roles=_CLOCK, when=When.DECRYPT),
     c.RecordLateBid: Right(roles=_CLOCK, when=When.LIVE, held=True),
@@ -97,7 +98,7 @@ def check(o: Opening, command: c.OpeningCommand, actor: Actor) -> None:
         raise CommandRefused("not_your_role", role=actor.role.value)
     if actor.role in STAFF and not _seated(o, actor):
         raise CommandRefused("not_seated")
-    if _own(command) not in (None, actor.id):
+    if _own(command, actor) not in (None, actor.id):
         raise CommandRefused("not_yours")
     if o.status in OVER and right.when is not When.ALWAYS:
         raise CommandRefused("session_over", status=o.status.value)
@@ -154,12 +155,14 @@ def _seated(o: Opening, actor: Actor) -> bool:
     return any(seat.account == actor.id and seat.role is actor.role for seat in o.plan.seats)
 
 
-def _own(command: c.OpeningCommand) -> str | None:
+def _own(command: c.OpeningCommand, actor: Actor) -> str | None:
     match command:
         case (
             c.CheckIn() | c.RecordRelease() | c.ReportFailure() | c.ConfirmRow() | c.DisputeRow() | c.Object()
             | c.NoObjection() | c.RequestEscrow()
         ):  # fmt: skip
+            return command.bidder
+        case c.RecordRescue() if actor.role is Role.BIDDER:
             return command.bidder
         case c.SignRecord():
             return command.signer

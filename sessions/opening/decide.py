@@ -115,6 +115,8 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             locks.open_lock(draft, command)
         case c.RequestEscrow():
             locks.request_escrow(draft, command)
+        case c.RecordRescue():
+            decrypting.record_rescue(draft, command)
         case c.RecordEvidence():
             witnessing.record_evidence(draft, command)
         case c.RecordFault():

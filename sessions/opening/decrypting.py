@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sessions.commands import Opened, RecordOpenings, RecordRelease, ReportFailure
+from sessions.commands import Opened, RecordOpenings, RecordRelease, RecordRescue, ReportFailure
 from sessions.errors import CommandRefused
-from sessions.events import AttemptFailed, BidNotOpened, BidOpened, KeyReleased
+from sessions.events import AttemptFailed, BidNotOpened, BidOpened, BidRescued, KeyReleased, SheetRescued
 from sessions.ids import Digest
 from sessions.opening.attribution import BY_CLIENT, attribute
 from sessions.opening.draft import Draft
@@ -13,6 +13,9 @@ from sessions.opening.state import Bid, BidState, Opening
 from sessions.opening.work import OpenBids, work_due
 from sessions.proofs import Act, Proof, as_texts, check_failure
 from sessions.quote import flags
+
+MOST_SPARES = 4
+"""Spare sheets for one bid by the bidder, and as many on its behalf: nobody's rubbish shuts out the true one."""
 
 
 def record_release(draft: Draft, command: RecordRelease) -> None:
@@ -54,6 +57,26 @@ def report_failure(draft: Draft, command: ReportFailure) -> None:
         _failed(draft, bid, command.code)
 
 
+def record_rescue(draft: Draft, command: RecordRescue) -> None:
+    """Put a rescue away. A key that came already is not replaced, and whoever hands in rubbish harms nobody."""
+    o = draft.opening
+    bid = _bid(draft, command.bidder)
+    if command.group not in o.groups or command.kind not in ("key", "plain"):
+        raise CommandRefused("no_such_group", group=command.group)
+    if o.plan.every_lock:
+        raise CommandRefused("rescue_behind_locks")
+    if bid.state is BidState.RELEASED or command.group in bid.groups:
+        return
+    if command.kind == "plain":
+        if any(spare.sha256 == command.rescue_sha256 for spare in bid.spares):
+            return
+        if sum(spare.by is draft.actor.role for spare in bid.spares) >= MOST_SPARES:
+            raise CommandRefused("too_many_rescues", limit=MOST_SPARES)
+    draft.put(
+        BidRescued(bidder=bid.bidder, group=command.group, kind=command.kind, rescue_sha256=command.rescue_sha256)
+    )
+
+
 def record_openings(draft: Draft, command: RecordOpenings) -> None:
     """Record the result of every bid of the set at once, in row order: its read-out sheet, or whose cause it is."""
     o = draft.opening
@@ -65,13 +88,20 @@ def record_openings(draft: Draft, command: RecordOpenings) -> None:
     if len(command.opened) != len(o.bids) or results.keys() != {bid.bidder for bid in o.bids}:
         raise CommandRefused("wrong_set")
     for bid in o.bids:
-        if results[bid.bidder].quote is not None and (bid.state is not BidState.RELEASED or not can_open(o, bid)):
+        result = results[bid.bidder]
+        spare = result.sheet is not None and bool(bid.spares) and bid.state is BidState.WAITING
+        by_key = bid.state is BidState.RELEASED and can_open(o, bid)
+        if result.quote is not None and not by_key and not spare:
             raise CommandRefused("not_released", bidder=bid.bidder)
     for bid in o.bids:  # each by what stood before the first result: none of them is a cause of another
         _result(draft, o, bid, results[bid.bidder])
 
 
 def _result(draft: Draft, o: Opening, bid: Bid, result: Opened) -> None:
+    if result.quote is not None and result.sheet is not None and result.salt is not None:
+        found = flags(o.plan.tender, result.quote)
+        draft.put(SheetRescued(bidder=bid.bidder, sheet=result.sheet, salt=result.salt, flags=found))
+        return
     if result.quote is not None and result.quote_sha256 is not None and result.quote_key is not None:
         draft.put(
             BidOpened(

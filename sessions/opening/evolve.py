@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never, cast
 
+from crypto.digest import sha256_hex
 from sessions import events as e
 from sessions import record
 from sessions.commands import SealedBid
-from sessions.ids import BidderId
+from sessions.ids import BidderId, Digest
 from sessions.opening import draws, points
 from sessions.opening.state import (
     Attempt,
@@ -35,12 +36,14 @@ from sessions.opening.state import (
     Readiness,
     Removal,
     Signature,
+    Spare,
     Status,
     StepRun,
     SupervisorNote,
 )
 from sessions.plan import Phase, StepKind
 from sessions.plan_json import plan_from_json
+from sessions.quote import read_sheet
 from sessions.roles import Actor
 from sessions.shape import from_json, rfc3339
 
@@ -130,6 +133,22 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
         case e.CauseRuled():
             ruled = _row(o, event.bidder, cause=event.cause, consequence=event.consequence)
             return _done(ruled, "RuleCause", {"bidder": event.bidder, "cause": event.cause})
+        case e.BidRescued():
+            return _rescued(o, actor, event)
+        case e.SheetRescued():
+            quote = read_sheet(event.sheet.encode())
+            digest = Digest(sha256_hex(event.sheet.encode()))
+            read = _row(
+                o,
+                event.bidder,
+                state=BidState.OPENED,
+                quote=quote,
+                quote_sha256=digest,
+                quote_salt=event.salt,
+                flags=event.flags,
+                rescued="plain",
+            )
+            return replace(read, opened=True)
         case e.EvidenceGathered():
             digests = {name: getattr(event, name) for name in ("sha256", "reach_sha256", "probes_sha256")}
             return _row(o, event.bidder, gathered={**event.facts, **digests})
@@ -294,6 +313,17 @@ def _attempted(o: Opening, at: datetime, event: e.KeyReleased | e.AttemptFailed)
     groups = bid.groups | {event.group} if isinstance(event, e.KeyReleased) else bid.groups
     state = BidState.RELEASED if released and groups >= o.groups else bid.state
     return _row(o, event.bidder, attempts=(*bid.attempts, attempt), groups=groups, state=state)
+
+
+def _rescued(o: Opening, actor: Actor, event: e.BidRescued) -> Opening:
+    bid = o.bid(event.bidder)
+    if bid is None:
+        return o
+    if event.kind == "plain":
+        return _row(o, event.bidder, spares=(*bid.spares, Spare(by=actor.role, sha256=event.rescue_sha256)))
+    groups = bid.groups | {event.group}
+    state = BidState.RELEASED if groups >= o.groups else bid.state
+    return _row(o, event.bidder, groups=groups, state=state, rescued="key")
 
 
 def _extended(o: Opening, at: datetime, actor: Actor, event: e.WindowExtended) -> Opening:

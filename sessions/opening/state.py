@@ -48,6 +48,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spare:
+    """A spare sheet as it was handed in: sealed, and by whom."""
+
+    by: Role
+    sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bid:
     """One row: a bid of the frozen set and everything that happened to it since T0."""
 
@@ -70,6 +78,9 @@ class Bid:
     cause: str | None = None
     consequence: str | None = None
     evidence: Mapping[str, str] | None = None
+    rescued: str | None = None  # ``key`` or ``plain``, if a rescue took the place of the bidder's own release
+    spares: tuple[Spare, ...] = ()  # spare sheets that were handed in, unopened
+    quote_salt: str | None = None
     gathered: Mapping[str, str] | None = None  # figures of EvidenceGathered and the digests behind them
     confirmed_at: datetime | None = None
     confirmation: Jws | None = None

@@ -41,6 +41,7 @@ class OpenBids:
 
     released: tuple[tuple[BidderId, Digest], ...]
     missing: tuple[BidderId, ...]
+    spared: tuple[tuple[BidderId, Digest], ...] = ()  # no key, but a spare sheet
 
 
 Work = FreezeSet | CheckSeals | GatherEvidence | OpenBids
@@ -66,5 +67,6 @@ def work_due(o: Opening) -> Work | None:
         if still_locked(o):
             return None
         released = ((bid.bidder, bid.header_sha256) for bid in o.bids if bid.state is BidState.RELEASED)
-        return OpenBids(released=tuple(released), missing=o.barrier.missing)
+        spared = ((bid.bidder, bid.header_sha256) for bid in o.bids if bid.spares and bid.state is BidState.WAITING)
+        return OpenBids(released=tuple(released), missing=o.barrier.missing, spared=tuple(spared))
     return None

@@ -15,13 +15,14 @@ from crypto import header as headers
 from crypto.certificates import Usage, bidder_id, fingerprint, parse_certificate
 from crypto.declaration import Declaration
 from crypto.digest import sha256_hex
-from crypto.encoding import unb64u
+from crypto.encoding import unb64u, unhex
 from crypto.envelope import open_published
 from crypto.header import QUOTE, Header
 from crypto.paths import Trust, validate
 from crypto.receipt import log_leaf, tracker, verify_receipt
+from crypto.rescue import SALT, check_sheet
 from crypto.signing import HallPublicKey
-from sessions.events import BidNotOpened, BidOpened, BidReceived, Recorded
+from sessions.events import BidNotOpened, BidOpened, BidReceived, Recorded, SheetRescued
 from sessions.ids import Digest
 from sessions.intake import Intake, sealed_bids
 from sessions.opening import Opening
@@ -189,7 +190,16 @@ def quotes(files: Files, replayed: Replayed, bids: tuple[Sealed, ...]) -> Found:
         require(sha256_hex(plain) == event.quote_sha256, f"row {one.bid.row}: another digest was recorded")
         require(read_sheet(plain) == event.quote, f"row {one.bid.row}: something else was read out")
         require(flags(replayed.opening.plan.tender, event.quote) == event.flags, f"row {one.bid.row}: other flags")
-    return Found(True, f"{len(told)} sheets decrypted")
+    spare = [r.event for r in replayed.log.records if isinstance(r.event, SheetRescued)]
+    for rescued in spare:
+        if rescued.bidder not in mine:
+            raise Failed(f"{rescued.bidder} was rescued, but there is nothing to compare with")
+        one, sheet = mine[rescued.bidder], rescued.sheet.encode()
+        row = one.bid.row
+        check_sheet(one.header, unhex(rescued.salt, SALT), sheet)  # the commitment sealed before the deadline
+        require(files.get(f"bids/{row}/quote.json") == sheet, f"row {row}: quote.json is not the spare sheet")
+        require(flags(replayed.opening.plan.tender, read_sheet(sheet)) == rescued.flags, f"row {row}: other flags")
+    return Found(True, f"{len(told)} sheets decrypted" + (f", {len(spare)} spare ones compared" if spare else ""))
 
 
 def causes(replayed: Replayed) -> Found:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import timedelta
 
+from crypto.digest import sha256_hex
 from sessions import commands as c
 from sessions import events as e
 from sessions.ids import AccountId, BidderId, Digest
 from sessions.opening import Opening, ProposalState
 from sessions.opening.attribution import BY_CLIENT
 from sessions.proofs import from_texts
+from sessions.quote import read_sheet
 from sessions.roles import Actor
 from sessions.shape import from_json, moment
 
@@ -26,8 +28,10 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield _closing(event), actor
         case e.SealsChecked(results=results):
             yield c.SealChecks(results=results), actor
-        case e.BidOpened() | e.BidNotOpened():
+        case e.BidOpened() | e.BidNotOpened() | e.SheetRescued():
             yield c.RecordOpenings(opened=tuple(_opened(r.event) for r in rest[: len(o.bids)])), actor
+        case e.BidRescued(bidder=bidder, group=group, kind=kind, rescue_sha256=digest):
+            yield c.RecordRescue(bidder=bidder, group=group, kind=kind, rescue_sha256=digest), actor
         case e.EvidenceGathered():
             yield c.RecordEvidence(gathered=tuple(_gathered(rest))), actor
         case e.FaultMeasured(began=began, ended=ended):
@@ -197,6 +201,12 @@ def _opened(event: e.Event) -> c.Opened:
     match event:
         case e.BidOpened(bidder=bidder, quote=quote, quote_sha256=digest, quote_key=key):
             return c.Opened(bidder=bidder, quote=quote, quote_sha256=digest, quote_key=key, code=None)
+        case e.SheetRescued(bidder=bidder, sheet=sheet, salt=salt):
+            quote = read_sheet(sheet.encode())
+            digest = Digest(sha256_hex(sheet.encode()))
+            return c.Opened(
+                bidder=bidder, quote=quote, quote_sha256=digest, quote_key=None, code=None, sheet=sheet, salt=salt
+            )
         case e.BidNotOpened(bidder=bidder, evidence=evidence):
             code = evidence.get("open_code")
             return c.Opened(bidder=bidder, quote=None, quote_sha256=None, quote_key=None, code=code)

@@ -39,7 +39,7 @@ def replay_opening(log: Log) -> Found:
         require(
             taken > 0, f"event {number + 1} ({type(rest[0].event).__name__}) is not what the rules make of the log"
         )
-        if isinstance(rest[0].event, e.BidOpened | e.BidNotOpened):
+        if isinstance(rest[0].event, e.BidOpened | e.BidNotOpened | e.SheetRescued):
             shut = opening
         for record in rest[:taken]:
             opening = evolve(opening, record)

@@ -11,7 +11,16 @@ from crypto.encoding import exactly, parse_canonical
 from crypto.signing import HallPublicKey
 from crypto.signing import verify as verify_statement
 from sessions.archive import KIND, MANIFEST, SIGNATURE
-from sessions.events import BarrierPassed, BidNotOpened, BidOpened, BidReceived, IntakeClosed, Recorded, Stream
+from sessions.events import (
+    BarrierPassed,
+    BidNotOpened,
+    BidOpened,
+    BidReceived,
+    IntakeClosed,
+    Recorded,
+    SheetRescued,
+    Stream,
+)
 from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
@@ -229,7 +238,7 @@ def _deadline(replayed: Replayed, intake: tuple[Recorded, ...]) -> Found:
 def _barrier(replayed: Replayed) -> Found:
     o, records = replayed.opening, replayed.log.records
     passed = [n for n, r in enumerate(records) if isinstance(r.event, BarrierPassed)]
-    results = [n for n, r in enumerate(records) if isinstance(r.event, BidOpened | BidNotOpened)]
+    results = [n for n, r in enumerate(records) if isinstance(r.event, BidOpened | SheetRescued | BidNotOpened)]
     require(len(passed) <= 1, "there are two barriers")
     require(not results or bool(passed), "bids were opened without a barrier")
     if not passed:
@@ -241,7 +250,7 @@ def _barrier(replayed: Replayed) -> Found:
     require(results == list(range(results[0], results[0] + len(results))), "the results did not come together")
     require(len(results) == len(o.bids), "there is not one result for each bid")
     _window(o)
-    opened = sum(isinstance(records[n].event, BidOpened) for n in results)
+    opened = sum(isinstance(records[n].event, BidOpened | SheetRescued) for n in results)
     return Found(True, f"{opened} opened, {len(results) - opened} not")
 
 

@@ -39,6 +39,7 @@ from sessions.commands import (
     RecordFault,
     RecordLateBid,
     RecordOpenings,
+    RecordRescue,
     RepeatDraw,
     ReportFailure,
     RequestEscrow,
@@ -114,6 +115,7 @@ MAY_CAUSE: dict[type[Any], set[Role]] = {
     e.StepEntered: HOSTS | {Role.CLOCK},
     e.KeyReleased: {Role.BIDDER},
     e.AttemptFailed: {Role.BIDDER},
+    e.BidRescued: HOSTS | {Role.BIDDER},
     e.OfficerReady: STAFF_ROLES,
     e.LockOpened: STAFF_ROLES,
     e.LockMissed: HOSTS,
@@ -215,6 +217,14 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
             code=st.just("late"),
         ),
         "SealChecks": st.just(SealChecks(results={})),
+        "RecordRescue": st.builds(
+            lambda bidder, group, kind: RecordRescue(
+                bidder=bidder, group=group, kind=kind, rescue_sha256=digest("rescue")
+            ),
+            somebody,
+            st.sampled_from("AAB"),
+            st.sampled_from(["key", "plain", "other"]),
+        ),
         "RecordEvidence": st.just(RecordEvidence(gathered=())),
         "RecordFault": st.builds(
             lambda minutes: RecordFault(began=T0 + minutes * MINUTE, ended=T0 + (minutes + 3) * MINUTE),

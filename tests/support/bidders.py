@@ -102,6 +102,7 @@ def a_sealed_bid(
     deadline: str = DEADLINE,
     envelopes: int = 1,
     commercial: tuple[bytes, ...] = (),
+    rescue_salt: bytes | None = None,
     tenderer: Quorum | None = None,
     escrow: Quorum | None = None,
 ) -> Sealed:
@@ -124,6 +125,7 @@ def a_sealed_bid(
         signer=bidder.sign,
         encrypt_to=[bidder.encrypt.certificate],
         envelopes=envelopes,
+        rescue_salt=rescue_salt,
         tenderer=tenderer,
         escrow=escrow,
     )

@@ -77,6 +77,8 @@ _ALL: tuple[e.Event, ...] = (
     e.BidOpened(bidder=_WHO, quote={"price": "1.00"}, quote_sha256=digest("q"), quote_key="aWs", flags=()),
     e.BidNotOpened(bidder=_WHO, cause="unknown", consequence="pending", evidence={"attempts": "0"}),
     e.CauseRuled(bidder=_WHO, cause="X1", consequence="withdrawn", reason="公告", approved_by="gu"),
+    e.BidRescued(bidder=_WHO, group="A", kind="plain", rescue_sha256=digest("rescue")),
+    e.SheetRescued(bidder=_WHO, sheet='{"days":"180","price":"1200000.00"}', salt="5a" * 32, flags=()),
     e.EvidenceGathered(
         bidder=_WHO,
         facts={"beats": "12", "silent_s": "600"},

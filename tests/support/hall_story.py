@@ -293,8 +293,8 @@ class Story:
                 self.send(c.SealChecks(results={bidder: "ok" for bidder, _ in headers}), CLOCK)
             case GatherEvidence():
                 self.send(evidence_on(self.opening), CLOCK)
-            case OpenBids(released=released):
-                state = self.opening
+            case OpenBids(released=released, spared=spared):
+                state, sheets = self.opening, {bidder for bidder, _ in spared}
                 opened = {bidder for bidder, _ in released if state and can_open(state, _bid_of(state, bidder))}
                 self.send(
                     c.RecordOpenings(
@@ -302,11 +302,15 @@ class Story:
                             c.Opened(
                                 bidder=bidder_id(number),
                                 quote={"price": price(number), "days": "180"}
-                                if bidder_id(number) in opened
+                                if bidder_id(number) in opened | sheets
                                 else None,
                                 quote_sha256=Digest("ef" * 32) if bidder_id(number) in opened else None,
                                 quote_key="a2V5" if bidder_id(number) in opened else None,
                                 code=None,
+                                sheet=f'{{"days":"180","price":"{price(number)}"}}'
+                                if bidder_id(number) in sheets
+                                else None,
+                                salt="5a" * 32 if bidder_id(number) in sheets else None,
                             )
                             for number in range(1, self.bids + 1)
                         )
@@ -472,7 +476,7 @@ def a_locked_story() -> Story:
 
 
 def a_witnessed_story() -> Story:
-    """The hall stands still for four minutes; one bidder never gives its key, and there is evidence why."""
+    """The hall stands still for four minutes; rescues come, and one bidder is never heard of: there is evidence."""
     rule = EvidenceRule(
         cadence=timedelta(seconds=20),
         gap=timedelta(minutes=2),
@@ -482,10 +486,13 @@ def a_witnessed_story() -> Story:
         most=timedelta(hours=1),
     )
     plan = a_plan()
-    story = Story(replace(plan, pack=replace(plan.pack, evidence=rule)), bids=3).to_decrypt().wait(minutes=5)
+    story = Story(replace(plan, pack=replace(plan.pack, evidence=rule)), bids=4).to_decrypt().wait(minutes=5)
     began = story.now
     story.wait(minutes=4).send(c.RecordFault(began=began, ended=story.now), CLOCK)
-    return story.release(1).release(2).wait(hours=1)
+    key, sheet = Digest("6b" * 32), Digest("73" * 32)
+    story.send(c.RecordRescue(bidder=bidder_id(2), group="A", kind="key", rescue_sha256=key), bidder(2))
+    story.send(c.RecordRescue(bidder=bidder_id(3), group="A", kind="plain", rescue_sha256=sheet), HOST)
+    return story.release(1).wait(hours=1)
 
 
 WATCH = Watch(

@@ -31,6 +31,7 @@ from sessions.officers import Brought, Officers
 from sessions.opening import Opening
 from sessions.ports import Answer, Revocation
 from sessions.releasing import Challenge, Releasing, Verdict
+from sessions.rescuing import Rescuing
 from sessions.roles import Actor, Role
 from sessions.service import Sessions, Stores
 from sessions.store.database import Database
@@ -73,6 +74,7 @@ class Shell:
     officers: Officers
     receipt_logs: ReceiptLogs
     witnessing: Witnessing
+    rescuing: Rescuing
     bell: Bell
 
     def trusts(self, trust: Trust, revocation: Revocation | None = None) -> None:
@@ -220,6 +222,7 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
         sessions, kept, clock=clock, certifying=certifying, hall=hall_key(folder), limits=LIMITS
     )
     releasing = Releasing(sessions, kept, clock=clock, certifying=certifying)
+    rescuing = Rescuing(sessions, kept, clock=clock, certifying=certifying)
     witnessing = Witnessing(sessions, kept, clock=clock, hall=hall_key(folder))
     try:
         if start:
@@ -227,7 +230,7 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
             await sessions.start()
         logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
         officers = Officers(sessions, kept)
-        parts = (database, kept, sessions, submissions, releasing, officers, logs, witnessing)
+        parts = (database, kept, sessions, submissions, releasing, officers, logs, witnessing, rescuing)
         yield Shell(folder, clock, *parts, bell)
     finally:
         await submissions.close()

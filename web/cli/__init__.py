@@ -28,6 +28,7 @@ MODULES = {
     "unseal": "sealing",
     "submit": "submitting",
     "receipt": "submitting",
+    "rescue": "submitting",
     "verify": "verifying",
     "bench": "bench",
     "witness": "witness",

@@ -6,6 +6,7 @@ Passwords come from a file or a prompt, never from the arguments, which every us
 from __future__ import annotations
 
 import mimetypes
+import os
 import re
 import sys
 import tempfile
@@ -21,10 +22,12 @@ from cryptography import x509
 from crypto import envelope, explain
 from crypto.certificates import Credential, fingerprint, load_credential, parse_certificate
 from crypto.container import CheckedBid
+from crypto.encoding import canonical
 from crypto.errors import CertificateRefused
 from crypto.header import QUOTE, SlotRole, names_id
 from crypto.held import assemble_held, check_held, open_held
 from crypto.opening import OpenedGroup
+from crypto.rescue import Rescue, new_salt
 from sessions.quote import QuoteRefused, check_quote
 from sessions.verify import describe
 from sessions.zipped import NotOurs
@@ -77,6 +80,10 @@ def seal(
         list[Path] | None,
         typer.Option(exists=True, dir_okay=False, help="A document for the second envelope; may be repeated."),
     ] = None,
+    rescue: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Also write a rescue file: the figures in the clear, keep it secret."),
+    ] = None,
     password_file: PasswordFile = None,
 ) -> None:
     """Seal a bid: encrypt the quote and the documents to your own certificate, and sign the whole."""
@@ -87,6 +94,7 @@ def seal(
         raise Refused("The first envelope is empty.", "Name at least one technical document.")
     figures = _quote(sheet, quote)
     signer = credential(sign, password_file)
+    salt = None if rescue is None else new_salt()
     recipients = [parse_certificate(path.read_bytes()) for path in encrypt_to]
     for certificate in recipients:
         _warn_of_renewal(certificate, sheet.deadline)
@@ -110,8 +118,14 @@ def seal(
                 envelopes=sheet.envelopes,
                 tenderer=sheet.tenderer,
                 escrow=sheet.escrow,
+                rescue_salt=salt,
                 progress=step,
             )
+    if rescue is not None and salt is not None:
+        spare = Rescue(header_sha256=sealed.header_sha256, salt=salt, sheet=canonical(figures))
+        with os.fdopen(os.open(rescue, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as kept:
+            kept.write(spare.encode())
+        typer.echo(f"rescue {rescue}: whoever has it knows your figures")
     typer.echo(f"sealed {out}")
     typer.echo(f"bidder {sealed.header.bidder}")
     typer.echo(f"length {sealed.length}")

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add the command of this module to ``app``."""
     app.command("submit")(submit)
     app.command("receipt")(receipt)
+    app.command("rescue")(rescue)
 
 
 def submit(
@@ -117,6 +118,26 @@ async def _submit(url: str, bid: Path, container: Container, signer: Credential)
 
             accepted = await hall.submit(session, file, container.length, count)
         return accepted, await hall.receipt_file(session, accepted.tracker)
+
+
+def rescue(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A rescue file, or a key file.")],
+    *,
+    url: Annotated[str, typer.Option(help="Address of the opening's page: https://hall.example/s/ID")],
+    sign: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Signing key: PKCS#12 or PEM.")],
+    password_file: PasswordFile = None,
+) -> None:
+    """Hand in a rescue in place of a release: compared here, sealed to the opening, opened behind the barrier."""
+    signer = credential(sign, password_file)
+    parts = urlsplit(url)
+
+    async def hand_in() -> None:
+        async with Hall(f"{parts.scheme}://{parts.netloc}") as hall:
+            await hall.login_certificate(signer)
+            await hall.rescue(parts.path.strip("/").rpartition("/")[2], file.read_bytes())
+
+    asyncio.run(hand_in())
+    sys.stderr.write("Handed in. It is compared with your sealed bid and stands in the record as a rescue.\n")
 
 
 async def _session_of(hall: Hall, container: Container) -> str:

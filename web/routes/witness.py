@@ -8,13 +8,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from crypto.encoding import b64u
 from sessions.failure import failures
 from sessions.heartbeat import LONGEST
-from sessions.ids import Jws, SessionId
+from sessions.ids import BidderId, Jws, SessionId
+from sessions.rescuing import LONGEST as LONGEST_RESCUE
+from sessions.roles import Actor, Role
 from sessions.witnessing import AT_ONCE
 from web import bodies
 from web.bootstrap import services_of
-from web.identity import bidder_required, visitor_required
+from web.identity import actor_for, bidder_required, visitor_required
 from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1/sessions/{session}")
@@ -50,6 +53,50 @@ async def hear(request: Request, session: SessionId) -> Response:
     certificate = (await visitor_required(request)).certificates[0]
     acks = await services.witnessing.hear(session, actor, [Jws(one) for one in beats], certificate)
     return JSONResponse({"acks": list(acks)})
+
+
+@router.get("/rescues", summary="What a rescue is sealed with")
+async def rescue_terms(request: Request, session: SessionId, bidder: str = "") -> Response:
+    """During the decrypt window: a bidder for its own bid, host or deputy for the bid of `bidder`."""
+    services = services_of(request)
+    actor = await actor_for(request, session)
+    found = await services.rescuing.terms(session, _whose(actor, bidder))
+    return JSONResponse(
+        {
+            "bidder": found.bidder,
+            "header": b64u(found.header),
+            "header_sha256": found.header_sha256,
+            "nonce": found.nonce,
+            "session_key": found.session_key,
+            "groups": list(found.groups),
+        },
+        headers={"cache-control": "no-store"},
+    )
+
+
+@router.post("/rescues", summary="Hand in a rescue", openapi_extra=_BODY)
+async def rescue(request: Request, session: SessionId) -> Response:
+    """`{"bidder", "group", "kind": "key" | "plain", "hpke"}`: a key file or a spare sheet, sealed to the session."""
+    services = services_of(request)
+    actor = await actor_for(request, session)
+    form = await bodies.read_object(request, limit=2 * LONGEST_RESCUE)
+    if form.keys() != {"bidder", "group", "kind", "hpke"} or not all(isinstance(v, str) for v in form.values()):
+        raise Problem("malformed_request", detail="rescue")
+    who = _whose(actor, form["bidder"])
+    services.pace("release", (session, who, actor.role))
+    records = await services.rescuing.rescue(session, actor, who, form["group"], form["kind"], form["hpke"])
+    services.timekeeper.stir()
+    return JSONResponse({"events": [record.number for record in records]})
+
+
+def _whose(actor: Actor, bidder: str) -> BidderId:
+    if actor.role is Role.BIDDER:
+        if bidder not in ("", actor.id):
+            raise Problem("not_yours")
+        return BidderId(actor.id)
+    if actor.role not in (Role.HOST, Role.DEPUTY):
+        raise Problem("not_your_role")
+    return BidderId(bidder)
 
 
 @router.get("/failures/mine", summary="Why one's own bid was not opened, certified")

@@ -6,6 +6,7 @@ import { Drawing, type Party } from "./draw.js";
 import { members, running, wireCommands } from "./forms.js";
 import type { Members } from "./hall.js";
 import { LockPanel } from "./lockpanel.js";
+import { wireRescue } from "./rescuing.js";
 import { Page, pageData, type PageData } from "./page.js";
 
 const data = pageData() as PageData & { readonly account: string };
@@ -30,6 +31,7 @@ document.querySelector("[data-draw-again]")!.addEventListener("click", () => voi
 const panel = data.live ? LockPanel.on(data.source, data.account, data, () => page.view) : null;
 
 wireCommands(data.source, data, () => page.shown());
+wireRescue(data.source, session, null, data);
 
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -14,7 +14,7 @@ import { type GroupId, HEADER_LIMIT, QUOTE, readHeader, SHEET_LIMIT, type SlotEn
 import { deal } from "./held.js";
 import type { Identity } from "./identity.js";
 import { sha256 } from "./kdf.js";
-import { type Binding, contextOf, GroupKey, keyCommitment, secondCommitment } from "./keys.js";
+import { type Binding, contextOf, GroupKey, keyCommitment, plainCommitment, secondCommitment } from "./keys.js";
 import { Segments } from "./merkle.js";
 import { placeJson, type Quorum } from "./quorum.js";
 import type { Sink } from "./sinks.js";
@@ -51,6 +51,8 @@ export interface SealRequest {
   readonly escrow?: Quorum | null;
   readonly sink: Sink;
   /** Called with the bytes sealed so far and the bytes there will be, about once in 4 MiB. */
+  /** 32 random bytes that commit to the quote (rescue.ts); none unless given. */
+  readonly rescueSalt?: Bytes;
   readonly progress?: (done: number, total: number) => void;
 }
 
@@ -187,13 +189,20 @@ async function prepare(request: SealRequest, parts: readonly PlainPart[]): Promi
     keys.push(key);
     const length = sealedLength(content.size);
     const [salt, kc] = [hex(key.salt), hex(key.commitment)];
-    entries.push({ id, group, media, plain_len: content.size, off: offset, len: length, salt, kc });
+    const entry = { id, group, media, plain_len: content.size, off: offset, len: length, salt, kc };
+    entries.push(id === QUOTE && request.rescueSalt ? { ...entry, pc: hex(await spare(request, binding, content)) } : entry);
     offset += length;
   }
   const { env, ...names } = binding;
   const sigCert = hex(await fingerprint(sign.certificate));
   const header = canonical({ v: 1, ...names, env: hex(env), sig_cert: sigCert, groups, parts: entries });
   return { header, keys };
+}
+
+/** What commits to the quote, so that a rescue file can take the place of a lost certificate. */
+async function spare({ groups, rescueSalt }: SealRequest, binding: Binding, quote: Blob): Promise<Bytes> {
+  const plain = new Uint8Array(await quote.arrayBuffer());
+  return plainCommitment(await contextOf(binding, groups.at(-1)!), QUOTE, rescueSalt!, plain);
 }
 
 function slotJson({ role, certificate, data, place }: SlotEntry): JsonObject {

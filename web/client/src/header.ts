@@ -42,6 +42,8 @@ export interface Part {
   readonly length: number;
   readonly salt: Bytes;
   readonly commitment: Bytes;
+  /** What commits to the plain bytes, for a rescue (rescue.ts); only the quote may have it. */
+  readonly plainCommitment: Bytes | null;
 }
 
 /** A header that obeys every rule of its section. */
@@ -140,7 +142,10 @@ function readSlotEntry(value: Json): SlotEntry {
 
 function readPart(value: Json): Part {
   const names = ["id", "group", "media", "plain_len", "off", "len", "salt", "kc"] as const;
-  const part = members(value, names, "extensions");
+  const committed = typeof value === "object" && value !== null && !Array.isArray(value) && "pc" in value;
+  const part = members(value, committed ? [...names, "pc"] : names, "extensions");
+  const pc = committed ? asHex((value as JsonObject)["pc"], 32) : null;
+  form(pc === null || part.id === QUOTE, "only the quote has a rescue");
   return {
     id: asText(part.id, /^(?:[a-z][a-z0-9-]{0,31}|names-[AB])$/),
     group: readGroupId(part.group),
@@ -150,6 +155,7 @@ function readPart(value: Json): Part {
     length: asCount(part.len),
     salt: asHex(part.salt, 24),
     commitment: asHex(part.kc, PREFIX - 24),
+    plainCommitment: pc,
   };
 }
 

@@ -47,6 +47,11 @@ export async function checkSecondCommitment(key: Bytes, context: Bytes, kct: Uin
   require(right, "commitment_mismatch", "the tenderer's key is not the one this bid was committed to");
 }
 
+/** What commits to the plain bytes of one part: nobody can name another sheet for it, or guess this one without `salt`. */
+export async function plainCommitment(context: Bytes, part: string, salt: Bytes, plain: Bytes): Promise<Bytes> {
+  return sha256(concat(utf8("SBID1/plain"), lv(context), lv(part), salt, await sha256(plain)));
+}
+
 /** The keys of the parts of one group, from its 32-byte key and the tenderer's, where it has one. */
 export class GroupKey {
   readonly #context: Bytes;

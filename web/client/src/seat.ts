@@ -3,7 +3,7 @@
 import { ask, command, Declined } from "./api.js";
 import { moment } from "./dom.js";
 import { Drawing, type Party } from "./draw.js";
-import { hex } from "./bytes.js";
+import { type Bytes, hex } from "./bytes.js";
 import { type BidFile, sealBid } from "./envelope.js";
 import { Refused, require } from "./errors.js";
 import { confirmed, running, tell, wireCommands } from "./forms.js";
@@ -22,6 +22,8 @@ import { type Quorum, readQuorum } from "./quorum.js";
 import { verifyReceipt } from "./receipt.js";
 import { answer, readChallenge } from "./release.js";
 import { removePrivateFile, sinkFor } from "./sinks.js";
+import { rescueFile } from "./rescue.js";
+import { wireRescue } from "./rescuing.js";
 import { Steps } from "./steps.js";
 import { mine, upload } from "./tus.js";
 import { canonical, type Json, type JsonObject } from "./canonical.js";
@@ -117,8 +119,10 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       const deadline = (page.view["t0"] as string).replace(/\.\d+Z$/, "Z");
       const progress = (done: number, total: number): void => show(form, done, total, false);
       const sink = await sinkFor(files.reduce((size, { content }) => size + content.size, 0), LARGE);
-      const { tenderer, escrow } = await announced();
-      const request = { tender, lot, deadline, groups: data.groups, quote, files, identity, tenderer, escrow, sink, progress };
+      const { locks, tenderer, escrow } = await announced();
+      const rescueSalt = locks.length > 0 || tenderer ? undefined : crypto.getRandomValues(new Uint8Array(32));
+      const base = { tender, lot, deadline, groups: data.groups, quote, files, identity, tenderer, escrow, sink, progress };
+      const request = rescueSalt === undefined ? base : { ...base, rescueSalt };
       const bid = await sealBid(request);
       steps.enter("upload");
       const accepted = await upload(data.source, bid.file, (done, total, waiting) => {
@@ -132,6 +136,7 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       }
       steps.finish();
       rememberSealed(bid.headerSha256, quote);
+      if (rescueSalt !== undefined) offerRescue(bid.headerSha256, rescueSalt, quote);
       await showReceipt();
       void removePrivateFile(LARGE).catch(() => undefined); // where there are no private files none was made
       return data.words["ui.received"]!.replace("%s", receipt.tracker);
@@ -232,6 +237,7 @@ async function checkUp(): Promise<void> {
 }
 
 wireCommands(data.source, data, () => page.shown());
+wireRescue(data.source, session, data.bidder, data);
 
 /** How this bidder's key is, as far as this page has seen. */
 let keyState: string | null = null;
@@ -271,6 +277,15 @@ function show(form: HTMLFormElement, done: number, total: number, waiting: boole
   const mib = (bytes: number): string => (bytes / 1_048_576).toFixed(1);
   const text = `${percent} % · ${mib(done)} / ${mib(total)} MiB${waiting ? ` · ${data.words["link.reconnecting"]}` : ""}`;
   line.querySelector("[data-progress-text]")!.textContent = text;
+}
+
+/** Offer the rescue file of the bid just sealed; it is nowhere else. */
+function offerRescue(header: string, salt: Bytes, quote: Record<string, string>): void {
+  const box = document.querySelector<HTMLElement>("[data-rescue-file]")!;
+  box.hidden = false;
+  const link = box.querySelector<HTMLAnchorElement>("a")!;
+  link.href = URL.createObjectURL(new Blob([rescueFile(header, salt, quote)], { type: "application/json" }));
+  link.download = `rescue-${session}.json`;
 }
 
 /** Keep the figures on this device only, to hold them against what is read out. */
