@@ -16,7 +16,7 @@ from typing import Final
 
 from cryptography import x509
 
-from crypto.certificates import load_credential
+from crypto.certificates import Credential, load_credential
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from crypto.errors import CertificateRefused
@@ -56,17 +56,24 @@ class SealUnusable(Exception):
     hint = "docs/settings.md: seal_file is a PKCS#12 and seal_password_file holds its password, and nothing else"
 
 
-def document_seal(settings: Settings, trust: Callable[[], Trust], stamping: Stamping) -> DocumentSeal | None:
-    """Return the seal that the settings name, if they name one. Raises SealUnusable."""
+def load_seal(settings: Settings) -> Credential | None:
+    """Return key and certificates of the seal that the settings name, if they name one. Raises SealUnusable."""
     if settings.seal_file is None:
         return None
     try:
         password = settings.seal_password_file.read_bytes().rstrip(b"\r\n") if settings.seal_password_file else None
-        credential = load_credential(settings.seal_file.read_bytes(), password)
+        return load_credential(settings.seal_file.read_bytes(), password)
     except OSError as error:
         raise SealUnusable(f"{error.filename}: {error.strerror}") from None
     except CertificateRefused as error:
         raise SealUnusable(f"{settings.seal_file}: {error}") from None
+
+
+def document_seal(settings: Settings, trust: Callable[[], Trust], stamping: Stamping) -> DocumentSeal | None:
+    """Return the seal that the settings name, if they name one. Raises SealUnusable."""
+    credential = load_seal(settings)
+    if credential is None:
+        return None
     own = tuple(each for each in credential.chain if each.issuer == each.subject)
     stamps = tuple(authority.anchor for authority in stamping.authorities)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -15,10 +16,15 @@ from pathlib import Path
 from typing import Final
 
 from crypto.authority import is_demonstration
+from crypto.certificates import bidder_name
+from crypto.errors import CryptoRefused
 from sessions.clock import Clock
+from sessions.stamping import Stamping, Unreachable
 from sessions.store.database import Database
 from sessions.store.migrations import NoMigrations, pending
+from web.papers import SealUnusable, load_seal
 from web.settings import Settings
+from web.stamps import AuthoritiesRefused, post, read_authorities
 from web.trust import TrustFolders, TrustRefused
 
 PACKAGES: Final = ("crypto", "sessions", "hall", "web")
@@ -47,6 +53,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     now = clock.now()
     findings = [python(), packages(), folder(settings.data_dir), room(settings.data_dir), descriptors()]
     findings += [synchronised(rehearsal=settings.rehearsal_allowed), *anchors(settings, now)]
+    findings += [*await timestamps(settings, clock), seal(settings, now)]
     if findings[2].ok:
         findings.append(await migrations(settings))
     return findings
@@ -161,6 +168,49 @@ def anchors(settings: Settings, now: datetime) -> Iterator[Finding]:
             yield Finding(about="Trust", found=f"{name} has expired", fix="Replace it by the CA's new certificate.")
         else:
             yield Finding(about="Trust", found=name)
+
+
+async def timestamps(settings: Settings, clock: Clock) -> list[Finding]:
+    """Ask every timestamp authority for a stamp: one that is down now would leave an opening without its time."""
+    about = "Timestamps"
+    try:
+        stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
+    except (AuthoritiesRefused, OSError) as error:
+        return [Finding(about=about, found=str(error), fix=AuthoritiesRefused.hint)]
+    if not stamping.authorities:
+        fix = "" if settings.rehearsal_allowed else f"List a timestamp authority (RFC 3161) in {settings.timestamps}."
+        return [Finding(about=about, found="no authority: nobody outside says when anything was", fix=fix)]
+    findings = []
+    for authority in stamping.authorities:
+        try:
+            _, stamp = await stamping.ask(authority, secrets.token_bytes(32))
+        except (Unreachable, CryptoRefused) as error:
+            fix = f"Ask its operator, or take it out of {settings.timestamps}."
+            findings.append(Finding(about=about, found=f"{authority.name}: {error}", fix=fix))
+        else:
+            findings.append(
+                Finding(about=about, found=f"{authority.name} gave {stamp.said_at:%Y-%m-%d %H:%M:%S} UTC")
+            )
+    return findings
+
+
+def seal(settings: Settings, now: datetime) -> Finding:
+    """Look at the certificate of the document seal; papers without a seal say so, and nothing else is wrong."""
+    about = "Seal"
+    try:
+        found = load_seal(settings)
+    except SealUnusable as error:
+        return Finding(about=about, found=str(error), fix=SealUnusable.hint)
+    if found is None:
+        return Finding(about=about, found="none: papers say that they are unsealed")
+    certificate, name = found.certificate, bidder_name(found.certificate)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        return Finding(about=about, found=f"{name}: not in date", fix="Get a new certificate for the seal.")
+    if any(map(is_demonstration, found.chain)) and not settings.rehearsal_allowed:
+        return Finding(
+            about=about, found=f"{name} is for demonstrations", fix="Get a certificate from a real authority."
+        )
+    return Finding(about=about, found=f"{name}, until {certificate.not_valid_after_utc:%Y-%m-%d}")
 
 
 async def migrations(settings: Settings) -> Finding:
