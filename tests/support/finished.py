@@ -34,6 +34,7 @@ from tests.support.bidders import Sealed
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, pieces, the_actor, the_trust
+from tests.support.witnesses import a_notary, a_witness, answered, watched
 
 LOG = IntakeLog(every=10 * MINUTE, leaves=4)
 NAMES = (
@@ -132,18 +133,23 @@ async def a_bundle(
     envelopes: int = 1,
     received: Meanwhile = nothing,
     logged: Meanwhile = nothing,
+    watchers: int = 0,
 ) -> bytes:
     """Play an opening with a replaced, a withdrawn, a late, a locked and a missing bid, and return its bundle.
 
-    ``received`` happens when the bids are in, ``logged`` when a tick has logged them; both before T0.
+    ``received`` happens when the bids are in, ``logged`` when a tick has logged them; both before T0. With
+    ``watchers``, so many witnesses hold its log, and the rules wait for all of them.
     """
     clock = FakeClock()
+    witnesses = [a_witness(f"w{number}.example", folder) for number in range(1, watchers + 1)]
+    plan = a_plan(envelopes=envelopes, intake_log=LOG)
     bids = [
         a_bid_for_this(name, f"1{number}00000.00", envelopes=envelopes) for number, name in enumerate(NAMES[:bidders])
     ]
     async with a_shell(folder, clock) as hall:
         play = Play(hall, clock)
-        await hall.sessions.create(a_plan(envelopes=envelopes, intake_log=LOG))
+        notary = a_notary(hall, *witnesses)
+        await hall.sessions.create(watched(plan, *witnesses) if watchers else plan)
         await hall.submit(a_bid_for_this(NAMES[0], "990000.00", envelopes=envelopes))
         gone = a_bid_for_this("中途退出有限公司", envelopes=envelopes)
         await hall.submit(gone)
@@ -163,6 +169,7 @@ async def a_bundle(
         await hall.sessions.handle(SESSION, Note(text="一切正常"), SUPERVISOR)
         await play.at(T0 + 700 * MS)
         await refuse_a_late_bid(hall)
+        await answered(notary)
         if bidders < 3:
             return await an_archive(hall).bundle(SESSION)
         await hall.advance("ceiling")
@@ -180,9 +187,11 @@ async def a_bundle(
         await play.wait_for_the_end_of_the_step()
         await declare_none(hall, bids)
         await hall.advance("sign")
+        await answered(notary)
         await play.sign(bids[:2], hall_key(folder))
         await play.wait_for_the_end_of_the_step()
         assert (await hall.state()).status == "ended"
+        await answered(notary)
         return await an_archive(hall).bundle(SESSION)
 
 

@@ -82,7 +82,13 @@ def a_witness(name: str, folder: Path) -> InHouse:
 
 
 def a_watched_plan(*witnesses: InHouse, quorum: int | None = None, mode: WitnessMode = WitnessMode.CLOSED) -> Plan:
-    plan = a_plan(ceiling=None)
+    return watched(a_plan(ceiling=None), *witnesses, quorum=quorum, mode=mode)
+
+
+def watched(
+    plan: Plan, *witnesses: InHouse, quorum: int | None = None, mode: WitnessMode = WitnessMode.CLOSED
+) -> Plan:
+    """The same plan with these witnesses, all of them wanted unless a quorum is given."""
     watch = Watch(
         origin=ORIGIN,
         witnesses=tuple(one.vkey for one in witnesses),
@@ -90,6 +96,12 @@ def a_watched_plan(*witnesses: InHouse, quorum: int | None = None, mode: Witness
     )
     rule = WitnessRule(mode=mode, grace=60 * SECOND, article="bl-35")
     return replace(plan, watch=watch, pack=replace(plan.pack, witness=rule))
+
+
+async def answered(notary: Notary) -> None:
+    """Wait until everybody who was asked has answered."""
+    while notary._running:
+        await asyncio.gather(*notary._running.values())
 
 
 def a_log(shell: Shell) -> OpeningLog:
