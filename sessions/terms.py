@@ -62,6 +62,7 @@ ACTS: Mapping[str, Words] = {
 
 POINTS: Mapping[str, Words] = {
     "close": _words("锁定的投标文件集合", "the frozen set"),
+    "draw-1": _words("抽取结果", "the draw"),
     "record": _words("开标记录", "the opening record"),
     "final": _words("整场开标的日志", "the whole log"),
 }

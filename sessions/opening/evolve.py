@@ -161,7 +161,7 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
             )
             return replace(o, late=(*o.late, late))
         case e.DrawCommitted() | e.DrawClosed() | e.DrawRevealed() | e.DrawRepeated() | e.DrawMade():
-            return _drawing(draws.after(o, event), event)
+            return _drawing(draws.after(o, event), at, event)
         case e.RowConfirmed():
             return _row(o, event.bidder, confirmed_at=at, confirmation=event.statement)
         case e.ObjectionRaised():
@@ -334,8 +334,10 @@ def _extended(o: Opening, at: datetime, actor: Actor, event: e.WindowExtended) -
     return _done(longer, "ExtendBeyond", {"step": event.step}) if event.approved_by else longer
 
 
-def _drawing(o: Opening, event: e.OpeningEvent) -> Opening:
+def _drawing(o: Opening, at: datetime, event: e.OpeningEvent) -> Opening:
     match event:
+        case e.DrawMade():
+            return points.pointed(o, points.DRAW, at)
         case e.DrawClosed(due=due):
             return _run(o, due=due)
         case e.DrawRepeated(due=due, approved_by=second):

@@ -17,6 +17,7 @@ from sessions.roles import CLOCK
 
 CLOSE = "close"
 RECORD = "record"
+DRAW = "draw-1"
 
 
 def pointed(o: Opening, name: str, at: datetime) -> Opening:

@@ -368,6 +368,7 @@ export class Opening {
         return;
       case "DrawMade":
         this.draw!.made = data;
+        this.#point("draw-1");
         return;
       case "LogDisputed":
         this.disputes.push(data);
