@@ -15,6 +15,7 @@ from tests.vectors.bids import release_case, sealed_case, slot_cases
 from tests.vectors.layers import layered_bid, layered_case, shares_case, split_release_case
 from tests.vectors.malformed import malformed_cases
 from tests.vectors.primitives import canonical_cases, chain_case, chunked_cases, draw_case, two_prices_case
+from tests.vectors.receipt_file import receipt_file_case
 from tests.vectors.statements import statement_cases
 from tests.vectors.tlog import tlog_case
 
@@ -48,6 +49,7 @@ def main() -> None:
     write("sealed-layers", layered_case(layered))
     write("split-release", split_release_case(layered))
     write("tlog", tlog_case())
+    write("receipt-file", receipt_file_case())
 
 
 if __name__ == "__main__":

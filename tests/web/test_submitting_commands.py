@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
-from click.testing import Result
 from typer.testing import CliRunner
 
 from crypto.authority import to_pem
@@ -24,8 +24,8 @@ APP = typer.Typer()
 submitting.register(APP)
 
 
-async def run(*words: object) -> Result:
-    return await asyncio.to_thread(CliRunner().invoke, APP, [str(word) for word in words])
+async def run(*words: object) -> Any:
+    return await asyncio.to_thread(lambda: CliRunner().invoke(APP, [str(word) for word in words]))
 
 
 def on_disk(folder: Path, bidder: Bidder) -> tuple[Path, Path]:
