@@ -406,6 +406,47 @@ async def test_a_browser_that_lacks_ed25519_is_told_so(browser: Browser, origin:
     assert "cannot check Ed25519 signatures" in await page.inner_text("[data-outcome]")
 
 
+async def test_a_bidder_saves_its_receipt_at_the_seat_and_the_verification_page_finds_it_logged(
+    browser: Browser, house: House, origin: str, tmp_path: Path
+) -> None:
+    await house.announce()
+    bidder = a_bidder()
+    await house.submit(await house.bidder(bidder), a_bid(bidder))
+    seat = await (await browser.new_context(locale="en-GB")).new_page()
+    await seat.goto(f"{origin}/seat/{house.session}")
+    await open_certificate(seat, 'form[data-act="bidder"]', bidder, tmp_path)
+    await seat.wait_for_url(f"{origin}/seat/{house.session}")
+    await seat.wait_for_selector("[data-unlogged]", state="visible")
+    files = [await saved(seat)]
+    house.clock.turn(T0 - timedelta(minutes=20))
+    await house.services.receipt_logs.settle(house.session)
+    await seat.reload()
+    await seat.wait_for_selector("[data-logged]", state="visible")
+    files.append(await saved(seat))
+    page = await seat.context.new_page()
+    await page.goto(f"{origin}/verify")
+    found = []
+    for name, content in files:
+        assert name.startswith("receipt-")
+        await page.set_input_files('input[name="file"]', {"name": name, "mimeType": "text/plain", "buffer": content})
+        await page.wait_for_selector("[data-outcome][data-value=done]")
+        found.append(await page.inner_text("[data-checks]"))
+    assert "fetch the receipt again after the log's next tick" in found[0]
+    assert "stands in the public log of receipts" in found[1]
+    other = files[1][1].replace(b"index ", b"index 1", 1)
+    await page.set_input_files('input[name="file"]', {"name": "x", "mimeType": "text/plain", "buffer": other})
+    await page.wait_for_selector("[data-outcome][data-value=failed]")
+    assert "The proof of the log does not hold" in await page.inner_text("[data-checks]")
+
+
+async def saved(seat: Page) -> tuple[str, bytes]:
+    """Press the link and return the name and content of what was saved."""
+    async with seat.expect_download() as waiting:
+        await seat.click("[data-receipt-file]")
+    download = await waiting.value
+    return download.suggested_filename, (await download.path()).read_bytes()
+
+
 async def checked(page: Page) -> str:
     """Press the button and return the sentences."""
     await page.get_by_role("button", name="Check", exact=True).click()
