@@ -18,7 +18,7 @@ import { drawResult } from "./draw.js";
 import { evidence, failures } from "./evidence.js";
 import { replayIntake, same, type Taken } from "./intake.js";
 import { type Core, readChain, readDisclosed, readEvents, type Shown, type Told } from "./log.js";
-import { DECOYS, ENTRIES, receiptLog, withdrawals } from "./receiptlog.js";
+import { receiptLog, receiptLogNames, withdrawals } from "./receiptlog.js";
 import { lockOrder } from "./lockorder.js";
 import { checkpointNames, openingLog, witnesses } from "./openinglog.js";
 import { stampNames, tokens } from "./stamps.js";
@@ -64,7 +64,7 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
   await run.check("set.complete", [files, replayed, intake, taken], (all, { opening }, _, set) =>
     set === "withheld" ? found(true, "withheld, because the opening was not held") : bids.complete(all, opening, set),
   );
-  const entries = await run.check("log.intake", [files, replayed, intake], receiptLog);
+  const entries = await run.check("log.intake", [files, replayed, intake, hall], receiptLog);
   await run.check("log.withdrawn", [files, replayed, intake], withdrawals);
   const notes = await run.check("log.opening", [files, replayed, hall], openingLog);
   await run.check("log.witnesses", [replayed, notes], witnesses);
@@ -144,7 +144,7 @@ function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
   const always = ["README.txt", "hall-key.json", "plan.json", "record.json", "record.html", MANIFEST, SIGNATURE];
   const needed = new Set([...always, "events/opening.jsonl", "events/opening.private.jsonl"]);
   if (o.status === "ended") needed.add(INTAKE);
-  if ((o.plan.form["intake_log"] ?? null) !== null && o.frozen !== null) needed.add(DECOYS).add(ENTRIES);
+  for (const name of receiptLogNames(o)) needed.add(name);
   const missing = [...needed].filter((name) => !files.has(name));
   demand(missing.length === 0, `missing: ${missing.join(", ")}`);
   const folders = new Set(o.listed ? ["trust/", ...o.bids.map(({ row }) => `bids/${row}/`)] : []);

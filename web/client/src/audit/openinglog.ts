@@ -90,7 +90,8 @@ export async function witnesses({ opening: o, log }: Replayed, held: ReadonlyMap
   return found(true, `${[...said, `end ${final}`].join(", ")} of ${keys.size}, quorum ${quorum}`);
 }
 
-async function witnessKeys(announced: readonly string[], quorum: number): Promise<ReadonlyMap<string, Key>> {
+/** The witnesses that a plan announces, by name. */
+export async function witnessKeys(announced: readonly string[], quorum: number): Promise<ReadonlyMap<string, Key>> {
   const keys = await Promise.all(announced.map(readKey));
   demand(keys.length <= 32 && quorum >= 0 && quorum <= keys.length, "no such quorum");
   keys.forEach((key, i) => {

@@ -1,13 +1,16 @@
 /** The log of receipts, entry by entry, and what became of those that are not of the set (sessions/ARCHIVE.md). */
 
-import { type Bytes, concat, fromHex, hex, u32, utf8 } from "../bytes.js";
+import { type Bytes, concat, equal, fromHex, hex, u32, utf8 } from "../bytes.js";
 import { canonical, type Json, parseCanonical } from "../canonical.js";
 import { asHex, members } from "../fields.js";
-import { verifyByCertificate } from "../jws.js";
+import { type HallKey, verifyByCertificate } from "../jws.js";
 import { bidderId, readCertificate } from "../x509.js";
 import { member } from "./bids.js";
+import type { Opening } from "./ceremony.js";
 import { receiptOf, same } from "./intake.js";
 import type { Told } from "./log.js";
+import { cosignedAt, openCheckpoint, readNote } from "./note.js";
+import { witnessKeys } from "./openinglog.js";
 import { fromPem } from "./pem.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
@@ -16,8 +19,15 @@ import type { Data } from "./shapes.js";
 import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";
 
-export const ENTRIES = "log/intake.entries";
-export const DECOYS = "log/intake.json";
+const ENTRIES = "log/intake.entries";
+const DECOYS = "log/intake.json";
+const CHECKPOINT = "log/intake.checkpoint";
+
+/** The members that the log of receipts leaves. */
+export function receiptLogNames(o: Opening): readonly string[] {
+  if ((o.plan.form["intake_log"] ?? null) === null || o.frozen === null) return [];
+  return o.watch === null ? [DECOYS, ENTRIES] : [DECOYS, ENTRIES, CHECKPOINT];
+}
 
 /** The entry of a receipt or of a decoy (crypto/FORMAT.md, "The log of receipts"). */
 function entryOf(salt: Bytes, payload: Json): string {
@@ -25,7 +35,12 @@ function entryOf(salt: Bytes, payload: Json): string {
 }
 
 /** Every entry is that of one receipt or a decoy, and every receipt has one; the entries in hex, null without a log. */
-export function receiptLog(files: Files, { opening: o, log }: Replayed, intake: readonly Told[]): Found<ReadonlySet<string> | "none"> {
+export async function receiptLog(
+  files: Files,
+  { opening: o, log }: Replayed,
+  intake: readonly Told[],
+  hall: HallKey,
+): Promise<Found<ReadonlySet<string> | "none">> {
   const grows = (o.plan.form["intake_log"] ?? null) as { every: number; leaves: number } | null;
   if (grows === null) return found("none", "announced without one");
   if (o.frozen === null) return found("none", "aborted before the opening time");
@@ -40,6 +55,7 @@ export function receiptLog(files: Files, { opening: o, log }: Replayed, intake: 
   demand(hex(tree.root()) === o.frozen.data["intake_log_root"], "the root is not the one that was locked");
   const known = new Set(entries);
   demand(known.size === entries.length, "an entry is there twice");
+  const held = await signedAs(files, o, entries.length, tree.root(), hall);
   const shown = members(parseCanonical(member(files, DECOYS), 65_536), ["v", "session", "decoy_key"]);
   demand(shown.v === 1 && shown.session === o.plan.session, "the key of the decoys is that of another session");
   const key = asHex(shown.decoy_key, 32);
@@ -59,7 +75,18 @@ export function receiptLog(files: Files, { opening: o, log }: Replayed, intake: 
   if (intake.length > 0) inOrder(intake, real, (i) => Math.floor(Math.min(i, ticked) / grows.leaves), o.plan);
   else demand(real.size >= o.frozen.received, "there are fewer receipts than bids");
   const root = String(o.frozen.data["intake_log_root"]);
-  return found(known, `${real.size} receipts, ${entries.length - real.size} decoys, root ${root}`);
+  return found(known, `${real.size} receipts, ${entries.length - real.size} decoys, root ${root}${held}`);
+}
+
+/** Check the checkpoint over the closed log; how many witnesses hold it, for people to read. */
+async function signedAs(files: Files, o: Opening, size: number, root: Bytes, hall: HallKey): Promise<string> {
+  if (o.watch === null) return "";
+  const note = readNote(member(files, CHECKPOINT));
+  const checkpoint = await openCheckpoint(note, hall.raw, `${o.watch["origin"] as string}/intake`);
+  demand(checkpoint.size === size && equal(checkpoint.root, root), "the checkpoint is of another log than was locked");
+  const keys = await witnessKeys(o.watch["witnesses"] as readonly string[], o.watch["quorum"] as number);
+  const times = await Promise.all([...keys.values()].map((key) => cosignedAt(note, key)));
+  return `, cosigned by ${times.filter((time) => time !== null).length}`;
 }
 
 /** Each receipt has an entry, there are no others, and who came first is not in a later batch. */
