@@ -53,6 +53,7 @@ def _point(announced: Watch, point: Point, order: int) -> dict[str, Any]:
         "number": point.number,
         "held": len(point.by(AnchorKind.WITNESS)),
         "stamps": len(point.by(AnchorKind.STAMP)),
+        "authorities": len(announced.authorities),
         "state": _state(announced, point),
     }
 

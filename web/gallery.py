@@ -73,7 +73,7 @@ def _watch(phase: str, *points: str, **changes: object) -> View:
         "points": {
             name: {
                 "order": order, "title": {"zh": titles[name][0], "en": titles[name][1]}, "number": 9 + 50 * order,
-                "held": 2, "stamps": 0, "state": "held",
+                "held": 2, "stamps": 0, "authorities": 0, "state": "held",
             }
             for order, name in enumerate(reached)
         },

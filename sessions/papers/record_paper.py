@@ -14,6 +14,7 @@ from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from sessions.amounts import grouped, is_amount
 from sessions.moments import spoken
+from sessions.opening.points import named
 from sessions.opening.state import Opening, Status
 from sessions.papers.layout import (
     Attached,
@@ -416,16 +417,17 @@ class _Says:
             Column(head=self("事件数", "Events"), width="18mm", right=True),
             Column(head=self.clocked("其所载时间", "Time it states"), width="44mm"),
         )
-        rows: list[tuple[Cell, ...]] = [
-            (
-                _cell(self.words(point_words(point.name))),
-                (Line(anchor.by), _muted(self.words(_KINDS[anchor.kind]))),
-                _cell(str(anchor.size)),
-                _cell(self.clock(rfc3339(anchor.said_at))),
-            )
-            for point in opening.points
-            for anchor in point.anchors
-        ]
+        rows: list[tuple[Cell, ...]] = []
+        for point in opening.points:
+            title = _cell(self.words(point_words(point.name)))
+            for anchor in point.anchors:
+                who = (Line(anchor.by), _muted(self.words(_KINDS[anchor.kind])))
+                rows.append((title, who, _cell(str(anchor.size)), _cell(self.clock(rfc3339(anchor.said_at)))))
+            for kind in AnchorKind:
+                for name in named(opening, kind):
+                    if name not in point.by(kind):
+                        lacking = (Line(self("没有", "none"), Style.NOT),)
+                        rows.append((title, (Line(name), _muted(self.words(_KINDS[kind]))), (), lacking))
         return table(self("外部见证", "Held outside the hall"), columns, rows)
 
     def closing(self, about: About, digest: str) -> Cell:

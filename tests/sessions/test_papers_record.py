@@ -166,7 +166,9 @@ def test_an_opening_with_too_few_bids_names_nobody() -> None:
 
 
 def test_who_outside_holds_the_log_is_named_with_the_time_it_states() -> None:
-    watch = Watch(origin="hall.example.org/s/gx-1", witnesses=(), quorum=0, authorities=("国家授时中心",))
+    watch = Watch(
+        origin="hall.example.org/s/gx-1", witnesses=(), quorum=0, authorities=("国家授时中心", "停机的机构")
+    )
     c = Ceremony(replace(a_plan(), watch=watch)).frozen()
     said = RecordAnchor(
         point="close",
@@ -181,3 +183,5 @@ def test_who_outside_holds_the_log_is_named_with_the_time_it_states() -> None:
     text = words(typeset_record(c))
     assert "国家授时中心" in text
     assert "时间戳机构" in text
+    assert "停机的机构" in text
+    assert "没有" in text
