@@ -46,6 +46,7 @@ RATES = {
     "release": Rate(count=20, per=timedelta(minutes=30), burst=20),
     "shares": Rate(count=20, per=timedelta(minutes=10), burst=20),
     "heartbeat": Rate(count=3, per=timedelta(seconds=1), burst=20),
+    "speed": Rate(count=10, per=timedelta(minutes=1), burst=10),
     "stream": Rate(count=10, per=timedelta(minutes=1), burst=10),
     "upload": Rate(count=30, per=timedelta(hours=1), burst=30),
     "receipt": Rate(count=10, per=timedelta(seconds=1), burst=10),

@@ -29,6 +29,7 @@ from web.routes import (
     log,
     login,
     pages,
+    readiness,
     receipts,
     streams,
     uploads,
@@ -62,7 +63,21 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.pages = Pages(services.statics.url)
-    for part in (api, locks, log, receipts, witness, failing, streams, uploads, login, health, docs, pages):
+    for part in (
+        api,
+        locks,
+        log,
+        receipts,
+        witness,
+        failing,
+        readiness,
+        streams,
+        uploads,
+        login,
+        health,
+        docs,
+        pages,
+    ):
         app.include_router(part.router)
     if services.settings.rehearsal_allowed:
         app.include_router(gallery.router)

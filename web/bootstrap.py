@@ -26,6 +26,7 @@ from sessions.notary import Notary, Outside
 from sessions.officers import Officers
 from sessions.opening_log import OpeningLog
 from sessions.plan import IntakeLog, Plan
+from sessions.readying import Readying
 from sessions.receipt_proofs import ReceiptProofs
 from sessions.releasing import Releasing
 from sessions.rescuing import Rescuing
@@ -74,6 +75,7 @@ class Services:
     releasing: Releasing
     officers: Officers
     rescuing: Rescuing
+    readying: Readying
     witnessing: Witnessing
     bundles: Bundles
     papers: Papers
@@ -186,6 +188,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             hall=key,
             limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
         ),
+        readying=Readying(sessions, kept, clock=clock, certifying=certifying, hall=key),
         rescuing=Rescuing(sessions, kept, clock=clock, certifying=certifying),
         witnessing=Witnessing(sessions, kept, clock=clock, hall=key),
         releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),

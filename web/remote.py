@@ -12,11 +12,12 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
 import httpx
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
@@ -37,6 +38,7 @@ from crypto.signing import sign
 from hall import patch
 from sessions.clock import SystemClock
 from sessions.heartbeat import BEAT, beat_payload
+from sessions.shape import moment
 from web.officer import open_all
 
 CHUNK = 4 * 1024 * 1024  # bytes of one PATCH; the segment size of a declaration, so a resume wastes at most one
@@ -257,6 +259,34 @@ class Hall:
         body = {"bidder": terms["bidder"], "group": group, "kind": kind, "hpke": sealed}
         numbers: list[int] = (await self._json("POST", path, body))["events"]
         return numbers
+
+    async def time(self) -> datetime:
+        """Return the hall's clock."""
+        return moment((await self._json("GET", "/api/v1/time"))["now"])
+
+    async def bidder(self) -> str | None:
+        """Return whose login this is; None for the public and for staff."""
+        found: str | None = (await self._json("GET", "/api/v1/me")).get("bidder")
+        return found
+
+    async def standing_bid(self, session: str) -> str | None:
+        """Return the header digest of the bid that the hall holds of this bidder, if it holds one."""
+        bid = (await self._json("GET", f"/api/v1/sessions/{session}/uploads/mine"))["bid"]
+        return None if bid is None else str(bid["header_sha256"])
+
+    async def send(self, path: str, content: bytes) -> None:
+        """Send bytes, to see how fast they go."""
+        answer = await self._http.post(path, content=content)
+        if answer.status_code >= 400:
+            raise _refusal(answer)
+
+    async def ready(
+        self, session: str, payload: Mapping[str, Any], signer: Credential, encrypt: x509.Certificate
+    ) -> dict[str, Any]:
+        """Say that one is ready, signed; the hall's answer has a slip, or what it saw amiss."""
+        body = {"ready": sign(payload, "ready", signer), "encrypt": b64u(encrypt.public_bytes(Encoding.DER))}
+        answer: dict[str, Any] = await self._json("POST", f"/api/v1/sessions/{session}/ready", body)
+        return answer
 
     async def beat(self, session: str, bidder: str, signer: Credential, key: str, *, seen: int) -> timedelta:
         """Give one sign of life in the decrypt window, keep the acknowledgement, and return when the next is due.

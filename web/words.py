@@ -247,6 +247,9 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         ),
         "over": _w("时间已到", "time is up"),
         "received": _w("已收到。回执编号 %s。", "Received. Receipt %s."),
+        "stale_age": _w("已过期，请重新体检。", "It is too old. Check again."),
+        "stale_certificate": _w("证书已更换，请重新体检。", "Your certificate is another one since. Check again."),
+        "stale_bid": _w("投标文件已更换，请重新体检。", "Your bid is another one since. Check again."),
         "save_signed": _w("保存签名文件", "save the signed file"),
         "ready": _w("此设备已就绪。", "This device is ready for the opening."),
         "not_ready": _w(

@@ -30,6 +30,7 @@ from sessions.logging_receipts import ReceiptLogs
 from sessions.officers import Brought, Officers
 from sessions.opening import Opening
 from sessions.ports import Answer, Revocation
+from sessions.readying import Readying
 from sessions.releasing import Challenge, Releasing, Verdict
 from sessions.rescuing import Rescuing
 from sessions.roles import Actor, Role
@@ -75,6 +76,7 @@ class Shell:
     receipt_logs: ReceiptLogs
     witnessing: Witnessing
     rescuing: Rescuing
+    readying: Readying
     bell: Bell
 
     def trusts(self, trust: Trust, revocation: Revocation | None = None) -> None:
@@ -222,6 +224,7 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
         sessions, kept, clock=clock, certifying=certifying, hall=hall_key(folder), limits=LIMITS
     )
     releasing = Releasing(sessions, kept, clock=clock, certifying=certifying)
+    readying = Readying(sessions, kept, clock=clock, certifying=certifying, hall=hall_key(folder))
     rescuing = Rescuing(sessions, kept, clock=clock, certifying=certifying)
     witnessing = Witnessing(sessions, kept, clock=clock, hall=hall_key(folder))
     try:
@@ -230,7 +233,7 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
             await sessions.start()
         logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
         officers = Officers(sessions, kept)
-        parts = (database, kept, sessions, submissions, releasing, officers, logs, witnessing, rescuing)
+        parts = (database, kept, sessions, submissions, releasing, officers, logs, witnessing, rescuing, readying)
         yield Shell(folder, clock, *parts, bell)
     finally:
         await submissions.close()

@@ -29,6 +29,7 @@ MODULES = {
     "submit": "submitting",
     "receipt": "submitting",
     "rescue": "submitting",
+    "preflight": "preflight",
     "verify": "verifying",
     "bench": "bench",
     "witness": "witness",

@@ -15,7 +15,52 @@ export interface Finding {
   readonly detail: string;
 }
 
-export type Check = "clock" | "link" | "sign" | "open" | "expiry";
+export type Check = "clock" | "link" | "speed" | "features" | "storage" | "sign" | "open" | "expiry";
+
+/** What this device can do by itself: each may be missing, and each is a stand-in in a test. */
+export interface Device {
+  /** Milliseconds that 256 KiB took to reach the hall; rejects when it cannot be reached. */
+  readonly send: () => Promise<number>;
+  /** What of the browser this page needs and does not find. */
+  readonly missing: () => readonly string[];
+  /** Whether what is stored can be read again. */
+  readonly stores: () => Promise<boolean>;
+}
+
+const SENT = 262_144;
+const SLOWEST = 20_000; // milliseconds for 256 KiB: 13 KiB/s, on which a release of half a KiB still takes no time
+
+/** This browser; `source` is where bytes are sent to measure the line. */
+export function thisDevice(source: string): Device {
+  return {
+    async send() {
+      const began = performance.now();
+      const answer = await fetch(`${source}/ready/speed`, { method: "POST", body: crypto.getRandomValues(new Uint8Array(65_536)) });
+      if (!answer.ok) throw new Error(String(answer.status));
+      return ((performance.now() - began) * SENT) / 65_536;
+    },
+    missing() {
+      const wanted: readonly (readonly [string, boolean])[] = [
+        ["WebCrypto", typeof crypto.subtle?.sign === "function"],
+        ["IndexedDB", typeof indexedDB === "object"],
+        ["WebSocket", typeof WebSocket === "function" || typeof EventSource === "function"],
+        ["Streams", typeof ReadableStream === "function"],
+      ];
+      return wanted.filter(([, there]) => !there).map(([name]) => name);
+    },
+    async stores() {
+      try {
+        const value = String(Math.random());
+        localStorage.setItem("kaibiao-preflight", value);
+        const same = localStorage.getItem("kaibiao-preflight") === value;
+        localStorage.removeItem("kaibiao-preflight");
+        return same;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
 
 const AHEAD = 2_000;
 const SLOW = 1_000;
@@ -27,6 +72,7 @@ export async function preflight(
   identity: Identity | null,
   t0: number,
   speech: Speech,
+  device: Device,
 ): Promise<Record<Check, Finding>> {
   const reached = await clock.measure();
   const offset = clock.offset();
@@ -34,11 +80,23 @@ export async function preflight(
   const trip = offset === null ? Infinity : 2 * offset.uncertainty;
   return {
     clock: offset === null ? SKIPPED : found(Math.abs(offset.ahead) <= AHEAD, `${offset.ahead > 0 ? "+" : ""}${seconds(offset.ahead)}`),
+    speed: await sending(device),
+    features: found(device.missing().length === 0, device.missing().join(", ")),
+    storage: found(await device.stores(), ""),
     link: reached ? found(trip <= SLOW, `${Math.round(trip)} ms`) : found(false, speech.words["ui.network"]!),
     sign: await tried(identity?.sign, speech),
     open: await tried(identity?.encrypt, speech),
     expiry: identity === null ? SKIPPED : lasting([identity.sign, identity.encrypt], t0, speech),
   };
+}
+
+async function sending(device: Device): Promise<Finding> {
+  try {
+    const took = await device.send();
+    return found(took <= SLOWEST, `${Math.round(SENT / 1.024 / took)} KiB/s`);
+  } catch {
+    return SKIPPED; // the round trip says that the hall cannot be reached, or that it is asked too often
+  }
 }
 
 const SKIPPED: Finding = { value: "skip", detail: "" };
@@ -63,9 +121,10 @@ function lasting(pairs: readonly KeyPair[], t0: number, speech: Speech): Finding
 }
 
 /** Show the findings in the list that the page came with, each with its remedy if it failed. */
-export function tellFindings(box: ParentNode, findings: Readonly<Record<Check, Finding>>): void {
+export function tellFindings(box: ParentNode, findings: Readonly<Record<string, Finding>>): void {
   for (const [name, { value, detail }] of Object.entries(findings)) {
-    const line = box.querySelector<HTMLElement>(`[data-check="${name}"]`)!;
+    const line = box.querySelector<HTMLElement>(`[data-check="${name}"]`);
+    if (line === null) continue;
     line.dataset["value"] = value;
     line.querySelector("[data-detail]")!.textContent = detail;
     line.querySelector<HTMLElement>("[data-fix]")!.hidden = value !== "fail";

@@ -6,7 +6,7 @@ import { Drawing, type Party } from "./draw.js";
 import { type Bytes, hex } from "./bytes.js";
 import { type BidFile, sealBid } from "./envelope.js";
 import { Refused, require } from "./errors.js";
-import { confirmed, running, tell, wireCommands } from "./forms.js";
+import { confirmed, explain, running, tell, wireCommands } from "./forms.js";
 import { showFailures } from "./failures.js";
 import type { Members, View } from "./hall.js";
 import type { GroupId } from "./header.js";
@@ -17,8 +17,9 @@ import { sha256 } from "./kdf.js";
 import { Keys } from "./keyring.js";
 import { type Lock, readLocks } from "./locks.js";
 import { Page, pageData, type PageData } from "./page.js";
-import { preflight, tellFindings } from "./preflight.js";
+import { type Finding, preflight, tellFindings, thisDevice } from "./preflight.js";
 import { type Quorum, readQuorum } from "./quorum.js";
+import { certify, seen, showSlip } from "./readiness.js";
 import { verifyReceipt } from "./receipt.js";
 import { answer, readChallenge } from "./release.js";
 import { removePrivateFile, sinkFor } from "./sinks.js";
@@ -228,9 +229,22 @@ checkUpBox.querySelector("button")!.addEventListener("click", () => void checkUp
 
 async function checkUp(): Promise<void> {
   if (!data.live || checkUpBox.hidden) return;
-  const findings = await preflight(page.clock, keys.identity, Date.parse(page.view["t0"] as string), data);
+  const t0 = Date.parse(page.view["t0"] as string);
+  const local = await preflight(page.clock, keys.identity, t0, data, thisDevice(data.source));
+  const findings: Record<string, Finding> = { ...local };
+  const { identity } = keys;
+  if (identity !== null && !Object.values(local).some(({ value }) => value === "fail")) {
+    try {
+      const told = await certify(data.source, session, data.bidder, identity, local, page.clock.offset(), page.clock.now());
+      Object.assign(findings, seen(told));
+      await showSlip(data.source, session, data);
+    } catch (error) {
+      findings["path"] = { value: "fail", detail: explain(error, data).join(" ") };
+    }
+  }
   tellFindings(checkUpBox, findings);
   const results = Object.values(findings).map(({ value }) => value);
+  delete findings["slots"]; // before a bid is sealed there is nothing to compare
   if (results.includes("fail")) tell(checkUpBox, "failed", data.words["ui.not_ready"]!);
   else if (results.includes("skip")) tell(checkUpBox, "working", data.words["ui.keys_first"]!);
   else tell(checkUpBox, "done", data.words["ui.ready"]!);
@@ -341,5 +355,6 @@ if (data.live) {
   void keys.start();
   heartbeat.start();
   showSealed();
+  if (!checkUpBox.hidden) void showSlip(data.source, session, data).catch(() => undefined);
   void showReceipt().catch(() => undefined); // shown again after the next submission
 }

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { preflight } from "../../static/js/preflight.js";
+import { preflight as checkUp } from "../../static/js/preflight.js";
 import { anIdentity } from "./support.mjs";
 
 const SPEECH = { language: "en", words: { "ui.network": "The server cannot be reached." } };
 const T0 = Date.parse("2026-11-21T01:00:00Z");
 const clock = (offset, reached = true) => ({ measure: async () => reached, offset: () => offset });
 const GOOD = { ahead: 180, uncertainty: 21 };
+
+const DEVICE = { send: async () => 100, missing: () => [], stores: async () => true };
+const preflight = (clock, identity, t0, speech, device = DEVICE) => checkUp(clock, identity, t0, speech, device);
 
 const values = (findings) => Object.fromEntries(Object.entries(findings).map(([name, { value }]) => [name, value]));
 
@@ -20,7 +23,9 @@ test("a device that is ready passes every check", async () => {
 
 test("without keys what needs them is not checked, and is not said to be well", async () => {
   const found = values(await preflight(clock(GOOD), null, T0, SPEECH));
-  assert.deepEqual(found, { clock: "pass", link: "pass", sign: "skip", open: "skip", expiry: "skip" });
+  assert.deepEqual(found, {
+    clock: "pass", speed: "pass", features: "pass", storage: "pass", link: "pass", sign: "skip", open: "skip", expiry: "skip",
+  });
 });
 
 test("a device whose clock is off is told so", async () => {
@@ -45,4 +50,20 @@ test("a certificate that ends on the day of the opening fails", async () => {
   const end = identity.sign.certificate.notAfter.getTime();
   assert.equal(values(await preflight(clock(GOOD), identity, end - 3600_000, SPEECH)).expiry, "fail");
   assert.equal(values(await preflight(clock(GOOD), identity, end - 2 * 86_400_000, SPEECH)).expiry, "pass");
+});
+
+const only = async (device) => values(await preflight(clock(GOOD), null, T0, SPEECH, { ...DEVICE, ...device }));
+
+test("a line on which a release would crawl fails, and one that cannot be measured is not judged", async () => {
+  assert.equal((await only({ send: async () => 60_000 })).speed, "fail");
+  assert.equal((await only({ send: async () => Promise.reject(new Error("429")) })).speed, "skip");
+});
+
+test("a browser that lacks something is told what", async () => {
+  const found = await preflight(clock(GOOD), null, T0, SPEECH, { ...DEVICE, missing: () => ["WebCrypto"] });
+  assert.deepEqual(found.features, { value: "fail", detail: "WebCrypto" });
+});
+
+test("a browser that keeps nothing fails", async () => {
+  assert.equal((await only({ stores: async () => false })).storage, "fail");
 });
