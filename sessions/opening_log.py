@@ -39,6 +39,7 @@ class _Held:
 
     tree: Tree = field(default_factory=Tree)
     growing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    signing: asyncio.Lock = field(default_factory=asyncio.Lock)
     newest: Signed | None = None
     signed_at: float = 0.0
 
@@ -70,10 +71,11 @@ class OpeningLog:
         Raises:
             LogDoubted: no checkpoint of this log is signed any more.
         """
-        held, now = self._held(session), asyncio.get_running_loop().time()
-        if held.newest is None or held.newest.origin != origin or now - held.signed_at >= BREATH:
-            held.newest, held.signed_at = await self.checkpoint(session, origin), now
-        return held.newest
+        held, loop = self._held(session), asyncio.get_running_loop()
+        async with held.signing:
+            if held.newest is None or held.newest.origin != origin or loop.time() - held.signed_at >= BREATH:
+                held.newest, held.signed_at = await self.checkpoint(session, origin), loop.time()
+            return held.newest
 
     async def checkpoint(self, session: SessionId, origin: str) -> Signed:
         """Return a signed checkpoint over every event there is now. Raises LogDoubted."""

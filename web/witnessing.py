@@ -103,6 +103,14 @@ class RemoteWitness:
             return None
         return body if status == 200 else None
 
+    async def answers(self) -> bool:
+        """Whether anybody is there: a witness says of a log that does not exist that it never saw it."""
+        try:
+            await self._get(f"{'0' * 64}/checkpoint")
+        except NotAnchored:
+            return False
+        return True
+
     async def _must_show(self, origin: str) -> str:
         note = await self.seen(origin)
         if note is None:

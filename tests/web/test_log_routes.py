@@ -16,6 +16,7 @@ from crypto.tlog.notes import unhash
 from crypto.tlog.tiles import tiles_of
 from sessions.notary import Notary
 from tests.support.house import T0, House, a_house
+from web.cli import doctor
 from web.demo.witnesses import NAMES, two_witnesses
 from web.settings import Settings, SettingsRefused
 from web.witnessing import read_witnesses
@@ -167,3 +168,18 @@ async def test_a_witness_without_an_address_is_refused_at_the_start(tmp_path: Pa
     policy.write_text("\n".join([lines[0].rpartition(" ")[0], "quorum w1", ""]), encoding="utf-8")
     with pytest.raises(SettingsRefused, match="no address"):
         read_witnesses(Settings(data_dir=tmp_path, witnesses_file=policy), authorities=())
+
+
+async def test_the_doctor_asks_every_witness_whether_it_is_there(tmp_path: Path) -> None:
+    folder = Settings(data_dir=tmp_path / "hall")
+    assert not (await doctor.witnesses(folder))[0].ok
+    async with two_witnesses(tmp_path, folder) as policy:
+        settings = Settings(data_dir=tmp_path / "hall", witnesses_file=policy)
+        (finding,) = await doctor.witnesses(settings)
+        assert (finding.ok, finding.found) == (True, "2 of 2 answer, 2 are needed")
+    (finding,) = await doctor.witnesses(settings)
+    assert not finding.ok
+    assert finding.found.startswith("0 of 2")
+    policy.write_text("nonsense", encoding="utf-8")
+    (finding,) = await doctor.witnesses(settings)
+    assert "witnesses_file" in finding.found

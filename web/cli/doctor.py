@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import importlib.util
 import os
@@ -23,9 +24,10 @@ from sessions.stamping import Stamping, Unreachable
 from sessions.store.database import Database
 from sessions.store.migrations import NoMigrations, pending
 from web.papers import SealUnusable, load_seal
-from web.settings import Settings
+from web.settings import Settings, SettingsRefused
 from web.stamps import AuthoritiesRefused, post, read_authorities
 from web.trust import TrustFolders, TrustRefused
+from web.witnessing import client, read_witnesses, remote
 
 PACKAGES: Final = ("crypto", "sessions", "hall", "web")
 
@@ -53,7 +55,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     now = clock.now()
     findings = [python(), packages(), folder(settings.data_dir), room(settings.data_dir), descriptors()]
     findings += [synchronised(rehearsal=settings.rehearsal_allowed), *anchors(settings, now)]
-    findings += [*await timestamps(settings, clock), seal(settings, now)]
+    findings += [*await timestamps(settings, clock), seal(settings, now), *await witnesses(settings)]
     if findings[2].ok:
         findings.append(await migrations(settings))
     return findings
@@ -192,6 +194,25 @@ async def timestamps(settings: Settings, clock: Clock) -> list[Finding]:
                 Finding(about=about, found=f"{authority.name} gave {stamp.said_at:%Y-%m-%d %H:%M:%S} UTC")
             )
     return findings
+
+
+async def witnesses(settings: Settings) -> list[Finding]:
+    """Ask every witness whether it is there: without a quorum the bids of a closed rule pack stay shut."""
+    about = "Witnesses"
+    try:
+        watching = read_witnesses(settings, authorities=())
+    except SettingsRefused as error:
+        return [Finding(about=about, found=str(error), fix="Correct the line, as c2sp.org/tlog-policy has it.")]
+    if not watching.witnesses:
+        fix = "" if settings.rehearsal_allowed else "Name witnesses of others in `witnesses_file` (docs/settings.md)."
+        return [Finding(about=about, found="none: nobody outside holds the logs of this hall", fix=fix)]
+    async with client() as http:
+        asked = remote(watching.witnesses, http).values()
+        here = dict(zip(asked, await asyncio.gather(*(one.answers() for one in asked)), strict=True))
+    silent = [one.name for one, answers in here.items() if not answers]
+    found = f"{len(here) - len(silent)} of {len(here)} answer, {watching.policy.quorum} are needed"
+    fix = f"Ask who runs {', '.join(silent)}." if silent else ""
+    return [Finding(about=about, found=found, fix=fix)]
 
 
 def seal(settings: Settings, now: datetime) -> Finding:
