@@ -27,6 +27,9 @@ _STEPS: Final = (
      "The hall reads every sealed bid again and compares it with its receipt."),
     ("ceiling", "公布限价", "Ceiling", "公布最高投标限价。此时还没有任何报价可见。",
      "The highest admissible price is announced, while no bid price is visible to anyone."),
+    ("draw", "抽取", "Draw", "到场各方各自锁定一个随机数，全部锁定之后再公开。抽取结果由这些数计算得出，谁都可以重算一遍。",
+     "Everyone present commits to a secret number, and all are shown only when all are committed. The result follows "
+     "from them by arithmetic that anyone can repeat."),
     ("decrypt", "解密", "Unlocking", "投标人正在用自己的密钥解锁自己的投标文件。窗口结束前，任何人都看不到价格，包括主持人。",
      "Bidders now unlock their own sealed bids with their own keys. Until the window is over no price is visible to "
      "anyone, the host included."),
@@ -45,6 +48,8 @@ _ARTICLES: Final = {
     "list": ("招标投标法 第36条", "Bidding Law, art. 36", "开标时当众公布投标人名称。", "The bidders' names are announced in public."),
     "check": ("招标投标法 第36条", "Bidding Law, art. 36", "检查投标文件的密封情况。", "The seals of the bids are inspected."),
     "ceiling": ("实施条例 第27条", "Implementing Regulations, art. 27", "招标人可以设最高投标限价。", "A tenderer may set a ceiling."),
+    "draw": ("电子招标投标系统技术规范 5.6", "Technical Specification for Electronic Tendering, 5.6", "开标按预设流程进行。",
+             "The opening follows a preset order."),
     "decrypt": ("电子招标投标办法 第30条", "Electronic Bidding Measures, art. 30", "由投标人按规定时间在线解密。",
                 "Bidders unlock their bids online within the set time."),
     "readout": ("招标投标法 第36条", "Bidding Law, art. 36", "当众拆封、宣读价格和其他主要内容。",
@@ -168,6 +173,42 @@ def _bids(state: str, **changes: object) -> View:
             **changes,
         }
     return made
+
+
+def _draw(stage: str) -> View:
+    """Return a draw of the host and two bidders: one bidder's number is still missing, or the result is there."""
+    made = stage == "made"
+    parties = (("host", "li", "李明"), *(("bidder", bidder, name) for bidder, name, *_ in _BIDDERS[:2]))
+    values = ["0.95", "0.96", "0.97"]
+    return {
+        "round": 1,
+        "stage": stage,
+        "rules": {
+            "k": {
+                "order": 0,
+                "title": {"zh": "评标基准价下浮系数 K", "en": "Reduction coefficient K"},
+                "values": values,
+                "pick": 1,
+                "drawn": values[1:2] if made else None,
+                "result": {"zh": values[1], "en": values[1]} if made else None,
+            }
+        },
+        "parties": {
+            str(number): {
+                "role": role,
+                "party": party,
+                "name": name,
+                "commitment": _hex(f"commitment of {party}"),
+                "shown": made or number == 2,
+                "seed": _hex(f"seed of {party}") if made else None,
+            }
+            for number, (role, party, name) in enumerate(parties, 1)
+        },
+        "waiting": [] if made else [{"role": "bidder", "party": _BIDDERS[1][0]}],
+        "waits_for": None if made else {"zh": _BIDDERS[1][1], "en": _BIDDERS[1][1]},
+        "left_out": None,
+        "randomness": _hex("randomness") if made else None,
+    }
 
 
 def _opened(**changes: object) -> View:
@@ -404,6 +445,14 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "locks": lambda: _view(
         16, "09:01:40", "live", "listed", "ceiling", state="complete", bids=_bids("waiting", seal="ok"), ceiling=_CEILING,
         late=_LATE, locks=_locks(1, 0), session_key=None,
+    ),
+    "draw": lambda: _view(
+        24, "09:02:10", "live", "listed", "draw", due=_time("09:05:00"), bids=_bids("waiting", seal="ok"),
+        ceiling=_CEILING, late=_LATE, draw=_draw("reveal"),
+    ),
+    "drawn": lambda: _view(
+        29, "09:02:40", "live", "listed", "draw", state="complete", bids=_bids("waiting", seal="ok"),
+        ceiling=_CEILING, late=_LATE, draw=_draw("made"),
     ),
     "decrypt": _decrypting,
     "unlocking": _behind_locks,
