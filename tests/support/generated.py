@@ -33,11 +33,13 @@ from sessions.errors import CommandRefused
 from sessions.events import BidReceived, Happening, Recorded, SessionAborted, Stream, T0Moved
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
 from sessions.intake_log import Blinding
-from sessions.opening import OVER, BidState, CheckSeals, FreezeSet, OpenBids, Opening
+from sessions.opening import OVER, BidState, CheckSeals, FreezeSet, GatherEvidence, OpenBids, Opening
 from sessions.opening.attribution import BY_ATTEMPT, BY_CLIENT, CAUSES, UNREADABLE
-from sessions.opening.locked import behind
+from sessions.opening.evidence import facts
+from sessions.opening.locked import behind, can_open
 from sessions.opening.locks import FAILURES
 from sessions.opening.state import Draw
+from sessions.opening_log import OpeningLog
 from sessions.plan import IntakeLog, Plan, StepKind
 from sessions.plan_json import plan_to_json
 from sessions.ports import Answer, Entries
@@ -102,11 +104,24 @@ class _Kept:
     async def get(self, *_: object) -> bytes:
         return BLINDING.secret
 
+    async def evidence(self, *_: object, **__: object) -> tuple[()]:
+        return ()
+
+    async def kept(self, *_: object) -> tuple[()]:
+        return ()
+
     async def answers(self, _: SessionId) -> tuple[Answer, ...]:
         return tuple(self.given)
 
     def open(self, name: str) -> BinaryIO:
         return BytesIO(self.blobs[name])
+
+
+class _NoProofs:
+    """Nobody looked at a certificate: the plans here ask for no proofs."""
+
+    async def get(self, *_: object) -> dict[str, bytes]:
+        return {}
 
 
 class Making:
@@ -198,8 +213,22 @@ class Making:
         self.now = max(self.now, moment)
         self.act(c.Tick(), CLOCK)
 
-    def work(self, work: FreezeSet | CheckSeals | OpenBids) -> None:
+    def work(self, work: FreezeSet | CheckSeals | GatherEvidence | OpenBids) -> None:
         match work:
+            case GatherEvidence(missing=missing):
+                empty = Digest(sha256_hex(b""))
+                gathered = tuple(
+                    c.Gathered(
+                        bidder=bid.bidder,
+                        facts=facts(self.it, bid, (), (), ()),
+                        sha256=empty,
+                        reach_sha256=empty,
+                        probes_sha256=empty,
+                    )
+                    for bid in self.it.bids
+                    if bid.bidder in missing
+                )
+                self.act(c.RecordEvidence(gathered=gathered), CLOCK)
             case FreezeSet():
                 self._freeze()
             case CheckSeals(headers=headers):
@@ -232,7 +261,7 @@ class Making:
 
     def _opened(self, bid: openings.Bid) -> c.Opened:
         empty = {"quote": None, "quote_sha256": None, "quote_key": None}
-        if bid.state is not BidState.RELEASED:
+        if bid.state is not BidState.RELEASED or not can_open(self.it, bid):
             return c.Opened(bidder=bid.bidder, **empty, code=None)
         if self.chance.random() < 0.05:
             return c.Opened(bidder=bid.bidder, **empty, code=self.chance.choice(sorted(UNREADABLE)))
@@ -458,7 +487,8 @@ class Making:
         group = self.chance.choice("AB")
         objections = len(self.it.objections)
         who, lock = self.chance.choice(self._officers() or [(HOST, "none")])
-        asking = self.said(number, "escrow", bidder=bidder)
+        standing = self.it.bid(bidder)
+        asking = self.said(number, "escrow", bidder=bidder, header_sha256=standing.header_sha256 if standing else "")
         return [
             *self._shared(),
             lambda: self._bring(who, lock),
@@ -567,7 +597,19 @@ class Making:
             await events.append(SESSION, records)
         await events.append(SESSION, (), entries=Entries(first=0, added=self.kept.entries))
         kept: Any = self.kept
-        archive = Archive(events=events, intake=kept, secrets=kept, blobs=kept, trust=the_trust, hall=the_hall())
+        nobody: Any = _NoProofs()
+        archive = Archive(
+            events=events,
+            intake=kept,
+            openings=OpeningLog(events, kept, the_hall()),
+            checkpoints=kept,
+            secrets=kept,
+            evidence=kept,
+            proofs=nobody,
+            blobs=kept,
+            trust=the_trust,
+            hall=the_hall(),
+        )
         return await archive.bundle(SESSION)
 
 

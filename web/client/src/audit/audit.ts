@@ -18,6 +18,7 @@ import { drawResult } from "./draw.js";
 import { evidence, failures } from "./evidence.js";
 import { replayIntake, same, type Taken } from "./intake.js";
 import { type Core, readChain, readDisclosed, readEvents, type Shown, type Told } from "./log.js";
+import { certificatesOfActs, SHARED } from "./proofs.js";
 import { receiptLog, receiptLogNames, withdrawals } from "./receiptlog.js";
 import { lockOrder } from "./lockorder.js";
 import { checkpointNames, openingLog, witnesses } from "./openinglog.js";
@@ -77,17 +78,18 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
     bids.receipts(all, opening, told, key, log),
   );
   await run.check("bids.quotes", [files, replayed, sealed], bids.quotes);
+  const proved = await run.check("statements.certificates", [files, replayed, intake, sealed], certificatesOfActs);
   const signers = sealed === null ? null : papers.signersOf(sealed);
   await run.check("bids.evidence", [files, replayed, signers, hall], evidence);
   await run.check("bids.causes", [replayed], bids.causes);
   await run.check("bids.failures", [files, replayed, hall], failures);
   await run.check("draws.result", [replayed, signers], drawResult);
   await run.check("late.slips", [files, replayed, hall], papers.slips);
-  await run.check("statements.checkin", [files, replayed, intake, signers], papers.checkins);
-  await run.check("statements.confirm", [files, replayed, signers], papers.confirmations);
+  await run.check("statements.checkin", [files, replayed, intake, signers, proved], papers.checkins);
+  await run.check("statements.confirm", [files, replayed, signers, proved], papers.confirmations);
   await run.check("statements.escrow", [files, replayed, signers], papers.escrows);
   await run.check("record.projection", [files, replayed], papers.projection);
-  await run.check("record.signatures", [files, replayed, signers, hall], papers.signatures);
+  await run.check("record.signatures", [files, replayed, signers, proved, hall], papers.signatures);
   await run.check("record.page", [files, replayed], papers.pages);
   return {
     ok: run.checks.every(({ outcome }) => outcome === "passed"),
@@ -147,7 +149,7 @@ function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
   for (const name of receiptLogNames(o)) needed.add(name);
   const missing = [...needed].filter((name) => !files.has(name));
   demand(missing.length === 0, `missing: ${missing.join(", ")}`);
-  const folders = new Set(o.listed ? ["trust/", ...o.bids.map(({ row }) => `bids/${row}/`)] : []);
+  const folders = new Set(o.listed ? ["trust/", ...SHARED, ...o.bids.map(({ row }) => `bids/${row}/`)] : []);
   if (o.listed && (o.faults.length > 0 || o.bids.some(({ gathered }) => gathered !== null))) folders.add("evidence/");
   if (o.status === "ended") folders.add("withdrawn/");
   if (o.late.length > 0) folders.add("slips/");

@@ -45,7 +45,7 @@ const BY_ATTEMPT: { readonly [code: string]: string } = {
   revoked: "B3",
   hall_error: "P1",
   revocation_unavailable: "P3",
-  revocation_unknown: "P3",
+  revocation_unknown: "P1", // the hall asks for evidence and was not told where to find it
   answered_late: "P4",
 };
 

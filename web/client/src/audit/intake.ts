@@ -4,6 +4,7 @@ import { canonicalText, type Json } from "../canonical.js";
 import { asCount, asHex, asIdentifier } from "../fields.js";
 import { trackerCode } from "../receipt.js";
 import type { Told } from "./log.js";
+import { accepts, proofOf } from "./proofs.js";
 import { demand, type Found, found } from "./report.js";
 import { type Data, moment, type Plan, readPlan } from "./shapes.js";
 
@@ -62,9 +63,9 @@ class Intake {
       case "BidRefused":
         return clock && open;
       case "BidWithdrawn":
-        return own && open && standing !== undefined && data["header_sha256"] === standing.data["header_sha256"];
+        return own && open && standing !== undefined && data["header_sha256"] === standing.data["header_sha256"] && accepts(this.plan, "withdraw", proofOf(told));
       case "BidderCheckedIn":
-        return own && open && standing !== undefined && at >= this.opens && !this.checkedIn.has(told.id);
+        return own && open && standing !== undefined && at >= this.opens && !this.checkedIn.has(told.id) && accepts(this.plan, "checkin", proofOf(told));
       case "T0Moved":
         return (
           clock &&
@@ -83,7 +84,9 @@ class Intake {
 
   #last = -Infinity;
 
-  async #receives({ data, when }: Told, plan: Plan, standing: Told | undefined): Promise<boolean> {
+  async #receives(told: Told, plan: Plan, standing: Told | undefined): Promise<boolean> {
+    const { data, when } = told;
+    if (!accepts(this.plan, "submit", proofOf(told))) return false;
     const header = data["header_sha256"];
     for (const other of this.bids.values()) if (other.data["header_sha256"] === header) return false; // nothing new, or another's
     if (data["replaces"] !== (standing === undefined ? null : standing.data["header_sha256"]!)) return false;

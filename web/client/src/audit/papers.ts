@@ -9,6 +9,7 @@ import type { Bid, Opening } from "./ceremony.js";
 import { member, type Sealed } from "./bids.js";
 import { same } from "./intake.js";
 import type { Told } from "./log.js";
+import { type Proved, signerOf } from "./proofs.js";
 import { readme, recordPage } from "./page.js";
 import { record } from "./record.js";
 import { demand, type Found, found } from "./report.js";
@@ -35,15 +36,16 @@ function holds(files: Files, name: string, statement: string): boolean {
   return bytes !== undefined && equal(bytes, utf8(statement));
 }
 
-export async function checkins(files: Files, { opening: o, log }: Replayed, intake: readonly Told[], signers: Signers): Promise<Found<true>> {
+export async function checkins(files: Files, { opening: o, log }: Replayed, intake: readonly Told[], signers: Signers, proved: Proved): Promise<Found<true>> {
   const known = new Map(log.map(({ digest, at }) => [digest, at]));
   // A bidder that withdrew afterwards is not of the set.
   const said = [...intake, ...log].filter(({ type, data }) => type === "BidderCheckedIn" && signers.has(data["bidder"] as string));
   await Promise.all(
-    said.map(async ({ data, at }) => {
+    said.map(async (told) => {
+      const { data, at } = told;
       const [bidder, statement] = [data["bidder"] as string, data["statement"] as string];
       const { row } = rowOf(o, bidder);
-      const payload = await verifyByCertificate(statement, "checkin", signers.get(bidder)!);
+      const payload = await verifyByCertificate(statement, "checkin", signerOf(o, signers, proved, bidder, told));
       const seen = known.get(payload["head"] as string);
       const expected = { v: 1, session: o.plan.session, bidder, head: payload["head"] ?? null };
       demand(same(payload, expected) && seen !== undefined && seen <= at, `row ${row}: the check-in says something else`);
@@ -53,15 +55,14 @@ export async function checkins(files: Files, { opening: o, log }: Replayed, inta
   return found(true, `${said.length} check-ins`);
 }
 
-export async function confirmations(files: Files, { opening: o, log }: Replayed, signers: Signers): Promise<Found<true>> {
+export async function confirmations(files: Files, { opening: o, log }: Replayed, signers: Signers, proved: Proved): Promise<Found<true>> {
   const said = log.filter(({ type }) => type === "RowConfirmed");
   await Promise.all(
-    said.map(async ({ data }) => {
+    said.map(async (told) => {
+      const { data } = told;
       const [bidder, statement] = [data["bidder"] as string, data["statement"] as string];
       const bid = rowOf(o, bidder);
-      const signer = signers.get(bidder);
-      demand(signer !== undefined, `row ${bid.row}: nothing shows its certificate`);
-      const payload = await verifyByCertificate(statement, "confirm", signer);
+      const payload = await verifyByCertificate(statement, "confirm", signerOf(o, signers, proved, bidder, told));
       const expected = { v: 1, session: o.plan.session, bidder, quote_sha256: bid.opened?.["quote_sha256"] ?? null };
       demand(same(payload, expected), `row ${bid.row}: the confirmation says something else`);
       demand(holds(files, `bids/${bid.row}/confirm.jws`, statement), `row ${bid.row}: another file`);
@@ -99,19 +100,18 @@ export function projection(files: Files, { opening: o, log }: Replayed): Found<t
   return found(true, `record ${digest}${o.drawn === null ? ", not put up for signature" : ""}`);
 }
 
-export async function signatures(files: Files, { opening: o, log }: Replayed, signers: Signers, hall: HallKey): Promise<Found<true>> {
+export async function signatures(files: Files, { opening: o, log }: Replayed, signers: Signers, proved: Proved, hall: HallKey): Promise<Found<true>> {
   const given = log.filter(({ type }) => type === "RecordSigned");
   const staff = given.filter(({ data }) => data["role"] !== "bidder");
   await Promise.all(
-    given.map(async ({ data }) => {
+    given.map(async (told) => {
+      const { data } = told;
       const [signer, statement] = [data["signer"] as string, data["statement"] as string];
       const bidder = data["role"] === "bidder";
       const name = bidder
         ? `bids/${rowOf(o, signer).row}/record.jws`
         : `signatures/${staff.findIndex((each) => each.data === data) + 1}.jws`;
-      const certificate = signers.get(signer);
-      demand(!bidder || certificate !== undefined, `${signer} signed, and nothing shows its certificate`);
-      const payload = bidder ? await verifyByCertificate(statement, "record", certificate!) : await verifyByHall(statement, "record", hall);
+      const payload = bidder ? await verifyByCertificate(statement, "record", signerOf(o, signers, proved, signer, told)) : await verifyByHall(statement, "record", hall);
       const expected = { v: 1, session: o.plan.session, signer, record_sha256: o.drawn?.sha256 ?? null };
       demand(same(payload, expected), `${signer} signed something else`);
       demand(holds(files, name, statement), `${name} is not what the log has`);

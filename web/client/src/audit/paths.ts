@@ -6,7 +6,8 @@
 import { type Bytes, equal } from "../bytes.js";
 import * as der from "../der.js";
 import { canEncrypt, canSign, type Certificate } from "../x509.js";
-import { Failed, demand } from "./report.js";
+import { type Answer, answeredBy, unchecked } from "./ocsp.js";
+import { demand } from "./report.js";
 import { signed, type Signed } from "./signed.js";
 
 const MOST_BETWEEN = 6;
@@ -16,6 +17,7 @@ export interface Trust {
   readonly anchors: readonly Certificate[];
   readonly intermediates: readonly Certificate[];
   readonly lists: readonly RevocationList[];
+  readonly answers?: readonly (Answer | null)[];
 }
 
 /** A certificate revocation list (RFC 5280 section 5). */
@@ -24,7 +26,9 @@ export interface RevocationList {
   readonly from: number;
   readonly until: number | null;
   /** When each serial number was revoked, by its bytes in hex. */
-  readonly revoked: ReadonlyMap<string, number>;
+  readonly revoked: ReadonlyMap<string, { readonly at: number; readonly held: boolean }>;
+  /** Whether it has a critical extension: a delta, or one that is not of everything or not of its own issuer. */
+  readonly partial: boolean;
   readonly signed: Signed;
 }
 
@@ -32,9 +36,32 @@ export interface RevocationList {
 export async function validate(certificate: Certificate, trust: Trust, at: number, offered: readonly Certificate[]): Promise<void> {
   checkLeaf(certificate, "sign");
   demand(current(certificate, at), "the certificate was not valid when the bid arrived");
-  const path = await climb([certificate], [...trust.intermediates, ...offered.slice(0, 16)], trust, at);
+  const path = await pathTo(certificate, trust, at, offered);
   demand(path !== null, "the certificate leads to none of the authorities in the bundle");
-  for (let i = 0; i + 1 < path.length; i++) await notRevoked(path[i]!, path[i + 1]!, trust, at);
+  demand((await standing(path, trust, at)) !== "revoked", "the certificate had been revoked");
+}
+
+/** The first path from `certificate` to an anchor at `at`, or null. */
+export function pathTo(
+  certificate: Certificate,
+  trust: Trust,
+  at: number,
+  offered: readonly Certificate[] = [],
+): Promise<readonly Certificate[] | null> {
+  return climb([certificate], [...trust.intermediates, ...offered.slice(0, 16)], trust, at);
+}
+
+type Standing = "good" | "revoked" | "unknown";
+
+/** What lists and answers say of a path at `at`; `good` only if some in date speaks for all below the anchor. */
+export async function standing(path: readonly Certificate[], trust: Trust, at: number): Promise<Standing> {
+  let known = true;
+  for (let i = 0; i + 1 < path.length; i++) {
+    const said = await revocation(path[i]!, path[i + 1]!, trust, at);
+    if (said === "revoked") return said;
+    known &&= said === "good";
+  }
+  return known ? "good" : "unknown";
 }
 
 /** Fail unless a certificate is an end entity's, with a key of a kind we use, for this and not for the other. */
@@ -83,13 +110,33 @@ async function issued(issuer: Certificate, subject: Certificate, below: number, 
   return signed(subject.der).by(issuer);
 }
 
-async function notRevoked(subject: Certificate, issuer: Certificate, trust: Trust, at: number): Promise<void> {
-  for (const list of trust.lists) {
-    // An entry counts even in a list that is out of date: revocation does not wear off.
-    const when = list.revoked.get(subject.serial);
-    if (when === undefined || when > at || !equal(list.issuer, issuer.subjectDer)) continue;
-    if (issuer.keyUsage.has("cRLSign") && (await list.signed.by(issuer))) throw new Failed("the certificate had been revoked");
+async function revocation(subject: Certificate, issuer: Certificate, trust: Trust, at: number): Promise<Standing> {
+  let known = false;
+  for (const answer of trust.answers ?? []) {
+    const by = answer === null ? null : await answeredBy(answer, subject, issuer);
+    if (answer === null || by === null) continue;
+    const delegate = !equal(by.der, issuer.der);
+    if (delegate && !unchecked(by) && (await listed(by, issuer, trust, at)) !== "good") continue;
+    if (answer.revoked !== null && answer.revoked <= at) return "revoked";
+    known ||= at <= answer.until && answer.from <= subject.notAfter.getTime(); // authorities forget what has expired
   }
+  const said = await listed(subject, issuer, trust, at);
+  return said === "unknown" && known ? "good" : said;
+}
+
+/** What the issuer's own lists say. Lists that others keep for it, partial lists and deltas say nothing here. */
+async function listed(subject: Certificate, issuer: Certificate, trust: Trust, at: number): Promise<Standing> {
+  let known = false;
+  for (const list of trust.lists) {
+    if (list.partial || !equal(list.issuer, issuer.subjectDer)) continue;
+    if (!issuer.keyUsage.has("cRLSign") || !(await list.signed.by(issuer))) continue;
+    const entry = list.revoked.get(subject.serial);
+    const inDate = list.until !== null && at <= list.until && list.from <= subject.notAfter.getTime();
+    // An entry counts even in a list that is out of date: revocation does not wear off. One on hold may.
+    if (entry !== undefined && entry.at <= at && (!entry.held || inDate)) return "revoked";
+    known ||= inDate;
+  }
+  return known ? "good" : "unknown";
 }
 
 /** The pathLenConstraint of an authority (RFC 5280 section 4.2.1.9), or null. */
@@ -120,18 +167,35 @@ export function readList(bytes: Bytes): RevocationList {
   const [, issuer, from, ...rest] = fields;
   const until = rest[0] !== undefined && [der.TAG.utcTime, der.TAG.time].includes(rest[0].tag as 0x17) ? rest.shift() : undefined;
   const entries = rest[0]?.tag === der.TAG.sequence ? der.children(rest[0]) : [];
-  const revoked = new Map<string, number>();
+  const revoked = new Map<string, { at: number; held: boolean }>();
   for (const entry of entries) {
-    const [serial, when] = der.children(entry, der.TAG.sequence);
-    revoked.set(serialOf(der.expect(serial, der.TAG.integer).body), der.time(when).getTime());
+    const [serial, when, more] = der.children(entry, der.TAG.sequence);
+    const at = der.time(when).getTime();
+    revoked.set(serialOf(der.expect(serial, der.TAG.integer).body), { at, held: onHold(more) });
   }
+  const extensions = rest.find(({ tag }) => tag === der.context(0));
+  const partial = extensions !== undefined && der.children(der.inner(extensions), der.TAG.sequence).some(isCritical);
   return {
     issuer: der.expect(issuer).raw,
     from: der.time(from).getTime(),
     until: until === undefined ? null : der.time(until).getTime(),
     revoked,
+    partial,
     signed: whole,
   };
+}
+
+function isCritical(extension: der.Element): boolean {
+  const parts = der.children(extension, der.TAG.sequence);
+  return parts.length === 3 && parts[1]!.body[0] === 0xff;
+}
+
+/** The reason of an entry is certificateHold or removeFromCRL (RFC 5280 section 5.3.1). */
+function onHold(extensions: der.Element | undefined): boolean {
+  if (extensions === undefined) return false;
+  const reason = der.children(extensions, der.TAG.sequence).find((each) => der.oid(der.children(each)[0]) === "2.5.29.21");
+  const code = reason === undefined ? undefined : der.read(der.octets(der.children(reason).at(-1))).body[0];
+  return code === 6 || code === 8;
 }
 
 function serialOf(number: Bytes): string {

@@ -17,8 +17,9 @@ import { anchors, disputes } from "./points.js";
 import { record } from "./record.js";
 import { demand, type Found, found } from "./report.js";
 import { flags } from "./sheet.js";
+import { accepts, proofOf, shows } from "./proofs.js";
 import { setRoot } from "./tree.js";
-import { type Data, moment, readPlan, written } from "./shapes.js";
+import { type Data, moment, readPlan, worst, written } from "./shapes.js";
 import { coming, entering, following, hindrance } from "./time.js";
 
 /** The opening at its end, and the finding on each bid as it stood before the results. */
@@ -176,7 +177,7 @@ function asked(o: Opening, told: Told): boolean {
     case "LateBidRefused":
       return allowed(RIGHT.refuseLate) && o.late.every((late) => late.data["slip_sha256"] !== data["slip_sha256"]);
     case "BidderCheckedIn":
-      return allowed(RIGHT.checkIn) && own && bid?.checkedIn === null;
+      return allowed(RIGHT.checkIn) && own && bid?.checkedIn === null && accepts(o.plan, "checkin", proofOf(told));
     case "ChairTaken":
       return (
         allowed(RIGHT.takeChair) &&
@@ -197,7 +198,7 @@ function asked(o: Opening, told: Told): boolean {
     case "AttemptFailed":
       return own && bid !== undefined && data["attempt"] === bid.attempts.length + 1 && attempts(o, told, bid);
     case "RowConfirmed":
-      return allowed(RIGHT.confirm) && own && bid?.state === "opened" && bid.confirmedAt === null;
+      return allowed(RIGHT.confirm) && own && bid?.state === "opened" && bid.confirmedAt === null && accepts(o.plan, "confirm", proofOf(told));
     case "ObjectionRaised":
       return own && data["number"] === o.objections.length + 1 && objects(o, told, bid);
     case "ObjectionAnswered":
@@ -213,6 +214,7 @@ function asked(o: Opening, told: Told): boolean {
         allowed(RIGHT.sign) &&
         data["signer"] === told.id &&
         data["role"] === told.role &&
+        (told.role !== "bidder" || accepts(o.plan, "sign", proofOf(told))) &&
         o.signatures.every(({ signer }) => signer !== told.id)
       );
     case "SupervisorNoted":
@@ -307,14 +309,18 @@ function attempts(o: Opening, told: Told, bid: Bid): boolean {
   const lacking = bid.state !== "released" && o.groups.some((group) => !bid.groups.has(group));
   if (told.type === "KeyReleased") {
     const group = data["group"] as string;
+    if (!accepts(o.plan, "release", proofOf(told))) return false;
     return may(o, RIGHT.release, told) && o.barrier === null && lacking && o.groups.includes(group) && !bid.groups.has(group);
   }
   const code = told.private!["code"];
-  if (typeof code !== "string" || Object.keys(told.private!).length !== 1) return false;
+  const proof = proofOf(told);
+  if (typeof code !== "string" || Object.keys(told.private!).length !== (proof === null ? 1 : 4)) return false;
+  if (proof !== null && worst([proof.state]) !== proof.state) return false; // no such state
   if (data["release_sha256"] === null) {
-    return may(o, RIGHT.report, told) && bid.state === "waiting" && (told.hidden || Object.hasOwn(BY_CLIENT, code));
+    return proof === null && may(o, RIGHT.report, told) && bid.state === "waiting" && (told.hidden || Object.hasOwn(BY_CLIENT, code));
   }
   // After the barrier only what came in time and was answered late is still recorded.
+  if (!told.hidden && !shows(o.plan, code, proof)) return false;
   return may(o, RIGHT.release, told) && lacking && (o.barrier === null || told.hidden || code === "answered_late");
 }
 
@@ -448,6 +454,8 @@ function extensionRule(o: Opening): Data | undefined {
 function extension(o: Opening, at: number): { readonly old: string; readonly new: string } | null {
   const [rule, { run, due }] = [extensionRule(o), o];
   const more = (rule?.["extension"] as number | undefined) ?? 0;
+  // Once the keys are in, what the opening waits for is the locks.
+  if (run?.step.kind === "decrypt" && o.barrier !== null) return null;
   // Check-in lasts until T0, which only a postponement moves.
   if (run === undefined || due === null || due <= at || run.step.kind === "checkin" || more === 0) return null;
   return { old: run.due!, new: written(due + more) };

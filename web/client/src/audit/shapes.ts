@@ -161,6 +161,8 @@ const plan = record({
   "watch?": orNull(watch),
 });
 
+const STATES = ["good", "unasked", "unavailable", "revoked"];
+
 interface EventShape {
   readonly data: Shape;
   readonly private?: Shape;
@@ -258,6 +260,41 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   LogDisputed: shape({ by: text, kind: text, size: count, root: text, held: count, sha256: text }),
   SessionEnded: shape({ record_sha256: text, unsigned: listOf(text) }),
 };
+
+const looked = record({
+  certificate: text,
+  usage: oneOf("sign", "encrypt"),
+  state: oneOf("good", "unasked", "unavailable", "revoked"),
+  chain: listOf(text),
+  ocsps: listOf(text),
+  crls: listOf(text),
+});
+const grounds = record({ v: count, at: time, looked: listOf(looked), tried: listOf(record({ url: text, at: time, outcome: text })) });
+
+/** What was looked at for one act: a document of evidence. */
+export interface Grounds {
+  readonly v: number;
+  readonly at: string;
+  readonly looked: readonly {
+    readonly certificate: string;
+    readonly usage: "sign" | "encrypt";
+    readonly state: string;
+    readonly chain: readonly string[];
+    readonly ocsps: readonly string[];
+    readonly crls: readonly string[];
+  }[];
+  readonly tried: readonly { readonly outcome: string }[];
+}
+
+export function readGrounds(value: Json): Grounds {
+  grounds(value, "evidence");
+  return value as unknown as Grounds;
+}
+
+/** The worst of some states, which are listed from good to bad; `unasked` of none. */
+export function worst(states: readonly string[]): string {
+  return STATES.filter((state) => states.includes(state)).at(-1) ?? "unasked";
+}
 
 /** Whether events of this type have a private part; fails for a type that there is not. */
 export function hasPrivate(type: string): boolean {
