@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crypto.encoding import canonical
+from crypto.tlog import Tree
 from tests.support.bundles import Files, events, named, redrawn, retold, with_events
 
 
@@ -110,6 +111,28 @@ def another_plan(files: Files) -> Files:
     return {**files, "plan.json": canonical(plan)}
 
 
+def swapped_entries(files: Files) -> Files:
+    data = files["log/intake.entries"]
+    return {**files, "log/intake.entries": data[32:64] + data[:32] + data[64:]}
+
+
+def relogged(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Files], Files]:
+    """Let the hall lock another log of receipts, and say so in the record too."""
+
+    def told(files: Files) -> Files:
+        data = files["log/intake.entries"]
+        entries = change([data[at : at + 32] for at in range(0, len(data), 32)])
+        lock = {"intake_log_size": len(entries), "intake_log_root": Tree(entries).root().hex()}
+        return {**changing("SetFrozen", **lock)(files), "log/intake.entries": b"".join(entries)}
+
+    return told
+
+
+def receipts_late(entries: list[bytes]) -> list[bytes]:
+    """Move the first batch of receipts behind the second."""
+    return [*entries[4:8], *entries[:4], *entries[8:]]
+
+
 PRICE = {"price": "1000001.00"}
 CERTIFICATE = "signing-certificate.pem"
 
@@ -135,6 +158,20 @@ TAMPERINGS: list[tuple[str, Callable[[Files], Files], str]] = [
     ("a private part is exchanged", another_private_text, "chain.private"),
     ("a private part is withheld", told_less, "rules.opening"),
     ("a file is slipped in", lambda files: {**files, "bids/9/header.json": b"{}"}, "bundle.contents"),
+    ("an entry of the receipts' log is altered", altered("log/intake.entries"), "log.intake"),
+    ("two entries of it are swapped", swapped_entries, "log.intake"),
+    ("it is cut", lambda f: {**f, "log/intake.entries": f["log/intake.entries"][:-32]}, "log.intake"),
+    ("it is withheld", without("log/intake.entries"), "bundle.contents"),
+    ("another log of receipts is locked", relogged(lambda e: [*e[:-1], b"\7" * 32]), "log.intake"),
+    ("a tick's entries are left out of it", relogged(lambda e: e[:-4]), "log.intake"),
+    (
+        "a tick's entries are added to it",
+        relogged(lambda e: [*e, *(bytes([n]) * 32 for n in range(4))]),
+        "log.intake",
+    ),
+    ("receipts change their places in it", relogged(receipts_late), "log.intake"),
+    ("a withdrawal's certificate is withheld", without("withdrawn/1.pem"), "log.withdrawn"),
+    ("a certificate of no withdrawal is added", replaced("withdrawn/2.pem", "withdrawn/1.pem"), "log.withdrawn"),
     ("a header is exchanged", replaced("bids/1/header.json", "bids/2/header.json"), "set.complete"),
     ("a header is withheld", without("bids/1/header.json"), "set.complete"),
     ("a declaration is exchanged", replaced("bids/1/declaration.der", "bids/2/declaration.der"), "bids.declarations"),

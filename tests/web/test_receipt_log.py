@@ -80,6 +80,30 @@ async def test_before_t0_the_public_log_is_the_same_whether_nobody_bid_or_eleven
     assert {status for _, status, _, _ in nobody} == {200, 404, 409}
 
 
+async def a_bidders_files(folder: Path, others: int) -> list[str]:
+    """Return a bidder's receipt file before and after each tick, without what is drawn and its place in the log."""
+    told = []
+    async with a_house(folder) as house:
+        await house.announce()
+        for number in range(others):
+            other = a_bidder(f"第{number}投标人有限公司")
+            assert (await house.submit(await house.bidder(other), a_bid(other))).status_code == 200
+        bidder = a_bidder()
+        client = await house.bidder(bidder)
+        code = (await house.submit(client, a_bid(bidder))).json()["tracker"]
+        for minutes in (30, 20, 10):
+            await tick(house, minutes)
+            file = read_receipt_file((await client.get(f"{house.path}/uploads/mine/{code}")).content)
+            told.append(re.sub(r"index \d+", "index", _DRAWN.sub("drawn", file.proof or "none")))
+    return told
+
+
+async def test_before_t0_a_bidders_own_file_is_the_same_whoever_came_before_it(tmp_path: Path) -> None:
+    alone = await a_bidders_files(tmp_path / "alone", 0)
+    assert alone == await a_bidders_files(tmp_path / "crowded", 11)
+    assert [text.count("drawn") for text in alone] == [0, 4 + 2, 4 + 2]  # four hashes, a root and a signature
+
+
 async def test_the_log_can_be_rebuilt_from_its_tiles(house: House) -> None:
     await house.receive_bids()
     await tick(house, 20)
