@@ -128,6 +128,9 @@ def relogged(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Files], 
     return told
 
 
+FOUR = [bytes([number]) * 32 for number in range(4)]
+
+
 def receipts_late(entries: list[bytes]) -> list[bytes]:
     """Move the first batch of receipts behind the second."""
     return [*entries[4:8], *entries[:4], *entries[8:]]
@@ -166,7 +169,7 @@ TAMPERINGS: list[tuple[str, Callable[[Files], Files], str]] = [
     ("a tick's entries are left out of it", relogged(lambda e: e[:-4]), "log.intake"),
     (
         "a tick's entries are added to it",
-        relogged(lambda e: [*e, *(bytes([n]) * 32 for n in range(4))]),
+        relogged(lambda e: [*e, *FOUR]),
         "log.intake",
     ),
     ("receipts change their places in it", relogged(receipts_late), "log.intake"),
