@@ -140,6 +140,7 @@ class Archive:
         if opening.status not in OVER:
             raise CommandRefused("not_over", status=opening.status.value)
         intake = await self._events.read(session, Stream.INTAKE)
+        told = intake if opening.status is Status.ENDED else ()  # whose events the bundle has
         material = _Material(
             session=session,
             opening=opening,
@@ -152,7 +153,7 @@ class Archive:
             entries=await self._events.entries(session),
             decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",
             evidence=await collect(opening, self._evidence),
-            proofs=await proved.collect(opening, (*intake, *log), self._proofs),
+            proofs=await proved.collect(opening, (*told, *log), self._proofs),
         )
         return await asyncio.to_thread(self._make, material)
 

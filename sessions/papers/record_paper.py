@@ -43,6 +43,12 @@ _STAMPS: Mapping[Status, Words] = {
     Status.FAILED: Words(zh="未开标", en="not opened"),
     Status.ABORTED: Words(zh="终止", en="aborted"),
 }
+_FLAGS: Mapping[str, Words] = {
+    "over_ceiling": Words(zh="高于最高投标限价", en="above the ceiling"),
+    "malformed": Words(zh="填写不合格式", en="not in its form"),
+    "missing": Words(zh="未填写", en="left out"),
+    "unknown": Words(zh="表中没有这一项", en="no such column"),
+}
 _KINDS: Mapping[AnchorKind, Words] = {
     AnchorKind.WITNESS: Words(zh="见证方会签", en="witness, cosigned"),
     AnchorKind.STAMP: Words(zh="时间戳机构", en="timestamp authority"),
@@ -234,7 +240,7 @@ class _Says:
         return (figures, _muted(words)) if words else (figures,)
 
     def _remarks(self, row: Mapping[str, Any]) -> Cell:
-        lines = [Line(flag) for flag in row["flags"]]
+        lines = [Line(self._flag(flag), Style.NOT) for flag in row["flags"]]
         if row["quote"] is None:
             cause, after = CAUSES.get(row["cause"] or ""), CONSEQUENCES.get(row["consequence"] or "")
             stated = [self.words(words) for words in (cause, after) if words]
@@ -274,6 +280,14 @@ class _Says:
             for draw in self._document.get("draws", ())
         ]
         return table(self("抽取", "Draw"), columns, rows)
+
+    def _flag(self, flag: str) -> str:
+        """What ``sessions.quote.flags`` found, in words."""
+        kind, _, name = flag.partition(":")
+        labels = {field["id"]: self.words(field["label"]) for field in self._document["fields"]}
+        about = labels.get(name, name)
+        said = _FLAGS.get(kind)
+        return flag if said is None else f"{about}{self('：', ': ') if about else ''}{self.words(said)}"
 
     def late(self) -> tuple[Table, ...]:
         columns = (

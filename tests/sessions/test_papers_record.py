@@ -12,7 +12,7 @@ import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from crypto.encoding import canonical
-from sessions.commands import RecordAnchor
+from sessions.commands import Pause, RecordAnchor, Resume
 from sessions.papers.layout import Language
 from sessions.papers.record_paper import About, record_paper
 from sessions.papers.typesetting import typeset
@@ -20,7 +20,20 @@ from sessions.plan import AnchorKind, Watch
 from sessions.record import record, record_digest
 from sessions.roles import CLOCK, Actor, Role
 from tests.sessions.test_record import an_eventful_opening
-from tests.support.ceremony import SUPERVISOR, A, Ceremony, a_plan, a_sealed_bid, digest, opened
+from tests.support.ceremony import (
+    HOST,
+    MINUTE,
+    SECOND,
+    SUPERVISOR,
+    A,
+    B,
+    C,
+    Ceremony,
+    a_plan,
+    a_sealed_bid,
+    digest,
+    opened,
+)
 
 ABOUT = About(number=143, head="a3" * 32, origin="https://hall.example.org", seal=None)
 HOSTILE = (
@@ -185,3 +198,25 @@ def test_who_outside_holds_the_log_is_named_with_the_time_it_states() -> None:
     assert "时间戳机构" in text
     assert "停机的机构" in text
     assert "没有" in text
+
+
+def test_what_is_wrong_with_a_sheet_is_said_in_words() -> None:
+    c = Ceremony(a_plan()).decrypting()
+    c.released(A, B, C)
+    sheets = {A.id: {"price": "1600000.00"}, B.id: {"days": "30"}, C.id: {"price": "1.2e6", "colour": "red"}}
+    c.open_bids(*(replace(opened(who), quote=sheet) for who, sheet in sheets.items()))
+    text = words(typeset_record(c))
+    assert "高于最高投标限价" in text
+    assert "投标总价：未填写" in text
+    assert "投标总价：填写不合格式" in text
+    assert "colour：表中没有这一项" in text
+    long = words(typeset_record(c, "en"))
+    assert "abovetheceiling" in long
+
+
+def test_texts_of_any_length_stay_on_the_paper() -> None:
+    c = Ceremony().decrypting()
+    c.send(Pause(reason="停" * 3999 + "完", incident=True), SUPERVISOR, c.now + SECOND)
+    c.send(Resume(), HOST, c.now + MINUTE)
+    text = words(typeset_record(c))
+    assert text.count("停") >= 3999

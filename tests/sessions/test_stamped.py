@@ -19,7 +19,6 @@ from crypto import authority, timestamping, timestamps
 from crypto.certificates import Credential
 from crypto.digest import sha256
 from crypto.signing import HallKey
-from sessions.archive import Archive
 from sessions.commands import Abort, Approve
 from sessions.hallkey import hall_key
 from sessions.notary import Notary, Outside
@@ -31,8 +30,8 @@ from sessions.zipped import unpack
 from tests.support.bundles import Files, failed, signed_anew
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, T0, a_plan
 from tests.support.fake_clock import FakeClock
-from tests.support.finished import Play
-from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, the_trust
+from tests.support.finished import Play, an_archive
+from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell
 
 ROOT = authority.create("Root", at=T0 - timedelta(days=30))
 TSA = timestamping.issue_authority(ROOT, name="TSA", at=T0 - timedelta(days=30))
@@ -65,12 +64,8 @@ async def _play(folder: Path, off: timedelta) -> bytes:
     clock = FakeClock()
     watch = Watch(origin=f"hall.example.org/s/{SESSION}", witnesses=(), quorum=0, authorities=(TRUE, DOWN))
     async with a_shell(folder, clock) as hall:
-        key = hall_key(folder)
-        openings = OpeningLog(hall.stores.events, hall.stores.checkpoints, key)
-        known = (Authority(name=TRUE, clock=clock, off=off), Authority(name=DOWN, clock=clock, signer=None))
-        outside = Outside(witnesses={}, authorities={each.name: each for each in known})
-        notary = Notary(hall.sessions, openings, hall.stores.checkpoints, outside, hall=key.public, clock=clock)
-        hall.sessions.on_commit(notary.look)
+        honest, down = Authority(name=TRUE, clock=clock, off=off), Authority(name=DOWN, clock=clock, signer=None)
+        notary = _notary(hall, honest, down)
         play = Play(hall, clock)
         await hall.sessions.create(replace(a_plan(), watch=watch))
         for name in ("甲公司", "乙公司", "丙公司"):
@@ -88,7 +83,47 @@ async def _play(folder: Path, off: timedelta) -> bytes:
                 break
             await sleep(0.01)
         await notary.close()
-        return await _archive(hall, openings, key).bundle(SESSION)
+        return await an_archive(hall, {TRUE: ROOT.certificate, DOWN: ROOT.certificate}).bundle(SESSION)
+
+
+async def test_a_dead_authority_stops_nobody_and_is_asked_again_after_a_restart(tmp_path: Path) -> None:
+    """F18: the ceremony goes on without its stamp; a process that starts later gets it, and it goes on record."""
+    clock = FakeClock()
+    watch = Watch(origin=f"hall.example.org/s/{SESSION}", witnesses=(), quorum=0, authorities=(TRUE,))
+    async with a_shell(tmp_path, clock) as hall:
+        down = _notary(hall, Authority(name=TRUE, clock=clock, signer=None))
+        play = Play(hall, clock)
+        await hall.sessions.create(replace(a_plan(), watch=watch))
+        bids = [a_bid_for_this(name) for name in ("甲公司", "乙公司", "丙公司")]
+        for bid in bids:
+            await hall.submit(bid)
+        await play.at(T0 - 30 * MINUTE)
+        await hall.host_takes_over_the_room()
+        await play.at(T0 + SECOND)
+        await hall.advance("ceiling")
+        await hall.advance("decrypt")
+        for bid in bids:
+            await hall.release(bid)
+        await hall.work_done()
+        assert "BidOpened" in await hall.log()
+        assert "Anchored" not in await hall.log()
+        await down.close()
+    async with a_shell(tmp_path, clock) as hall:
+        up = _notary(hall, Authority(name=TRUE, clock=clock))
+        await up.start()
+        await _until(hall, lambda log: "Anchored" in log)
+        await up.close()
+        (close,) = (await hall.state()).points
+        assert close.by(AnchorKind.STAMP) == (TRUE,)
+
+
+def _notary(hall: Shell, *known: Authority) -> Notary:
+    key = hall_key(hall.folder)
+    openings = OpeningLog(hall.stores.events, hall.stores.checkpoints, key)
+    outside = Outside(witnesses={}, authorities={each.name: each for each in known})
+    notary = Notary(hall.sessions, openings, hall.stores.checkpoints, outside, hall=key.public, clock=hall.clock)
+    hall.sessions.on_commit(notary.look)
+    return notary
 
 
 async def _until(hall: Shell, holds: Callable[[list[str]], bool]) -> None:
@@ -97,21 +132,6 @@ async def _until(hall: Shell, holds: Callable[[list[str]], bool]) -> None:
             return
         await sleep(0.01)
     raise AssertionError("it never came")
-
-
-def _archive(hall: Shell, openings: OpeningLog, key: HallKey) -> Archive:
-    return Archive(
-        events=hall.stores.events,
-        intake=hall.stores.intake,
-        openings=openings,
-        checkpoints=hall.stores.checkpoints,
-        secrets=hall.stores.secrets,
-        evidence=hall.stores.evidence,
-        blobs=hall.stores.blobs,
-        trust=the_trust,
-        hall=key,
-        authorities={TRUE: ROOT.certificate, DOWN: ROOT.certificate},
-    )
 
 
 @cache

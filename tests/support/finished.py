@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from crypto.signing import HallKey, sign
 from sessions.archive import Archive
@@ -46,7 +48,7 @@ NAMES = (
 )
 
 
-def an_archive(hall: Shell) -> Archive:
+def an_archive(hall: Shell, authorities: Mapping[str, x509.Certificate] | None = None) -> Archive:
     return Archive(
         events=hall.stores.events,
         intake=hall.stores.intake,
@@ -58,6 +60,7 @@ def an_archive(hall: Shell) -> Archive:
         proofs=hall.stores.proofs,
         trust=the_trust,
         hall=hall_key(hall.folder),
+        authorities=authorities or {},
     )
 
 
