@@ -24,7 +24,7 @@ from crypto.errors import CertificateRefused, Revoked
 from crypto.paths import Trust, issuers, standing
 from sessions.ids import Digest
 from sessions.ports import Answered, ProofStore, Revocation
-from sessions.proofs import UNAVAILABLE_CODE, Grounds, Looked, Proof, State, Tried, proof_of, written
+from sessions.proofs import UNAVAILABLE_CODE, Grounds, Looked, Proof, State, Tried, proof_of, read, written
 
 Asked = tuple[x509.Certificate, Usage]
 
@@ -104,6 +104,16 @@ class Certifying:
         """Return a certificate that stood behind an act, by its SHA-256; None if no act had it."""
         found = await self._proofs.get([Digest(digest)])
         return parse_certificate(found[Digest(digest)]) if found else None
+
+    async def held(self, proof: Proof | None) -> tuple[Asked, ...]:
+        """Return the certificates that a proof is about, each with its usage."""
+        if proof is None:
+            return ()
+        document = (await self._proofs.get([proof.evidence])).get(proof.evidence)
+        looked = () if document is None else read(document).looked
+        files = await self._proofs.get([each.certificate for each in looked])
+        there = [each for each in looked if each.certificate in files]
+        return tuple((parse_certificate(files[each.certificate]), each.usage) for each in there)
 
     async def _look(
         self,

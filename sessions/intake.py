@@ -34,6 +34,7 @@ class Received:
     signing_certificate: Digest
     received_at: datetime
     tracker: str
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,7 @@ def _after(i: Intake, at: datetime, event: e.IntakeEvent) -> Intake:
                 signing_certificate=event.signing_certificate,
                 received_at=at,
                 tracker=event.tracker,
+                proof=event.proof,
             )
             versions = {**i.versions, event.bidder: i.versions.get(event.bidder, 0) + 1}
             return replace(i, bids={**i.bids, event.bidder: received}, versions=versions)

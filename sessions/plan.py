@@ -171,6 +171,7 @@ class RulePack:
     visibility: Mapping[str, Mapping[Phase, frozenset[Role]]]  # datum -> phase -> roles that see it
     barrier: BarrierRule = field(default=BarrierRule(), metadata=LATER)
     revocation: Mapping[Act, OnSilence] | None = field(default=None, metadata=LATER)
+    renewal_margin: timedelta | None = field(default=None, metadata=LATER)  # after T0, for certificates that end
     witness: WitnessRule | None = field(default=None, metadata=LATER)
     evidence: EvidenceRule | None = field(default=None, metadata=LATER)  # None: attempts alone are evidence
 

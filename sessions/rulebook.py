@@ -53,6 +53,8 @@ def parse(data: bytes) -> RulePack:
     visibility = {name: _phases(name, row) for name, row in table.pop("visibility", {}).items()}
     rule, watch = table.pop("witness", None), table.pop("evidence", None)
     table["reading_pace"] = table.pop("reading_pace_s", 0) * 1000
+    if "renewal_margin_s" in table:
+        table["renewal_margin"] = table.pop("renewal_margin_s") * 1000
     form = {**table, "digest": sha256_hex(data), "articles": {}, "windows": {}, "visibility": {}}
     bare = from_json(RulePack, form, "pack")
     witness = None if rule is None else from_json(WitnessRule, _in_ms(rule), "witness")

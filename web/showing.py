@@ -13,6 +13,7 @@ import segno
 from markupsafe import Markup
 
 from crypto.words import WORDS as CRYPTO_WORDS
+from sessions.expiring import Ending
 from sessions.ports import Summary
 from web.agenda import STATUSES, Entry, Filters, arrange, entry
 from web.binding import Bound
@@ -111,12 +112,13 @@ def seat_page(
     origin: str = "",
     bidder: str = "",
     hall: Mapping[str, Any] | None = None,
+    endings: Sequence[Ending] = (),
     **given: Any,
 ) -> bytes:
     """Return a bidder's seat.
 
     ``envelopes`` is the tender's, 1 or 2; ``origin`` the hall's address, for the command line; ``hall`` its public
-    key, which receipts are checked against.
+    key, which receipts are checked against; ``endings`` are certificates of its own that end too soon.
     """
     groups = ("A", "B")[:envelopes]
     return opening_page(
@@ -129,6 +131,7 @@ def seat_page(
         extra={"groups": groups, "bidder": bidder, "hall": hall},
         groups=groups,
         origin=origin,
+        endings=endings,
     )
 
 

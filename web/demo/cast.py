@@ -83,7 +83,7 @@ def engage(count: int, at: datetime, *, wrong_key: int | None = None, asked_at: 
                 identifier=identifier,
                 usage=usage,
                 at=at - timedelta(minutes=5),
-                days=30,
+                days=90,
                 ocsp=f"{asked_at}/ocsp" if asked_at else "",
                 crl=f"{asked_at}/crl" if asked_at else "",
             )

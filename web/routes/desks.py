@@ -13,15 +13,19 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from crypto.certificates import Usage
 from crypto.receipt import tracker
 from crypto.signing import peek
 from hall.audience import Audience
+from sessions.expiring import Ending, expiring
 from sessions.ids import BidderId, SessionId
+from sessions.intake import Intake
+from sessions.plan import Plan
 from sessions.ports import Summary
 from sessions.roles import Role
 from web.agenda import Entry, entry
 from web.binding import day
-from web.bootstrap import services_of
+from web.bootstrap import Services, services_of
 from web.identity import Visitor, actor_for, bidder_required, visitor_of
 from web.problems import Problem
 from web.routes.reader import newest_facts, reader
@@ -127,6 +131,7 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
                 origin=services.settings.origin,
                 bidder=actor.id,
                 hall=hall,
+                endings=await _endings(services, visitor, intake, plan),
                 **shown,
             )
         case Role.SUPERVISOR:
@@ -134,6 +139,14 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
         case _:
             body = host_page(*common, extra=told, **shown)
     return who.answer(body)
+
+
+async def _endings(services: Services, visitor: Visitor, intake: Intake, plan: Plan) -> tuple[Ending, ...]:
+    """Return which of the bidder's own certificates end too soon: that of its login, and those of its bid."""
+    bid = intake.bids.get(BidderId(visitor.id))
+    held = [*await services.certifying.held(bid.proof if bid else None)]
+    held += [(each, Usage.SIGN) for each in visitor.certificates[:1]]
+    return expiring(held, t0=intake.t0, margin=plan.pack.renewal_margin)
 
 
 async def _tiles(request: Request, visitor: Visitor, session: SessionId) -> tuple[Entry, ...]:

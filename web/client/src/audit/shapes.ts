@@ -128,6 +128,7 @@ const pack = record({
   visibility: mapOf(mapOf(listOf(role), oneOf(...PHASES))),
   "barrier?": barrierRule,
   "revocation?": orNull(texts),
+  "renewal_margin?": orNull(count),
   "witness?": orNull(witnessRule),
   "evidence?": orNull(evidenceRule),
 });
