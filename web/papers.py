@@ -31,7 +31,6 @@ from sessions.papers.receipt_paper import Known, receipt_paper
 from sessions.papers.record_paper import About, record_paper
 from sessions.papers.seal import DocumentSeal, NotSealed
 from sessions.papers.typesetting import typeset
-from sessions.plan import Plan
 from sessions.ports import BlobStore
 from sessions.service import Sessions
 from sessions.shape import moment
@@ -116,16 +115,22 @@ class Papers:
         name = _name("record", session, str(log[-1].number), language)
         return await self._once(name, lambda: self._record(log, language, name))
 
-    async def receipt(self, file: ReceiptFile, plan: Plan, bidder: str, language: Language) -> Made:
-        """Return a bidder's receipt. It goes to that bidder alone: the caller has checked who asks."""
+    async def receipt(self, file: ReceiptFile, opening: Opening, bidder: str, language: Language) -> Made:
+        """Return a bidder's receipt. It goes to that bidder alone: the caller has checked who asks.
+
+        Before the set is frozen it is not sealed: an authority that is asked for a timestamp whenever a receipt is
+        printed could count the bids.
+        """
+        early = opening.frozen is None
         data = file.to_bytes()
         at = moment(file.receipt().received_at)
 
         def paper(seal: str | None) -> Paper:
-            return receipt_paper(file, Known(plan=plan, bidder=bidder, origin=self.origin, seal=seal), language)
+            known = Known(plan=opening.plan, bidder=bidder, origin=self.origin, seal=seal, early=early)
+            return receipt_paper(file, known, language)
 
-        name = _name("receipt", sha256_hex(data), bidder, language)
-        return await self._once(name, lambda: self._sealed(paper, at))
+        name = _name("receipt", sha256_hex(data), bidder, language, "early" if early else "frozen")
+        return await self._once(name, lambda: self._plain(paper, at) if early else self._sealed(paper, at))
 
     async def _record(self, log: tuple[Recorded, ...], language: Language, name: str) -> Made:
         opening = await asyncio.to_thread(_replayed, log)
@@ -140,7 +145,7 @@ class Papers:
     async def _paper(self, name: str, paper: _Worded, at: datetime, *, final: bool) -> Made:
         """Return the kept paper ``name``, else make it: with the seal on it, if it is final and there is a seal."""
         if not final:
-            return Made(content=await asyncio.to_thread(lambda: typeset(paper(None), at)), sealed=False)
+            return await self._plain(paper, at)
         with suppress(FileNotFoundError):
             return Made(content=await asyncio.to_thread(self._read, name), sealed=True)
         made = await self._sealed(paper, at)
@@ -157,7 +162,10 @@ class Papers:
             except NotSealed as error:
                 _LOG.warning("a paper goes out unsealed: %s", error)
                 until = self.clock.now() + AGAIN
-        return Made(content=await asyncio.to_thread(lambda: typeset(paper(None), at)), sealed=False, until=until)
+        return replace(await self._plain(paper, at), until=until)
+
+    async def _plain(self, paper: _Worded, at: datetime) -> Made:
+        return Made(content=await asyncio.to_thread(lambda: typeset(paper(None), at)), sealed=False)
 
     async def _once(self, name: str, make: Callable[[], Awaitable[Made]]) -> Made:
         made = self._made.get(name)

@@ -21,12 +21,16 @@ from sessions.shape import moment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the receipt's paper names beside the receipt; ``origin`` is the hall's address, ``seal`` who seals it."""
+    """What the receipt's paper names beside the receipt; ``origin`` is the hall's address, ``seal`` who seals it.
+
+    ``early``: before the opening time, when nothing may be asked outside that tells of a bid, not even a timestamp.
+    """
 
     plan: Plan
     bidder: str
     origin: str
     seal: str | None
+    early: bool
 
 
 def receipt_paper(file: ReceiptFile, known: Known, language: Language) -> Paper:
@@ -116,7 +120,14 @@ def _place(file: ReceiptFile, language: Language) -> Cell:
 
 def _closing(known: Known, data: bytes, language: Language) -> Cell:
     zh = language == "zh"
-    if known.seal is None:
+    if known.early:
+        seal = (
+            "本件未加盖电子印章：开标时间之前不向外部机构申请时间戳，以免旁人得知有人投标。此后可重新下载加盖印章的回执。"
+            if zh
+            else "No electronic seal yet: before the opening time no timestamp is asked for, because that would tell "
+            "others of a bid. Save the paper again afterwards."
+        )
+    elif known.seal is None:
         seal = "本件未加盖电子印章。" if zh else "This paper bears no electronic seal."
     else:
         seal = (

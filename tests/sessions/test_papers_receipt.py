@@ -31,7 +31,7 @@ RECEIPT = Receipt(
     received_at="2026-11-20T08:00:00.123Z",
     leaf_salt="01" * 32,
 )
-KNOWN = Known(plan=a_plan(), bidder="华东建设有限公司", origin="https://hall.example.org", seal=None)
+KNOWN = Known(plan=a_plan(), bidder="华东建设有限公司", origin="https://hall.example.org", seal=None, early=False)
 
 
 def a_file(**more: object) -> ReceiptFile:
@@ -82,3 +82,7 @@ def test_a_receipt_by_another_key_is_not_printed() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_whatever_a_bidder_is_called_it_is_shown(name: str) -> None:
     assert b"%PDF" in paper(a_file(), known=replace(KNOWN, bidder=name))[:10]
+
+
+def test_before_the_opening_time_the_paper_says_why_it_bears_no_seal() -> None:
+    assert "开标时间之前不向外部机构申请时间戳" in words(paper(a_file(), known=replace(KNOWN, early=True)))

@@ -172,3 +172,25 @@ async def test_a_bidder_gets_its_own_receipt_and_nobody_elses(house: House) -> N
 async def test_without_a_bid_there_is_no_receipt(house: House) -> None:
     answer = await (await house.bidder()).get(f"/seat/{house.session}/receipt.pdf")
     assert (answer.status_code, answer.json()["code"]) == (404, "no_receipt")
+
+
+async def test_nothing_is_asked_outside_for_a_receipt_before_the_opening_time(house: House) -> None:
+    """Whoever gives the timestamps could otherwise count the bids."""
+    await house.receive_bids(3)
+    asked = 0
+
+    async def stamp(digest: bytes) -> bytes:
+        nonlocal asked
+        asked += 1
+        return await a_seal().stamp(digest)
+
+    desk, services = papers(house, a_seal(stamp=stamp)), house.services
+    ((_, bid), *_) = (await services.sessions.intake(house.session)).bids.items()
+    (answer, *_) = await services.stores.intake.answers(house.session, bid.bidder)
+    file = await services.proofs.file(house.session, answer.statement)
+    before = await desk.receipt(file, await services.sessions.state(house.session), "甲公司", "zh")
+    assert (before.sealed, asked) == (False, 0)
+    await house.turn(T0 + timedelta(seconds=1))
+    after = await desk.receipt(file, await services.sessions.state(house.session), "甲公司", "zh")
+    assert after.sealed
+    assert asked > 0

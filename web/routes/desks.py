@@ -56,8 +56,8 @@ async def receipt_pdf(request: Request, session: SessionId) -> Response:
     if answer is None:
         raise Problem("no_receipt")
     file = await services.proofs.file(session, answer.statement)
-    plan = (await services.sessions.state(session)).plan
-    made = await services.papers.receipt(file, plan, actor.name, reader(request).language)
+    opening = await services.sessions.state(session)
+    made = await services.papers.receipt(file, opening, actor.name, reader(request).language)
     name = f"{session}-receipt.pdf"
     headers = {"cache-control": "private, no-store", "content-disposition": f'inline; filename="{name}"'}
     return Response(made.content, media_type="application/pdf", headers=headers)
