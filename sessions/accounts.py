@@ -23,7 +23,7 @@ from sessions.errors import CommandRefused
 from sessions.ids import AccountId
 from sessions.roles import STAFF, Role
 from sessions.store.staff import SqlAccounts, StoredAccount
-from sessions.store.vault import MasterKey, SecretDamaged
+from sessions.store.vault import Master, SecretDamaged
 
 ISSUER = "Kaibiao"
 SHORTEST = 12
@@ -58,7 +58,7 @@ class LoginRefused(CommandRefused):
 class Accounts:
     """The staff accounts of this hall."""
 
-    def __init__(self, store: SqlAccounts, master: MasterKey, clock: Clock) -> None:
+    def __init__(self, store: SqlAccounts, master: Master, clock: Clock) -> None:
         self._store = store
         self._master = master
         self._clock = clock
@@ -76,18 +76,20 @@ class Accounts:
         if not chosen or chosen - STAFF:
             raise CommandRefused("not_a_staff_role")
         secret = os.urandom(20)
-        stored = StoredAccount(
-            id=AccountId(account),
-            name=name,
-            password=await asyncio.to_thread(_hash, password),
-            totp=self._master.seal("", _totp_name(account), secret),
-            totp_used=0,
-            roles=chosen,
-            failures=0,
-            locked_until=None,
-            disabled=False,
-        )
-        await self._store.add(stored)
+        hashed = await asyncio.to_thread(_hash, password)
+        with self._master.sealing() as key:
+            stored = StoredAccount(
+                id=AccountId(account),
+                name=name,
+                password=hashed,
+                totp=key.seal("", totp_name(account), secret),
+                totp_used=0,
+                roles=chosen,
+                failures=0,
+                locked_until=None,
+                disabled=False,
+            )
+            await self._store.add(stored)
         return _totp(secret).get_provisioning_uri(account, ISSUER)
 
     async def verify(self, account: str, password: str, code: str) -> Account:
@@ -144,7 +146,7 @@ class Accounts:
     def _step(self, found: StoredAccount | None, code: str) -> int | None:
         """Return the time step whose code this is: the present one, or its neighbours for clocks that are off."""
         try:
-            secret = self._master.open("", _totp_name(found.id), found.totp) if found else bytes(20)
+            secret = self._master.open("", totp_name(found.id), found.totp) if found else bytes(20)
         except SecretDamaged:
             secret = os.urandom(20)
         present = (self._clock.now() - _EPOCH) // _STEP
@@ -160,7 +162,8 @@ def _totp(secret: bytes) -> TOTP:
     return TOTP(secret, 6, SHA1(), 30)  # noqa: S303  # RFC 6238's own hash
 
 
-def _totp_name(account: str) -> str:
+def totp_name(account: str) -> str:
+    """Return the name that an account's sealed secret is bound to."""
     return f"totp/{account}"
 
 

@@ -26,7 +26,7 @@ from crypto.errors import CryptoRefused
 from crypto.header import QUOTE
 from crypto.paths import Trust
 from crypto.receipt import tracker
-from crypto.signing import HallKey, peek, sign
+from crypto.signing import peek, sign
 from sessions import proved
 from sessions.chaining import core
 from sessions.codec import event_to_json
@@ -45,6 +45,7 @@ from sessions.events import (
 )
 from sessions.failure import failures, names_of
 from sessions.gathering import Files, collect
+from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.logging_receipts import blinding
 from sessions.opening import OVER, Opening, Status, evolve
@@ -74,6 +75,9 @@ from sessions.zipped import pack
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.jws"
 KIND = "manifest"
+KEYS = "hall-keys.json"
+"""How the key of this opening follows from the hall's first one; not there when it is the first."""
+
 ENTRIES = "log/intake.entries"
 DECOYS = "log/intake.json"
 
@@ -113,7 +117,7 @@ class Archive:
         proofs: ProofStore,
         blobs: BlobStore,
         trust: Callable[[], Trust],
-        hall: HallKey,
+        hall: HallKeys,
         authorities: Mapping[str, x509.Certificate] = MappingProxyType({}),
     ) -> None:
         """``authorities``: the roots of the timestamp authorities, by the names that plans give them."""
@@ -162,14 +166,17 @@ class Archive:
         stated = {name: {"sha256": sha256_hex(data), "size": len(data)} for name, data in sorted(files.items())}
         files[MANIFEST] = canonical({"v": 1, "session": material.session, "files": stated})
         payload = {"v": 1, "session": material.session, "manifest_sha256": sha256_hex(files[MANIFEST])}
-        files[SIGNATURE] = sign(payload, KIND, self._hall).encode()
+        files[SIGNATURE] = sign(payload, KIND, self._hall.of(material.opening.plan)).encode()
         return pack(files)
 
     def _files(self, material: _Material) -> Iterator[tuple[str, bytes]]:
         opening = material.opening
         document = record(opening)
         yield "README.txt", readme(material.session, opening.plan, listed=opening.listed).encode()
-        yield "hall-key.json", canonical(self._hall.public.document())
+        key = self._hall.of(opening.plan).public
+        yield "hall-key.json", canonical(key.document())
+        if key != self._hall.public[0]:
+            yield KEYS, canonical(self._hall.document(until=key))
         yield "plan.json", _plan(material.log)
         yield "events/opening.jsonl", _lines(core(recorded) for recorded in material.log)
         yield "events/opening.private.jsonl", _lines(_private(material))
@@ -202,7 +209,7 @@ class Archive:
         yield from ((name, data) for name, data in said.items() if data)
         given = failures(material.log)
         for failure, name in zip(given, names_of(opening, given), strict=True):
-            yield name, failure.signed(self._hall).encode()
+            yield name, failure.signed(self._hall.of(opening.plan)).encode()
 
     def _bid(self, material: _Material, bid: Bid) -> Iterator[tuple[str, bytes]]:
         folder = f"bids/{bid.row}"

@@ -14,11 +14,11 @@ from datetime import timedelta
 
 from crypto.digest import sha256_hex
 from crypto.errors import NoteRefused
-from crypto.signing import HallPublicKey
 from crypto.tlog import open_checkpoint
 from sessions.clock import Clock
 from sessions.commands import RecordAnchor, RecordDispute
 from sessions.errors import CommandRefused
+from sessions.hallkey import HallKeys
 from sessions.ids import Digest, SessionId
 from sessions.opening import OVER, Opening
 from sessions.opening.points import named
@@ -81,7 +81,7 @@ class Notary:
         checkpoints: CheckpointStore,
         outside: Outside,
         *,
-        hall: HallPublicKey,
+        hall: HallKeys,
         clock: Clock,
     ) -> None:
         self._sessions = sessions
@@ -265,7 +265,7 @@ class Notary:
         """Believe a witness only what the hall's own signature proves: then the hall convicts itself, in public."""
         watch, session = opening.plan.watch, opening.plan.session
         try:
-            held = open_checkpoint(note, self._hall, watch.origin if watch else None)
+            held = open_checkpoint(note, self._hall.of(opening.plan).public, watch.origin if watch else None)
         except NoteRefused as error:
             _log.warning("the witness %s shows a checkpoint that is not ours: %s", by, error.code)
             return

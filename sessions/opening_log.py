@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from crypto.signing import HallKey
 from crypto.tlog import Checkpoint, Tree, sign_checkpoint
-from sessions.errors import Stale
+from sessions.errors import Stale, UnknownSession
 from sessions.events import Stream
+from sessions.hallkey import HallKeys, kid_in
 from sessions.ids import Digest, SessionId
 from sessions.ports import CheckpointStore, EventStore, Signed
 
@@ -38,6 +39,7 @@ class _Held:
     """One log in memory."""
 
     tree: Tree = field(default_factory=Tree)
+    key: HallKey | None = field(default=None, repr=False)
     growing: asyncio.Lock = field(default_factory=asyncio.Lock)
     signing: asyncio.Lock = field(default_factory=asyncio.Lock)
     newest: Signed | None = None
@@ -47,7 +49,7 @@ class _Held:
 class OpeningLog:
     """The logs of this hall's openings. All methods belong to one event loop."""
 
-    def __init__(self, events: EventStore, checkpoints: CheckpointStore, hall: HallKey, *, kept: int = KEPT) -> None:
+    def __init__(self, events: EventStore, checkpoints: CheckpointStore, hall: HallKeys, *, kept: int = KEPT) -> None:
         self._events = events
         self._checkpoints = checkpoints
         self._hall = hall
@@ -79,7 +81,13 @@ class OpeningLog:
 
     async def checkpoint(self, session: SessionId, origin: str) -> Signed:
         """Return a signed checkpoint over every event there is now. Raises LogDoubted."""
-        return await sign_head(self._checkpoints, self._hall, session, origin, lambda: self.tree(session))
+        held = self._held(session)
+        if held.key is None:
+            summary = await self._events.summary(session)
+            if summary is None:
+                raise UnknownSession(session)
+            held.key = self._hall.named(kid_in(summary.plan))
+        return await sign_head(self._checkpoints, held.key, session, origin, lambda: self.tree(session))
 
     def _held(self, session: SessionId) -> _Held:
         held = self._logs.get(session)

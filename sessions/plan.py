@@ -301,6 +301,7 @@ class Plan:
     escrow: Lock | None = field(default=None, metadata=LATER)
     watch: Watch | None = field(default=None, metadata=LATER)  # None: nobody outside, as before witnesses came
     proofs: bool | None = field(default=None, metadata=LATER)  # True: no act of a bidder without a proof
+    hall_key: str | None = field(default=None, metadata=LATER)  # kid of the one key of this opening; None: the oldest
 
     @property
     def every_lock(self) -> tuple[Lock, ...]:

@@ -14,8 +14,8 @@ from typing import Protocol
 from crypto.errors import NoteRefused
 from crypto.receipt import log_leaf, verify_receipt
 from crypto.receipt_file import ReceiptFile, Stamp
-from crypto.signing import HallKey
 from crypto.tlog import Tree, open_checkpoint, with_signatures, write_proof
+from sessions.hallkey import HallKeys
 from sessions.ids import Jws, SessionId
 from sessions.opening import OVER, Opening
 from sessions.opening_log import LogDoubted, sign_head
@@ -70,7 +70,7 @@ class ReceiptProofs:
         events: EventStore,
         checkpoints: CheckpointStore,
         outside: Outside,
-        hall: HallKey,
+        hall: HallKeys,
     ) -> None:
         self._service = service
         self._events = events
@@ -107,12 +107,13 @@ class ReceiptProofs:
 
         None while the log is empty, and when the database is doubted: then nothing is signed any more.
         """
-        watch = (await self._service.state(session)).plan.watch
+        plan = (await self._service.state(session)).plan
+        watch, key = plan.watch, self._hall.of(plan)
         if watch is None or not len(await self.tree(session)):
             return None
         origin = origin_of(watch)
         try:
-            signed = await sign_head(self._checkpoints, self._hall, session, origin, lambda: self.tree(session))
+            signed = await sign_head(self._checkpoints, key, session, origin, lambda: self.tree(session))
         except LogDoubted as doubt:
             _log.critical("%s", doubt, extra={"session": session})
             return None
@@ -137,10 +138,11 @@ class ReceiptProofs:
 
         The checkpoint is the first that enough witnesses cosigned, else the first there is.
         """
-        file = ReceiptFile(token=token, hall=self._hall.public)
         opening = await self._service.state(session)
+        hall = self._hall.of(opening.plan).public
+        file = ReceiptFile(token=token, hall=hall)
         entries = await self._events.entries(session)
-        leaf = log_leaf(verify_receipt(token, self._hall.public))
+        leaf = log_leaf(verify_receipt(token, hall))
         if opening.plan.watch is None or leaf not in entries:
             return file
         index, watch = entries.index(leaf), opening.plan.watch
@@ -153,7 +155,7 @@ class ReceiptProofs:
         stamps = (one for one in kept if one.kind is AnchorKind.STAMP and one.size == signed.size)
         return ReceiptFile(
             token=token,
-            hall=self._hall.public,
+            hall=hall,
             proof=proof,
             stamps=tuple(Stamp(one.by, one.said.evidence) for one in stamps),
         )
@@ -240,7 +242,8 @@ class ReceiptProofs:
     async def _judge(self, session: SessionId, origin: str, by: str, note: str) -> None:
         """Believe a witness only what the hall's own signature proves."""
         try:
-            held = open_checkpoint(note, self._hall.public, origin)
+            hall = self._hall.of((await self._service.state(session)).plan)
+            held = open_checkpoint(note, hall.public, origin)
         except NoteRefused as error:
             _log.warning("the witness %s shows a checkpoint that is not ours: %s", by, error.code)
             return
@@ -252,7 +255,7 @@ class ReceiptProofs:
 
 
 async def closed_checkpoint(
-    session: SessionId, opening: Opening, events: EventStore, checkpoints: CheckpointStore, hall: HallKey
+    session: SessionId, opening: Opening, events: EventStore, checkpoints: CheckpointStore, hall: HallKeys
 ) -> dict[str, bytes]:
     """Return the member of a bundle that holds the checkpoint of the log as T0 closed it, with its cosignatures.
 
@@ -267,7 +270,7 @@ async def closed_checkpoint(
         return tree
 
     try:
-        signed = await sign_head(checkpoints, hall, session, origin_of(watch), grown)
+        signed = await sign_head(checkpoints, hall.of(opening.plan), session, origin_of(watch), grown)
     except LogDoubted:
         return {}
     return {CHECKPOINT: _cosigned(signed, await checkpoints.kept(session, intake=True)).encode()}

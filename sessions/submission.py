@@ -18,13 +18,13 @@ from crypto.digest import sha256_hex
 from crypto.envelope import CheckedBid, check_sealed, read_header
 from crypto.errors import CryptoRefused
 from crypto.receipt import Slip, issue
-from crypto.signing import HallKey
 from sessions.behind import check_sharing
 from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.commands import RecordLateBid, RefuseBid, SubmitBid
 from sessions.errors import CommandRefused
 from sessions.events import BidReceived, Recorded, Stream
+from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.plan import Plan
 from sessions.ports import Answer, Upload, UploadState, WrongOffset
@@ -81,7 +81,7 @@ class Submissions:
         *,
         clock: Clock,
         certifying: Certifying,
-        hall: HallKey,
+        hall: HallKeys,
         limits: Limits,
     ) -> None:
         self._sessions = sessions
@@ -239,7 +239,7 @@ class Submissions:
                 record = await self._submit(upload, actor, checked, proof, at)
             except (CryptoRefused, CommandRefused) as error:
                 raise await self._refuse(intake.plan, upload, actor, at, error) from error
-            receipt = Jws(issue(receipt_of(record, intake.plan), self._hall))
+            receipt = Jws(issue(receipt_of(record, intake.plan), self._hall.of(intake.plan)))
             header = Digest(checked.container.header_sha256)
             answer = await self._keep(upload, record.at, receipt, header=header, blob=upload.id, code=None)
             return Progress(upload=upload, offset=upload.length, answer=answer)
@@ -380,7 +380,7 @@ class Submissions:
             received_at=rfc3339(at),
             code=code,
         )
-        return Jws(issue(slip, self._hall))
+        return Jws(issue(slip, self._hall.of(plan)))
 
     async def _keep(
         self, upload: Upload, at: datetime, statement: Jws, *, header: Digest | None, blob: str, code: str | None

@@ -16,10 +16,10 @@ from datetime import timedelta
 from cryptography import x509
 
 from crypto.certificates import fingerprint
-from crypto.signing import HallKey
 from sessions.clock import Clock
 from sessions.commands import RecordFault
 from sessions.errors import CommandRefused, Stale
+from sessions.hallkey import HallKeys
 from sessions.heartbeat import acknowledge, probe_text, probes_file, read_beat, read_probes
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.nonces import nonce, window_digest
@@ -54,7 +54,7 @@ class Terms:
 class Witnessing:
     """Takes beats in and watches over the hall itself. All methods belong to one event loop."""
 
-    def __init__(self, sessions: Sessions, stores: Stores, *, clock: Clock, hall: HallKey) -> None:
+    def __init__(self, sessions: Sessions, stores: Stores, *, clock: Clock, hall: HallKeys) -> None:
         self._sessions = sessions
         self._store = stores.evidence
         self._clock = clock
@@ -118,7 +118,7 @@ class Witnessing:
                     received_at=received,
                     answered_at=max(self._clock.now(), received),
                     head=head,
-                    hall=self._hall,
+                    hall=self._hall.of(opening.plan),
                 )
                 known[last] = piece = Evidence(
                     session=session,

@@ -11,7 +11,6 @@ from math import ceil
 import httpx
 from starlette.requests import HTTPConnection
 
-from crypto.signing import HallKey
 from hall.audience import Audience
 from hall.hub import Hub
 from hall.limits import LIMITS, RATES, Buckets, Limits
@@ -20,8 +19,9 @@ from sessions.accounts import Accounts
 from sessions.archive import Archive
 from sessions.certifying import Certifying
 from sessions.clock import Clock, SystemClock
-from sessions.hallkey import hall_key, master_key
+from sessions.hallkey import HallKeys
 from sessions.logging_receipts import ReceiptLogs
+from sessions.masterkey import MasterKeys
 from sessions.notary import Notary, Outside
 from sessions.officers import Officers
 from sessions.opening_log import OpeningLog
@@ -93,7 +93,7 @@ class Services:
     trust: TrustFolders
     certifying: Certifying
     revocation: Authorities
-    hall_key: HallKey
+    hall_keys: HallKeys
     statics: Statics
     buckets: Buckets
 
@@ -154,21 +154,21 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
     kept = stores(database, settings.data_dir, clock)
-    key = hall_key(settings.data_dir)
+    keys = HallKeys.in_folder(settings.data_dir)
     trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
     revocation = Authorities(settings.revocation_sources, clock=clock, seconds=settings.revocation_seconds)
     certifying = Certifying(trust.current, revocation=revocation, proofs=kept.proofs)
     hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
     stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
     watching = read_witnesses(settings, authorities=tuple(stamping.anchors()))
-    sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings, watching))
+    sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings, watching, keys))
     asking = client()
-    openings = OpeningLog(kept.events, kept.checkpoints, key)
+    openings = OpeningLog(kept.events, kept.checkpoints, keys)
     outside = Outside(witnesses=remote(watching.witnesses, asking), authorities=stamping.anchors())
-    notary = Notary(sessions, openings, kept.checkpoints, outside, hall=key.public, clock=clock)
+    notary = Notary(sessions, openings, kept.checkpoints, outside, hall=keys, clock=clock)
     sessions.on_commit(notary.look)
-    accounts = Accounts(SqlAccounts(database), master_key(settings.data_dir), clock)
-    proofs = ReceiptProofs(sessions, events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=key)
+    accounts = Accounts(SqlAccounts(database), MasterKeys(settings.data_dir), clock)
+    proofs = ReceiptProofs(sessions, events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
     sessions.on_commit(proofs.look)
     receipt_logs = ReceiptLogs(
         sessions, events=kept.events, secrets=kept.secrets, clock=clock, published=proofs.published
@@ -185,12 +185,12 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             kept,
             clock=clock,
             certifying=certifying,
-            hall=key,
+            hall=keys,
             limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
         ),
         readying=Readying(sessions, kept, clock=clock, certifying=certifying, hall=key),
         rescuing=Rescuing(sessions, kept, clock=clock, certifying=certifying),
-        witnessing=Witnessing(sessions, kept, clock=clock, hall=key),
+        witnessing=Witnessing(sessions, kept, clock=clock, hall=keys),
         releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),
         officers=Officers(sessions, kept),
         bundles=Bundles(
@@ -207,7 +207,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
                 proofs=kept.proofs,
                 blobs=kept.blobs,
                 trust=trust.current,
-                hall=key,
+                hall=keys,
                 authorities={each.name: each.anchor for each in stamping.authorities},
             ),
         ),
@@ -240,15 +240,16 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         trust=trust,
         certifying=certifying,
         revocation=revocation,
-        hall_key=key,
+        hall_keys=keys,
         statics=Statics(),
         buckets=Buckets(),
     )
 
 
-def furnished(settings: Settings, watching: Watching, plan: Plan) -> Plan:
-    """Return the plan with what this hall brings to every opening: witnesses, proofs, its log of receipts."""
-    watched = replace(plan, proofs=True, watch=plan.watch or watching.watch(plan.session))
+def furnished(settings: Settings, watching: Watching, keys: HallKeys, plan: Plan) -> Plan:
+    """Return the plan with what this hall brings: its newest key, witnesses, proofs, its log of receipts."""
+    kid = plan.hall_key or keys.newest.public.kid
+    watched = replace(plan, proofs=True, watch=plan.watch or watching.watch(plan.session), hall_key=kid)
     pace = timedelta(**{"seconds" if plan.rehearsal else "minutes": settings.intake_log_minutes})
     return replace(watched, intake_log=plan.intake_log or IntakeLog(every=pace, leaves=settings.intake_log_leaves))
 

@@ -13,11 +13,12 @@ from datetime import datetime
 from cryptography import x509
 
 from crypto.certificates import bidder_id, fingerprint
-from crypto.signing import HallKey, sign, verify
+from crypto.signing import sign, verify
 from sessions.certifying import Certifying, check_successor
 from sessions.codec import Command
 from sessions.commands import CheckIn, CommitDraw, ConfirmRow, RequestEscrow, SignRecord, WithdrawBid
 from sessions.errors import CommandRefused
+from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.roles import Actor
 from sessions.service import Sessions
@@ -94,10 +95,11 @@ async def check_act(
     return replace(command, proof=proof) if isinstance(command, Proved) else command
 
 
-async def sign_for_staff(sessions: Sessions, session: SessionId, actor: Actor, key: HallKey) -> Jws:
+async def sign_for_staff(sessions: Sessions, session: SessionId, actor: Actor, keys: HallKeys) -> Jws:
     """Return the hall's signature on the opening record in the name of a member of staff who has just confirmed."""
     payload = {"v": 1, "session": session, **await _record(sessions, session, actor.id)}
-    return Jws(sign(payload, "record", key))
+    plan = (await sessions.state(session)).plan
+    return Jws(sign(payload, "record", keys.of(plan)))
 
 
 async def _must_be_the_bidders(

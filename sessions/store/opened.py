@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sessions.clock import Clock
-from sessions.hallkey import master_key
+from sessions.masterkey import MasterKeys
 from sessions.service import Stores
 from sessions.store.blobs import FolderBlobs
 from sessions.store.checkpoints import SqlCheckpoints
@@ -22,7 +22,7 @@ def stores(database: Database, folder: Path, clock: Clock) -> Stores:
     return Stores(
         events=SqlEvents(database),
         intake=SqlIntake(database),
-        secrets=Vault(database, master_key(folder)),
+        secrets=Vault(database, MasterKeys(folder)),
         evidence=SqlEvidence(database),
         blobs=FolderBlobs(folder / "bids", clock),
         checkpoints=SqlCheckpoints(database),

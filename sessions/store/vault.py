@@ -6,6 +6,9 @@ The associated data binds each to its session and name, so that a sealed secret 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -38,6 +41,11 @@ class MasterKey:
         nonce = os.urandom(NONCE)
         return nonce + self._aead.encrypt(nonce, secret, _bound(session, name))
 
+    @contextmanager
+    def sealing(self) -> Iterator[MasterKey]:
+        """Give this key: alone, it is the newest."""
+        yield self
+
     def open(self, session: str, name: str, sealed: bytes) -> bytes:
         """Return the secret; raise SecretDamaged."""
         try:
@@ -46,19 +54,32 @@ class MasterKey:
             raise SecretDamaged(name) from error
 
 
+class Master(Protocol):
+    """What seals and opens: one key, or the keys of a hall (sessions.masterkey)."""
+
+    def sealing(self) -> AbstractContextManager[MasterKey]:
+        """Give the key to seal with. What is sealed under it must be in the store before this ends."""
+        ...
+
+    def open(self, session: str, name: str, sealed: bytes) -> bytes:
+        """Return the secret; raise SecretDamaged."""
+        ...
+
+
 class Vault:
     """A SecretStore (sessions.ports) in the database."""
 
-    def __init__(self, database: Database, master: MasterKey) -> None:
+    def __init__(self, database: Database, master: Master) -> None:
         self._database = database
         self._master = master
 
     async def keep(self, session: SessionId, name: str, secret: bytes) -> bytes:
         """See SecretStore."""
-        row = {"session": session, "name": name, "sealed": self._master.seal(session, name, secret)}
         try:
-            async with self._database.writing() as connection:
-                await connection.execute(tables.secrets.insert().values(row))
+            with self._master.sealing() as key:
+                row = {"session": session, "name": name, "sealed": key.seal(session, name, secret)}
+                async with self._database.writing() as connection:
+                    await connection.execute(tables.secrets.insert().values(row))
         except IntegrityError:
             first = await self.get(session, name)
             if first is None:

@@ -166,6 +166,10 @@ SENTENCES: Mapping[str, Words] = {
 }
 
 EXTRA: Mapping[str, Words] = {
+    "hall.key": _words(
+        "平台的密钥是您所信任的那一把，或由它逐一背书而来。",
+        "The hall's key is one you trust, or follows from one, each endorsed by the one before.",
+    ),
     "log.held": _words(
         "外部保存的检查点与本包一致：平台没有签署过另一份日志。",
         "The checkpoint held outside goes with this bundle: the hall signed no other log.",

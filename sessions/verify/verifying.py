@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from crypto.digest import sha256_hex
 from crypto.encoding import exactly, parse_canonical
+from crypto.endorsements import read_keys
+from crypto.errors import CryptoRefused
 from crypto.signing import HallPublicKey
 from crypto.signing import verify as verify_statement
-from sessions.archive import KIND, MANIFEST, SIGNATURE
+from sessions.archive import KEYS, KIND, MANIFEST, SIGNATURE
 from sessions.events import (
     BarrierPassed,
     BidNotOpened,
@@ -21,6 +24,7 @@ from sessions.events import (
     SheetRescued,
     Stream,
 )
+from sessions.hallkey import kid_in
 from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
@@ -51,13 +55,16 @@ Files = Mapping[str, bytes]
 _LINES = 64 * 1024 * 1024
 
 
-def verify(bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | None = None) -> Report:
+def verify(
+    bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | None = None, trusted: bytes | None = None
+) -> Report:
     """Check a bundle from itself alone, offline. Never raises for what is in the file; what fails is in the report.
 
     Whose ``hall_key`` signed it and whether the authorities in it deserve trust, no file can say of itself: compare
     their fingerprints with what the hall and the authorities publish. With a bidder's ``receipt`` (the file, or the
     bare JWS) the report also says what became of that bid. ``held`` is a checkpoint of this opening's log that
-    somebody kept outside, to be compared with what the bundle says (check ``log.held``).
+    somebody kept outside, to be compared with what the bundle says (check ``log.held``). ``trusted`` is a public
+    document of the hall, one key or the list of all, that the reader has from elsewhere (check ``hall.key``).
     """
     run = Run()
     files = run("bundle.file", _open, bundle)
@@ -82,6 +89,8 @@ def verify(bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | 
     notes = run("log.opening", watched.opening_log, files, replayed, key)
     run("log.witnesses", watched.witnesses, replayed, notes)
     run("stamps.tokens", stamped.tokens, files, replayed)
+    if trusted is not None:
+        run("hall.key", _known, files, key, trusted)
     if held is not None:
         run("log.held", watched.held_outside, held, replayed, key)
     sealed = run("bids.declarations", bids.sealed, files, replayed, received)
@@ -145,7 +154,33 @@ def _signature(files: Files, manifest: Mapping[str, Any]) -> Found:
     require(
         payload == {"v": 1, "session": manifest["session"], "manifest_sha256": digest}, "it is over something else"
     )
+    announced = _announced(files)
+    require(announced in (None, key.kid), f"the opening was announced under hall key {announced}, this is {key.kid}")
+    if KEYS in files:
+        listed = read_keys(files[KEYS])
+        require(listed[-1] == key and len(listed) > 1, "the list of keys does not lead to the one that signed")
     return Found(key, f"hall key {key.kid}")
+
+
+def _announced(files: Files) -> str | None:
+    """Return which key plan.json names, if it can be read; what it is worth, plan.announced says."""
+    with suppress(CryptoRefused, KeyError):
+        plan = parse_canonical(files["plan.json"], limit=_LINES)
+        return kid_in(plan) if isinstance(plan, dict) else None
+    return None
+
+
+def _known(files: Files, key: HallPublicKey, trusted: bytes) -> Found:
+    held = read_keys(trusted)
+    listed = read_keys(files[KEYS]) if KEYS in files else (key,)
+    # What the list says of keys before the one that is trusted proves nothing, and does not matter.
+    ways = [one for one in listed if one in held]
+    require(bool(ways), f"hall key {key.kid} is not one you trust ({_kids(held)}), and none of them endorses it")
+    return Found(True, f"{ways[-1].kid} is known" + ("" if ways[-1] == key else f", and endorses {key.kid}"))
+
+
+def _kids(keys: Iterable[HallPublicKey]) -> str:
+    return ", ".join(key.kid for key in keys)
 
 
 def _cores(files: Files, session: str) -> Found:
@@ -168,6 +203,7 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     allowed |= {"events/intake.jsonl"} if o.status is Status.ENDED else set()
     allowed |= logged.members(o)
     require(allowed <= files.keys(), f"missing: {', '.join(sorted(allowed - files.keys()))}")
+    allowed |= {KEYS} & files.keys()
     folders = {f"bids/{bid.row}/" for bid in o.bids if o.listed}
     folders |= {"trust/", CERTIFICATES, LISTS} if o.listed else set()
     gathered = any(bid.gathered is not None for bid in o.bids)

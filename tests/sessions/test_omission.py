@@ -14,7 +14,6 @@ from crypto.receipt_file import ReceiptFile, read_receipt_file
 from crypto.signing import HallKey
 from sessions import intake
 from sessions.events import BidReceived, Stream
-from sessions.hallkey import hall_key
 from sessions.receipts import receipt_of
 from sessions.verify import Fate, verify
 from sessions.verify.events import cores, read
@@ -30,6 +29,7 @@ from tests.support.dishonest import (
     without_bid,
 )
 from tests.support.finished import a_bundle, an_aborted_bundle, nothing
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell
 
 FIRST, GONE, REPLACING, SILENT = 0, 1, 2, 6

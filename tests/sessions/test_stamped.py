@@ -20,7 +20,7 @@ from crypto.certificates import Credential
 from crypto.digest import sha256
 from crypto.signing import HallKey
 from sessions.commands import Abort, Approve
-from sessions.hallkey import hall_key
+from sessions.hallkey import HallKeys
 from sessions.notary import Notary, Outside
 from sessions.opening_log import OpeningLog
 from sessions.plan import AnchorKind, Watch
@@ -31,6 +31,7 @@ from tests.support.bundles import Files, failed, signed_anew
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.finished import Play, an_archive
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell
 
 ROOT = authority.create("Root", at=T0 - timedelta(days=30))
@@ -118,10 +119,10 @@ async def test_a_dead_authority_stops_nobody_and_is_asked_again_after_a_restart(
 
 
 def _notary(hall: Shell, *known: Authority) -> Notary:
-    key = hall_key(hall.folder)
-    openings = OpeningLog(hall.stores.events, hall.stores.checkpoints, key)
+    keys = HallKeys.in_folder(hall.folder)
+    openings = OpeningLog(hall.stores.events, hall.stores.checkpoints, keys)
     outside = Outside(witnesses={}, authorities={each.name: each for each in known})
-    notary = Notary(hall.sessions, openings, hall.stores.checkpoints, outside, hall=key.public, clock=hall.clock)
+    notary = Notary(hall.sessions, openings, hall.stores.checkpoints, outside, hall=keys, clock=hall.clock)
     hall.sessions.on_commit(notary.look)
     return notary
 

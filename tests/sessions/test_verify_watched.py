@@ -28,12 +28,12 @@ from crypto.tlog import (
     with_signatures,
     write_proof,
 )
-from sessions.hallkey import hall_key
 from sessions.verify import verify
 from sessions.watched import FINAL_CHECKPOINT
 from sessions.zipped import unpack
 from tests.support.bundles import Files, events, failed, named, retold, signed_anew
 from tests.support.finished import a_bundle
+from tests.support.hallkey import hall_key
 from web.cli import commands
 
 

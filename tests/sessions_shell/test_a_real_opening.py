@@ -7,12 +7,12 @@ from pathlib import Path
 
 from crypto.receipt import tracker, verify_receipt
 from sessions.events import BidNotOpened, BidOpened, SetFrozen, Stream
-from sessions.hallkey import hall_key
 from sessions.receipts import receipt_of
 from sessions.sealed_set import set_root
 from tests.support.bidders import Sealed
 from tests.support.ceremony import MINUTE, MS, T0, a_plan
 from tests.support.fake_clock import FakeClock
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, the_actor
 
 PRICES = ("1100000.00", "1200000.00", "900000.00")

@@ -15,7 +15,6 @@ from sessions import events as e
 from sessions.commands import Abort, Advance, Approve, Note, Tick
 from sessions.errors import CommandRefused
 from sessions.events import Recorded
-from sessions.hallkey import hall_key
 from sessions.ids import StepId
 from sessions.notary import FINAL
 from sessions.opening import Status
@@ -25,6 +24,7 @@ from sessions.ports import Kept, Said
 from sessions.roles import CLOCK
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, SUPERVISOR, T0
 from tests.support.fake_clock import FakeClock
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this
 from tests.support.witnesses import ORIGIN, a_log, a_watched_plan, a_watched_shell, a_witness
 

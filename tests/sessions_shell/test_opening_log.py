@@ -14,11 +14,12 @@ from crypto.tlog import open_checkpoint
 from sessions.commands import Note
 from sessions.errors import Stale
 from sessions.events import Stream
-from sessions.hallkey import hall_key
+from sessions.hallkey import HallKeys
 from sessions.opening_log import LogDoubted, OpeningLog
 from sessions.plan import AnchorKind
 from sessions.ports import Kept, Said, Signed
 from tests.support.ceremony import SUPERVISOR, T0, a_plan
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_shell
 from tests.support.witnesses import ORIGIN, a_log
 
@@ -161,7 +162,7 @@ async def test_a_hall_that_was_convicted_signs_no_more(tmp_path: Path) -> None:
 async def test_trees_that_nobody_asks_for_are_let_go_and_built_again(tmp_path: Path) -> None:
     async with a_shell(tmp_path) as shell:
         await shell.sessions.create(a_plan())
-        log = OpeningLog(shell.stores.events, shell.stores.checkpoints, hall_key(tmp_path), kept=1)
+        log = OpeningLog(shell.stores.events, shell.stores.checkpoints, HallKeys.in_folder(tmp_path), kept=1)
         tree = await log.tree(SESSION)
         await log.tree("other")  # type: ignore[arg-type]
         again = await log.tree(SESSION)

@@ -27,7 +27,7 @@ from crypto.tlog import (
 from sessions.commands import Abort, Approve
 from sessions.errors import Stale
 from sessions.events import SetFrozen
-from sessions.hallkey import hall_key
+from sessions.hallkey import HallKeys
 from sessions.logging_receipts import blinding
 from sessions.plan import AnchorKind, IntakeLog, Plan, Watch
 from sessions.ports import Anchor, Entries, NotAnchored, Said, Signed, ToAnchor
@@ -35,6 +35,7 @@ from sessions.receipt_proofs import ReceiptProofs
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.finished import NAMES, Play
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell
 
 LOG = IntakeLog(every=10 * MINUTE, leaves=4)
@@ -90,7 +91,7 @@ def proofs(hall: Shell, *holders: Holder) -> ReceiptProofs:
         events=kept.events,
         checkpoints=kept.checkpoints,
         outside=Outside(*holders),
-        hall=hall_key(hall.folder),
+        hall=HallKeys.in_folder(hall.folder),
     )
 
 

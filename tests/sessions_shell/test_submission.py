@@ -21,7 +21,6 @@ from sessions import submission
 from sessions.commands import Note, WithdrawBid
 from sessions.errors import CommandRefused, UnknownSession
 from sessions.events import BidReceived, BidRefused, LateBidRefused, Stream
-from sessions.hallkey import hall_key
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.ports import UploadState, WrongOffset
 from sessions.shape import rfc3339
@@ -31,6 +30,7 @@ from tests.support import bidders
 from tests.support.bidders import Bidder, Sealed, a_bidder
 from tests.support.ceremony import MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.fake_clock import FakeClock
+from tests.support.hallkey import hall_key
 from tests.support.shell import LIMITS, SESSION, Shell, a_bid_for_this, a_shell, pieces, the_actor, the_trust
 
 NAME = "华东建设有限公司"

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from crypto.encoding import b64u
-from sessions.hallkey import KeyExposed, hall_key, master_key
 from sessions.ids import SessionId
+from sessions.keyfiles import KeyExposed
+from sessions.masterkey import MasterKeys
 from sessions.session_key import session_key
 from sessions.store.database import Database
 from sessions.store.migrations import migrate
 from sessions.store.vault import MasterKey, SecretDamaged, Vault
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, everything_in
 
 SECRET = b"thirty-two bytes that are secret"
@@ -75,8 +77,9 @@ async def test_two_workers_agree_on_the_session_key(database: Database) -> None:
 def test_the_keys_of_the_hall_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     assert hall_key(folder).public == hall_key(folder).public
-    sealed = master_key(folder).seal("", "x", SECRET)
-    assert master_key(folder).open("", "x", sealed) == SECRET
+    with MasterKeys(folder).sealing() as key:
+        sealed = key.seal("", "x", SECRET)
+    assert MasterKeys(folder).open("", "x", sealed) == SECRET
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
         "hall-key.pem": 0o600,
         "master.key": 0o600,
@@ -84,7 +87,7 @@ def test_the_keys_of_the_hall_are_made_once_and_only_the_owner_reads_them(tmp_pa
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    master_key(tmp_path)
+    MasterKeys(tmp_path)
     (tmp_path / "master.key").chmod(0o644)
     with pytest.raises(KeyExposed, match=r"master\.key may be read"):
-        master_key(tmp_path)
+        MasterKeys(tmp_path)

@@ -17,7 +17,6 @@ from crypto.encoding import canonical, parse_canonical
 from crypto.signing import HallKey, sign
 from sessions.archive import KIND, MANIFEST, SIGNATURE
 from sessions.events import RecordDrawn, SessionEnded
-from sessions.hallkey import hall_key
 from sessions.opening import Opening, evolve
 from sessions.plan_json import plan_from_json
 from sessions.record import record as drawn_record
@@ -27,6 +26,7 @@ from sessions.verify import Report, verify
 from sessions.verify.events import read
 from sessions.zipped import pack, unpack
 from tests.support.finished import a_bundle
+from tests.support.hallkey import hall_key
 
 Files = dict[str, bytes]
 PRIVATE = "events/opening.private.jsonl"

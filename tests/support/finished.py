@@ -26,7 +26,7 @@ from sessions.commands import (
     SignRecord,
     WithdrawBid,
 )
-from sessions.hallkey import hall_key
+from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Jws
 from sessions.opening import BidState
 from sessions.opening_log import OpeningLog
@@ -35,6 +35,7 @@ from sessions.submission import Refused
 from tests.support.bidders import Sealed
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.fake_clock import FakeClock
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, pieces, the_actor, the_trust
 from tests.support.witnesses import a_notary, a_witness, answered, watched
 
@@ -55,11 +56,11 @@ def an_archive(hall: Shell, authorities: Mapping[str, x509.Certificate] | None =
         secrets=hall.stores.secrets,
         evidence=hall.stores.evidence,
         blobs=hall.stores.blobs,
-        openings=OpeningLog(hall.stores.events, hall.stores.checkpoints, hall_key(hall.folder)),
+        openings=OpeningLog(hall.stores.events, hall.stores.checkpoints, HallKeys.in_folder(hall.folder)),
         checkpoints=hall.stores.checkpoints,
         proofs=hall.stores.proofs,
         trust=the_trust,
-        hall=hall_key(hall.folder),
+        hall=HallKeys.in_folder(hall.folder),
         authorities=authorities or {},
     )
 

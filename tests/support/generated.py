@@ -31,6 +31,7 @@ from sessions.archive import Archive
 from sessions.chaining import Head, chain
 from sessions.errors import CommandRefused
 from sessions.events import BidReceived, Happening, Recorded, SessionAborted, Stream, T0Moved
+from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
 from sessions.intake_log import Blinding
 from sessions.opening import OVER, BidState, CheckSeals, FreezeSet, GatherEvidence, OpenBids, Opening
@@ -598,17 +599,18 @@ class Making:
         await events.append(SESSION, (), entries=Entries(first=0, added=self.kept.entries))
         kept: Any = self.kept
         nobody: Any = _NoProofs()
+        keys = HallKeys([the_hall()])
         archive = Archive(
             events=events,
             intake=kept,
-            openings=OpeningLog(events, kept, the_hall()),
+            openings=OpeningLog(events, kept, keys),
             checkpoints=kept,
             secrets=kept,
             evidence=kept,
             proofs=nobody,
             blobs=kept,
             trust=the_trust,
-            hall=the_hall(),
+            hall=keys,
         )
         return await archive.bundle(SESSION)
 

@@ -25,6 +25,7 @@ from sessions.ids import SessionId
 from sessions.roles import Role
 from sessions.store.migrations import migrate
 from tests.support.bidders import DEADLINE, Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
+from tests.support.hallkey import give_key
 from web.app import create_app
 from web.bootstrap import Services, build
 from web.settings import Settings
@@ -157,6 +158,7 @@ async def a_house(folder: Path, *, limits: Limits = LIMITS, **settings: Any) -> 
     """Open a hall in ``folder`` that trusts the tests' authority and holds rehearsals."""
     chosen = Settings(data_dir=folder / "hall", **{"rehearsal_allowed": True, **settings})
     trust(chosen)
+    give_key(chosen.data_dir)
     clock = TurnedClock()
     services = build(chosen, clock, limits=limits)
     await migrate(services.database)

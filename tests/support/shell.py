@@ -22,7 +22,7 @@ from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.commands import Advance, TakeChair
 from sessions.events import Recorded, Stream
-from sessions.hallkey import hall_key
+from sessions.hallkey import HallKeys
 from sessions.heartbeat import BEAT, beat_payload
 from sessions.ids import BidderId, Jws, SessionId, StepId
 from sessions.lockbox import Place
@@ -220,13 +220,12 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
     bell = Bell()
     sessions = Sessions(kept, clock=clock, announcer=bell)
     certifying = Certifying(the_trust, proofs=kept.proofs)
-    submissions = Submissions(
-        sessions, kept, clock=clock, certifying=certifying, hall=hall_key(folder), limits=LIMITS
-    )
+    keys = HallKeys.in_folder(folder)
+    submissions = Submissions(sessions, kept, clock=clock, certifying=certifying, hall=keys, limits=LIMITS)
     releasing = Releasing(sessions, kept, clock=clock, certifying=certifying)
     readying = Readying(sessions, kept, clock=clock, certifying=certifying, hall=hall_key(folder))
     rescuing = Rescuing(sessions, kept, clock=clock, certifying=certifying)
-    witnessing = Witnessing(sessions, kept, clock=clock, hall=hall_key(folder))
+    witnessing = Witnessing(sessions, kept, clock=clock, hall=keys)
     try:
         if start:
             await submissions.recover()

@@ -14,12 +14,13 @@ from crypto.tlog import VerifierKey, WitnessSecret, read_note
 from crypto.tlog.notes import ED25519, decimal
 from crypto.tlog.requests import write_request
 from sessions.clock import Clock
-from sessions.hallkey import hall_key
+from sessions.hallkey import HallKeys
 from sessions.notary import Notary, Outside
 from sessions.opening_log import OpeningLog
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
 from sessions.ports import HoldsAnother, NotAnchored, Said, ToAnchor
 from tests.support.ceremony import SECOND, a_plan
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_shell
 from web.witness.judging import judge
 
@@ -105,7 +106,7 @@ async def answered(notary: Notary) -> None:
 
 
 def a_log(shell: Shell) -> OpeningLog:
-    return OpeningLog(shell.stores.events, shell.stores.checkpoints, hall_key(shell.folder))
+    return OpeningLog(shell.stores.events, shell.stores.checkpoints, HallKeys.in_folder(shell.folder))
 
 
 def a_notary(shell: Shell, *witnesses: InHouse) -> Notary:
@@ -116,7 +117,7 @@ def a_notary(shell: Shell, *witnesses: InHouse) -> Notary:
         a_log(shell),
         shell.stores.checkpoints,
         outside,
-        hall=hall_key(shell.folder).public,
+        hall=HallKeys.in_folder(shell.folder),
         clock=shell.clock,
     )
     shell.sessions.on_commit(notary.look)

@@ -44,7 +44,7 @@ async def everybody_answered(notary: Notary) -> None:
 
 
 def key(house: House) -> HallPublicKey:
-    return house.services.hall_key.public
+    return house.services.hall_keys.newest.public
 
 
 async def test_the_newest_checkpoint_is_signed_over_every_event(house: House) -> None:

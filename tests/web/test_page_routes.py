@@ -133,7 +133,7 @@ async def test_the_calendar_lists_filters_and_feeds_the_openings(house: House) -
 
 async def test_the_verification_page_carries_the_hall_key(house: House) -> None:
     page = await house.client(**HTML).get("/verify")
-    assert house.services.hall_key.public.kid in page.text
+    assert house.services.hall_keys.newest.public.kid in page.text
 
 
 async def test_the_sheet_is_there_for_a_spreadsheet_and_names_nobody_before_t0(house: House) -> None:

@@ -109,7 +109,7 @@ async def test_the_log_can_be_rebuilt_from_its_tiles(house: House) -> None:
     await tick(house, 20)
     await tick(house, 10)
     note = (await public(house, "checkpoint")).text
-    checkpoint = open_checkpoint(note, house.services.hall_key.public)
+    checkpoint = open_checkpoint(note, house.services.hall_keys.newest.public)
     assert checkpoint.size == 32
     (bundle,) = [path for path in tiles.tiles_of(32) if path.level is None]
     entries = read_entry_bundle((await public(house, f"tile/{bundle}")).content)

@@ -44,7 +44,7 @@ async def test_a_bid_in_one_piece_gets_a_receipt_that_the_hall_signed(house: Hou
     client = await house.bidder(bidder)
     answer = (await house.submit(client, sealed)).json()
     assert answer["accepted"] is True
-    receipt = verify(answer["receipt"], "receipt", house.services.hall_key.public)
+    receipt = verify(answer["receipt"], "receipt", house.services.hall_keys.newest.public)
     assert (receipt["bidder"], receipt["header_sha256"]) == (bidder.id, sealed.bid.header_sha256)
     mine = (await client.get(f"{house.path}/uploads/mine")).json()
     assert mine["bid"]["tracker"] == answer["tracker"]
@@ -128,7 +128,7 @@ async def test_a_bid_begun_before_t0_and_complete_at_t0_is_late_and_gets_a_slip(
     house.clock.turn(T0)
     answer = await client.patch(place, headers=patch(len(sealed.data) - 1), content=sealed.data[-1:])
     assert (answer.status_code, answer.json()["code"]) == (409, "late")
-    slip = verify(answer.json()["slip"], "slip", house.services.hall_key.public)
+    slip = verify(answer.json()["slip"], "slip", house.services.hall_keys.newest.public)
     assert (slip["code"], slip["bidder"]) == ("late", bidder.id)
 
 
@@ -138,7 +138,7 @@ async def test_after_t0_no_upload_begins_and_a_slip_says_so(house: House) -> Non
     answer = await client.post(f"{house.path}/uploads", headers=tus(upload_length=100))
     assert (answer.status_code, answer.json()["code"]) == (409, "late")
     assert answer.json()["article"]["cite"]["zh"]
-    verify(answer.json()["slip"], "slip", house.services.hall_key.public)
+    verify(answer.json()["slip"], "slip", house.services.hall_keys.newest.public)
 
 
 async def test_what_is_no_sealed_bid_is_refused_with_its_code_and_a_slip(house: House) -> None:
@@ -147,7 +147,7 @@ async def test_what_is_no_sealed_bid_is_refused_with_its_code_and_a_slip(house: 
     answer = await client.patch(place, headers=patch(0), content=b"%PDF-1.7" + b"x" * 492)
     assert (answer.status_code, answer.json()["code"]) == (409, "not_a_sealed_bid")
     assert answer.json()["title"]["zh"]
-    verify(answer.json()["slip"], "slip", house.services.hall_key.public)
+    verify(answer.json()["slip"], "slip", house.services.hall_keys.newest.public)
 
 
 async def test_another_bidders_sealed_bid_is_refused(house: House) -> None:

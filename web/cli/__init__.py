@@ -19,6 +19,7 @@ MODULES = {
     "migrate": "serving",
     "doctor": "serving",
     "account": "staff",
+    "keys": "keys",
     "ca": "sealing",
     "example": "sealing",
     "seal": "sealing",

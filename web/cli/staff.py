@@ -14,7 +14,7 @@ import typer
 from sessions.accounts import Accounts
 from sessions.clock import SystemClock
 from sessions.errors import CommandRefused
-from sessions.hallkey import master_key
+from sessions.masterkey import MasterKeys
 from sessions.refusals import refusal
 from sessions.roles import Role
 from sessions.store.database import Database
@@ -107,7 +107,7 @@ async def _accounts(config: Path | None) -> AsyncIterator[tuple[Accounts, SqlLog
     try:
         if not settings.data_dir.is_dir() or await pending(database):
             raise Refused("There is no hall here, or its database is of an older form.", "Run `kaibiao migrate`.")
-        key = master_key(settings.data_dir)
+        key = MasterKeys(settings.data_dir)
         yield Accounts(SqlAccounts(database), key, SystemClock()), SqlLogins(database)
     finally:
         await database.close()

@@ -28,15 +28,23 @@ def verify_bundle(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Checkpoint or .tlog-proof held outside, to be compared."),
     ] = None,
+    hall_key: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="The hall's key, or list of keys, that you kept: is this one of them?"
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
     """Check an archive offline, from the file alone. Exit 0 only if every named check holds.
 
     With a receipt, also only if its bid was counted, replaced or withdrawn: a bid that was dropped convicts the hall.
-    With a checkpoint that somebody held outside, also only if the hall signed the same log there.
+    With a checkpoint that somebody held outside, also only if the hall signed the same log there. With the hall's key
+    (/api/v1/hall-key, kept earlier), also only if that key signed the archive, or one that follows from it.
     """
     held = None if checkpoint is None else _checkpoint(checkpoint)
-    report = verify(bundle, None if receipt is None else receipt.read_bytes(), held=held)
+    trusted = None if hall_key is None else hall_key.read_bytes()
+    report = verify(bundle, None if receipt is None else receipt.read_bytes(), held=held, trusted=trusted)
     if as_json:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n")
     else:

@@ -13,7 +13,7 @@ import uvicorn
 from crypto.tlog import VerifierKey
 from crypto.tlog.notes import ED25519
 from sessions.clock import SystemClock
-from sessions.hallkey import hall_key
+from sessions.hallkey import HallKeys
 from web.settings import Settings
 from web.witness.keeping import Keeping
 from web.witness.serving import Witness, server
@@ -24,7 +24,7 @@ NAMES = ("bureau.example/witness", "notary.example/witness")
 @contextlib.asynccontextmanager
 async def two_witnesses(out: Path, settings: Settings) -> AsyncIterator[Path]:
     """Serve two witnesses of this hall and give the file that names them; they end with the block."""
-    hall = VerifierKey(settings.hall_name, ED25519, hall_key(settings.data_dir).public.raw)
+    hall = VerifierKey(settings.hall_name, ED25519, HallKeys.in_folder(settings.data_dir).newest.public.raw)
     lines: list[str] = []
     serving: list[tuple[uvicorn.Server, asyncio.Task[None], Keeping]] = []
     try:

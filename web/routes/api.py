@@ -48,10 +48,17 @@ async def time(request: Request) -> Response:
     return JSONResponse({"now": rfc3339(services_of(request).clock.now())})
 
 
-@router.get("/hall-key", summary="The hall's public key")
+@router.get("/hall-key", summary="The hall's newest public key")
 async def hall_key(request: Request) -> Response:
-    """What receipts, slips and staff signatures are checked against (crypto/FORMAT.md section 7). Keep a copy."""
-    body = canonical(services_of(request).hall_key.public.document())
+    """What openings announced from now on are signed with (crypto/FORMAT.md section 7). Keep a copy."""
+    body = canonical(services_of(request).hall_keys.newest.public.document())
+    return _cached(request, body, f'"{sha256_hex(body)}"', {"cache-control": "public, max-age=3600"})
+
+
+@router.get("/hall-keys", summary="Every public key of the hall")
+async def hall_keys(request: Request) -> Response:
+    """Oldest first, each endorsed by the one before. Receipts, slips and signatures name theirs by its `kid`."""
+    body = canonical(services_of(request).hall_keys.document())
     return _cached(request, body, f'"{sha256_hex(body)}"', {"cache-control": "public, max-age=3600"})
 
 
@@ -218,7 +225,7 @@ async def _asked(services: Services, session: SessionId, form: dict[str, Any], a
     if name == "SignRecord" and actor.role in STAFF:
         if "statement" in form:
             raise Problem("malformed_command", detail="statement")
-        form["statement"] = await sign_for_staff(services.sessions, session, actor, services.hall_key)
+        form["statement"] = await sign_for_staff(services.sessions, session, actor, services.hall_keys)
     try:
         return command_from_json(name, form)
     except Misshapen as error:

@@ -124,7 +124,7 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
     match actor.role:
         case Role.BIDDER:
             plan = (await services.sessions.state(session)).plan
-            hall = services.hall_key.public.document()
+            hall = services.hall_keys.of(plan).public.document()
             body = seat_page(
                 *common,
                 envelopes=plan.tender.envelopes,

@@ -40,6 +40,6 @@ async def failure(request: Request, session: SessionId, event: int) -> Response:
         consequence=word("consequence", said["consequence"], who.language),
         article=plan.pack.articles.get(said["article"] or ""),
         figures=[(word("evidence", name, who.language), value) for name, value in sorted(said["evidence"].items())],
-        statement=mine.signed(services.hall_key),
-        kid=services.hall_key.public.kid,
+        statement=mine.signed(services.hall_keys.of(plan)),
+        kid=services.hall_keys.of(plan).public.kid,
     )

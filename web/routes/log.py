@@ -27,9 +27,12 @@ _MEDIA: Final = "text/plain; charset=utf-8"
 
 @router.get("/log-key", summary="The hall's key for its logs")
 async def log_key(request: Request) -> Response:
-    """A vkey; its name is what the names of all logs of this hall begin with. Witnesses are set up with it."""
+    """A vkey; its name is what the names of all logs of this hall begin with. Witnesses are set up with it.
+
+    After a rotation there is another. A witness is given both: an opening keeps the key it was announced under.
+    """
     services = services_of(request)
-    key = VerifierKey(services.settings.hall_name, ED25519, services.hall_key.public.raw)
+    key = VerifierKey(services.settings.hall_name, ED25519, services.hall_keys.newest.public.raw)
     return PlainTextResponse(f"{key}\n", headers={"cache-control": "public, max-age=3600"})
 
 

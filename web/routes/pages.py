@@ -141,10 +141,15 @@ async def verify(request: Request) -> Response:
     """Explain how to check everything, and check a receipt or a bundle in the page."""
     who = reader(request)
     services = services_of(request)
-    hall = services.hall_key.public.document()
+    keys = services.hall_keys.public
+    hall, halls = keys[-1].document(), [key.document() for key in reversed(keys)]
     policy = security_headers(services.settings.origin)["content-security-policy"]
     page = who.page(
-        "verify.html", here="verify", page=script_data(who.language, ("ui", "verify"), hall=hall), hall=hall
+        "verify.html",
+        here="verify",
+        page=script_data(who.language, ("ui", "verify"), halls=halls),
+        hall=hall,
+        older=halls[1:],
     )
     # A worker's address counts as script to Trusted Types: one policy, which gives one address (verify.ts).
     page.headers["content-security-policy"] = policy.replace("trusted-types 'none'", "trusted-types kaibiao-worker")

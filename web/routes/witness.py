@@ -105,6 +105,7 @@ async def own_failures(request: Request, session: SessionId) -> Response:
     services = services_of(request)
     actor = await bidder_required(request)
     services.pace("receipt", actor.id)
+    key = services.hall_keys.of((await services.sessions.state(session)).plan)
     given = [one for one in failures(await services.sessions.events(session)) if one.bidder == actor.id]
     return JSONResponse(
         {
@@ -114,7 +115,7 @@ async def own_failures(request: Request, session: SessionId) -> Response:
                     "cause": one.payload["cause"],
                     "consequence": one.payload["consequence"],
                     "at": one.payload["at"],
-                    "statement": one.signed(services.hall_key),
+                    "statement": one.signed(key),
                 }
                 for one in given
             ]

@@ -59,9 +59,10 @@ def judge(request: str, last: str | None, logs: Sequence[VerifierKey], witness: 
         given = Checkpoint.parse(note.text)
     except NoteRefused as refused:
         return Verdict(status=400, body=f"{refused}\n")
-    key = _key_of(given.origin, logs)
-    if key is None:
+    keys = _keys_of(given.origin, logs)
+    if not keys:
         return Verdict(status=404, body="this log is not known here\n")
+    key = next((one for one in keys if note.by(one)), keys[0])
     try:
         verify_log(note, key)
     except NoteRefused as refused:
@@ -85,10 +86,11 @@ def judge(request: str, last: str | None, logs: Sequence[VerifierKey], witness: 
     return Verdict(status=200, body=line, state=with_signatures(plain, line))
 
 
-def _key_of(origin: str, logs: Sequence[VerifierKey]) -> VerifierKey | None:
+def _keys_of(origin: str, logs: Sequence[VerifierKey]) -> list[VerifierKey]:
+    """Return the keys of the log: after a rotation a hall has several by one name, and each opening keeps its own."""
     known = [log for log in logs if origin == log.name or origin.startswith(f"{log.name}/")]
-    found = max(known, key=lambda log: len(log.name), default=None)
-    return None if found is None else VerifierKey(origin, ED25519, found.raw)
+    longest = max((len(log.name) for log in known), default=0)
+    return [VerifierKey(origin, ED25519, log.raw) for log in known if len(log.name) == longest]
 
 
 def _continues(held: Checkpoint | None, given: Checkpoint, proof: Sequence[bytes]) -> None:

@@ -6,7 +6,7 @@
  */
 
 import { base64url, type Bytes, concat, fromBase64url, hex, utf8 } from "./bytes.js";
-import { canonical, type JsonObject, parseCanonical } from "./canonical.js";
+import { canonical, canonicalText, type Json, type JsonObject, parseCanonical } from "./canonical.js";
 import { form, reading, require } from "./errors.js";
 import { asBase64url, asText, members } from "./fields.js";
 import type { KeyPair } from "./identity.js";
@@ -109,6 +109,21 @@ export async function readHallKey(document: JsonObject): Promise<HallKey> {
   require(!hasSmallOrder(raw), "weak_key", "this key verifies signatures nobody made");
   require(kid === (await kidOf(raw)), "malformed_token", "the key's id is not its own");
   return { kid, raw };
+}
+
+/** Read a hall's list of keys, oldest first, each endorsed by the one before (crypto/FORMAT.md section 7). */
+export async function readHallKeys(document: JsonObject): Promise<readonly HallKey[]> {
+  const { v, keys: listed, endorsements } = reading("malformed_token", "hall keys", () => members(document, ["v", "keys", "endorsements"]));
+  require(v === 1 && Array.isArray(listed) && Array.isArray(endorsements), "malformed_token", "version 1 of a list of keys is expected");
+  const documents = listed as readonly JsonObject[];
+  const keys = await Promise.all(documents.map(readHallKey));
+  const different = new Set(keys.map(({ kid }) => kid)).size === keys.length;
+  require(keys.length > 0 && different && endorsements.length === keys.length - 1, "wrong_signer", "the list of keys is not a chain");
+  for (const [i, token] of (endorsements as readonly Json[]).entries()) {
+    const said = await verifyByHall(reading("malformed_token", "endorsement", () => asText(token)), "hall-key", keys[i]!);
+    require(canonicalText(said) === canonicalText({ v: 1, next: documents[i + 1]! }), "wrong_signer", "another key was endorsed");
+  }
+  return keys;
 }
 
 /** The short name of a hall key in statements. */

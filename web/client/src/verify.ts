@@ -15,7 +15,8 @@ import { showPaper } from "./paper.js";
 import { type ReceiptFile, readReceiptFile, verifyLogged, verifyReceipt, verifySlip } from "./receipt.js";
 
 interface VerifyData extends Speech {
-  readonly hall: JsonObject;
+  /** Every public key of this hall, the newest first. */
+  readonly halls: readonly JsonObject[];
 }
 
 type Result = "pass" | "fail" | "skip";
@@ -127,7 +128,7 @@ function show(report: Report, sha256: string): void {
       add(RESULT[outcome], outcome === "passed" ? sentence : `${say(outcome)}${sentence}`, `${id}${detail === "" ? "" : ` · ${detail}`}`);
     }
   }
-  const own = report.hallKey === null ? "" : say(report.hallKey === data.hall["kid"] ? "this_hall" : "another_hall");
+  const own = report.hallKey === null ? "" : say(data.halls.some((hall) => hall["kid"] === report.hallKey) ? "this_hall" : "another_hall");
   fact("title", report.title?.[data.language] ?? "–");
   fact("session", report.session ?? "–");
   fact("sha256", sha256);
@@ -151,10 +152,10 @@ function fact(name: string, text: string): void {
 // -- a receipt -----------------------------------------------------------------------------------------------------
 
 async function checkToken(given: string): Promise<boolean> {
-  const hall = await readHallKey(data.hall);
   const file = given.startsWith("{") ? await readReceiptFile(new TextEncoder().encode(given)) : null;
   const token = file?.token ?? given;
   const statement = readStatement(token);
+  const hall = await readHallKey(data.halls.find(({ kid }) => kid === statement.kid) ?? data.halls[0]!);
   found.querySelector<HTMLElement>("[data-facts]")!.hidden = true;
   add("pass", say("form.pass"), statement.kind);
   found.hidden = false;

@@ -8,7 +8,7 @@
 import { equal, fromUtf8, utf8, type Bytes } from "../bytes.js";
 import { canonicalText, type JsonObject, parseCanonical } from "../canonical.js";
 import { members } from "../fields.js";
-import { readHallKey, verifyByHall, type HallKey } from "../jws.js";
+import { readHallKey, readHallKeys, verifyByHall, type HallKey } from "../jws.js";
 import { sha256 } from "../kdf.js";
 import { hex } from "../bytes.js";
 import * as bids from "./bids.js";
@@ -30,7 +30,7 @@ import { type Data, moment, readPlan } from "./shapes.js";
 import { type Files, unpack } from "./zipped.js";
 
 const LINES = 64 * 1024 * 1024;
-const [MANIFEST, SIGNATURE] = ["manifest.json", "manifest.jws"];
+const [MANIFEST, SIGNATURE, KEYS] = ["manifest.json", "manifest.jws", "hall-keys.json"];
 const INTAKE = "events/intake.jsonl";
 
 interface Manifest {
@@ -125,7 +125,24 @@ async function checkSignature(files: Files, manifest: Manifest): Promise<Found<H
   const payload = await verifyByHall(fromUtf8(member(files, SIGNATURE)), "manifest", key);
   const digest = hex(await sha256(manifest.bytes));
   demand(same(payload, { v: 1, session: manifest.session, manifest_sha256: digest }), "it is over something else");
+  const announced = announcedKey(files);
+  demand(announced === null || announced === key.kid, `the opening was announced under hall key ${announced}, this is ${key.kid}`);
+  const list = files.get(KEYS);
+  if (list !== undefined) {
+    const kids = (await readHallKeys(parseCanonical(list, LINES) as JsonObject)).map((one) => one.kid);
+    demand(kids.length > 1 && kids.at(-1) === key.kid, "the list of keys does not lead to the one that signed");
+  }
   return found(key, `hall key ${key.kid}`);
+}
+
+/** Which key plan.json names, if it can be read; what it is worth, plan.announced says. */
+function announcedKey(files: Files): string | null {
+  try {
+    const { hall_key: kid } = parseCanonical(member(files, "plan.json"), LINES) as { readonly hall_key?: string | null };
+    return kid ?? null;
+  } catch {
+    return null;
+  }
 }
 
 function rules(cores: readonly Core[], shown: ReadonlyMap<number, Shown>): Found<Replayed> {
@@ -147,6 +164,7 @@ function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
   const needed = new Set([...always, "events/opening.jsonl", "events/opening.private.jsonl"]);
   if (o.status === "ended") needed.add(INTAKE);
   for (const name of receiptLogNames(o)) needed.add(name);
+  if (files.has(KEYS)) needed.add(KEYS);
   const missing = [...needed].filter((name) => !files.has(name));
   demand(missing.length === 0, `missing: ${missing.join(", ")}`);
   const folders = new Set(o.listed ? ["trust/", ...SHARED, ...o.bids.map(({ row }) => `bids/${row}/`)] : []);

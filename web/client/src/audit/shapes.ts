@@ -160,6 +160,7 @@ const plan = record({
   "escrow?": orNull(lock),
   "proofs?": orNull(flag),
   "watch?": orNull(watch),
+  "hall_key?": orNull(text),
 });
 
 const STATES = ["good", "unasked", "unavailable", "revoked"];
