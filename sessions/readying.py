@@ -20,10 +20,11 @@ from crypto.digest import sha256_hex
 from crypto.encoding import check_integer, exactly, unhex
 from crypto.errors import CertificateRefused, EncodingRefused, StatementRefused
 from crypto.header import SlotRole
-from crypto.signing import HallKey, peek, sign, verify
+from crypto.signing import peek, sign, verify
 from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.errors import CommandRefused, Stale
+from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.ports import Evidence, Kind
 from sessions.proofs import State
@@ -64,7 +65,7 @@ class Readying(Releasing):
     """Takes ready statements in. Every method's ``actor`` is a bidder whose login the caller has checked."""
 
     def __init__(
-        self, sessions: Sessions, stores: Stores, *, clock: Clock, certifying: Certifying, hall: HallKey
+        self, sessions: Sessions, stores: Stores, *, clock: Clock, certifying: Certifying, hall: HallKeys
     ) -> None:
         super().__init__(sessions, stores, clock=clock, certifying=certifying)
         self._pieces = stores.evidence
@@ -108,7 +109,7 @@ class Readying(Releasing):
         }
         if not well:
             return Slip(ready=token, saw=saw, slip=None)
-        slip = Jws(sign(answer, SLIP, self._hall))
+        slip = Jws(sign(answer, SLIP, self._hall.of(opening.plan)))
         await self._keep(session, actor, token, slip, now)
         return Slip(ready=token, saw=saw, slip=slip)
 

@@ -188,7 +188,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             hall=keys,
             limits=BidLimits(bid_bytes=settings.max_bid_bytes, bidder_bytes_a_day=settings.max_bidder_bytes_a_day),
         ),
-        readying=Readying(sessions, kept, clock=clock, certifying=certifying, hall=key),
+        readying=Readying(sessions, kept, clock=clock, certifying=certifying, hall=keys),
         rescuing=Rescuing(sessions, kept, clock=clock, certifying=certifying),
         witnessing=Witnessing(sessions, kept, clock=clock, hall=keys),
         releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),

@@ -18,7 +18,6 @@ from sessions.certifying import Certifying, check_successor
 from sessions.commands import CheckIn
 from sessions.errors import CommandRefused
 from sessions.events import AttemptFailed, BidNotOpened, BidReceived, KeyReleased, Stream
-from sessions.hallkey import hall_key
 from sessions.ids import BidderId, Digest, Jws
 from sessions.plan import Plan
 from sessions.proofs import Proof, State, read
@@ -31,6 +30,7 @@ from tests.support.bundles import failed, signed_anew
 from tests.support.ceremony import MINUTE, SECOND, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.finished import Play, an_archive
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, a_token, the_actor, the_trust
 
 NAMES = ("华东建设有限公司", "江南水利股份有限公司", "北岸工程集团有限公司")

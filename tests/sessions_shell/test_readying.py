@@ -15,11 +15,11 @@ from crypto.certificates import Usage, fingerprint
 from crypto.errors import StatementRefused
 from crypto.signing import sign, verify
 from sessions.errors import CommandRefused
-from sessions.hallkey import hall_key
 from sessions.readying import CHECKS, READY, SLIP, Readying, Slip, ready_payload
 from tests.support.bidders import BEGIN, Bidder, Sealed, a_bidder, the_authority
 from tests.support.ceremony import SECOND, T0, a_plan
 from tests.support.fake_clock import FakeClock
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, the_actor
 
 NAME = "华东建设有限公司"

@@ -223,7 +223,7 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
     keys = HallKeys.in_folder(folder)
     submissions = Submissions(sessions, kept, clock=clock, certifying=certifying, hall=keys, limits=LIMITS)
     releasing = Releasing(sessions, kept, clock=clock, certifying=certifying)
-    readying = Readying(sessions, kept, clock=clock, certifying=certifying, hall=hall_key(folder))
+    readying = Readying(sessions, kept, clock=clock, certifying=certifying, hall=keys)
     rescuing = Rescuing(sessions, kept, clock=clock, certifying=certifying)
     witnessing = Witnessing(sessions, kept, clock=clock, hall=keys)
     try:
