@@ -13,6 +13,7 @@ from sessions.amounts import grouped
 from sessions.moments import spoken
 from sessions.opening.state import Opening
 from sessions.plan import AnchorKind, Words
+from sessions.proofs import Proof, State
 from sessions.quote import price, read_sheet
 from sessions.refusals import plan_refusal, refusal
 from sessions.roles import Actor
@@ -24,6 +25,10 @@ __all__ = ["describe", "plan_refusal", "refusal"]
 def describe(fact: e.Happening | e.Recorded, opening: Opening | None) -> Words:
     """Return what ``fact`` says. ``opening`` is the state before it (None before SessionScheduled)."""
     zh, en = _sentence(fact.event, fact.actor, opening)
+    proof = getattr(fact.event, "proof", None)
+    if isinstance(proof, Proof) and proof.state is State.UNAVAILABLE:
+        zh += "当时无法向发证机构查询证书是否被吊销。"
+        en += " The authority could not be asked then whether its certificate was revoked."
     return Words(zh=zh, en=en)
 
 

@@ -159,6 +159,61 @@ def test_a_long_chain_is_refused() -> None:
         assert code == "unknown_issuer"
 
 
+def test_authorities_that_vouch_for_each_other_cost_no_search() -> None:
+    """Strangers, each certified by every other: paths without end, and not one leads to an anchor."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(4)]
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Stranger {number}")]) for number in range(4)]
+    usage = {"key_cert_sign": True}
+
+    def crossed(subject: int, issuer: int) -> x509.Certificate:
+        above = authority.create("x", at=BEGIN)
+        named = a_certificate(keys[issuer], ca=True, usage=usage, subject=names[issuer], issuer=above)
+        signer = authority.Authority(key=keys[issuer], certificate=named)
+        return a_certificate(keys[subject], ca=True, usage=usage, subject=names[subject], issuer=signer)
+
+    offered = [crossed(subject, issuer) for subject in range(4) for issuer in range(4) if subject != issuer]
+    leaf = a_certificate(issuer=authority.Authority(key=keys[0], certificate=offered[0]), usage=SIGNING)
+    paths._signed.cache_clear()
+    assert (
+        refusal(paths.validate, leaf, usage=Usage.SIGN, trust=TRUST, at=DURING, offered=offered) == "unknown_issuer"
+    )
+    assert paths._signed.cache_info().misses == 0  # nobody of them was even compared with an anchor's key
+
+
+def test_a_list_for_several_authorities_says_nothing_of_an_entry_that_is_anothers() -> None:
+    certificate = a_bidder().sign.certificate
+    entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(BEGIN)
+    other = x509.CertificateIssuer([x509.DirectoryName(authority.create("Other", at=BEGIN).certificate.subject)])
+    point = x509.IssuingDistributionPoint(None, None, False, False, None, True, False)
+    crl = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(the_authority().certificate.subject)
+        .last_update(DURING)
+        .next_update(DURING + timedelta(days=7))
+        .add_extension(point, critical=True)
+        .add_revoked_certificate(entry.add_extension(other, critical=True).build())
+        .sign(the_authority().key, hashes.SHA256())
+    )
+    trust = Trust(anchors=TRUST.anchors, crls=(crl,))
+    paths.validate(certificate, usage=Usage.SIGN, trust=trust, at=DURING)
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_a_list_with_a_critical_extension_nobody_knows_does_not_clear_a_certificate(*, critical: bool) -> None:
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    crl = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(the_authority().certificate.subject)
+        .last_update(DURING)
+        .next_update(DURING + timedelta(days=7))
+        .add_extension(unknown, critical=critical)
+        .sign(the_authority().key, hashes.SHA256())
+    )
+    trust = Trust(anchors=TRUST.anchors, crls=(crl,))
+    found = paths.standing(a_bidder().sign.certificate, usage=Usage.SIGN, trust=trust, at=DURING)
+    assert found.known is not critical
+
+
 def test_a_name_constraint_is_kept() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     elsewhere = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "DE")])
