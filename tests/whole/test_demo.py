@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -17,7 +18,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 
+from tests.sessions.test_papers_record import attached
 from tests.support.commands import kaibiao
 from web.demo import cast
 from web.remote import Hall
@@ -65,6 +68,26 @@ def test_it_leaves_an_archive_in_which_every_check_holds(played: tuple[Path, str
     assert report["ok"] is True
     assert {check["outcome"] for check in report["checks"]} == {"passed"}
     assert told.stdout.count("ok  ") == len(report["checks"])
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_it_leaves_the_record_as_a_sealed_paper_with_the_record_inside(
+    played: tuple[Path, str], language: str
+) -> None:
+    out, _ = played
+    paper = PdfFileReader(io.BytesIO((out / f"record.{language}.pdf").read_bytes()))
+    (seal,) = paper.embedded_regular_signatures
+    assert seal.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
+    assert len(paper.embedded_timestamp_signatures) == 1, "the seal is made to last: B-LTA"
+    with zipfile.ZipFile(out / "session.zip") as bundle:
+        assert attached((out / f"record.{language}.pdf").read_bytes()) == bundle.read("record.json")
+
+
+def test_every_point_of_it_was_stamped(played: tuple[Path, str]) -> None:
+    out, _ = played
+    with zipfile.ZipFile(out / "session.zip") as bundle:
+        stamps = {name for name in bundle.namelist() if name.startswith("stamps/")}
+    assert {"stamps/close-1.tst", "stamps/record-1.tst", "stamps/final-1.tst"} <= stamps
 
 
 def test_it_tells_the_wrong_key_the_silence_and_the_late_bid_with_their_causes(played: tuple[Path, str]) -> None:
