@@ -35,11 +35,8 @@ class Blinding:
         came ahead since the last tick.
         """
         places = sorted(range(first, first + size), key=self._drawn)[: len(receipts)]
-        given = dict(zip(places, receipts, strict=True))
-        return tuple(
-            given.get(index) or decoy_leaf(self.session, index, self.decoy_key)
-            for index in range(first, first + size)
-        )
+        given, key = dict(zip(places, receipts, strict=True)), self.decoy_key
+        return tuple(given.get(index) or decoy_leaf(self.session, index, key) for index in range(first, first + size))
 
     def _drawn(self, index: int) -> bytes:
         return hmac.digest(self.secret, b"kaibiao/intake-log/places" + index.to_bytes(4, "big"), "sha256")

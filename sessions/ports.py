@@ -81,6 +81,9 @@ class EventStore(Protocol):
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
         """Return the log of receipts from index ``after`` on."""
 
+    async def place(self, session: SessionId, entry: bytes) -> int | None:
+        """Return the index of an entry in the log of receipts, None if it is not there."""
+
     async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
         """Return the digests of the events numbered above ``after``, in order: what the log's tree is made of."""
 

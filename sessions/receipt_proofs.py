@@ -139,13 +139,11 @@ class ReceiptProofs:
         The checkpoint is the first that enough witnesses cosigned, else the first there is.
         """
         opening = await self._service.state(session)
-        hall = self._hall.of(opening.plan).public
+        hall, watch = self._hall.of(opening.plan).public, opening.plan.watch
         file = ReceiptFile(token=token, hall=hall)
-        entries = await self._events.entries(session)
-        leaf = log_leaf(verify_receipt(token, hall))
-        if opening.plan.watch is None or leaf not in entries:
+        index = await self._events.place(session, log_leaf(verify_receipt(token, hall)))
+        if watch is None or index is None:
             return file
-        index, watch = entries.index(leaf), opening.plan.watch
         kept = await self._checkpoints.kept(session, intake=True)
         signed = await self._best(watch, kept, index + 1)
         if signed is None:

@@ -71,6 +71,12 @@ class SqlEvents:
         )
         return tuple(_recorded(row) for row in await self._rows(wanted))
 
+    async def place(self, session: SessionId, entry: bytes) -> int | None:
+        """See EventStore."""
+        kept = tables.entries.c
+        rows = await self._rows(select(kept.index).where(kept.session == session, kept.entry == entry))
+        return int(rows[0][0]) if rows else None  # a row has a method of the column's name
+
     async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
         """See EventStore."""
         event = tables.events.c

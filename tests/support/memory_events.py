@@ -59,6 +59,9 @@ class MemoryEvents:
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
         return tuple(self._entries[session][after:])
 
+    async def place(self, session: SessionId, entry: bytes) -> int | None:
+        return self._entries[session].index(entry) if entry in self._entries[session] else None
+
     async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
         return tuple(record.digest for record in self._events[session, stream][after:])
 
