@@ -55,6 +55,7 @@ BY_ATTEMPT: Mapping[str, str] = {
     **BY_CLIENT,
     "bad_signature": "B2",
     "wrong_signer": "B2",
+    "other_subject": "B2",  # a certificate of another organisation than the one that signed the bid
     "wrong_bid": "B2",
     "expired": "B3",
     "not_yet_valid": "B3",
