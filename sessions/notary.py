@@ -134,7 +134,10 @@ class Notary:
     async def doubts(self) -> tuple[str, ...]:
         """Return what speaks against this database, a sentence each."""
         found = await self._checkpoints.convictions()
-        return tuple(f"witness {by} holds another log of {session} under this hall's key" for session, by, _ in found)
+        convicted = {session for session, _, _ in found}
+        told = [f"witness {by} holds another log of {session} under this hall's key" for session, by, _ in found]
+        lost = [said for session, said in self._openings.lost.items() if session not in convicted]
+        return (*told, *lost)
 
     async def close(self) -> None:
         """Stop asking."""

@@ -55,6 +55,7 @@ class OpeningLog:
         self._hall = hall
         self._kept = kept
         self._logs: OrderedDict[SessionId, _Held] = OrderedDict()
+        self.lost: dict[SessionId, str] = {}  # logs of which the database lost what it had signed, and what is known
 
     async def tree(self, session: SessionId) -> Tree:
         """Return the tree over every event in the store. It only grows: hand sizes along with what is taken of it."""
@@ -87,7 +88,11 @@ class OpeningLog:
             if summary is None:
                 raise UnknownSession(session)
             held.key = self._hall.named(kid_in(summary.plan))
-        return await sign_head(self._checkpoints, held.key, session, origin, lambda: self.tree(session))
+        try:
+            return await sign_head(self._checkpoints, held.key, session, origin, lambda: self.tree(session))
+        except LogDoubted as doubt:
+            self.lost[session] = str(doubt)
+            raise
 
     def _held(self, session: SessionId) -> _Held:
         held = self._logs.get(session)

@@ -131,6 +131,11 @@ class Services:
         await self.asking.aclose()
         await self.database.close()
 
+    @property
+    def quorum(self) -> int:
+        """How many witnesses outside must hold the log of an opening announced here."""
+        return self.watching.policy.quorum
+
     def address(self, connection: HTTPConnection) -> str:
         """Return where a request comes from, as limits count it."""
         peer = connection.client.host if connection.client else None

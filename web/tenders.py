@@ -10,27 +10,30 @@ from typing import Any
 from sessions.announcement import make_plan
 from sessions.errors import PlanRefused
 from sessions.lock_terms import lock_members
-from sessions.plan import Plan
+from sessions.plan import Plan, WitnessMode
 from sessions.shape import to_json
 from web.problems import Problem
 
 _SECOND = timedelta(seconds=1)
 
 
-def read_tender(form: Mapping[str, Any], *, rehearsal_allowed: bool) -> Plan:
+def read_tender(form: Mapping[str, Any], *, rehearsal_allowed: bool, quorum: int) -> Plan:
     """Return the plan of one opening.
 
     ``form`` is a tender file (sessions.announcement) with up to two members more: ``session``, the name of the
     opening in every address (without one: id and lot), and ``rehearsal``.
     """
     try:
-        return plan_of(form, rehearsal_allowed=rehearsal_allowed)
+        return plan_of(form, rehearsal_allowed=rehearsal_allowed, quorum=quorum)
     except PlanRefused as refused:
         raise Problem("malformed_tender", field=refused.field, rule=refused.code, facts=refused.facts) from None
 
 
-def plan_of(form: Mapping[str, Any], *, rehearsal_allowed: bool) -> Plan:
-    """Return the plan as `read_tender` does, but leave what the rules refuse as their PlanRefused."""
+def plan_of(form: Mapping[str, Any], *, rehearsal_allowed: bool, quorum: int) -> Plan:
+    """Return the plan as `read_tender` does, but leave what the rules refuse as their PlanRefused.
+
+    ``quorum`` is how many witnesses outside this hall asks for: a pack that waits for them wants one at least.
+    """
     tender = dict(form)
     session = tender.pop("session", None)
     rehearsal = tender.pop("rehearsal", False)
@@ -38,7 +41,11 @@ def plan_of(form: Mapping[str, Any], *, rehearsal_allowed: bool) -> Plan:
         raise PlanRefused("malformed", "rehearsal")
     if rehearsal and not rehearsal_allowed:
         raise Problem("no_rehearsals")
-    return make_plan(tender, session=_name(session, tender), rehearsal=rehearsal)
+    plan = make_plan(tender, session=_name(session, tender), rehearsal=rehearsal)
+    rule = plan.pack.witness
+    if rule is not None and rule.mode is WitnessMode.CLOSED and not quorum and not rehearsal:
+        raise PlanRefused("witnesses_missing", "pack")
+    return plan
 
 
 def _name(session: object, tender: Mapping[str, Any]) -> str:

@@ -136,8 +136,10 @@ async def test_a_log_that_lost_what_was_signed_is_signed_no_more(tmp_path: Path)
     async with a_shell(tmp_path) as shell:
         await shell.sessions.create(a_plan())
         await shell.stores.checkpoints.put(Signed(origin=ORIGIN, size=99, root=b"x" * 32, note="x"), 0)
+        log = a_log(shell)
         with pytest.raises(LogDoubted):
-            await a_log(shell).checkpoint(SESSION, ORIGIN)
+            await log.checkpoint(SESSION, ORIGIN)
+        assert "99 entries" in log.lost[SESSION]
 
 
 async def test_a_log_with_another_root_under_an_old_signature_is_signed_no_more(tmp_path: Path) -> None:

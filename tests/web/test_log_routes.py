@@ -15,7 +15,7 @@ from crypto.tlog import VerifierKey, open_checkpoint, read_entry_bundle, read_po
 from crypto.tlog.notes import unhash
 from crypto.tlog.tiles import tiles_of
 from sessions.notary import Notary
-from tests.support.house import T0, House, a_house
+from tests.support.house import T0, TENDER, House, a_house
 from web.cli import doctor
 from web.demo.witnesses import NAMES, two_witnesses
 from web.settings import Settings, SettingsRefused
@@ -183,3 +183,13 @@ async def test_the_doctor_asks_every_witness_whether_it_is_there(tmp_path: Path)
     policy.write_text("nonsense", encoding="utf-8")
     (finding,) = await doctor.witnesses(settings)
     assert "witnesses_file" in finding.found
+
+
+async def test_rules_that_wait_for_witnesses_are_not_announced_in_a_hall_without_any(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        host = await house.staff("host")
+        tender = {**TENDER, "pack": "intl-two-role"}
+        refused = await host.post("/api/v1/sessions", json=tender)
+        assert (refused.status_code, refused.json()["rule"]) == (400, "witnesses_missing")
+        rehearsed = await host.post("/api/v1/sessions", json={**tender, "rehearsal": True})
+        assert rehearsed.status_code == 201

@@ -61,7 +61,7 @@ async def act(request: Request) -> Response:
         return await _shown(request, who, changed(form, do))
     odd = [name for name, text in form.items() if not bodies.is_plain(text)]
     services = services_of(request)
-    reads = partial(plan_of, rehearsal_allowed=services.settings.rehearsal_allowed)
+    reads = partial(plan_of, rehearsal_allowed=services.settings.rehearsal_allowed, quorum=services.quorum)
     accounts = await services.accounts.every()
     faults = tuple(Fault(input=name, text=_problem(who, "malformed_text")) for name in odd)
     faults = faults or faults_of(form, reads, accounts, services.clock.now(), who.language)
@@ -78,7 +78,8 @@ async def _from_file(request: Request, who: Reader, text: str, *, announce: bool
     try:
         tender = bodies.parse_object(text.encode())
         form = form_of(tender)
-        plan = plan_of(tender, rehearsal_allowed=services.settings.rehearsal_allowed)
+        reads = partial(plan_of, rehearsal_allowed=services.settings.rehearsal_allowed, quorum=services.quorum)
+        plan = reads(tender)
         if not announce:
             return await _shown(request, who, form, tender=tender, plan=plan)
         await services.sessions.create(plan)

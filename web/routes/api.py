@@ -78,7 +78,7 @@ async def announce(request: Request) -> Response:
     if Role.HOST not in who.roles:
         raise Problem("not_your_role")
     form = await bodies.read_object(request)
-    plan = read_tender(form, rehearsal_allowed=services.settings.rehearsal_allowed)
+    plan = read_tender(form, rehearsal_allowed=services.settings.rehearsal_allowed, quorum=services.quorum)
     try:
         await services.sessions.create(plan)
     except CommandRefused as refused:
