@@ -37,6 +37,9 @@ FIRST_REST, LONGEST_REST = 1.0, 30.0
 AT_ONCE = 8
 """Stamps that are asked for together when an authority was away for long."""
 
+AT_LENGTH = 1000
+"""Entries that are added to a tree at once without a thread; a few milliseconds."""
+
 HELD = 64
 """Trees in memory; the longest unused is built again when somebody asks. One of 50,000 entries takes 3 MB."""
 
@@ -125,12 +128,17 @@ class ReceiptProofs:
     async def tree(self, session: SessionId) -> Tree:
         """Return the tree over every entry in the store. It only grows: hand sizes along with what is taken of it."""
         async with self._growing:
-            tree = self._trees.pop(session, None) or Tree()
+            tree = self._trees.pop(session, Tree())
+            entries = await self._events.entries(session, after=len(tree))
+            if len(entries) > AT_LENGTH:
+                # Whoever holds the old tree reads it in the loop: a thread may build another, never touch that one.
+                tree = await asyncio.to_thread(Tree, await self._events.entries(session))
+            else:
+                for entry in entries:
+                    tree.append(entry)
             self._trees[session] = tree
             if len(self._trees) > HELD:
                 del self._trees[next(iter(self._trees))]
-            entries = await self._events.entries(session, after=len(tree))
-            await asyncio.to_thread(_grow, tree, entries)
         return tree
 
     async def file(self, session: SessionId, token: Jws) -> ReceiptFile:
@@ -272,11 +280,6 @@ async def closed_checkpoint(
     except LogDoubted:
         return {}
     return {CHECKPOINT: _cosigned(signed, await checkpoints.kept(session, intake=True)).encode()}
-
-
-def _grow(tree: Tree, entries: Sequence[bytes]) -> None:
-    for entry in entries:
-        tree.append(entry)
 
 
 def _cosigned(signed: Signed, kept: Sequence[Kept]) -> str:

@@ -379,3 +379,18 @@ async def test_a_database_that_lost_entries_signs_nothing_more(
         await hall.stores.checkpoints.put(forged, follows=0)
         assert await proofs(hall).published(SESSION) is None
         assert "does not hold" in caplog.text
+
+
+async def test_a_tree_that_somebody_reads_is_never_grown_in_a_thread(tmp_path: Path) -> None:
+    """A root read while its tree grows would be a wrong one, and the hall would sign it."""
+    clock = FakeClock()
+    async with a_shell(tmp_path, clock) as hall:
+        await announced(hall, clock)
+        proven = proofs(hall)
+        before = await proven.tree(SESSION)
+        added = [number.to_bytes(32, "big") for number in range(1500)]
+        await hall.stores.events.append(SESSION, (), entries=Entries(first=0, added=added))
+        after = await proven.tree(SESSION)
+        assert (len(before), len(after)) == (0, 1500)
+        assert after.root() == Tree(added).root()
+        assert await proven.tree(SESSION) is after
