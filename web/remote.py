@@ -180,7 +180,7 @@ class Hall:
             return int(answer.headers.get("Upload-Offset", otherwise))
         return otherwise
 
-    async def release(self, session: str, group: str, signer: Credential, opener: Credential) -> list[int]:
+    async def release(self, session: str, group: str, signer: Credential, opener: Credential | bytes) -> list[int]:
         """Answer the challenge: check the frozen set, unwrap this bid's key, check it, release it, signed.
 
         Raises crypto's errors when the key at hand does not open the slot, or when the hall's list is not the one it
@@ -194,7 +194,8 @@ class Hall:
         if bid.header_sha256 not in challenge["headers"] or frozen.hex() != challenge["root"]:
             raise ProofRefused("wrong_proof")
         place: dict[str, Any] = {"session": session, "nonce": challenge["nonce"], "signer": signer}
-        secret = unlock(bid, group, opener)
+        # Whatever opens the slot: the certificate's key, or the group's key itself from a key file.
+        secret = opener if isinstance(opener, bytes) else unlock(bid, group, opener)
         if challenge["session_key"] is None:
             message = make_split_release(bid, group, secret, locks=await self.locks(session), **place)
         else:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from sessions.failure import failures
 from sessions.ids import SessionId
 from web.bootstrap import services_of
+from web.i18n import Language
 from web.identity import bidder_required, visitor_of
 from web.problems import Problem
 from web.routes.desks import login_of, to_login
 from web.routes.reader import reader
-from web.words import word
+from web.words import WORDS, word
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -39,7 +42,14 @@ async def failure(request: Request, session: SessionId, event: int) -> Response:
         cause=word("cause", said["cause"], who.language),
         consequence=word("consequence", said["consequence"], who.language),
         article=plan.pack.articles.get(said["article"] or ""),
-        figures=[(word("evidence", name, who.language), value) for name, value in sorted(said["evidence"].items())],
+        figures=_figures(said["evidence"], who.language),
         statement=mine.signed(services.hall_keys.of(plan)),
         kid=services.hall_keys.of(plan).public.kid,
     )
+
+
+def _figures(evidence: Mapping[str, str], language: Language) -> list[tuple[str, str]]:
+    """Return the evidence in the order in which one reads it, each figure with its name."""
+    order = list(WORDS["evidence"])
+    names = sorted(evidence, key=lambda name: order.index(name) if name in order else len(order))
+    return [(word("evidence", name, language), evidence[name]) for name in names]

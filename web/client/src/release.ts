@@ -15,7 +15,7 @@ import { hpkeSeal } from "./hpke.js";
 import type { Identity } from "./identity.js";
 import { type HallKey, signStatement } from "./jws.js";
 import { sha256 } from "./kdf.js";
-import { contextOf } from "./keys.js";
+import { checkCommitment, contextOf } from "./keys.js";
 import { type Lock, lockKey } from "./locks.js";
 import { leafHash, treeRoot } from "./merkle.js";
 import { verifyReceipt } from "./receipt.js";
@@ -77,11 +77,18 @@ export function readChallenge(value: Json): Challenge {
 /**
  * Answer a challenge: check it, unwrap the key, seal it and sign. Returns the statement to post.
  *
+ * `given` is the key from a key file, where the certificate does not work.
+ *
  * @remarks Refuses before anything is unwrapped with `too_early`, `wrong_session`, `wrong_session_key`, `wrong_header`,
  * `not_my_bid`, `wrong_receipt`, `not_in_set`, `wrong_root`; then with the codes of the slot; and with
  * `commitment_mismatch` before anything leaves. Trying again is free.
  */
-export async function answer(challenge: Challenge, identity: Identity, expected: Expectation): Promise<string> {
+export async function answer(
+  challenge: Challenge,
+  identity: Identity,
+  expected: Expectation,
+  given: Bytes | null = null,
+): Promise<string> {
   const { group, headerSha256, nonce, session, sessionKey } = challenge;
   const locks = expected.locks ?? [];
   require(expected.now >= expected.t0, "too_early", "the opening time has not come", "Wait for the opening.");
@@ -94,8 +101,10 @@ export async function answer(challenge: Challenge, identity: Identity, expected:
   const header = await checkOwn(challenge, identity, expected);
   await checkSet(challenge, expected);
 
-  const key = await unlockGroup(header, group, identity.encrypt); // stops on a commitment mismatch
-  const kcb = hex(groupOf(header, group).kcb);
+  const { kcb: committed } = groupOf(header, group);
+  if (given !== null) await checkCommitment(given, await contextOf(header, group), committed);
+  const key = given?.slice() ?? (await unlockGroup(header, group, identity.encrypt)); // stops on a commitment mismatch
+  const kcb = hex(committed);
   const stated = { session, group, header_sha256: hex(headerSha256), nonce: hex(nonce), kcb };
   const payload =
     locks.length > 0

@@ -58,7 +58,7 @@ export async function handIn(source: string, session: string, bidder: string, fi
 }
 
 /** The key in a key file, or null where it is something else. */
-function keyIn(file: Bytes): Bytes | null {
+export function keyIn(file: Bytes): Bytes | null {
   if (file.length === 32) return file;
   const text = file.length <= 70 ? new TextDecoder().decode(file).trim() : "";
   if (/^[0-9a-f]{64}$/.test(text)) return fromHex(text);

@@ -23,7 +23,7 @@ import { certify, seen, showSlip } from "./readiness.js";
 import { verifyReceipt } from "./receipt.js";
 import { answer, readChallenge } from "./release.js";
 import { removePrivateFile, sinkFor } from "./sinks.js";
-import { rescueFile } from "./rescue.js";
+import { keyIn, rescueFile } from "./rescue.js";
 import { wireRescue } from "./rescuing.js";
 import { Steps } from "./steps.js";
 import { mine, upload } from "./tus.js";
@@ -159,7 +159,10 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
 
   async unlock(form, identity) {
     const steps = new Steps(form);
+    const file = form.querySelector<HTMLInputElement>('input[name="keyfile"]')?.files?.[0];
     try {
+      const given = file === undefined ? null : keyIn(new Uint8Array(await file.arrayBuffer()));
+      require(file === undefined || given !== null, "malformed_rescue", "this is no key file");
       for (const group of data.groups) {
         steps.enter("challenge");
         const asked = readChallenge((await ask("GET", `${data.source}/challenge?group=${group}`)) as Json);
@@ -172,7 +175,7 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
           locks: (await announced()).locks,
           t0: new Date(page.view["t0"] as string),
           now: new Date(page.clock.now()),
-        });
+        }, given);
         steps.enter("send");
         await ask("POST", `${data.source}/releases`, { release });
       }
