@@ -619,8 +619,8 @@ PLAN_REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "Leave {field} out, or choose a pack with such a step.",
     ),
     "witnesses_missing": (
-        "这个规则包要求外部见证，而本平台没有登记见证方。",
-        "These rules wait for witnesses outside, and this hall names none.",
+        "{field} 的规则要求外部见证，而本平台没有登记见证方。",
+        "The rules of {field} wait for witnesses outside, and this hall names none.",
         "请在 witnesses_file 中登记见证方，或改用其他规则包。",
         "List witnesses in `witnesses_file`, or choose other rules.",
     ),
