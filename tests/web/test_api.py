@@ -365,14 +365,34 @@ async def test_a_statement_of_somebody_else_is_refused(house: House) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_signer")
 
 
-async def test_only_the_certificate_that_signed_the_bid_speaks_for_it_afterwards(house: House) -> None:
+async def test_a_renewed_certificate_checks_in_but_a_namesakes_does_not(house: House) -> None:
     ((bidder, _),) = await house.receive_bids(1)
+    begin = bidder.sign.certificate.not_valid_before_utc
+    for name, code in (("冒名有限公司", "other_subject"), (NAMES[0], None)):
+        renewed = issue(the_authority(), name=name, identifier=bidder.id, usage=Usage.SIGN, at=begin)
+        client = await house.bidder(replace(bidder, sign=renewed))
+        said = {"v": 1, "session": house.session, "bidder": bidder.id, "head": (await house.view(client))["head"]}
+        answer = await house.act(client, "CheckIn", statement=sign(said, "checkin", renewed))
+        assert answer.json().get("code") == code, answer.text
+
+
+async def test_only_the_certificate_that_signed_the_bid_withdraws_it(house: House) -> None:
+    ((bidder, sealed),) = await house.receive_bids(1)
     begin = bidder.sign.certificate.not_valid_before_utc
     renewed = issue(the_authority(), name=NAMES[0], identifier=bidder.id, usage=Usage.SIGN, at=begin)
     client = await house.bidder(replace(bidder, sign=renewed))
-    said = {"v": 1, "session": house.session, "bidder": bidder.id, "head": (await house.view(client))["head"]}
-    answer = await house.act(client, "CheckIn", statement=sign(said, "checkin", renewed))
+    said = {"v": 1, "session": house.session, "bidder": bidder.id, "header_sha256": sealed.bid.header_sha256}
+    answer = await house.act(client, "WithdrawBid", statement=sign(said, "withdraw", renewed))
     assert (answer.status_code, answer.json()["code"]) == (409, "other_certificate")
+
+
+async def test_a_command_that_brings_its_own_proof_is_refused(house: House) -> None:
+    ((bidder, _),) = await house.receive_bids(1)
+    client = await house.bidder(bidder)
+    said = {"v": 1, "session": house.session, "bidder": bidder.id, "head": (await house.view(client))["head"]}
+    proof = {"certificate": "00" * 32, "state": "good", "evidence": "00" * 32}
+    answer = await house.act(client, "CheckIn", statement=sign(said, "checkin", bidder.sign), proof=proof)
+    assert answer.status_code == 400, answer.text
 
 
 async def test_a_bid_is_withdrawn_by_a_statement_about_that_bid_and_a_retry_is_answered_alike(house: House) -> None:

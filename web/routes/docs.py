@@ -43,10 +43,11 @@ def command_schema() -> dict[str, Any]:
 def _schema(name: str) -> dict[str, Any]:
     kind = getattr(commands, name)
     hints = typing.get_type_hints(kind)
-    members = {field.name: _KINDS.get(hints[field.name], {"type": "string"}) for field in dataclasses.fields(kind)}
+    fields = [field for field in dataclasses.fields(kind) if field.name != "proof"]  # the hall's to find
+    members = {field.name: _KINDS.get(hints[field.name], {"type": "string"}) for field in fields}
     required = [
         field.name
-        for field in dataclasses.fields(kind)
+        for field in fields
         if field.default is dataclasses.MISSING and field.name not in ("bidder", "signer")
     ]
     return {
