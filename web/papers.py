@@ -111,9 +111,8 @@ class Papers:
         opening = await self.sessions.state(session)
         if opening.drawn is None and opening.status not in OVER:
             raise Problem("not_drawn")
-        log = await self.sessions.events(session)
-        name = _name("record", session, str(log[-1].number), language)
-        return await self._once(name, lambda: self._record(log, language, name))
+        name = _name("record", session, str(opening.length), language)
+        return await self._once(name, lambda: self._record(session, opening.length, language, name))
 
     async def receipt(self, file: ReceiptFile, opening: Opening, bidder: str, language: Language) -> Made:
         """Return a bidder's receipt. It goes to that bidder alone: the caller has checked who asks.
@@ -132,7 +131,8 @@ class Papers:
         name = _name("receipt", sha256_hex(data), bidder, language, "early" if early else "frozen")
         return await self._once(name, lambda: self._plain(paper, at) if early else self._sealed(paper, at))
 
-    async def _record(self, log: tuple[Recorded, ...], language: Language, name: str) -> Made:
+    async def _record(self, session: SessionId, length: int, language: Language, name: str) -> Made:
+        log = await self.sessions.events(session, limit=length)  # of this moment, though more may have come since
         opening = await asyncio.to_thread(_replayed, log)
         last = log[-1]
 

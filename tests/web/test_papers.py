@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -101,6 +102,25 @@ async def test_while_the_authorities_are_silent_the_paper_goes_out_unsealed_and_
     assert await desk.record(house.session, "en") == first, "the authorities are not asked with every request"
     await house.turn(house.services.clock.now() + AGAIN)
     assert (await desk.record(house.session, "en")).sealed
+
+
+async def test_a_crowd_costs_one_paper(house: House) -> None:
+    await too_few_bids(house)
+    asked: list[bytes] = []
+
+    async def stamp(digest: bytes) -> bytes:
+        asked.append(digest)
+        return await a_seal().stamp(digest)
+
+    desk = papers(house, a_seal(stamp=stamp))
+    first = await desk.record(house.session, "zh")
+    once = len(asked)
+    other = papers(house, a_seal(stamp=stamp))  # as after a restart
+    crowd = await asyncio.gather(*(other.record(house.session, "zh") for _ in range(20)))
+    assert {made.content for made in crowd} == {first.content}
+    crowd = await asyncio.gather(*(other.record(house.session, "en") for _ in range(20)))
+    assert len({made.content for made in crowd}) == 1
+    assert len(asked) == 2 * once
 
 
 # The file of the seal.
