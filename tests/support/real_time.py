@@ -14,7 +14,6 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sessions.announcement import make_plan
-from sessions.roles import Role
 from sessions.store.migrations import migrate
 from tests.support.house import one_time_code
 from web.bootstrap import Services, build
@@ -49,9 +48,12 @@ class RealHall:
 
 @asynccontextmanager
 async def a_hall_in_real_time(
-    folder: Path, *, lead: timedelta, windows: Mapping[str, int], bidders: int = 3
+    folder: Path, *, lead: timedelta, windows: Mapping[str, int], bidders: int = 3, locked: bool = False
 ) -> AsyncIterator[RealHall]:
-    """Serve a hall with the demo's tender announced; T0 is ``lead`` after the hall is ready for people."""
+    """Serve a hall with the demo's tender announced; T0 is ``lead`` after the hall is ready for people.
+
+    ``locked``: behind the demo's locks, with the tenderer's own share; else the hall holds the session key.
+    """
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         settings = Settings(data_dir=folder / "hall", port=door.getsockname()[1], rehearsal_allowed=True)
@@ -61,8 +63,8 @@ async def a_hall_in_real_time(
         settings.anchors.mkdir(parents=True, exist_ok=True)
         (settings.anchors / "root.pem").write_bytes(troupe.authority.certificate.public_bytes(Encoding.PEM))
         accounts = {
-            account: await services.accounts.create(account, name, PASSWORD, {Role(account)})
-            for account, name in cast.STAFF.items()
+            account: await services.accounts.create(account, name, PASSWORD, {cast.ROLES[account]})
+            for account, name in cast.OFFICERS.items()
         }
         server = HallServer(services)
         running = asyncio.create_task(server.serve(sockets=[door]))
@@ -71,9 +73,10 @@ async def a_hall_in_real_time(
             await asyncio.sleep(0.01)
         t0 = (services.clock.now() + lead).replace(microsecond=0)
         tender: dict[str, Any] = {
-            **cast.tender(t0, speed=1),
+            **cast.tender(t0, speed=1, troupe=troupe if locked else None),
             "windows": windows,
             "reading_pace_s": 1,
+            "draws": [],
         }
         try:
             await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))

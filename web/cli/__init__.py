@@ -28,6 +28,7 @@ MODULES = {
     "share": "sealing",
     "unseal": "sealing",
     "submit": "submitting",
+    "officer": "officer",
     "receipt": "submitting",
     "rescue": "submitting",
     "preflight": "preflight",
