@@ -6,7 +6,7 @@ reader over the same construction, because the library has none. Both compare th
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Final, Protocol
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
@@ -79,7 +79,7 @@ def sealed_length(plain_len: int) -> int:
 class ChunkKeys:
     """What one stream is encrypted under. ``commitment`` is public, the rest is not."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     base_nonce: bytes
     commitment: bytes
 

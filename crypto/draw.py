@@ -6,7 +6,7 @@ makes the outcome uniform; what is drawn then follows from the seeds by arithmet
 
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from crypto.digest import sha256
@@ -27,7 +27,7 @@ class Share:
 
     role: str
     party: str
-    seed: bytes
+    seed: bytes = field(repr=False)
 
 
 def commitment(session: str, round_number: int, share: Share) -> bytes:

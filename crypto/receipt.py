@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, TypeVar
 
 from crypto import signing
@@ -30,7 +30,7 @@ class Receipt:
     length: int
     declaration_sha256: str
     received_at: str
-    leaf_salt: str
+    leaf_salt: str = field(repr=False)
 
     def payload(self) -> dict[str, Any]:
         """Return the statement's payload, every member checked."""

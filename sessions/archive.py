@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -93,7 +93,7 @@ class _Material:
     answers: tuple[Answer, ...]
     checkpoints: Mapping[str, bytes]  # members by name: what was said outside, timestamps included
     entries: tuple[bytes, ...]  # the log of receipts; none unless the plan has one
-    decoy_key: bytes
+    decoy_key: bytes = field(repr=False)
     evidence: Files
     proofs: ProofFiles
 

@@ -39,7 +39,7 @@ class SubmitBid:
     sealed_bidder: BidderId
     signing_certificate: Digest
     first_byte_at: datetime
-    leaf_salt: str
+    leaf_salt: str = field(repr=False)
     proof: Proof | None = field(default=None, metadata=LATER)
 
 
@@ -232,7 +232,7 @@ class Opened:
     quote_key: str | None  # IK of the quote part, base64url: lets anyone repeat the decryption
     code: str | None
     sheet: str | None = None  # the spare sheet, to the byte, where that took the place of the key
-    salt: str | None = None  # of the commitment that the spare sheet reproduces
+    salt: str | None = field(default=None, repr=False)  # of the commitment that the spare sheet reproduces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,7 +375,7 @@ class RevealDraw:
     """Show the seed: hex of 32 bytes. Nobody else sees it before the draw is made."""
 
     round: int
-    seed: str
+    seed: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

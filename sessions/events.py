@@ -44,7 +44,7 @@ class BidReceived:
     length: int
     signing_certificate: Digest
     first_byte_at: datetime
-    leaf_salt: str
+    leaf_salt: str = field(repr=False)
     tracker: str
     replaces: Digest | None
     proof: Proof | None = field(default=None, metadata=LATER)
@@ -131,7 +131,7 @@ class SetFrozen:
     intake_length: int
     session_key: str  # empty where the keys are split among locks: the hall has none then
     clock_offset_ms: int | None
-    private: Mapping[str, object]
+    private: Mapping[str, object] = field(repr=False)
     intake_log_size: int | None = field(default=None, metadata=LATER)
     intake_log_root: Digest | None = field(default=None, metadata=LATER)
 
@@ -198,7 +198,7 @@ class AttemptFailed:
     bidder: BidderId
     attempt: int
     release_sha256: Digest | None
-    private: Mapping[str, str]
+    private: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,7 +391,7 @@ class DrawRevealed:
     round: int
     role: Role
     party: str
-    private: Mapping[str, str]
+    private: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,7 +430,7 @@ class ObjectionRaised:
     bidder: BidderId
     kind: str  # objection | recusal | row
     title: str
-    private: Mapping[str, str]
+    private: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,7 +438,7 @@ class ObjectionAnswered:
     """private: {"text": ...}."""
 
     number: int
-    private: Mapping[str, str]
+    private: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -467,7 +467,7 @@ class RecordSigned:
 class SupervisorNoted:
     """private: {"text": ...}, for the supervisor and the archive."""
 
-    private: Mapping[str, str]
+    private: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -626,7 +626,7 @@ class Recorded:
     at: datetime
     actor: Actor
     event: Event
-    salt: str | None
+    salt: str | None = field(repr=False)
     previous: Digest
     digest: Digest
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from crypto.receipt import decoy_leaf
@@ -21,7 +21,7 @@ class Blinding:
     """What hides receipts among decoys. ``secret`` is 32 random bytes of the session, kept in the vault."""
 
     session: SessionId
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     @property
     def decoy_key(self) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 import errno
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -59,7 +59,7 @@ class _Key:
     """The way to one bid's keys: its accepted releases and what they were checked against."""
 
     opening: Opening
-    private: ec.EllipticCurvePrivateKey | None  # None behind locks
+    private: ec.EllipticCurvePrivateKey | None = field(repr=False)  # None behind locks
     nonce: str
     tokens: Mapping[str, Jws]
     signers: Known

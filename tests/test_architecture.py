@@ -57,3 +57,36 @@ def test_no_committed_file_is_large() -> None:
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
     large = [name for name in map(bytes.decode, filter(None, files)) if (ROOT / name).stat().st_size > 1_500_000]
     assert large == []
+
+
+SECRETS = {
+    "a private key": re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\n|\s)+[A-Za-z0-9+/]{16}"),
+    "a token of a service": re.compile(rb"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abps]-[\w-]{10,})"),
+    "an otpauth address": re.compile(rb"otpauth://totp/\S*secret=[A-Z2-7]{16}"),
+    "a password in an address": re.compile(rb"\b[a-z][a-z0-9+]*://[^\s/:@\"'{}<>$]+:[^\s/@\"'{}<>$]+@[a-z0-9]"),
+}
+VECTORS = "tests/vectors/crypto/"
+"""Keys that were made to be published: known answers need them."""
+
+
+def _committed() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return [name.decode() for name in listed.split(b"\0") if name]
+
+
+def test_the_repository_holds_no_secret_but_those_of_its_vectors() -> None:
+    found = {
+        (name, what)
+        for name in _committed()
+        for what, looks in SECRETS.items()
+        if looks.search((ROOT / name).read_bytes())
+    }
+    strays = {(name, what) for name, what in found if not (name.startswith(VECTORS) and name.endswith(".json"))}
+    strays.discard(("tests/web/test_revocation.py", "a password in an address"))  # one that is refused
+    assert strays == set()
+    assert (f"{VECTORS}release.json", "a private key") in found  # the search sees what it looks for
+
+
+def test_no_key_file_is_committed() -> None:
+    kinds = (".pem", ".key", ".p12", ".pfx", ".db", ".rescue")
+    assert [name for name in _committed() if name.endswith(kinds) and not name.startswith("tests/vectors/")] == []

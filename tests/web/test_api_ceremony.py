@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+import base64
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing, contextmanager, redirect_stderr, suppress
 from datetime import timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import select
 
 from crypto.signing import peek, sign
+from sessions.masterkey import MasterKeys
+from sessions.store import tables
 from sessions.verify import verify
 from tests.support.bidders import Bidder, a_bidder
-from tests.support.house import BEFORE, NAMES, STAFF, T0, House, a_bid
+from tests.support.house import BEFORE, NAMES, PASSWORD, STAFF, T0, House, a_bid
 from tests.support.served import Served, served
+from tests.support.traces import Search
+from web.cli.serving import OURS, log_to
 from web.remote import Hall, HallRefused
+from web.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BIDDERS = [a_bidder(name) for name in NAMES[:3]]
@@ -88,22 +98,109 @@ async def bundle_of(hall: Served) -> bytes:
 
 async def test_three_bids_are_received_opened_confirmed_signed_and_verified(hall: Served) -> None:
     async with People(hall) as people:
-        await people.come()
-        await hall.house.turn(T0)
-        view = await people.until(lambda view: view["steps"]["check"]["state"] == "complete")
-        assert [bid["name"] for bid in view["bids"].values()] == list(NAMES[:3])
-        with pytest.raises(HallRefused, match="not_over"):
-            await bundle_of(hall)
-        view = await open_all(people)
-        await hall.house.turn(timedelta(minutes=1))
-        await confirm_all(people, view)
-        await sign_all(people)
-        view = await people.until(lambda view: view["status"] == "ended")
-        assert len(view["record"]["signatures"]) == 6
+        await hold(people)
     bundle = await bundle_of(hall)
     report = verify(bundle)
     assert report.ok, [check for check in report.checks if not check.passed]
     assert await bundle_of(hall) == bundle
+
+
+async def hold(people: People) -> None:
+    """Hold the opening, from logging in to the last signature."""
+    await people.come()
+    await people.house.turn(T0)
+    view = await people.until(lambda view: view["steps"]["check"]["state"] == "complete")
+    assert [bid["name"] for bid in view["bids"].values()] == list(NAMES[:3])
+    with pytest.raises(HallRefused, match="not_over"):
+        await bundle_of(people.hall)
+    view = await open_all(people)
+    await people.house.turn(timedelta(minutes=1))
+    await confirm_all(people, view)
+    await sign_all(people)
+    view = await people.until(lambda view: view["status"] == "ended")
+    assert len(view["record"]["signatures"]) == 6
+
+
+@contextmanager
+def logging_to_text(level: str) -> Iterator[StringIO]:
+    """Log as a serving hall does, and keep what it says."""
+    said, root, server = StringIO(), logging.getLogger(), logging.getLogger("uvicorn.error")
+    handlers, before, filters = root.handlers[:], root.level, server.filters[:]
+    try:
+        with redirect_stderr(said):
+            log_to(Settings(log_level=level))  # type: ignore[arg-type]
+        yield said
+    finally:
+        root.handlers[:], server.filters[:] = handlers, filters
+        root.setLevel(before)
+        for name in OURS:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+async def secrets_of(people: People, tickets: list[str]) -> dict[str, bytes]:
+    """Return everything that nobody may find in a log, by a name."""
+    house, found = people.house, {f"ticket {n}": path.encode() for n, path in enumerate(tickets)}
+    for name, program in (people.staff | people.bidders).items():
+        found |= {f"cookie of {name}": value.encode() for value in program._http.cookies.values()}
+    for name, uri in house.accounts.items():
+        (seed,) = parse_qs(urlsplit(uri).query)["secret"]
+        found |= {
+            f"TOTP of {name}": seed.encode(),
+            f"raw TOTP of {name}": base64.b32decode(seed + "=" * (-len(seed) % 8)),
+        }
+    for bidder in BIDDERS:
+        for part, credential in (("sign", bidder.sign), ("encrypt", bidder.encrypt)):
+            key = credential.key
+            assert isinstance(key, ec.EllipticCurvePrivateKey)
+            found[f"{part} key of {bidder.id}"] = key.private_numbers().private_value.to_bytes(32, "big")
+    master = MasterKeys(house.services.settings.data_dir)
+    async with house.services.database.reading() as connection:
+        for row in await connection.execute(select(tables.secrets)):
+            found[f"secret {row.name}"] = master.open(row.session, row.name, row.sealed)
+    found["hall key"] = house.services.hall_keys.newest.private.private_bytes_raw()
+    found["master key"] = (house.services.settings.data_dir / "master.key").read_bytes()
+    return found | {"password": PASSWORD.encode(), "query": b"canary-of-a-query", "bearer": b"canary-of-a-bearer"}
+
+
+async def visit(people: People) -> None:
+    """Come the other ways that carry a secret: by password, with a query, with a bearer token, over a stream."""
+    account, house = next(iter(people.staff)), people.house
+    house.clock.turn(timedelta(minutes=1))
+    anyone = await people.program()
+    with suppress(HallRefused):
+        await anyone.login_password(account, PASSWORD, "000000")
+    await anyone.login_password(account, PASSWORD, house.one_time_code(account))
+    await anyone._http.get("/?q=canary-of-a-query")
+    await anyone._http.get("/readyz", headers={"authorization": "Bearer canary-of-a-bearer"})
+    await anyone._http.get("/s/zb-1/none?token=canary-of-a-query")
+    async with aclosing(people.staff[account].lines("zb-1")) as lines:
+        assert await anext(lines)
+
+
+async def test_the_log_of_a_whole_opening_at_debug_holds_no_secret(
+    hall: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets: list[str] = []
+    enter = Hall.login_ticket
+
+    async def noted(program: Hall, ticket: str) -> None:
+        tickets.append(ticket.rpartition("/")[2])
+        await enter(program, ticket)
+
+    monkeypatch.setattr(Hall, "login_ticket", noted)
+    async with People(hall) as people:
+        with logging_to_text("debug") as said:
+            logging.getLogger("web.test").debug("a line of our own at debug")
+            await hold(people)
+            await visit(people)
+        search = Search(await secrets_of(people, tickets))
+        assert "a line of our own at debug" in said.getvalue()
+        assert search.in_bytes(said.getvalue().encode()) == set()
+        assert "WebSocket" not in said.getvalue()
+        with logging_to_text("debug") as said:  # what others would tell, if they were let
+            logging.getLogger().setLevel(logging.DEBUG)
+            await visit(people)
+        assert "cookie of host" in search.in_bytes(said.getvalue().encode())
 
 
 async def open_all(people: People) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,7 +44,7 @@ class Bid:
 
     plain: Path
     sealed: Path
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     @property
     def openssl(self) -> Path:

@@ -12,6 +12,7 @@ import typer
 
 from sessions.errors import CommandRefused
 from sessions.refusals import refusal
+from web.hardening import protect
 
 MODULES = {
     "demo": "playing",
@@ -54,8 +55,10 @@ def commands(asked: str | None) -> typer.Typer:
     return app
 
 
-def main() -> None:
-    """Run a command and leave with its exit code."""
+def main(*, guarded: bool = True) -> None:
+    """Run a command and leave with its exit code; ``guarded``: in a process that keeps its memory to itself."""
+    if guarded:
+        protect()
     try:
         commands(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
     except CommandRefused as error:

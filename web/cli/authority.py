@@ -58,11 +58,24 @@ def issue(
         str | None, typer.Option(help="Organisation number; made up from the name without it.")
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Validity in days.")] = 365,
-    p12: Annotated[str | None, typer.Option(metavar="PASSWORD", help="Also write a PKCS#12 file.")] = None,
+    p12: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PASSWORD",
+            help="Also write a PKCS#12 file. Every user of this machine can read a password given here: "
+            "better --p12-file.",
+        ),
+    ] = None,
+    p12_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The same, with the password on a file's first line; `-` asks for it."),
+    ] = None,
     ocsp: Annotated[str, typer.Option(metavar="URL", help="Where `ca ocsp` answers; the certificate names it.")] = "",
     crl_url: Annotated[str, typer.Option(metavar="URL", help="Where the revocation list is.")] = "",
 ) -> None:
     """Issue a certificate with a new key: `cert`, `key` and `pem` (both together), and `p12` if asked."""
+    if p12_file is not None:
+        p12 = _password(p12_file)
     issued = authority.issue(
         _load(folder),
         name=name,
@@ -172,6 +185,16 @@ def ocsp(
 
 def _revoked(folder: Path) -> dict[int, datetime]:
     return {int(serial, 16): datetime.fromisoformat(when) for serial, when in _read_index(folder)["revoked"].items()}
+
+
+def _password(file: str) -> str:
+    if file == "-":
+        asked: str = typer.prompt("Password of the PKCS#12 file", hide_input=True, confirmation_prompt=True, err=True)
+        return asked
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    if not lines or not lines[0]:
+        raise Refused(f"{file} holds no password.", "Write it on the first line.")
+    return lines[0]
 
 
 def _now() -> datetime:

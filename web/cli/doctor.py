@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,8 @@ from sessions.clock import Clock
 from sessions.stamping import Stamping, Unreachable
 from sessions.store.database import Database
 from sessions.store.migrations import NoMigrations, pending
+from web.cli.doctor_secrets import about_secrets
+from web.cli.finding import Finding
 from web.papers import SealUnusable, load_seal
 from web.settings import Settings, SettingsRefused
 from web.stamps import AuthoritiesRefused, post, read_authorities
@@ -36,26 +37,13 @@ _DESCRIPTORS: Final = 4096
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What was looked at, and what to do about it; ``fix`` is empty when all is well."""
-
-    about: str
-    found: str
-    fix: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing needs to be done."""
-        return not self.fix
-
-
 async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     """Return every finding; nothing is changed but for a file that is written to the data folder and removed."""
     now = clock.now()
     findings = [python(), packages(), folder(settings.data_dir), room(settings.data_dir), descriptors()]
     findings += [synchronised(rehearsal=settings.rehearsal_allowed), *anchors(settings, now)]
     findings += [*await timestamps(settings, clock), seal(settings, now), *await witnesses(settings)]
+    findings += about_secrets(settings)
     if findings[2].ok:
         findings.append(await migrations(settings))
     return findings

@@ -25,6 +25,9 @@ from web.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
 
+OURS = ("crypto", "sessions", "hall", "web")
+"""Whose loggers follow `log_level` down to debug."""
+
 BACKLOG = 4096
 """Connections that may wait to be accepted: at T0 a crowd comes at once."""
 
@@ -142,8 +145,20 @@ def log_to(settings: Settings) -> None:
             foreign_pre_chain=shared,
         )
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    # Other people's debug lines hold what nobody may read: drivers log every value that is stored, clients every
+    # header, cookies included. What we log ourselves we know.
+    logging.basicConfig(level=max(level, logging.INFO), handlers=[handler], force=True)
+    for package in OURS:
+        logging.getLogger(package).setLevel(level)
+    for talkative in ("alembic", "httpx"):
+        logging.getLogger(talkative).setLevel(max(level, logging.WARNING))
+    logging.getLogger("uvicorn.error").addFilter(_tells_no_visitor)
+
+
+def _tells_no_visitor(record: logging.LogRecord) -> bool:
+    """Drop the server's line for each stream, which has its reader's address and query: it tells who follows what."""
+    return '"WebSocket ' not in str(record.msg)
 
 
 def _without_colour(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -110,7 +110,7 @@ class Person:
 class DrawingPerson(Person):
     """Somebody who takes part in a draw: ``role`` is bidder, host or supervisor, ``party`` the bidder or account."""
 
-    seeds: dict[int, bytes] = field(default_factory=dict)
+    seeds: dict[int, bytes] = field(default_factory=dict, repr=False)
 
     def draw(self, view: View, role: str, party: str, signer: Credential | None = None) -> tuple[str, Act] | None:
         """Return what the draw waits for from this person."""
