@@ -168,6 +168,8 @@ def _figure(field: Mapping[str, Any], row: Mapping[str, Any], currency: str) -> 
 
 def _remarks(row: Mapping[str, Any]) -> str:
     said = [_e(flag) for flag in row["flags"]]
+    if row.get("rescued"):
+        said.append("凭备用文件<span>by a rescue file</span>")
     if row["disputed"]:
         said.append("投标人有异议<span>disputed by the bidder</span>")
     elif row["confirmed_at"]:

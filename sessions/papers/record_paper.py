@@ -252,6 +252,8 @@ class _Says:
                         else f"{row['cause']}: {'; '.join(stated)}"
                     )
                 )
+        if row.get("rescued"):
+            lines.append(Line(self("凭备用文件", "by a rescue file"), Style.NOT))
         if row["disputed"]:
             lines.append(Line(self("投标人有异议", "disputed by the bidder"), Style.NOT))
         elif row["confirmed_at"]:

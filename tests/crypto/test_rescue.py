@@ -51,6 +51,11 @@ def test_another_sheet_is_refused_wherever_it_differs(at: int) -> None:
         check_sheet(a_header(), SALT, other)
 
 
+def test_the_commitment_is_the_one_that_the_other_language_makes() -> None:
+    pc = plain_commitment(bytes(range(32)), QUOTE, bytes(range(32, 64)), b'{"price":"1280000.00"}')
+    assert pc.hex() == "b9c230baa966f6471a2ba69803305b10f740af9038ad98dd8ef12c09c828ecea"  # rescue.test.mjs
+
+
 def test_another_salt_is_refused() -> None:
     with refused("commitment_mismatch"):
         check_sheet(a_header(), new_salt(), SHEET)
