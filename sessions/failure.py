@@ -36,7 +36,9 @@ def failures(records: Iterable[Recorded]) -> tuple[Failure, ...]:
     """Return every certificate that this log gives rise to, in its order."""
     found: list[Failure] = []
     opening: Opening | None = None
-    for record in records:
+    log = tuple(records)
+    last = max((n for n, r in enumerate(log) if isinstance(r.event, BidNotOpened | CauseRuled)), default=-1)
+    for record in log[: last + 1]:
         opening = evolve(opening, record)
         if isinstance(record.event, BidNotOpened | CauseRuled):
             found.append(_failure(opening, record, record.event))

@@ -39,12 +39,30 @@ def decide(opening: Opening | None, command: c.OpeningCommand, actor: Actor, now
     if opening is None:
         return _schedule(command, actor, now)
     draft = Draft(opening, actor, now)
-    # A fault of the hall is reckoned with before the window that it fell into can end.
-    _settle(draft, min(command.began, draft.now) if isinstance(command, c.RecordFault) else draft.now)
+    _settle(draft, settled_until(command, draft.now))
     check(draft.opening, command, actor)
     _do(draft, command)
     _settle(draft, draft.now)
     return tuple(draft.happenings)
+
+
+def act(opening: Opening, command: c.OpeningCommand, actor: Actor, now: datetime) -> Draft:
+    """Return what ``command`` alone brings and the opening after it, if nothing is due before; raise CommandRefused.
+
+    For whoever asks about one event after the other, and has asked ``coming`` first (``settled_until``).
+    """
+    draft = Draft(opening, actor, now)
+    check(draft.opening, command, actor)
+    _do(draft, command)
+    return draft
+
+
+def settled_until(command: c.OpeningCommand, now: datetime) -> datetime:
+    """Return until when what is due comes before ``command``.
+
+    A fault of the hall is reckoned with before the window that it fell into can end.
+    """
+    return min(command.began, now) if isinstance(command, c.RecordFault) else now
 
 
 def next_due(opening: Opening) -> datetime | None:

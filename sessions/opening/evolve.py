@@ -223,7 +223,11 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
 
 
 def _row(o: Opening, bidder: BidderId, **changes: Any) -> Opening:
-    return replace(o, bids=tuple(replace(bid, **changes) if bid.bidder == bidder else bid for bid in o.bids))
+    bid = o.bid(bidder)
+    if bid is None:
+        return o
+    place = bid.row - 1  # bids stand in row order
+    return replace(o, bids=(*o.bids[:place], replace(bid, **changes), *o.bids[place + 1 :]))
 
 
 def _run(o: Opening, **changes: Any) -> Opening:

@@ -446,7 +446,10 @@ class Opening:
         return frozenset("AB"[: self.plan.tender.envelopes])
 
     def bid(self, bidder: str) -> Bid | None:
-        return next((bid for bid in self.bids if bid.bidder == bidder), None)
+        for bid in self.bids:  # thousands of times in a long log, and a generator costs twice as much
+            if bid.bidder == bidder:
+                return bid
+        return None
 
     def point(self, name: str) -> Point | None:
         return next((point for point in self.points if point.name == name), None)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from crypto.chain import commit_private, event_digest, verify_chain
+from crypto.digest import sha256_hex
 from crypto.encoding import exactly, parse_canonical
 from sessions.codec import event_from_json, has_private
 from sessions.events import Recorded, Stream
@@ -35,10 +36,25 @@ def lines(data: bytes) -> Iterator[Any]:
         yield parse_canonical(line, limit=LONGEST_LINE)
 
 
+class Chained(dict[str, Any]):
+    """A core with its digest: that of the line it was read from, which is its canonical form."""
+
+    digest: str
+
+
+def _chained(data: bytes) -> Iterator[Chained]:
+    for value, line in zip(lines(data), data.split(b"\n"), strict=False):
+        if not isinstance(value, dict):
+            raise Failed("a line is no event")
+        core = Chained(value)
+        core.digest = sha256_hex(line)
+        yield core
+
+
 def cores(data: bytes, session: str, stream: Stream) -> Found:
     """Check the chain and return its cores, the digest of each with it."""
-    found = list(lines(data))
-    verify_chain(found)
+    found = list(_chained(data))
+    verify_chain(found, digest=lambda core: core.digest)
     require(bool(found), "there are no events")
     require(found[0]["stream"] == f"{session}/{stream}", "the events belong to another session or stream")
     times = [moment(core["at"]) for core in found]
@@ -49,17 +65,19 @@ def cores(data: bytes, session: str, stream: Stream) -> Found:
         require(
             committed == has_private(core["type"]), f"event {core['n']} has a private part it may not have, or none"
         )
-    return Found(found, f"{len(found)} events, head {event_digest(found[-1])}")
+    return Found(found, f"{len(found)} events, head {found[-1].digest}")
 
 
 def disclosed(data: bytes, found: list[Mapping[str, Any]]) -> Found:
     """Check every private part that the bundle discloses against its commitment; return them by number."""
     shown: dict[int, Mapping[str, Any]] = {}
+    last = 0
     for line in lines(data):
         part = exactly(line, ("n", "salt", "value"))
         number = part["n"]
         require(type(number) is int and 1 <= number <= len(found), f"there is no event {number}")
-        require(not shown or number > max(shown), "private parts are out of order")
+        require(number > last, "private parts are out of order")
+        last = number
         committed = found[number - 1]["private"]
         require(
             commit_private(part["salt"], part["value"]) == committed, f"event {number} committed to something else"
@@ -92,7 +110,7 @@ def read(found: list[Mapping[str, Any]], shown: Mapping[int, Mapping[str, Any]],
                 event=event_from_json(core["type"], core["data"], private),
                 salt=shown[number]["salt"] if number in shown else None,
                 previous=Digest(core["prev"]),
-                digest=Digest(event_digest(core)),
+                digest=Digest(core.digest if isinstance(core, Chained) else event_digest(core)),
             )
         )
     return Log(records=tuple(records), hidden=frozenset(hidden))

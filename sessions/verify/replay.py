@@ -12,6 +12,7 @@ from sessions.codec import event_to_json
 from sessions.errors import CommandRefused
 from sessions.intake import Intake
 from sessions.opening import Opening, Status, decide, evolve
+from sessions.opening.decide import act, settled_until
 from sessions.opening.steps import coming
 from sessions.plan import Plan
 from sessions.roles import CLOCK
@@ -34,16 +35,17 @@ def replay_opening(log: Log) -> Found:
     """Return the opening that the events add up to, having asked the rules about each of them."""
     opening, shut, number = None, None, 0
     while number < len(log.records):
-        rest = log.records[number:]
-        taken = _first(rest[0]) if opening is None else _explained(opening, rest, log.hidden)
+        rest = log.records[number : number + 1 + (len(opening.bids) if opening else 0)]
+        taken, after = (_first(rest[0]), None) if opening is None else _explained(opening, rest, log.hidden)
         require(
             taken > 0, f"event {number + 1} ({type(rest[0].event).__name__}) is not what the rules make of the log"
         )
         if isinstance(rest[0].event, e.BidOpened | e.BidNotOpened | e.SheetRescued):
             shut = opening
-        for record in rest[:taken]:
-            opening = evolve(opening, record)
-        number += taken
+        if after is None:
+            for record in rest[:taken]:
+                opening = evolve(opening, record)
+        opening, number = after or opening, number + taken
     if opening is None:
         raise Failed("there are no events")
     replayed = Replayed(log=log, opening=opening, shut=shut)
@@ -58,23 +60,28 @@ def _first(record: e.Recorded) -> int:
     return _agree(made[:1], (record,), frozenset())
 
 
-def _explained(o: Opening, rest: Sequence[e.Recorded], hidden: frozenset[int]) -> int:
-    """Return how many of the next events are explained, by time or by something that was asked for; 0 if none is."""
+def _explained(o: Opening, rest: Sequence[e.Recorded], hidden: frozenset[int]) -> tuple[int, Opening | None]:
+    """Return how many of the next events are explained, by time or by something that was asked for; 0 if none is.
+
+    With them the opening after them, where that was worked out on the way.
+    """
     record = rest[0]
     due = coming(o)
     if due is not None and _agree((due,), (record,), hidden):
-        return 1
+        return 1, None
     if isinstance(record.event, e.SetFrozen) and record.number in hidden:
-        return _frozen_unseen(o, record.event, record)
+        return _frozen_unseen(o, record.event, record), None
     for command, actor in asked_for(o, record, rest):
+        if due is not None and due.at <= settled_until(command, record.at):
+            continue  # that would have come first
         try:
-            made = decide(o, command, actor, record.at)
+            draft = act(o, command, actor, record.at)
         except CommandRefused:
             continue
-        size = _size(o, command)
+        made, size = draft.happenings, _size(o, command)
         if len(made) >= size and _agree(made[:size], rest[:size], hidden):
-            return size
-    return 0
+            return size, draft.opening if len(made) == size and record.number not in hidden else None
+    return 0, None
 
 
 def _size(o: Opening, command: c.OpeningCommand) -> int:
@@ -102,6 +109,8 @@ def _agree(made: Sequence[e.Happening], told: Sequence[e.Recorded], hidden: froz
     if len(made) != len(told):
         return 0
     for happening, record in zip(made, told, strict=True):
+        if type(happening.event) is not type(record.event) or happening.at != record.at:
+            return 0
         ours, theirs = event_to_json(happening.event), event_to_json(record.event)
         same = ours[:2] == theirs[:2] and (record.number in hidden or ours[2] == theirs[2])
         who = (happening.actor.role, happening.actor.id) == (record.actor.role, record.actor.id)

@@ -221,7 +221,7 @@ function deadline({ opening: o }: Replayed, intake: readonly Told[]): Found<true
 
 function barrier({ opening: o, log }: Replayed): Found<true> {
   const places = (...types: readonly string[]): number[] => log.flatMap(({ type }, i) => (types.includes(type) ? [i] : []));
-  const [passed, results] = [places("BarrierPassed"), places("BidOpened", "BidNotOpened")];
+  const [passed, results] = [places("BarrierPassed"), places("BidOpened", "SheetRescued", "BidNotOpened")];
   demand(passed.length <= 1, "there are two barriers");
   demand(results.length === 0 || passed.length === 1, "bids were opened without a barrier");
   if (passed.length === 0) return found(true, "nothing was opened");
@@ -239,7 +239,7 @@ function barrier({ opening: o, log }: Replayed): Found<true> {
   );
   demand(results.length === o.bids.length, "there is not one result for each bid");
   window(o);
-  const opened = places("BidOpened").length;
+  const opened = places("BidOpened", "SheetRescued").length;
   return found(true, `${opened} opened, ${results.length - opened} not`);
 }
 

@@ -6,7 +6,8 @@ import { checkPrefix, collect, open, streamKey } from "../chunked.js";
 import { type Declaration, readDeclaration } from "../declaration.js";
 import { type Header, QUOTE, readHeader } from "../header.js";
 import { type HallKey, verifyByHall } from "../jws.js";
-import { contextOf } from "../keys.js";
+import { asHex } from "../fields.js";
+import { contextOf, plainCommitment } from "../keys.js";
 import { trackerCode, verifyReceipt } from "../receipt.js";
 import { bidderId, readCertificate } from "../x509.js";
 import { CAUSES, STORAGE } from "./blame.js";
@@ -171,7 +172,19 @@ export async function quotes(files: Files, { opening: o, log }: Replayed, bids: 
       check(same(flags(o.plan.tender, data["quote"] as Data), data["flags"]!), "other flags");
     }),
   );
-  return found(true, `${told.length} sheets decrypted`);
+  const spare = log.filter(({ type }) => type === "SheetRescued");
+  for (const { data } of spare) {
+    const one = mine.get(data["bidder"] as string);
+    demand(one !== undefined, `${String(data["bidder"])} was rescued, but there is nothing to compare with`);
+    const { bid, header } = one;
+    const sheet = utf8(data["sheet"] as string);
+    const part = header.parts.find(({ id }) => id === QUOTE)!;
+    const fits = part.plainCommitment !== null && equal(await plainCommitment(await contextOf(header, part.group), QUOTE, asHex(data["salt"], 32), sheet), part.plainCommitment);
+    demand(fits, `row ${bid.row}: the spare sheet is not the one that was committed to`);
+    demand(equal(member(files, `bids/${bid.row}/quote.json`), sheet), `row ${bid.row}: quote.json is not the spare sheet`);
+    demand(same(flags(o.plan.tender, readSheet(sheet)), data["flags"]!), `row ${bid.row}: other flags`);
+  }
+  return found(true, `${told.length} sheets decrypted${spare.length > 0 ? `, ${spare.length} spare ones compared` : ""}`);
 }
 
 /** The sheet inside `stream` under the published key of that one part (crypto/FORMAT.md section 3). */

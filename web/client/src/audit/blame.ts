@@ -38,8 +38,8 @@ export const BY_CLIENT: { readonly [code: string]: string } = {
 const BY_ATTEMPT: { readonly [code: string]: string } = {
   ...BY_CLIENT,
   bad_signature: "B2",
-  wrong_signer: "B2",
   other_subject: "B2", // a certificate of another organisation than the one that signed the bid
+  wrong_signer: "B2",
   wrong_bid: "B2",
   expired: "B3",
   not_yet_valid: "B3",

@@ -1,9 +1,12 @@
 /** An opening as its events have made it so far: what `rules` asks and the record tells. */
 
+import { utf8 } from "../bytes.js";
 import type { Json } from "../canonical.js";
 import { type Draw, newDraw } from "./draw.js";
 import type { Told } from "./log.js";
 import { demand } from "./report.js";
+import { digestHex } from "./sha256.js";
+import { readSheet } from "./sheet.js";
 import { checkSealedBids, type Data, moment, type Plan } from "./shapes.js";
 
 export type Status = "scheduled" | "checkin" | "live" | "failed" | "ended" | "aborted";
@@ -65,6 +68,10 @@ export interface Bid {
   escrowAskedAt: string | null;
   /** What was known, at the barrier, of a bidder that handed over no key. */
   gathered: Data | null;
+  /** `key` or `plain`, if a rescue took the place of the bidder's own release. */
+  rescued: string | null;
+  /** Spare sheets that were handed in, unopened: by whom, and their digests. */
+  readonly spares: { readonly by: string; readonly sha256: string }[];
   /** Its key comes from the trustees instead of its bidder. */
   escrowed: boolean;
 }
@@ -279,6 +286,23 @@ export class Opening {
         this.opened = true;
         if (bid !== undefined) [bid.state, bid.opened] = ["opened", data];
         return;
+      case "BidRescued":
+        if (bid === undefined) return;
+        if (data["kind"] === "plain") bid.spares.push({ by: told.role, sha256: data["rescue_sha256"] as string });
+        else {
+          bid.rescued = "key";
+          bid.groups.add(data["group"] as string);
+          if (this.groups.every((group) => bid.groups.has(group))) bid.state = "released";
+        }
+        return;
+      case "SheetRescued": {
+        const sheet = utf8(data["sheet"] as string);
+        this.opened = true;
+        if (bid === undefined) return;
+        [bid.state, bid.rescued] = ["opened", "plain"];
+        bid.opened = { quote: readSheet(sheet), quote_sha256: digestHex(sheet), flags: data["flags"]! };
+        return;
+      }
       case "BidNotOpened":
         this.opened = true;
         if (bid === undefined) return;
@@ -431,6 +455,8 @@ export class Opening {
       noneDeclared: false,
       escrowAskedAt: null,
       gathered: null,
+      rescued: null,
+      spares: [],
       escrowed: false,
     }));
     for (const bid of this.bids) this.#byId.set(bid.bidder, bid);

@@ -36,13 +36,14 @@ export function unheard(o: Opening): readonly string[] {
   return o.bids.filter((bid) => missing.includes(bid.bidder) && bid.gathered === null).map(({ bidder }) => bidder);
 }
 
-/** Whether the run of `EvidenceGathered` that begins at `log[i]` is of everybody it is due for. */
-export function gathers(o: Opening, log: readonly Told[], i: number): boolean {
+/** How many `EvidenceGathered` come together at `log[i]`: one of everybody it is due for, in one moment, or none. */
+export function gathers(o: Opening, log: readonly Told[], i: number): number {
   const due = unheard(o);
   let end = i;
   while (log[end]?.type === "EvidenceGathered") end++;
-  const named = log.slice(i, end).map(({ data }) => data["bidder"]);
-  return due.length > 0 && named.length === due.length && named.every((bidder, k) => bidder === due[k]);
+  const run = log.slice(i, end);
+  const whole = run.length === due.length && run.every(({ data, at, role }, k) => data["bidder"] === due[k] && at === run[0]!.at && role === run[0]!.role);
+  return whole ? run.length : 0;
 }
 
 /** Whether this fault lengthens the running window by as much as the rules give. */

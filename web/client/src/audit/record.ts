@@ -122,6 +122,7 @@ function row(bid: Bid, tender: Data): Json {
     evidence: bid.evidence,
     confirmed_at: bid.confirmedAt,
     disputed: bid.disputed,
+    ...(bid.rescued === null ? {} : { rescued: bid.rescued }),
   };
 }
 

@@ -5,6 +5,7 @@
  * what the rules make of it only if every event is answered with yes, at its moment and by its actor.
  */
 
+import { utf8 } from "../bytes.js";
 import { canonicalText } from "../canonical.js";
 import { accuse, BY_CLIENT, CAUSES } from "./blame.js";
 import { type Bid, type Objection, Opening, type Proposal, sameFields } from "./ceremony.js";
@@ -16,7 +17,7 @@ import type { Told } from "./log.js";
 import { anchors, disputes } from "./points.js";
 import { record } from "./record.js";
 import { demand, type Found, found } from "./report.js";
-import { flags } from "./sheet.js";
+import { flags, readSheet } from "./sheet.js";
 import { accepts, proofOf, shows } from "./proofs.js";
 import { setRoot } from "./tree.js";
 import { type Data, moment, readPlan, worst, written } from "./shapes.js";
@@ -71,9 +72,9 @@ function explained(o: Opening, log: readonly Told[], i: number, findings: Map<st
   const now = told.type === "FaultMeasured" ? Math.min(moment(told.data["began"]), told.at) : told.at;
   if (due !== null && !(due.at > now)) return 0;
   if (told.type === "EvidenceGathered") {
-    return may(o, RIGHT.work, told) && running("decrypt")(o) && !o.opened && gathers(o, log, i) ? 1 : 0;
+    return may(o, RIGHT.work, told) && running("decrypt")(o) && !o.opened ? gathers(o, log, i) : 0;
   }
-  if (told.type === "BidOpened" || told.type === "BidNotOpened") return results(o, log.slice(i, i + o.bids.length), findings);
+  if (["BidOpened", "BidNotOpened", "SheetRescued"].includes(told.type)) return results(o, log.slice(i, i + o.bids.length), findings);
   return asked(o, told) ? 1 : 0;
 }
 
@@ -133,6 +134,7 @@ const RIGHT = {
   report: { roles: BIDDER, when: decrypting },
   confirm: { roles: BIDDER, when: running("confirm") },
   object: { roles: BIDDER, when: objecting },
+  rescue: { roles: [...BIDDER, ...HOSTS], when: decrypting, acting: true },
   fault: { roles: CLOCK, when: decrypting },
   rehearse: { roles: STAFF, when: fromCheckin, held: true },
   unlock: { roles: STAFF, when: behindBarrier },
@@ -227,6 +229,8 @@ function asked(o: Opening, told: Told): boolean {
       return proposes(o, told);
     case "ActDeclined":
       return allowed(RIGHT.agree) && o.proposals.some((item) => item.number === data["proposal"] && item.state === "open");
+    case "BidRescued":
+      return allowed(RIGHT.rescue) && (told.role !== "bidder" || own) && bid !== undefined && rescues(o, told, bid);
     case "FaultMeasured":
       return allowed(RIGHT.fault) && measures(o, told);
     case "OfficerReady":
@@ -324,6 +328,14 @@ function attempts(o: Opening, told: Told, bid: Bid): boolean {
   return may(o, RIGHT.release, told) && lacking && (o.barrier === null || told.hidden || code === "answered_late");
 }
 
+/** Whether a rescue may be put away: a key that is still missing, or a spare sheet, at most four from each side. */
+function rescues(o: Opening, { data, role }: Told, bid: Bid): boolean {
+  const [group, kind] = [data["group"] as string, data["kind"]];
+  if (o.locks.length > 0 || bid.state === "released" || bid.groups.has(group) || !o.groups.includes(group)) return false;
+  if (kind !== "plain") return kind === "key";
+  return bid.spares.every(({ sha256 }) => sha256 !== data["rescue_sha256"]) && bid.spares.filter(({ by }) => by === role).length < 4;
+}
+
 function results(o: Opening, told: readonly Told[], findings: Map<string, Data>): number {
   const first = told[0]!;
   if (!behindBarrier(o) || unheard(o).length > 0 || stillLocked(o) || !may(o, RIGHT.work, first) || told.length !== o.bids.length) return 0;
@@ -332,6 +344,10 @@ function results(o: Opening, told: readonly Told[], findings: Map<string, Data>)
     if (at !== first.at || role !== first.role || id !== first.id || data["bidder"] !== bid.bidder) return false;
     if (type === "BidOpened") {
       return bid.state === "released" && canOpen(o, bid) && canonicalText(flags(o.plan.tender, data["quote"] as Data)) === canonicalText(data["flags"]!);
+    }
+    if (type === "SheetRescued") {
+      const found = flags(o.plan.tender, readSheet(utf8(data["sheet"] as string)));
+      return bid.spares.length > 0 && bid.state === "waiting" && canonicalText(found) === canonicalText(data["flags"]!);
     }
     if (type !== "BidNotOpened") return false;
     const code = (data["evidence"] as Data)["open_code"];

@@ -127,8 +127,8 @@ const pack = record({
   refusals: texts,
   visibility: mapOf(mapOf(listOf(role), oneOf(...PHASES))),
   "barrier?": barrierRule,
-  "revocation?": orNull(texts),
   "renewal_margin?": orNull(count),
+  "revocation?": orNull(texts),
   "witness?": orNull(witnessRule),
   "evidence?": orNull(evidenceRule),
 });
@@ -242,6 +242,8 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   LockMissed: shape({ lock: text, reason: text, approved_by: text }),
   EscrowRequested: shape({ bidder: text, statement: text }),
   EscrowGranted: shape({ bidder: text, reason: text, approved_by: text }),
+  BidRescued: shape({ bidder: text, group: text, kind: text, rescue_sha256: text }),
+  SheetRescued: shape({ bidder: text, sheet: text, salt: text, flags: listOf(text) }),
   EvidenceGathered: shape({ bidder: text, facts: texts, sha256: text, reach_sha256: text, probes_sha256: text }),
   FaultMeasured: shape({ step: text, began: time, ended: time, old: time, new: time }),
   DrawCommitted: shape({ round: count, role, party: text, commitment: text, statement: orNull(text) }),
