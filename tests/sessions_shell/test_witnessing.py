@@ -14,13 +14,13 @@ from crypto.errors import CryptoRefused
 from crypto.signing import sign, verify
 from sessions.errors import CommandRefused
 from sessions.events import BarrierPassed, BidNotOpened, EvidenceGathered, FaultMeasured
-from sessions.hallkey import hall_key
 from sessions.heartbeat import BEAT, HEARD, LONGEST, beat_payload
 from sessions.ids import Jws
 from sessions.witnessing import AT_ONCE
 from tests.support.bidders import Sealed, a_bidder
 from tests.support.ceremony import MINUTE, SECOND, T0, a_plan
 from tests.support.fake_clock import FakeClock
+from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, the_actor
 
 NAMES = ("华东建设有限公司", "江南水利股份有限公司", "北岸工程集团有限公司")

@@ -19,7 +19,7 @@ from crypto.errors import CryptoRefused
 from crypto.header import Header
 from crypto.locks import open_share, read_share
 from crypto.signing import peek
-from sessions.hallkey import master_key
+from sessions.masterkey import MasterKeys
 
 _HEX = re.compile(rb"[0-9a-fA-F]{64}")
 _BASE64 = re.compile(rb"[A-Za-z0-9_/+-]{43}(?![A-Za-z0-9_/+-])")
@@ -42,7 +42,7 @@ class Loot:
 
     def secrets(self) -> dict[str, bytes]:
         """Everything in the vault, opened with the hall's own master key."""
-        key = master_key(self.folder)
+        key = MasterKeys(self.folder)
         rows = self.rows("secrets", "session", "name", "sealed")
         return {str(name): key.open(str(session), str(name), sealed) for session, name, sealed in rows}
 
