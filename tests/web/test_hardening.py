@@ -115,8 +115,9 @@ def test_swap_in_the_clear_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("silent", "ok"), [(True, True), (None, True), (False, False)])
 def test_a_core_dump_is_found_before_it_is_written(tmp_path: Path, silent: bool | None, ok: bool) -> None:
     (tmp_path / "core_pattern").write_text("|/usr/share/apport/apport %p\n")
-    finding = doctor.cores(tmp_path / "core_pattern", lambda: silent)
+    finding = doctor.cores(tmp_path / "core_pattern", rehearsal=False, silent=lambda: silent)
     assert finding.ok is ok
+    assert doctor.cores(tmp_path / "core_pattern", rehearsal=True, silent=lambda: silent).ok
     assert ("apport" in finding.found) is (silent is not None)
 
 
