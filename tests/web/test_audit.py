@@ -13,7 +13,7 @@ from crypto.endorsements import endorse
 from crypto.signing import HallKey
 from sessions.hallkey import HallKeys
 from sessions.verify.sentences import SENTENCES
-from tests.support import audit_words
+from tests.support import audit_words, corpus
 from tests.support.audited import by_python, by_typescript, disagreements
 from tests.support.bundles import signed_anew, the_bundle, the_files
 from tests.support.finished import an_aborted_bundle
@@ -54,6 +54,15 @@ def test_both_agree_on_everything_a_dishonest_hall_was_caught_at() -> None:
 def test_the_words_in_the_page_are_those_of_the_record() -> None:
     made = audit_words.TARGET.read_text(encoding="utf-8")
     assert made == audit_words.text(), "python -m tests.support.audit_words writes them anew"
+
+
+def test_frozen_bundles_still_come_to_what_they_came_to() -> None:
+    kept = corpus.read()
+    assert len(kept) >= 15
+    theirs = by_typescript(*(bundle for bundle, _ in kept.values()))
+    for (name, (bundle, verdict)), theirs_now in zip(kept.items(), theirs, strict=True):
+        assert {check: by_python(bundle).get(check) for check in verdict} == verdict, name
+        assert {check: theirs_now.get(check) for check in verdict} == verdict, name
 
 
 def test_both_agree_on_generated_openings_and_on_what_a_dishonest_hall_makes_of_them() -> None:

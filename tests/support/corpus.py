@@ -1,0 +1,97 @@
+"""A handful of bundles, good and bad, frozen with what every check came to: ``python -m tests.support.corpus``.
+
+Whatever is changed later in either verifier, what these files come to must stay. They are made anew only together
+with the format: salts, keys and signatures are different each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sessions.opening import Opening
+from sessions.zipped import unpack
+from tests.support.audited import Verdict, by_python
+from tests.support.bundles import signed_anew
+from tests.support.generated import Making, the_hall
+from tests.support.mutations import mutated
+from tests.support.tampering import TAMPERINGS
+
+FOLDER = Path(__file__).parents[1] / "vectors" / "bundles"
+VERDICTS = FOLDER / "verdicts.json"
+LIES = (
+    "an event is dropped and the rest chained anew",
+    "another price is read out",
+    "a header is exchanged",
+    "a receipt is exchanged",
+    "the record is altered",
+    "no authority is given",
+)
+
+
+def _ended(o: Opening) -> bool:
+    return o.status == "ended" and len(o.bids) >= 3
+
+
+STORIES: dict[str, Callable[[Opening], bool]] = {
+    "ended": lambda o: _ended(o) and not o.plan.locks and any(bid.quote for bid in o.bids),
+    "behind locks": lambda o: _ended(o) and bool(o.plan.locks) and any(bid.quote for bid in o.bids),
+    "with a draw": lambda o: _ended(o) and o.draw is not None and o.draw.drawn is not None,
+    "with bids not opened": lambda o: _ended(o) and any(bid.cause for bid in o.bids),
+    "too few bids": lambda o: o.status == "failed",
+    "aborted before the opening time": lambda o: o.status == "aborted" and o.frozen is None,
+    "aborted in the middle": lambda o: o.status == "aborted" and o.listed,
+}
+
+
+def read() -> dict[str, tuple[bytes, Verdict]]:
+    """Return every bundle by its name, with its verdicts."""
+    verdicts: dict[str, Verdict] = json.loads(VERDICTS.read_text(encoding="utf-8"))
+    return {name: (gzip.decompress(_file(name).read_bytes()), verdict) for name, verdict in verdicts.items()}
+
+
+def _file(name: str) -> Path:
+    return FOLDER / f"{name.replace(' ', '-').replace(',', '')}.zip.gz"
+
+
+def _made() -> Iterator[tuple[str, bytes]]:
+    found: dict[str, bytes] = {}
+    seed = 0
+    while len(found) < len(STORIES):
+        seed += 1
+        making = Making(seed, acts=16).play()
+        for name, fits in STORIES.items():
+            if name not in found and fits(making.it) and len(making.it.bids) <= 5:
+                found[name] = asyncio.run(making.bundle())
+                break
+    yield from found.items()
+    honest, other = found["ended"], found["with bids not opened"]
+    for lie, change, _ in TAMPERINGS:
+        if lie in LIES:
+            yield lie, signed_anew(change(unpack(honest)), the_hall())
+    kinds: set[str] = set()
+    for seed in range(400):
+        kind, changed = mutated(honest, other, the_hall(), random.Random(seed))
+        if kind not in kinds and any(outcome == "failed" for outcome in by_python(changed).values()):
+            kinds.add(kind)
+            yield kind, changed
+
+
+def write() -> None:
+    """Make the corpus anew."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.zip.gz"):
+        old.unlink()
+    verdicts = {}
+    for name, bundle in _made():
+        _file(name).write_bytes(gzip.compress(bundle, 9, mtime=0))
+        verdicts[name] = by_python(bundle)
+    VERDICTS.write_text(json.dumps(verdicts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
