@@ -55,7 +55,8 @@ def read() -> dict[str, tuple[bytes, Verdict]]:
 
 
 def _file(name: str) -> Path:
-    return FOLDER / f"{name.replace(' ', '-').replace(',', '')}.zip.gz"
+    plain = "".join(letter for letter in name if letter.isalnum() or letter == " ")
+    return FOLDER / f"{plain.replace(' ', '-')}.zip.gz"
 
 
 def _made() -> Iterator[tuple[str, bytes]]:
@@ -76,6 +77,8 @@ def _made() -> Iterator[tuple[str, bytes]]:
     kinds: set[str] = set()
     for seed in range(400):
         kind, changed = mutated(honest, other, the_hall(), random.Random(seed))
+        if "signed" not in kind and "log" not in kind:
+            continue  # what nobody signed falls at the first checks
         if kind not in kinds and any(outcome == "failed" for outcome in by_python(changed).values()):
             kinds.add(kind)
             yield kind, changed

@@ -392,6 +392,8 @@ class Making:
             self._something(bidders, self._before)
         for chair in STAFF:
             self.attempt(lambda chair=chair: self.act(c.TakeChair(), chair))
+        if self.chance.random() < 0.05:
+            self.attempt(self._abort)
         self.until(self.it.t0 + 300 * MS)
         for _ in range(200):
             if self.it.status in OVER:
@@ -400,7 +402,7 @@ class Making:
                 self._something(bidders, self._during)
             self._onward(bidders)
         else:
-            self._abort()
+            self.attempt(self._abort)
         self._something(bidders, lambda _: [lambda: self.act(c.Note(text="事后"), SUPERVISOR)])
         return self
 
