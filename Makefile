@@ -11,8 +11,9 @@ demo: install
 test: install services lint
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow"
 
+# Whole openings in real time, real browsers, memory searched: each may take minutes on a slow machine.
 test-slow: install services
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --timeout 400
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -320,7 +320,14 @@ def test_a_repeated_command_changes_nothing(
 
 def test_what_is_permitted_is_what_is_taken() -> None:
     c = decrypting()
-    assert permitted(c.it, A) == {"CheckIn", "RecordRelease", "ReportFailure", "Object", "NoObjection"}
+    assert permitted(c.it, A) == {
+        "CheckIn",
+        "RecordRelease",
+        "RecordRescue",
+        "ReportFailure",
+        "Object",
+        "NoObjection",
+    }
     assert "Advance" in permitted(c.it, HOST)
     assert "Advance" not in permitted(c.it, DEPUTY)
     assert permitted(c.it, STRANGER) == permitted(c.it, PUBLIC) == frozenset()

@@ -19,7 +19,7 @@ from web.tender_form import blank, changed, faults_of, form_of, rows, tender_of
 from web.tenders import plan_of
 from web.words import WORDS
 
-READS = partial(plan_of, rehearsal_allowed=False)
+READS = partial(plan_of, rehearsal_allowed=False, quorum=0)
 STAFF = tuple(
     Account(id=AccountId(role), name=f"{role} 甲", roles=frozenset({role}))
     for role in (Role.HOST, Role.DEPUTY, Role.SUPERVISOR)
