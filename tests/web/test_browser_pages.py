@@ -182,7 +182,7 @@ async def test_a_dangerous_step_asks_first_and_escape_takes_it_back(browser: Bro
     page = await browser.new_page()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
-    await page.goto(f"{origin}/_/gallery/host/ceiling?lang=en")
+    await page.goto(f"{origin}/_/gallery/host/drawn?lang=en")
     await page.get_by_role("button", name="Prepare this step").press("Enter")
     dialog = page.get_by_role("dialog")
     assert "No price appears before it is over" in await dialog.inner_text()

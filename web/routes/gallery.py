@@ -15,7 +15,9 @@ from fastapi.responses import HTMLResponse, Response
 
 from web import gallery
 from web.agenda import Filters
+from web.bootstrap import services_of
 from web.errors import said
+from web.headers import policy_with_worker
 from web.problems import Problem
 from web.routes.reader import reader
 from web.showing import calendar_values, host_page, live_page, record_page, script_data, seat_page, supervise_page
@@ -115,12 +117,14 @@ async def plain(request: Request, page: str) -> Response:
                 "login.html", here="login", page=script_data(who.language), next="/", problem=None, account=""
             )
         case "verify":
-            return who.page(
-                "verify.html", here="verify", page=script_data(who.language), hall={"kid": "k" * 22, "x": "x" * 43}
-            )
+            key = {"kid": "k" * 22, "x": "x" * 43}
+            data = script_data(who.language, ("ui", "verify"), halls=[])
+            shown = who.page("verify.html", here="verify", page=data, hall=key, older=[key])
+            shown.headers["content-security-policy"] = policy_with_worker(services_of(request).settings.origin)
+            return shown
         case "new":
             wrong = {**blank(), "seats[0].account": "lin", "deadline": "2026-11-30T09:30"}
-            faults = faults_of(wrong, partial(plan_of, rehearsal_allowed=True), (), _NOW, who.language)
+            faults = faults_of(wrong, partial(plan_of, rehearsal_allowed=True, quorum=0), (), _NOW, who.language)
             return who.page("new.html", **form_values(wrong, who.language, faults=faults, rehearsals=True))
         case "problem":
             saying = said(Problem("not_your_role"), incident="7F3K-22QD")

@@ -18,7 +18,7 @@ from sessions.ids import SessionId
 from sessions.record import record
 from web.agenda import STATUSES, Filters, atom, entry, ics
 from web.bootstrap import services_of
-from web.headers import security_headers
+from web.headers import policy_with_worker, security_headers
 from web.i18n import HTML_LANG, Language, sentence
 from web.identity import visitor_of
 from web.kept import KeptPages, served
@@ -143,7 +143,6 @@ async def verify(request: Request) -> Response:
     services = services_of(request)
     keys = services.hall_keys.public
     hall, halls = keys[-1].document(), [key.document() for key in reversed(keys)]
-    policy = security_headers(services.settings.origin)["content-security-policy"]
     page = who.page(
         "verify.html",
         here="verify",
@@ -151,8 +150,7 @@ async def verify(request: Request) -> Response:
         hall=hall,
         older=halls[1:],
     )
-    # A worker's address counts as script to Trusted Types: one policy, which gives one address (verify.ts).
-    page.headers["content-security-policy"] = policy.replace("trusted-types 'none'", "trusted-types kaibiao-worker")
+    page.headers["content-security-policy"] = policy_with_worker(services.settings.origin)
     return page
 
 
