@@ -21,6 +21,7 @@ class When(Enum):
     CHECKIN_ON = auto()  # from the check-in window until the end
     UNTIL_END = auto()
     FROZEN_ON = auto()  # from SetFrozen until the end
+    LISTED_ON = auto()  # from the list until the end; who bids in an opening that fails is never named
     LIVE = auto()  # from T0 until the end
     AFTER_BARRIER = auto()
     DRAW = auto()
@@ -62,7 +63,7 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.RecordLateBid: Right(roles=_CLOCK, when=When.LIVE, held=True),
     c.RecordAnchor: Right(roles=_CLOCK, when=When.FROZEN_ON, held=True),
     c.RecordDispute: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
-    c.CheckIn: Right(roles=_BIDDER, when=When.FROZEN_ON, held=True),
+    c.CheckIn: Right(roles=_BIDDER, when=When.LISTED_ON, held=True),
     c.TakeChair: Right(roles=STAFF, when=When.CHECKIN_ON, held=True),
     c.Advance: Right(roles=_HOSTS, when=When.LIVE, acting=True),
     c.ExtendWindow: Right(roles=_HOSTS, when=When.LIVE, acting=True),
@@ -182,6 +183,8 @@ def _is_now(o: Opening, when: When) -> bool:
             return o.status in (Status.SCHEDULED, Status.CHECKIN, Status.LIVE)
         case When.LIVE:
             return o.status is Status.LIVE
+        case When.LISTED_ON:
+            return o.status is Status.LIVE and o.listed
         case When.FROZEN_ON:
             return o.status is Status.LIVE and o.frozen is not None
         case When.AFTER_BARRIER:
@@ -213,6 +216,7 @@ OUT_OF_TIME: dict[When, str] = {
     When.CHECKIN_ON: "room_not_open",
     When.UNTIL_END: "session_over",
     When.FROZEN_ON: "not_frozen",
+    When.LISTED_ON: "not_frozen",
     When.LIVE: "not_live",
     When.AFTER_BARRIER: "before_barrier",
     When.DRAW: "window_closed",

@@ -36,6 +36,7 @@ from tests.support.ceremony import (
     Ceremony,
     a_release,
     a_sealed_bid,
+    check_in,
     closing,
 )
 
@@ -219,3 +220,14 @@ def test_an_abort_ends_everything_and_what_was_sealed_stays_sealed() -> None:
     c.send(Approve(proposal=1), SUPERVISOR)
     assert (c.it.status, c.it.phase, next_due(c.it), work_due(c.it)) == ("aborted", "decrypt", None, None)
     assert c.tick(c.now + 60 * MINUTE) == []
+
+
+def test_nobody_checks_in_between_the_opening_time_and_the_list() -> None:
+    c = Ceremony()
+    c.tick(T0 - 30 * MINUTE)
+    c.send(Pause(reason="停电", incident=True), SUPERVISOR)
+    c.tick(T0)
+    c.send(closing(a_sealed_bid(A), a_sealed_bid(B, checked_in=False)), CLOCK, T0 + 200 * MS)
+    with pytest.raises(CommandRefused) as refused:
+        c.send(check_in(B), B, T0 + SECOND)
+    assert refused.value.code == "not_frozen"

@@ -58,6 +58,8 @@ export class Drawing {
   readonly #who: Party;
   readonly #speech: Speech;
   #busy = false;
+  /** What was done in this page already: the view may need a moment to say so. */
+  readonly #done = new Set<string>();
 
   constructor(source: string, session: string, who: Party, speech: Speech) {
     this.#source = source;
@@ -71,12 +73,15 @@ export class Drawing {
     const draw = view["draw"] as Members | null | undefined;
     const waiting = (draw?.["waiting"] ?? []) as Members[];
     const mine = waiting.some((one) => one["role"] === this.#who.role && one["party"] === this.#who.party);
-    if (!draw || !mine || this.#busy || view["hold"]) return;
+    const act = `${String(draw?.["stage"])} ${String(draw?.["round"])}`;
+    if (!draw || !mine || this.#busy || this.#done.has(act) || view["hold"]) return;
     this.#busy = true;
     const box = document.querySelector<HTMLElement>("[data-draw]");
     try {
       const said = draw["stage"] === "commit" ? await this.#commit(draw["round"] as number) : await this.#show(draw["round"] as number);
-      if (box) tell(box, said === "ui.draw_keys" || said === "ui.draw_lost" ? "failed" : "done", this.#speech.words[said]!);
+      const failed = said === "ui.draw_keys" || said === "ui.draw_lost";
+      if (!failed) this.#done.add(act);
+      if (box) tell(box, failed ? "failed" : "done", this.#speech.words[said]!);
     } catch (error) {
       if (box) tell(box, "failed", ...explain(error, this.#speech));
     } finally {

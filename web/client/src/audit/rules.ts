@@ -93,6 +93,8 @@ const running = (kind: string): When => (o) => live(o) && o.run?.step.kind === k
 const decrypting: When = (o) => running("decrypt")(o) && o.barrier === null;
 const untilOpened: When = (o) => running("decrypt")(o) && !o.opened;
 const behindBarrier: When = (o) => untilOpened(o) && o.barrier !== null;
+/** Who bids in an opening that fails is never named, not by a check-in either. */
+const listed: When = (o) => live(o) && o.listed;
 const objecting: When = (o) => live(o) && o.listed && (o.runOf("objection")?.completedAt ?? null) === null;
 
 interface Person {
@@ -119,7 +121,7 @@ const RIGHT = {
   freeze: { roles: CLOCK, when: live, held: true },
   work: { roles: CLOCK, when: live },
   refuseLate: { roles: CLOCK, when: live, held: true },
-  checkIn: { roles: BIDDER, when: frozen, held: true },
+  checkIn: { roles: BIDDER, when: listed, held: true },
   takeChair: { roles: STAFF, when: fromCheckin, held: true },
   takeOver: { roles: ["deputy"], when: fromCheckin, held: true },
   host: { roles: HOSTS, when: live, acting: true },
