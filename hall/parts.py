@@ -9,6 +9,7 @@ from crypto.encoding import unb64u
 from sessions.amounts import grouped, in_chinese, in_english
 from sessions.opening.drawing import waited_for
 from sessions.opening.draws import places, urn
+from sessions.opening.locked import comes_off
 from sessions.opening.state import (
     Barrier,
     Chair,
@@ -135,7 +136,7 @@ def locks(
             held -= min(held, escrowed)
         if given_up is not None:
             state, since = "missed", given_up.at
-        elif len(came) >= lock.threshold:
+        elif comes_off(lock, brought):
             state, since = "off", max(one.at for one in came.values())
         elif barrier is not None:
             state, since = ("holding", barrier.at) if held and not opened else ("unused", barrier.at)

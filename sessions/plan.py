@@ -251,6 +251,11 @@ class Lock:
     threshold: int
     officers: tuple[Officer, ...]
 
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Whose lock it is."""
+        return frozenset(officer.account for officer in self.officers)
+
     def officer(self, account: str) -> Officer | None:
         return next((officer for officer in self.officers if officer.account == account), None)
 

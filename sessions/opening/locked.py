@@ -5,6 +5,8 @@ Questions only, asked of the state by the rules, the views and the shell alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sessions.opening.state import Bid, BidState, Missed, Opening, Readiness, Removal
 from sessions.plan import ESCROW, TENDERER, Lock
 
@@ -51,8 +53,18 @@ def not_ready(o: Opening) -> tuple[Lock, ...]:
 
 
 def is_off(o: Opening, lock: Lock) -> bool:
-    """Return whether enough officers brought their shares of ``lock``. Whether those hold, each bid shows."""
-    return len({one.account for one in removals(o, lock)}) >= lock.threshold
+    """Return whether ``lock`` keeps nobody waiting any more. Which bids it lets open, each bid shows."""
+    return comes_off(lock, removals(o, lock))
+
+
+def comes_off(lock: Lock, brought: Sequence[Removal]) -> bool:
+    """Return whether enough officers brought shares that hold, or nobody is left who could bring better ones.
+
+    One share that holds is enough to count: a bidder that spoils its own must not keep everyone waiting for the
+    officers who stayed at home. Who brings none, with the wrong key in hand, does not stand for one who has it.
+    """
+    able = {one.account for one in brought if one.opened}
+    return len(able) >= lock.threshold or lock.accounts <= {one.account for one in brought}
 
 
 def can_open(o: Opening, bid: Bid) -> bool:

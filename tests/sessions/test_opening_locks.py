@@ -198,6 +198,31 @@ def test_a_share_that_does_not_fit_leaves_the_cause_to_two_persons() -> None:
     assert (shut.cause, shut.consequence) == ("unknown", "pending")
 
 
+def test_an_officer_none_of_whose_shares_fits_leaves_the_lock_to_the_other() -> None:
+    story = behind_the_barrier()
+    story.brings(HOST, "host", dict.fromkeys((A.id, B.id, C.id), "not_decryptable"))
+    story.brings(SUPERVISOR, "supervisor")
+    assert [lock.id for lock in still_locked(story.it)] == ["host"]
+    story.brings(DEPUTY, "host")
+    assert isinstance(work_due(story.it), OpenBids)
+
+
+def test_a_lock_waits_for_nobody_once_all_its_officers_have_come() -> None:
+    story = behind_the_barrier()
+    story.brings(SUPERVISOR, "supervisor")
+    for officer in (HOST, DEPUTY):
+        story.brings(officer, "host", dict.fromkeys((A.id, B.id, C.id), "share_mismatch"))
+    assert not still_locked(story.it)
+    assert isinstance(work_due(story.it), OpenBids)
+
+
+def test_one_bidder_s_spoilt_share_makes_nobody_wait_for_those_who_stayed_at_home() -> None:
+    story = behind_the_barrier()
+    story.brings(HOST, "host", {A.id: "share_mismatch"})
+    story.brings(SUPERVISOR, "supervisor")
+    assert isinstance(work_due(story.it), OpenBids)
+
+
 def test_shares_that_all_fit_and_make_another_key_show_the_bidder_s_doing() -> None:
     story = behind_the_barrier()
     story.brings(HOST, "host")

@@ -22,9 +22,12 @@ export function behind(o: Opening, lock: Lock): readonly Bid[] {
   return released.filter(({ escrowed }) => escrowed === (lock.id === "escrow"));
 }
 
+/** Whether enough officers brought shares that hold, or all have come and nobody could bring better ones. */
 function isOff(o: Opening, lock: Lock): boolean {
-  const came = o.removals.filter(({ data }) => data["lock"] === lock.id).map(({ data }) => data["officer"]);
-  return new Set(came).size >= lock.threshold;
+  const brought = o.removals.filter(({ data }) => data["lock"] === lock.id);
+  const count = (some: typeof brought): number => new Set(some.map(({ data }) => data["officer"])).size;
+  const able = brought.filter(({ data }) => (data["opened"] as readonly string[]).length > 0);
+  return count(able) >= lock.threshold || count(brought) >= lock.officers.length;
 }
 
 function wasMissed(o: Opening, lock: Lock): boolean {
