@@ -17,11 +17,13 @@ from typing import Any, Final
 
 from sessions.accounts import Account
 from sessions.errors import PlanRefused
+from sessions.lock_terms import MEMBERS
 from sessions.plan import Plan
 from sessions.quote import KINDS
 from sessions.refusals import PLAN_REFUSALS, plan_refusal
 from sessions.roles import STAFF
 from sessions.rulebook import available, load
+from web import lock_form
 from web.binding import BEIJING, day
 from web.i18n import Language
 from web.words import word
@@ -30,11 +32,15 @@ Form = Mapping[str, str]
 Reads = Callable[[Mapping[str, Any]], Plan]
 
 _BOTH: Final = ("title", "tenderer", "agent", "place")
-_ROW: Final = re.compile(r"(quote\.fields|seats)\[(\d{1,3})\]\.(.*)")
-_LISTS: Final = {"quote.fields": 40, "seats": 12}
+_ROW: Final = re.compile(r"(quote\.fields|seats|officers)\[(\d{1,3})\]\.(.*)")
+_LISTS: Final = {"quote.fields": 40, "seats": 12, "officers": 16}
 _MINUTES: Final = re.compile(r"\d{1,5}(\.\d{1,3})?")
 _LOCAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
-_MEMBERS: Final = {"quote.fields": ("id", "kind", "label.zh", "label.en"), "seats": ("account", "role", "name")}
+_MEMBERS: Final = {
+    "quote.fields": ("id", "kind", "label.zh", "label.en"),
+    "seats": ("account", "role", "name"),
+    "officers": lock_form.COLUMNS,
+}
 _FIRST_FIELDS: Final = (
     ("price", "money", "投标报价", "Price"),
     ("duration", "integer", "工期（日历天）", "Duration, calendar days"),
@@ -65,7 +71,7 @@ def blank() -> dict[str, str]:
 
 
 def rows(form: Form, name: str) -> list[int]:
-    """Return the numbers of the rows of a list in the form: ``quote.fields`` or ``seats``."""
+    """Return the numbers of the rows of a list in the form: ``quote.fields``, ``seats`` or ``officers``."""
     found = (_ROW.fullmatch(key) for key in form)
     return sorted({int(one[2]) for one in found if one and one[1] == name})
 
@@ -121,12 +127,14 @@ def tender_of(form: Form, names: Mapping[str, str]) -> dict[str, Any]:
         for seat in seats
         if _filled(seat)
     ]
-    return tender
+    called = {seat["account"]: seat["name"] for seat in tender["seats"]}
+    thresholds = {lock: text(f"threshold.{lock}") for lock in lock_form.LOCKS}
+    return tender | lock_form.locks_of([row for _, row in _officers(form)], thresholds, {**names, **called})
 
 
 def form_of(tender: Mapping[str, Any]) -> dict[str, str]:
     """Return the form that a tender file fills in. What has not the form of one is left out."""
-    flat = dict(_flat(tender, ""))
+    flat = dict(_flat({name: value for name, value in tender.items() if name not in MEMBERS}, ""))
     pack = flat.get("pack", "")
     form = {}
     for name, value in flat.items():
@@ -143,6 +151,9 @@ def form_of(tender: Mapping[str, Any]) -> dict[str, str]:
     for i in rows(form, "quote.fields"):
         if f"quote.fields[{i}].required" not in flat:  # left out, it is required
             form[f"quote.fields[{i}].required"] = "on"
+    officers, thresholds = lock_form.rows_of(tender)
+    form |= {f"threshold.{lock}": text for lock, text in thresholds.items()}
+    form |= {f"officers[{i}].{name}": text for i, row in enumerate(officers) for name, text in row.items()}
     return form
 
 
@@ -194,9 +205,12 @@ def fault_of(refused: PlanRefused, form: Form, language: Language) -> Fault:
     if listed:  # rows left empty were passed over
         kept = [i for i in rows(form, "seats") if _filled(_seat(form, i))]
         name = f"seats[{kept[int(listed[1])]}]{listed[2]}"
+    name = lock_form.input_of(path, _officers(form)) or name
     empty = not form.get(name, "").strip()
     code = (
-        "missing" if empty and refused.code in {"malformed", "not_a_moment"} and name != "session" else refused.code
+        "missing"
+        if empty and refused.code in {"malformed", "not_a_moment", "unfit_certificate"} and name != "session"
+        else refused.code
     )
     facts = {key: _minutes(value) if "/windows." in name else value for key, value in refused.facts.items()}
     if "role" in facts:
@@ -234,6 +248,8 @@ def values(
         "form": form,
         "fields": rows(form, "quote.fields"),
         "seats": rows(form, "seats"),
+        "officers": rows(form, "officers"),
+        "locks": lock_form.LOCKS,
         "faults": faults,
         "wrong": {fault.input: fault.text for fault in faults},
         "packs": [load(name) for name in available()],
@@ -266,6 +282,15 @@ def _field(form: Form, place: str) -> dict[str, Any]:
 
 def _seat(form: Form, i: int) -> dict[str, str]:
     return {name: form.get(f"seats[{i}].{name}", "").strip() for name in _MEMBERS["seats"]}
+
+
+def _officers(form: Form) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of officers that something was put in, with their numbers."""
+    every = (
+        (i, {name: form.get(f"officers[{i}].{name}", "").strip() for name in lock_form.COLUMNS})
+        for i in rows(form, "officers")
+    )
+    return [(i, row) for i, row in every if row["account"] or row["certificate"]]
 
 
 def _filled(seat: Mapping[str, str]) -> bool:

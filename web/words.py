@@ -402,6 +402,15 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "seats.account": _w("账号", "Account"),
         "seats.role": _w("角色", "Part"),
         "seats.name": _w("姓名", "Name"),
+        "officers": _w("掌锁人", "Officer"),
+        "officers.lock": _w("锁", "Lock"),
+        "officers.account": _w("账号", "Account"),
+        "officers.certificate": _w("加密证书", "Encryption certificate"),
+        "threshold": _w("各锁须到人数", "Officers needed for each lock"),
+        "threshold.host": _w("主持方", "Host's"),
+        "threshold.supervisor": _w("监督方", "Supervisor's"),
+        "threshold.tenderer": _w("招标人", "Tenderer's"),
+        "threshold.escrow": _w("托管人", "Trustees'"),
         "rehearsal": _w("演练，不具法律效力", "Rehearsal, no legal effect"),
     },
     "tender_fault": {
@@ -425,6 +434,12 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     "envelopes": {
         "1": _w("一个", "one"),
         "2": _w("两个：技术标、商务标", "two: technical and commercial"),
+    },
+    "lock_name": {
+        "host": _w("主持方的锁", "the host's lock"),
+        "supervisor": _w("监督方的锁", "the supervisor's lock"),
+        "tenderer": _w("招标人的锁（二次解密）", "the tenderer's lock"),
+        "escrow": _w("托管人的锁（投标人丢失密钥时）", "the trustees' lock, for lost keys"),
     },
     "starts": {
         "clock": _w("自动进行", "by itself"),

@@ -13,6 +13,7 @@ from sessions.ids import AccountId
 from sessions.roles import Role
 from sessions.rulebook import available, load
 from tests.support.house import BEFORE, TENDER
+from tests.support.locked import AGENT, TENDERERS, TRUST, TRUSTEES, TWO_LOCKS, seats
 from web.cli.example import tender as example
 from web.i18n import LANGUAGES
 from web.tender_form import blank, changed, faults_of, form_of, rows, tender_of
@@ -39,6 +40,14 @@ GOOD = {
     **{f"seats[{i}].account": role for i, role in enumerate(("host", "deputy", "supervisor"))},
 }
 
+LOCKED = {
+    **TENDER,
+    "seats": seats(AGENT, *TRUSTEES),
+    "locks": TWO_LOCKS,
+    "tenderer_share": TENDERERS,
+    "escrow": TRUST,
+}
+
 
 def faults(form: dict[str, str], now: datetime = BEFORE, language: Any = "en") -> dict[str, str]:
     return {fault.input: fault.text for fault in faults_of(form, READS, STAFF, now, language)}
@@ -57,6 +66,44 @@ def test_what_is_typed_in_beijing_time_and_minutes_is_the_tender_file() -> None:
 @pytest.mark.parametrize("tender", [example("2026-12-01T01:00:00Z"), TENDER], ids=["example", "house"])
 def test_a_file_that_fills_the_form_comes_out_of_it_again(tender: dict[str, Any]) -> None:
     assert READS(tender_of(form_of(tender), {})) == READS(tender)
+
+
+def test_a_file_with_every_kind_of_lock_comes_out_of_the_form_again() -> None:
+    def held(tender: dict[str, Any]) -> list[Any]:
+        locks = READS(tender).every_lock
+        return [
+            (lock.id, lock.threshold, [(one.account, one.certificate) for one in lock.officers]) for lock in locks
+        ]
+
+    tender = {**LOCKED, "locks": [{**TWO_LOCKS[0], "threshold": 2}, TWO_LOCKS[1]]}
+    again = held(tender_of(form_of(tender), {}))
+    assert again == held(tender)
+    assert [one[:2] for one in again] == [("host", 2), ("supervisor", 1), ("tenderer", 1), ("escrow", 2)]
+
+
+def test_a_certificate_is_taken_as_its_file_has_it() -> None:
+    (officer,) = TWO_LOCKS[1]["officers"]
+    pem = f"-----BEGIN CERTIFICATE-----\r\n{officer['certificate']}\r\n-----END CERTIFICATE-----\r\n"
+    plain, armoured = form_of(LOCKED), form_of(LOCKED)
+    place = next(name for name, text in plain.items() if text == officer["certificate"])
+    armoured[place] = pem
+    assert READS(tender_of(armoured, {})) == READS(tender_of(plain, {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "sentence"),
+    [
+        ("officers[0].account", "nobody", "is nobody of the seats"),
+        ("officers[1].certificate", "", "is missing"),
+        ("officers[1].account", "{officers[0].account}", "is used elsewhere"),
+        ("threshold.escrow", "4", "1 to 3"),
+        ("threshold.host", "two", "1 to 2"),
+    ],
+)
+def test_each_fault_of_a_lock_is_told_at_its_own_input(name: str, typed: str, sentence: str) -> None:
+    form = {**form_of(LOCKED), "officers[20].lock": "host"}
+    refused = faults({**form, name: form.get(typed[1:-1], typed)})
+    assert sentence in refused[name], refused
 
 
 def test_a_window_in_seconds_goes_through_the_form_unchanged() -> None:
