@@ -26,6 +26,12 @@ _MOMENTS = (
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _FOUR_BYTES = tuple(bytes([byte]) for byte in range(0xF0, 0xF5))
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?')
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+"""Five times as fast as writing by RFC 8785's own rules, and a log has tens of thousands of lines.
+
+It writes RFC 8785 as long as nothing is a float, but for the order of names beyond the Basic Multilingual Plane,
+which UTF-16 puts before others: four bytes in UTF-8.
+"""
 
 
 def canonical(value: object) -> bytes:
@@ -34,8 +40,10 @@ def canonical(value: object) -> bytes:
     Takes mappings with string keys, lists, tuples, strings, booleans, None and integers up to 2^53 - 1. Floats are
     refused: two languages print them differently often enough, and money is a decimal string.
     """
+    plain = _plain(value, 1)
     try:
-        return rfc8785.dumps(_plain(value, 1))
+        data = _WRITER.encode(plain).encode("utf-8")
+        return rfc8785.dumps(plain) if _is_beyond_the_bmp(data) else data
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise EncodingRefused("malformed_json", detail="not representable") from error
 
@@ -45,6 +53,8 @@ def _plain(value: object, depth: int) -> Any:
         case None | bool() | str():
             return value
         case int():
+            if abs(value) > MAX_INTEGER:
+                raise EncodingRefused("malformed_json", detail="not representable")
             return int(value)
         case Mapping() | list() | tuple() if depth > MAX_DEPTH:
             raise EncodingRefused("malformed_json", detail="nested too deeply")
@@ -68,13 +78,7 @@ def parse_strict(data: bytes, *, limit: int = 65_536) -> Any:
         raise EncodingRefused("malformed_json", detail="not UTF-8") from error
     _check_depth(text)
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_members,
-            parse_int=_integer,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-        )
+        value = _READER.decode(text)
         # json accepts "\ud800"; encoding what it made is the shortest proof that no half of a pair is left.
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -92,15 +96,12 @@ def parse_canonical(data: bytes, *, limit: int = 65_536) -> Any:
 
 
 def _is_plainly_canonical(value: object, data: bytes) -> bool:
-    """Whether ``data`` is what the standard library writes, which is RFC 8785 as long as nothing is a float.
+    """Whether ``data`` is what the standard library writes, where that is RFC 8785."""
+    return not _is_beyond_the_bmp(data) and _WRITER.encode(value).encode("utf-8") == data
 
-    But for the order of names beyond the Basic Multilingual Plane, which UTF-16 has before others: four bytes in
-    UTF-8. Five times as fast as writing it by RFC 8785's own rules: a log has tens of thousands of lines.
-    """
-    if any(byte in data for byte in _FOUR_BYTES):
-        return False
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
-    return text.encode("utf-8") == data
+
+def _is_beyond_the_bmp(data: bytes) -> bool:
+    return any(byte in data for byte in _FOUR_BYTES)
 
 
 def _check_depth(text: str) -> None:
@@ -131,6 +132,11 @@ def _integer(digits: str) -> int:
 
 def _refuse_number(_: str) -> NoReturn:
     raise ValueError("only integers are numbers here")
+
+
+_READER = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=_refuse_number, parse_constant=_refuse_number
+)
 
 
 def lv(data: bytes | str) -> bytes:

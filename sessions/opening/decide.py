@@ -72,7 +72,7 @@ def next_due(opening: Opening) -> datetime | None:
 
 
 def _settle(draft: Draft, until: datetime) -> None:
-    while (happening := coming(draft.opening)) is not None and happening.at <= until:
+    while (happening := coming(draft.opening, by=until)) is not None and happening.at <= until:
         draft.fall_due(happening)
 
 

@@ -226,8 +226,9 @@ def _row(o: Opening, bidder: BidderId, **changes: Any) -> Opening:
     bid = o.bid(bidder)
     if bid is None:
         return o
-    place = bid.row - 1  # bids stand in row order
-    return replace(o, bids=(*o.bids[:place], replace(bid, **changes), *o.bids[place + 1 :]))
+    bids = list(o.bids)
+    bids[bid.row - 1] = replace(bid, **changes)  # they stand in row order
+    return replace(o, bids=tuple(bids))
 
 
 def _run(o: Opening, **changes: Any) -> Opening:
@@ -282,7 +283,8 @@ def _frozen(o: Opening, at: datetime, event: e.SetFrozen) -> Opening:
     )
     # Too few bids: no name is published, so the phase stays what it was.
     enough = event.received >= o.plan.pack.minimum_bidders
-    return replace(o, frozen=frozen, bids=bids, phase=Phase.LISTED if enough else o.phase)
+    rows = {str(bid.bidder): bid.row for bid in bids}
+    return replace(o, frozen=frozen, bids=bids, rows=rows, phase=Phase.LISTED if enough else o.phase)
 
 
 def _entered(o: Opening, at: datetime, event: e.StepEntered) -> Opening:

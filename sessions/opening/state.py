@@ -396,6 +396,7 @@ class Opening:
     frozen: FrozenSet | None = None
     listed: bool = False
     bids: tuple[Bid, ...] = ()  # row order; empty before SetFrozen
+    rows: Mapping[str, int] = field(default_factory=dict)  # the row of each bidder, from SetFrozen on
     late: tuple[LateBid, ...] = ()
     ceiling_announced: bool = False
     barrier: Barrier | None = None
@@ -446,10 +447,8 @@ class Opening:
         return frozenset("AB"[: self.plan.tender.envelopes])
 
     def bid(self, bidder: str) -> Bid | None:
-        for bid in self.bids:  # thousands of times in a long log, and a generator costs twice as much
-            if bid.bidder == bidder:
-                return bid
-        return None
+        row = self.rows.get(bidder)
+        return None if row is None else self.bids[row - 1]
 
     def point(self, name: str) -> Point | None:
         return next((point for point in self.points if point.name == name), None)

@@ -29,18 +29,19 @@ from sessions.record import record_digest
 from sessions.roles import Role
 
 
-def coming(o: Opening) -> Happening | None:
+def coming(o: Opening, *, by: datetime | None = None) -> Happening | None:
     """Return the next event that time or completeness brings, with the moment it falls due, never before ``o.at``.
 
-    None while only a command can change something: a person's, or the result of slow work (opening.work).
+    None while only a command can change something: a person's, or the result of slow work (opening.work). Whoever
+    asks what is due ``by`` a moment may get None for what comes later: what it would say is then not worked out.
     """
-    walk, missed = _walk(o), points.missing(o)
+    walk, missed = _walk(o, by), points.missing(o)
     if walk is None or (missed is not None and missed.at <= walk.at):
         return missed
     return walk
 
 
-def _walk(o: Opening) -> Happening | None:
+def _walk(o: Opening, by: datetime | None) -> Happening | None:
     """The next event of the walk itself."""
     if o.status in OVER:
         return None
@@ -49,7 +50,7 @@ def _walk(o: Opening) -> Happening | None:
         opens = o.t0 if o.hold else o.t0 - o.plan.windows[StepKind.CHECKIN]
         return _at(o, opens, StepEntered(step=o.plan.pack.steps[0].id, due=o.t0))
     if o.run.completed_at is None:
-        return _ending(o, o.run)
+        return _ending(o, o.run, by)
     if o.frozen is None or o.hold:
         return None
     if not o.listed and o.frozen.received < o.plan.pack.minimum_bidders:
@@ -119,7 +120,7 @@ def entering(o: Opening, step: Step, at: datetime) -> StepEntered:
     return StepEntered(step=step.id, due=due)
 
 
-def _ending(o: Opening, run: StepRun) -> Happening | None:
+def _ending(o: Opening, run: StepRun, by: datetime | None) -> Happening | None:
     """What completes the running step, or brings it forward."""
     if run.step.kind is StepKind.CHECKIN:
         return _at(o, o.t0, StepCompleted(step=run.step.id, missing=()))  # names nobody: who bids is secret
@@ -140,7 +141,7 @@ def _ending(o: Opening, run: StepRun) -> Happening | None:
         case StepKind.DRAW:
             return drawing.coming(o, run)
         case StepKind.DECRYPT:
-            return _decrypting(o, run)
+            return _decrypting(o, run, by)
         case StepKind.READOUT:
             return _complete(o, run, run.due)
         case StepKind.CONFIRM:
@@ -159,13 +160,19 @@ def _ending(o: Opening, run: StepRun) -> Happening | None:
             assert_never(run.step.kind)
 
 
-def _decrypting(o: Opening, run: StepRun) -> Happening | None:
+def _decrypting(o: Opening, run: StepRun, by: datetime | None) -> Happening | None:
     if o.barrier is not None:
         return _complete(o, run, o.at, missing=o.barrier.missing) if o.opened else None
+    if by is not None and run.due is not None and by < run.due and _waited_for(o):
+        return None  # asked ahead of every command in the window, and hundreds of names need not be gathered for it
     released = tuple(bid.bidder for bid in o.bids if bid.state is BidState.RELEASED)
     missing = tuple(bid.bidder for bid in o.bids if bid.state is BidState.WAITING)
     reason, at = ("window", run.due) if missing else ("all", o.at)
     return _at(o, at, BarrierPassed(reason=reason, released=released, missing=missing))
+
+
+def _waited_for(o: Opening) -> bool:
+    return any(bid.state is BidState.WAITING for bid in o.bids)
 
 
 def _everyone_or_due(o: Opening, run: StepRun, missing: tuple[str, ...]) -> Happening:

@@ -66,7 +66,7 @@ def _explained(o: Opening, rest: Sequence[e.Recorded], hidden: frozenset[int]) -
     With them the opening after them, where that was worked out on the way.
     """
     record = rest[0]
-    due = coming(o)
+    due = coming(o, by=record.at)
     if due is not None and _agree((due,), (record,), hidden):
         return 1, None
     if isinstance(record.event, e.SetFrozen) and record.number in hidden:
@@ -111,12 +111,17 @@ def _agree(made: Sequence[e.Happening], told: Sequence[e.Recorded], hidden: froz
     for happening, record in zip(made, told, strict=True):
         if type(happening.event) is not type(record.event) or happening.at != record.at:
             return 0
-        ours, theirs = event_to_json(happening.event), event_to_json(record.event)
-        same = ours[:2] == theirs[:2] and (record.number in hidden or ours[2] == theirs[2])
         who = (happening.actor.role, happening.actor.id) == (record.actor.role, record.actor.id)
-        if not (same and who and happening.at == record.at):
+        same = happening.event == record.event or _spelt_alike(happening, record, hidden)
+        if not (same and who):
             return 0
     return len(told)
+
+
+def _spelt_alike(happening: e.Happening, record: e.Recorded, hidden: frozenset[int]) -> bool:
+    """Whether two events that differ as values are the same on paper, or but for what the bundle does not show."""
+    ours, theirs = event_to_json(happening.event), event_to_json(record.event)
+    return ours[:2] == theirs[:2] and (record.number in hidden or ours[2] == theirs[2])
 
 
 def replay_intake(log: Log, plan: Plan) -> Found:
