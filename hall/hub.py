@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from hall.audience import PUBLIC, Audience
@@ -24,10 +25,22 @@ from sessions.clock import Clock
 from sessions.errors import UnknownSession
 from sessions.events import Recorded, Stream
 from sessions.ids import SessionId
+from sessions.roles import Role
 
 _log = logging.getLogger(__name__)
 
 _ROUND = 1.0  # seconds between housekeeping rounds: counts, beats, rooms that nobody needs
+
+
+_DOORS = {Form.LINES: "websocket", Form.SSE: "sse"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """How many rooms are warm on this worker, and open streams by door and role."""
+
+    rooms: int
+    readers: Mapping[tuple[str, str], int]
 
 
 class Log(Protocol):
@@ -152,7 +165,7 @@ class Hub:
         return self._stream(live, Watcher(audience, form, after=after), address)
 
     async def _stream(self, live: Live, watcher: Watcher, address: str | None) -> AsyncGenerator[bytes, None]:
-        self._count(live, watcher.audience, address, 1)
+        self._count(live, watcher.audience, watcher.form, address, 1)
         try:
             while not self.closing:
                 wake = live.wake  # before looking, so that nothing said in between is missed
@@ -161,7 +174,7 @@ class Hub:
                 else:
                     await wake.wait()
         finally:
-            self._count(live, watcher.audience, address, -1)
+            self._count(live, watcher.audience, watcher.form, address, -1)
 
     async def attach(
         self,
@@ -184,11 +197,11 @@ class Hub:
         def leave() -> None:
             if seat in live.seats:
                 live.seats.discard(seat)
-                self._count(live, audience, address, -1)
+                self._count(live, audience, form, address, -1)
 
         seat = Seat(watcher=Watcher(audience, form, after=after), write=write, closed=closed, leave=leave)
         live.seats.add(seat)
-        self._count(live, audience, address, 1)
+        self._count(live, audience, form, address, 1)
         seat.pump(live.room)
         return seat
 
@@ -212,13 +225,23 @@ class Hub:
             raise BadCursor
         return live
 
-    def _count(self, live: Live, audience: Audience, address: str | None, by: int) -> None:
-        live.count(audience, by)
+    def _count(self, live: Live, audience: Audience, form: Form, address: str | None, by: int) -> None:
+        live.count(audience, form, by)
         self._readers += by
         if address is not None:
             self._addresses[address] += by
             if not self._addresses[address]:
                 del self._addresses[address]
+
+    def census(self) -> Census:
+        """Return who is here now. Bidders are left out until their opening has listed who bid."""
+        readers: Counter[tuple[str, str]] = Counter()
+        for live in self._live.values():
+            listed = live.room.opening is not None and live.room.opening.listed
+            for (form, role), count in live.doors.items():
+                if role is not Role.BIDDER or listed:
+                    readers[_DOORS[form], role.value] += count
+        return Census(rooms=len(self._live), readers=dict(readers))
 
     # -- reading without a stream ------------------------------------------------------------------------------
 

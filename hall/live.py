@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hall.audience import PUBLIC, Audience
+from hall.frames import Form
 from hall.room import Room
 from hall.watcher import Watcher
 from sessions.ids import BidderId
@@ -53,6 +54,7 @@ class Live:
     spectators: int = 0
     devices: Counter[BidderId] = field(default_factory=Counter)
     chairs: Counter[Role] = field(default_factory=Counter)
+    doors: Counter[tuple[Form, Role]] = field(default_factory=Counter)
     empty_since: datetime | None = None
     flush: asyncio.TimerHandle | None = None
     flushed_at: float = float("-inf")
@@ -62,9 +64,10 @@ class Live:
     _told_devices: dict[BidderId, int] = field(default_factory=dict)
     _told_chairs: dict[Role, int] = field(default_factory=dict)
 
-    def count(self, audience: Audience, by: int) -> None:
+    def count(self, audience: Audience, form: Form, by: int) -> None:
         """Count a reader in (1) or out (-1)."""
         self.readers += by
+        self.doors[form, audience.role] += by
         self.empty_since = None
         if audience == PUBLIC:
             self.spectators += by

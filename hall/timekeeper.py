@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -42,9 +42,14 @@ class Timekeeper:
     up no other.
     """
 
-    def __init__(self, service: Settles, clock: Clock) -> None:
+    def __init__(
+        self, service: Settles, clock: Clock, *, late: Callable[[timedelta], object] = lambda by: None
+    ) -> None:
+        """``late`` is told how long after it fell due something was taken up."""
         self._service = service
         self._clock = clock
+        self._late = late
+        self._expected: datetime | None = None
         self._stirred = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._settling: dict[SessionId, asyncio.Task[None]] = {}
@@ -80,10 +85,14 @@ class Timekeeper:
 
     async def _round(self) -> timedelta:
         """Begin to settle what is due, and return how long to rest."""
-        for session in await self._service.due(self._clock.now()):
+        now = self._clock.now()
+        if self._expected is not None and self._expected <= now:
+            self._late(now - self._expected)
+        for session in await self._service.due(now):
             if session not in self._settling:
                 self._settling[session] = asyncio.get_running_loop().create_task(self._settle(session))
         due = await self._service.next_due()
+        self._expected = due if due is not None and due > now else None  # the rest is being settled already
         if due is None:
             return LONGEST_REST
         return min(LONGEST_REST, max(due - self._clock.now(), SHORTEST_REST))

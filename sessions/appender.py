@@ -24,6 +24,7 @@ from sessions.errors import CommandRefused, Overloaded, Stale
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.logging_receipts import close_log
+from sessions.opening import Opening
 from sessions.ports import EventStore, Outcome, SecretStore
 from sessions.roles import Actor
 from sessions.session_key import session_key
@@ -114,6 +115,11 @@ class Appender:
     async def held(self) -> Held:
         """Return the session as it stands."""
         return self._held if self._current else await self._load()
+
+    @property
+    def opening(self) -> Opening | None:
+        """The opening as this memory last knew it."""
+        return self._held.opening
 
     def forget(self) -> None:
         """Read from the log again before the next use: somebody else may have appended."""

@@ -169,7 +169,7 @@ class Notary:
                 try:
                     missing = await self._round(session)
                 except LogDoubted as doubt:
-                    _log.critical("%s", doubt, extra={"session": session})
+                    _log.critical("the database is doubted", extra={"session": session, "why": str(doubt)})
                     return
                 except Exception:
                     _log.exception("the witnesses could not be asked, trying again", extra={"session": session})
@@ -227,7 +227,7 @@ class Notary:
         try:
             said = await anchor.hold(asked)
         except NotAnchored as error:
-            _log.warning("%s did not hold the checkpoint: %s", anchor.name, error)
+            _log.warning("a checkpoint was not held", extra={"by": anchor.name, "why": str(error)})
             return
         except HoldsAnother as other:
             await self._judge(opening, anchor.name, other.note)
@@ -252,7 +252,7 @@ class Notary:
         try:
             await self._sessions.handle(kept.session, command, CLOCK)
         except CommandRefused as refused:  # the session ended meanwhile: what follows is held by its end
-            _log.info("an answer came too late: %s", refused.code, extra={"session": kept.session})
+            _log.info("an answer came too late", extra={"session": kept.session, "code": refused.code})
 
     async def _greet(self, opening: Opening) -> None:
         watch = opening.plan.watch
@@ -270,14 +270,16 @@ class Notary:
         try:
             held = open_checkpoint(note, self._hall.of(opening.plan).public, watch.origin if watch else None)
         except NoteRefused as error:
-            _log.warning("the witness %s shows a checkpoint that is not ours: %s", by, error.code)
+            _log.warning("a witness shows a checkpoint that is not ours", extra={"by": by, "code": error.code})
             return
         tree = await self._openings.tree(session)
         if held.size <= len(tree) and tree.root(held.size) == held.root:
             return  # it is only further than what it was asked to hold; the next round asks for the newest
         kind = "behind" if held.size > len(tree) else "split"
         await self._checkpoints.convict(session, by, note)
-        _log.critical("the witness %s holds another log of %s (%s at %d events)", by, session, kind, held.size)
+        _log.critical(
+            "a witness holds another log", extra={"by": by, "session": session, "kind": kind, "size": held.size}
+        )
         command = RecordDispute(
             by=by,
             kind=kind,
@@ -289,7 +291,7 @@ class Notary:
         try:
             await self._sessions.handle(session, command, CLOCK)
         except CommandRefused as refused:  # it is over: what was kept above says it to whoever asks for a checkpoint
-            _log.info("the dispute came too late for the log: %s", refused.code, extra={"session": session})
+            _log.info("a dispute came too late for the log", extra={"session": session, "code": refused.code})
 
 
 def _pending(opening: Opening) -> list[Wanted]:

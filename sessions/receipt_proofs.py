@@ -118,7 +118,7 @@ class ReceiptProofs:
         try:
             signed = await sign_head(self._checkpoints, key, session, origin, lambda: self.tree(session))
         except LogDoubted as doubt:
-            _log.critical("%s", doubt, extra={"session": session})
+            _log.critical("the database is doubted", extra={"session": session, "why": str(doubt)})
             return None
         if session not in self._asking and self._outside.named(watch):
             task = asyncio.get_running_loop().create_task(self._ask(session, watch), name=f"hold log {session}")
@@ -236,7 +236,7 @@ class ReceiptProofs:
         try:
             said = await anchor.hold(asked)
         except NotAnchored as error:
-            _log.warning("%s did not hold the log of receipts: %s", anchor.name, error)
+            _log.warning("the log of receipts was not held", extra={"by": anchor.name, "why": str(error)})
             return
         except HoldsAnother as other:
             await self._judge(session, signed.origin, anchor.name, other.note)
@@ -251,12 +251,14 @@ class ReceiptProofs:
             hall = self._hall.of((await self._service.state(session)).plan)
             held = open_checkpoint(note, hall.public, origin)
         except NoteRefused as error:
-            _log.warning("the witness %s shows a checkpoint that is not ours: %s", by, error.code)
+            _log.warning("a witness shows a checkpoint that is not ours", extra={"by": by, "code": error.code})
             return
         tree = await self.tree(session)
         if held.size <= len(tree) and tree.root(held.size) == held.root:
             return
-        _log.critical("the witness %s holds another log of receipts of %s (%d entries)", by, session, held.size)
+        _log.critical(
+            "a witness holds another log of receipts", extra={"by": by, "session": session, "size": held.size}
+        )
         await self._checkpoints.convict(session, by, note)
 
 

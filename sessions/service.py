@@ -44,6 +44,10 @@ KEPT = 256
 """Sessions held in memory; the longest unused of the others is read from the log again when somebody asks."""
 
 
+Observer = Callable[[Actor, Opening | None, Exception | None], object]
+"""Is told who sent a command, how the opening stands, and why it was not done, if it was not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """Everything a hall keeps."""
@@ -78,6 +82,7 @@ class Sessions:
         self._queue = queue
         self._kept = kept
         self._listeners: list[Callable[[SessionId, Opening], None]] = []
+        self._observers: list[Observer] = []
         self._appenders: dict[SessionId, Appender] = {}
         self._worker = Worker(
             self,
@@ -91,6 +96,10 @@ class Sessions:
     def on_commit(self, listener: Callable[[SessionId, Opening], None]) -> None:
         """Tell ``listener`` of every opening that just changed here. It must return at once and never raise."""
         self._listeners.append(listener)
+
+    def on_answer(self, observer: Observer) -> None:
+        """Tell ``observer`` how each command of others was answered. It must return at once and never raise."""
+        self._observers.append(observer)
 
     async def start(self) -> None:
         """Catch up with the time that passed and take up the work that was interrupted.
@@ -137,11 +146,16 @@ class Sessions:
         """
         appender = self._appender(session)
         try:
-            return await appender.handle(command, actor, key, at)
+            result = await appender.handle(command, actor, key, at)
         except UnknownSession:
             if self._appenders.get(session) is appender:
                 del self._appenders[session]  # or strangers could fill the memory with made-up names
             raise
+        except Exception as error:
+            self._answered(appender, actor, error)
+            raise
+        self._answered(appender, actor, None)
+        return result
 
     async def settle(self, session: SessionId) -> tuple[Recorded, ...]:
         """Let happen what is due. Harmless at any moment and from any worker; the events go out by announcement."""
@@ -221,6 +235,10 @@ class Sessions:
         if session not in self._appenders and await self._stores.events.summary(session) is None:
             raise UnknownSession(session)
         return await self._appender(session).held()
+
+    def _answered(self, appender: Appender, actor: Actor, error: Exception | None) -> None:
+        for observer in self._observers:
+            observer(actor, appender.opening, error)
 
     def _appender(self, session: SessionId) -> Appender:
         appender = self._appenders.pop(session, None) or Appender(

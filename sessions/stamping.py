@@ -96,7 +96,7 @@ class Stamping:
             try:
                 return authority.name, (await self.ask(authority, digest))[0]
             except (Unreachable, CryptoRefused) as error:
-                _log.warning("%s gave no timestamp: %s", authority.name, error)
+                _log.warning("an authority gave no timestamp", extra={"by": authority.name, "why": str(error)})
                 return None
 
         answers = await asyncio.gather(*map(one, self.authorities))

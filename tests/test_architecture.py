@@ -59,6 +59,27 @@ def test_no_committed_file_is_large() -> None:
     assert large == []
 
 
+def test_what_is_logged_has_a_name_that_never_changes() -> None:
+    """A monitor finds an event by its words: values stand beside them, by name (``extra``)."""
+    told = [
+        (path, call)
+        for path in SOURCES
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in ("_log", "log", "logger", "logging")
+        and call.func.attr in ("debug", "info", "warning", "error", "exception", "critical")
+    ]
+    loose = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path, call in told
+        if len(call.args) != 1 or not isinstance(call.args[0], ast.Constant)
+    ]
+    assert loose == []
+    assert len(told) > 25  # the search sees what it looks for
+
+
 SECRETS = {
     "a private key": re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\n|\s)+[A-Za-z0-9+/]{16}"),
     "a token of a service": re.compile(rb"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abps]-[\w-]{10,})"),

@@ -42,8 +42,14 @@ from sessions.witnessing import Witnessing
 from web.addresses import client_address
 from web.bundles import Bundles
 from web.identity import Identity
+from web.metrics import measured
+from web.metrics.door import MetricsDoor
+from web.metrics.instruments import Metrics
+from web.metrics.measured import MeasuredEvents
+from web.notify import Notifier
 from web.papers import Papers, document_seal
 from web.problems import Problem
+from web.pulse import Pulse
 from web.revocation import Authorities
 from web.settings import Settings
 from web.stamps import post, read_authorities
@@ -96,6 +102,9 @@ class Services:
     hall_keys: HallKeys
     statics: Statics
     buckets: Buckets
+    metrics: Metrics
+    metrics_door: MetricsDoor | None
+    pulse: Pulse
 
     async def start(self) -> None:
         """Answer what came in before the last stop, catch up with the time that passed, and begin to keep time.
@@ -105,6 +114,9 @@ class Services:
         """
         if await pending(self.database):
             raise NotMigrated
+        self.pulse.start()
+        if self.metrics_door is not None:
+            await self.metrics_door.open()
         await self.hub.start()
         await self.submissions.recover()
         await self.witnessing.recover()  # before what fell due while nobody could act is settled
@@ -129,6 +141,9 @@ class Services:
         await self.notary.close()
         await self.sessions.close()
         await self.asking.aclose()
+        if self.metrics_door is not None:
+            await self.metrics_door.close()
+        await self.pulse.stop()
         await self.database.close()
 
     @property
@@ -158,20 +173,26 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     clock = clock or SystemClock()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
-    kept = stores(database, settings.data_dir, clock)
+    metrics = Metrics()
+    kept = replace(stores(database, settings.data_dir, clock), events=MeasuredEvents(database, metrics))
     keys = HallKeys.in_folder(settings.data_dir)
     trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
     revocation = Authorities(settings.revocation_sources, clock=clock, seconds=settings.revocation_seconds)
     certifying = Certifying(trust.current, revocation=revocation, proofs=kept.proofs)
     hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
+    metrics.watch(hub)
     stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
     watching = read_witnesses(settings, authorities=tuple(stamping.anchors()))
     sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings, watching, keys))
     asking = client()
     openings = OpeningLog(kept.events, kept.checkpoints, keys)
-    outside = Outside(witnesses=remote(watching.witnesses, asking), authorities=stamping.anchors())
+    outside = Outside(
+        witnesses=measured.witnesses(remote(watching.witnesses, asking), metrics),
+        authorities=measured.authorities(stamping.anchors(), metrics),
+    )
     notary = Notary(sessions, openings, kept.checkpoints, outside, hall=keys, clock=clock)
     sessions.on_commit(notary.look)
+    sessions.on_answer(metrics.answered)
     accounts = Accounts(SqlAccounts(database), MasterKeys(settings.data_dir), clock)
     proofs = ReceiptProofs(sessions, events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
     sessions.on_commit(proofs.look)
@@ -224,7 +245,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             seal=document_seal(settings, trust.current, stamping),
         ),
         stamping=stamping,
-        timekeeper=Timekeeper(sessions, clock),
+        timekeeper=Timekeeper(sessions, clock, late=metrics.late),
         receipt_logs=receipt_logs,
         openings=openings,
         notary=notary,
@@ -248,7 +269,15 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         hall_keys=keys,
         statics=Statics(),
         buckets=Buckets(),
+        metrics=metrics,
+        metrics_door=_metrics_door(settings, metrics),
+        pulse=Pulse(metrics.lagged, Notifier()),
     )
+
+
+def _metrics_door(settings: Settings, metrics: Metrics) -> MetricsDoor | None:
+    address = settings.metrics_address
+    return None if address is None else MetricsDoor(metrics.registry, *address)
 
 
 def furnished(settings: Settings, watching: Watching, keys: HallKeys, plan: Plan) -> Plan:

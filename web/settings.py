@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     )
     log_name: str = Field(
         "",
-        pattern=r"[^\s+]*",
+        pattern=r"^[^\s+]*$",
         description="Name of this hall in the checkpoints of its logs, which never changes; without one, the host of "
         "`public_url`, with its port.",
     )
@@ -118,6 +118,12 @@ class Settings(BaseSettings):
     readiness_token_file: Path | None = Field(
         None,
         description="File with the token (`Authorization: Bearer`) that shows a monitor the reasons of `/readyz`.",
+    )
+    metrics_listen: str = Field(
+        "",
+        pattern=r"^(|[0-9]{1,5}|\S+:[0-9]{1,5})$",
+        description="Where monitoring reads the figures (`/metrics`, docs/metrics.md): a port of this machine, or "
+        "`ADDRESS:PORT` where others may come too. Without one there is no such door. It has no login.",
     )
     log_format: Literal["lines", "json"] = Field("lines", description="Log as readable lines or as JSON.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is worth logging.")
@@ -143,6 +149,14 @@ class Settings(BaseSettings):
     def hall_name(self) -> str:
         """What the names of all logs of this hall begin with."""
         return self.log_name or urlsplit(self.origin).netloc
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Host and port of the figures' own door; None without one."""
+        if not self.metrics_listen:
+            return None
+        host, _, port = self.metrics_listen.rpartition(":")
+        return host.strip("[]") or "127.0.0.1", int(port)
 
     @property
     def secure(self) -> bool:

@@ -13,7 +13,7 @@ async def test_a_hall_is_alive_and_ready(tmp_path: Path) -> None:
         answer = await here.get("/readyz")
     assert (answer.status_code, answer.json()) == (
         200,
-        {"ready": True, "database": True, "disk": True, "clock": True, "log": True},
+        {"ready": True, "database": True, "disk": True, "clock": True, "log": True, "serving": True},
     )
 
 

@@ -141,7 +141,7 @@ async def test_a_convicted_hall_says_so_and_is_not_ready(house: House) -> None:
         ready = await client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "log_doubted")
     assert (ready.status_code, ready.json()["log"]) == (503, False)
-    assert "w.example" in ready.json()["doubts"][0]
+    assert "w.example" in ready.json()["reasons"][0]
 
 
 async def test_a_hall_without_witnesses_has_a_log_too(tmp_path: Path) -> None:

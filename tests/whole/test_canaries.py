@@ -46,6 +46,7 @@ class Scene:
     troupe: cast.Troupe
     t0: datetime
     accounts: dict[str, str]
+    metrics: str
 
     @property
     def hall(self) -> Path:
@@ -68,15 +69,17 @@ class Scene:
 @asynccontextmanager
 async def a_hall_of_its_own(folder: Path, *, locked: bool) -> AsyncIterator[Scene]:
     """Announce an opening, then serve it from another process, with a temporary folder of its own."""
-    with socket.socket() as free:
+    with socket.socket() as free, socket.socket() as other:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        other.bind(("127.0.0.1", 0))
+        port, figures = free.getsockname()[1], other.getsockname()[1]
     settings = Settings(data_dir=folder / "hall", port=port, rehearsal_allowed=True)
     troupe, t0, accounts = await _announce(settings, locked=locked)
     (folder / "tmp").mkdir()
     config = folder / "hall.toml"
     config.write_text(
         f'data_dir = "{settings.data_dir}"\nport = {port}\nrehearsal_allowed = true\nlog_level = "debug"\n'
+        f'metrics_listen = "{figures}"\n'
     )
     command = [sys.executable, "-m", "web.cli", "serve", "--config", str(config)]
     told = environment() | {"TMPDIR": str(folder / "tmp")}
@@ -85,7 +88,13 @@ async def a_hall_of_its_own(folder: Path, *, locked: bool) -> AsyncIterator[Scen
         try:
             await _until_it_answers(settings.origin)
             yield Scene(
-                folder=folder, url=settings.origin, process=serving.pid, troupe=troupe, t0=t0, accounts=accounts
+                folder=folder,
+                url=settings.origin,
+                process=serving.pid,
+                troupe=troupe,
+                t0=t0,
+                accounts=accounts,
+                metrics=f"http://127.0.0.1:{figures}/metrics",
             )
         finally:
             serving.terminate()
@@ -161,6 +170,9 @@ async def test_nothing_sealed_leaves_a_trace_before_the_barrier(tmp_path: Path, 
         def nothing_anywhere() -> None:
             assert everything.in_files(scene.folder) == {}
             assert everything.in_memory(scene.process) == set()
+            figures = httpx.get(scene.metrics).content
+            assert b"kaibiao_append_seconds" in figures
+            assert everything.in_bytes(figures) == set()
 
         for member, (bid, length, _) in zip(scene.troupe.bidders, bids, strict=True):
             async with scene.bidder(member) as hall:

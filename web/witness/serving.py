@@ -54,7 +54,9 @@ class Witness:
         if verdict.fault is not None and last is not None:
             fault, given = verdict.fault
             self._keeping.convict(fault, last, given)
-            _log.critical("the log %s signed two checkpoints that do not go together: %s", origin, fault.value)
+            _log.critical(
+                "a log signed two checkpoints that do not go together", extra={"log": origin, "kind": fault.value}
+            )
         if verdict.state is not None:
             self._keeping.keep(verdict.state)
         return verdict
