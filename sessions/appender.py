@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -196,41 +196,50 @@ class Appender:
         return taken
 
     async def _commit(self, waiting: Sequence[Waiting], now: datetime, gated: bool) -> None:
-        for _ in range(ATTEMPTS):
-            if not self._current:
-                await self._load()
-            done = await self._known(waiting)
-            batch = Batch(self._held, now, settles=not gated)
-            if not any(isinstance(one.command, RecordFault) for one in waiting):  # it comes before the end it moves
-                batch.settle()
-            log: ClosedLog | None = None
-            if batch.waits_for_freezing:
-                public = await self._session_public(batch.held)
-                log = await close_log(self._events, self._secrets, batch.held.intake)
-                batch.freeze(public, log)
-            results, outcomes = _decide_all(batch, waiting, done)
-            batch.settle()
+        for attempt in range(ATTEMPTS):
             try:
-                if batch.records or outcomes:
-                    moved = any(record.stream is Stream.OPENING for record in batch.records)
-                    summary = batch.held.summary() if moved else None
-                    await self._events.append(
-                        self._session,
-                        batch.records,
-                        summary=summary,
-                        outcomes=outcomes,
-                        entries=None if log is None else log.last,
-                    )
+                # The first time without keeping others out: nearly always nobody else is there.
+                async with self._events.turn(self._session) if attempt else nullcontext():
+                    held, results, records = await self._append(waiting, now, gated)
             except Stale:
                 self.forget()
                 continue
-            self._held = batch.held
+            self._held = held
             for one, result in zip(waiting, results, strict=True):
                 one.answer(result)
-            if batch.records:
-                self._committed(batch.held, tuple(batch.records))
+            if records:
+                self._committed(held, records)
             return
         raise Overloaded(1)
+
+    async def _append(
+        self, waiting: Sequence[Waiting], now: datetime, gated: bool
+    ) -> tuple[Held, list[Result], tuple[Recorded, ...]]:
+        """Decide a batch and append what it caused; return the session after it, the results, the events."""
+        if not self._current:
+            await self._load()
+        done = await self._known(waiting)
+        batch = Batch(self._held, now, settles=not gated)
+        if not any(isinstance(one.command, RecordFault) for one in waiting):  # it comes before the end it moves
+            batch.settle()
+        log: ClosedLog | None = None
+        if batch.waits_for_freezing:
+            public = await self._session_public(batch.held)
+            log = await close_log(self._events, self._secrets, batch.held.intake)
+            batch.freeze(public, log)
+        results, outcomes = _decide_all(batch, waiting, done)
+        batch.settle()
+        if batch.records or outcomes:
+            moved = any(record.stream is Stream.OPENING for record in batch.records)
+            summary = batch.held.summary() if moved else None
+            await self._events.append(
+                self._session,
+                batch.records,
+                summary=summary,
+                outcomes=outcomes,
+                entries=None if log is None else log.last,
+            )
+        return batch.held, results, tuple(batch.records)
 
     async def _session_public(self, held: Held) -> str:
         """Return the session's public key, making it now; empty behind locks, where the hall has none."""

@@ -6,6 +6,7 @@ Every store keeps what it returned from: when a call ends, its effect has reache
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -76,6 +77,12 @@ class EventStore(Protocol):
 
         Raises:
             Stale: somebody appended first, or used one of the idempotency keys.
+        """
+
+    def turn(self, session: SessionId) -> AbstractAsyncContextManager[None]:
+        """Keep other workers from appending to a session until it ends; what this task appends is durable then.
+
+        Whoever was Stale takes one before deciding again, or a busier worker could always be first. Raises as append.
         """
 
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:

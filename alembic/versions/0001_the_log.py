@@ -11,8 +11,9 @@ depends_on = None
 MOMENT = sa.String(24)
 
 # Rows of the log are never changed or removed, and never put in out of order: not by this program's mistakes and not
-# by REPLACE, which deletes without firing a DELETE trigger unless the connection asks for it.
-APPEND_ONLY = (
+# by REPLACE, which deletes without firing a DELETE trigger unless the connection asks for it, nor by TRUNCATE, which
+# fires none for rows.
+SQLITE = (
     """CREATE TRIGGER events_never_change BEFORE UPDATE ON events
        BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END""",
     """CREATE TRIGGER events_never_go BEFORE DELETE ON events
@@ -25,6 +26,30 @@ APPEND_ONLY = (
     + "0" * 64
     + """')
        BEGIN SELECT RAISE(ABORT, 'an event follows the one before it'); END""",
+)
+POSTGRESQL = (
+    # Class 23, so that drivers tell it as they tell SQLite's refusals: the integrity of the data forbids it.
+    """CREATE FUNCTION kaibiao_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation'; END $$""",
+    """CREATE FUNCTION kaibiao_event_in_order() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+         IF NEW.number <> 1 + (SELECT coalesce(max(number), 0) FROM events
+                               WHERE session = NEW.session AND stream = NEW.stream)
+           OR NEW.prev <> coalesce((SELECT digest FROM events WHERE session = NEW.session AND stream = NEW.stream
+                                                              AND number = NEW.number - 1), repeat('0', 64))
+         THEN RAISE EXCEPTION USING MESSAGE = 'an event follows the one before it',
+                                    ERRCODE = 'integrity_constraint_violation';
+         END IF;
+         RETURN NEW;
+       END $$""",
+    """CREATE TRIGGER events_never_change BEFORE UPDATE ON events
+       FOR EACH ROW EXECUTE FUNCTION kaibiao_refuse('an event is never changed')""",
+    """CREATE TRIGGER events_never_go BEFORE DELETE ON events
+       FOR EACH ROW EXECUTE FUNCTION kaibiao_refuse('an event is never deleted')""",
+    """CREATE TRIGGER events_never_go_at_once BEFORE TRUNCATE ON events
+       FOR EACH STATEMENT EXECUTE FUNCTION kaibiao_refuse('an event is never deleted')""",
+    """CREATE TRIGGER events_come_in_order BEFORE INSERT ON events
+       FOR EACH ROW EXECUTE FUNCTION kaibiao_event_in_order()""",
 )
 
 
@@ -135,6 +160,5 @@ def upgrade() -> None:
         sa.Column("expires_at", MOMENT, nullable=False),
     )
     op.create_index("logins_by_subject", "logins", ["kind", "subject"])
-    if op.get_bind().dialect.name == "sqlite":
-        for trigger in APPEND_ONLY:
-            op.execute(trigger)
+    for statement in SQLITE if op.get_bind().dialect.name == "sqlite" else POSTGRESQL:
+        op.execute(statement)

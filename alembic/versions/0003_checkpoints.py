@@ -10,11 +10,21 @@ depends_on = None
 
 MOMENT = sa.String(24)
 
-APPEND_ONLY = tuple(
+SQLITE = tuple(
     f"""CREATE TRIGGER {table}_never_{verb} BEFORE {act} ON {table}
         BEGIN SELECT RAISE(ABORT, 'what was signed is never changed'); END"""
     for table in ("checkpoints", "anchors", "convictions")
     for verb, act in (("change", "UPDATE"), ("go", "DELETE"))
+)
+POSTGRESQL = tuple(
+    f"""CREATE TRIGGER {table}_never_{name} BEFORE {act} ON {table}
+        FOR EACH {each} EXECUTE FUNCTION kaibiao_refuse('what was signed is never changed')"""
+    for table in ("checkpoints", "anchors", "convictions")
+    for name, act, each in (
+        ("change", "UPDATE", "ROW"),
+        ("go", "DELETE", "ROW"),
+        ("go_at_once", "TRUNCATE", "STATEMENT"),
+    )
 )
 
 
@@ -48,6 +58,5 @@ def upgrade() -> None:
         sa.Column("note", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("session", "by"),
     )
-    if op.get_bind().dialect.name == "sqlite":
-        for trigger in APPEND_ONLY:
-            op.execute(trigger)
+    for statement in SQLITE if op.get_bind().dialect.name == "sqlite" else POSTGRESQL:
+        op.execute(statement)

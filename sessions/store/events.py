@@ -6,13 +6,16 @@ follows the last event by number and by digest.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, select, true, tuple_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.encoding import canonical
@@ -24,7 +27,7 @@ from sessions.opening import Status
 from sessions.ports import Entries, Outcome, Summary
 from sessions.roles import Actor, Role
 from sessions.store import tables
-from sessions.store.database import Database
+from sessions.store.database import CONNECTIONS, Database, lost_the_race
 
 
 class SqlEvents:
@@ -32,6 +35,8 @@ class SqlEvents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._few = asyncio.Semaphore(CONNECTIONS)  # whoever has a turn reads besides, from the same pool
+        self._turn: ContextVar[tuple[SessionId, AsyncConnection] | None] = ContextVar("turn", default=None)
         self._plans: dict[str, Mapping[str, object]] = {}
 
     async def append(
@@ -45,7 +50,7 @@ class SqlEvents:
     ) -> None:
         """See EventStore."""
         try:
-            async with self._database.writing() as connection:
+            async with self._appending(session) as connection:
                 if summary is not None:
                     await _put_summary(connection, summary)
                 if records:
@@ -55,8 +60,28 @@ class SqlEvents:
                     await connection.execute(tables.outcomes.insert(), rows)
                 if entries is not None and entries.added:
                     await _put_entries(connection, session, entries)
-        except IntegrityError as error:
-            raise Stale from error
+        except DBAPIError as error:
+            if lost_the_race(error):
+                raise Stale from error
+            raise
+
+    @asynccontextmanager
+    async def turn(self, session: SessionId) -> AsyncIterator[None]:
+        """See EventStore."""
+        if not self._database.shared:  # one process writes, and its appender is alone
+            yield
+            return
+        try:
+            async with self._few, self._appending(session) as connection:
+                mine = self._turn.set((session, connection))
+                try:
+                    yield
+                finally:
+                    self._turn.reset(mine)
+        except DBAPIError as error:
+            if lost_the_race(error):
+                raise Stale from error
+            raise
 
     async def read(
         self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None
@@ -116,6 +141,20 @@ class SqlEvents:
         session = tables.sessions.c
         rows = await self._rows(select(session.id, session.due).where(session.ended_at.is_(None)))
         return tuple((SessionId(row.id), row.due) for row in rows)
+
+    @asynccontextmanager
+    async def _appending(self, session: SessionId) -> AsyncIterator[AsyncConnection]:
+        turn = self._turn.get()
+        if turn is not None and turn[0] == session:
+            yield turn[1]
+            return
+        async with self._database.writing() as connection:
+            if self._database.shared:
+                # Two workers' batches queue here instead of colliding at the key. NO KEY UPDATE, because rows that
+                # merely refer to the session (uploads, answers, releases) lock its key, and need not wait.
+                row = select(tables.sessions.c.id).where(tables.sessions.c.id == session)
+                await connection.execute(row.with_for_update(key_share=True))
+            yield connection
 
     async def _summaries(self, which: ColumnElement[bool]) -> tuple[Summary, ...]:
         # A plan never changes, and with its rule pack inside it is long: each is read and parsed once.

@@ -8,9 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from sessions.store.database import Database
+
+_LOCK = 0x6B616962  # of this program among the advisory locks of a database
 
 
 class NoMigrations(Exception):
@@ -35,6 +37,10 @@ def scripts() -> Path:
 async def migrate(database: Database) -> None:
     """Apply what is missing; harmless when nothing is. One transaction: it is all done, or nothing is."""
     async with database.writing() as connection:
+        if database.shared:  # of two that migrate at once the second waits, and finds nothing to do
+            await connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+            await connection.execute(text("SET LOCAL lock_timeout = '1min'"))
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         await connection.run_sync(_upgrade)
 
 

@@ -21,6 +21,7 @@ from sessions.store.migrations import migrate
 from sessions.store.opened import stores
 from tests.support.ceremony import SUPERVISOR
 from tests.support.shell import SESSION
+from tests.support.team import database_url
 
 
 class Deadly:
@@ -33,7 +34,7 @@ class Deadly:
 
 
 async def write(folder: Path, die_at: int | None) -> None:
-    database = Database(f"sqlite+aiosqlite:///{folder / 'kaibiao.db'}")
+    database = Database(database_url(folder))
     await migrate(database)
     clock = SystemClock()
     sessions = Sessions(stores(database, folder, clock), clock=clock, announcer=Deadly(die_at))

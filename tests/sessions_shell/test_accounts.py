@@ -23,6 +23,7 @@ from sessions.store.vault import MasterKey
 from tests.support.ceremony import MINUTE, SECOND, T0
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import everything_in
+from tests.support.team import database_url
 
 PASSWORD = "correct horse battery"
 MASTER = bytes(32)
@@ -54,7 +55,7 @@ class Staff:
 
 @pytest.fixture
 async def staff(tmp_path: Path) -> AsyncIterator[Staff]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'kaibiao.db'}")
+    database = Database(database_url(tmp_path))
     await migrate(database)
     staff = Staff(database, FakeClock())
     await staff.create()

@@ -20,6 +20,7 @@ from sessions.store.events import SqlEvents
 from sessions.store.migrations import migrate
 from tests.support.ceremony import MINUTE, SUPERVISOR, T0, a_plan
 from tests.support.memory_events import MemoryEvents
+from tests.support.team import database_url
 
 SESSION = SessionId("gx-1")
 
@@ -29,7 +30,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "memory":
         yield MemoryEvents()
         return
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'kaibiao.db'}")
+    database = Database(database_url(tmp_path))
     await migrate(database)
     yield SqlEvents(database)
     await database.close()

@@ -25,13 +25,14 @@ from sessions.store.staff import SqlAccounts
 from sessions.store.vault import SecretDamaged, Vault
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, everything_in
+from tests.support.team import database_url
 
 PASSWORD = "a long enough password"  # made up here
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'kaibiao.db'}")
+    database = Database(database_url(tmp_path))
     await migrate(database)
     yield database
     await database.close()

@@ -19,13 +19,14 @@ from sessions.store.migrations import migrate
 from sessions.store.vault import MasterKey, SecretDamaged, Vault
 from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, everything_in
+from tests.support.team import database_url
 
 SECRET = b"thirty-two bytes that are secret"
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'kaibiao.db'}")
+    database = Database(database_url(tmp_path))
     await migrate(database)
     yield database
     await database.close()

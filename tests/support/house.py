@@ -26,6 +26,7 @@ from sessions.roles import Role
 from sessions.store.migrations import migrate
 from tests.support.bidders import DEADLINE, Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
 from tests.support.hallkey import give_key
+from tests.support.team import database_url
 from web.app import create_app
 from web.bootstrap import Services, build
 from web.settings import Settings
@@ -156,7 +157,9 @@ class House:
 @asynccontextmanager
 async def a_house(folder: Path, *, limits: Limits = LIMITS, **settings: Any) -> AsyncIterator[House]:
     """Open a hall in ``folder`` that trusts the tests' authority and holds rehearsals."""
-    chosen = Settings(data_dir=folder / "hall", **{"rehearsal_allowed": True, **settings})
+    home = folder / "hall"
+    given = {"data_dir": home, "database_url": database_url(home), "rehearsal_allowed": True}
+    chosen = Settings(**given | settings)
     trust(chosen)
     give_key(chosen.data_dir)
     clock = TurnedClock()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -49,6 +50,10 @@ class MemoryEvents:
         if summary is not None:
             first = self._summaries.get(session, summary)
             self._summaries[session] = replace(summary, plan=first.plan, created_at=first.created_at)
+
+    @asynccontextmanager
+    async def turn(self, session: SessionId) -> AsyncIterator[None]:
+        yield
 
     async def read(
         self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from sessions.announcement import make_plan
 from sessions.roles import Role
 from sessions.store.migrations import migrate
+from tests.support.team import database_url
 from web.bootstrap import build
 from web.cli.serving import HallServer
 from web.settings import Settings
@@ -68,7 +69,9 @@ async def main(folder: Path, form: dict[str, Any]) -> None:
     session = form.pop("session")
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
-        settings = Settings(data_dir=folder, port=door.getsockname()[1], rehearsal_allowed=True)
+        settings = Settings(
+            data_dir=folder, database_url=database_url(folder), port=door.getsockname()[1], rehearsal_allowed=True
+        )
         services = build(settings)
         await migrate(services.database)
         for seat in form["seats"]:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sessions.announcement import make_plan
 from sessions.store.migrations import migrate
 from tests.support.house import one_time_code
+from tests.support.team import database_url
 from web.bootstrap import Services, build
 from web.cli.serving import HallServer
 from web.demo import cast
@@ -56,7 +57,8 @@ async def a_hall_in_real_time(
     """
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
-        settings = Settings(data_dir=folder / "hall", port=door.getsockname()[1], rehearsal_allowed=True)
+        home, port = folder / "hall", door.getsockname()[1]
+        settings = Settings(data_dir=home, database_url=database_url(home), port=port, rehearsal_allowed=True)
         services = build(settings)
         await migrate(services.database)
         troupe = cast.engage(bidders, services.clock.now())

@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from hall.limits import LIMITS, Limits
 from sessions.store.migrations import migrate
 from tests.support.house import House, TurnedClock, trust
+from tests.support.team import database_url
 from web.bootstrap import build
 from web.cli.serving import HallServer
 from web.settings import Settings
@@ -54,7 +55,9 @@ def _cookie(other: httpx.AsyncClient | None) -> str:
 @asynccontextmanager
 async def served(folder: Path, *, limits: Limits = LIMITS, **settings: Any) -> AsyncIterator[Served]:
     """Serve a hall in ``folder`` with the same settings of the server as ``kaibiao serve``."""
-    chosen = Settings(data_dir=folder / "hall", port=0, **{"rehearsal_allowed": True, **settings})
+    home = folder / "hall"
+    given = {"data_dir": home, "database_url": database_url(home), "port": 0, "rehearsal_allowed": True}
+    chosen = Settings(**given | settings)
     trust(chosen)
     clock = TurnedClock()
     services = build(chosen, clock, limits=limits)

@@ -44,6 +44,7 @@ from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_au
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
 from tests.support.fake_clock import FakeClock
 from tests.support.officers import an_officer
+from tests.support.team import database_url
 from web.officer import open_all
 from web.routes.locks import share_form
 
@@ -213,7 +214,7 @@ def the_trust() -> Trust:
 @asynccontextmanager
 async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = True) -> AsyncIterator[Shell]:
     """Start a hall over ``folder`` and stop it in good order."""
-    database = Database(f"sqlite+aiosqlite:///{folder / 'kaibiao.db'}")
+    database = Database(database_url(folder))
     await migrate(database)
     clock = clock or FakeClock()
     kept = stores(database, folder, clock)
