@@ -83,6 +83,11 @@ def issuer_and_serial(certificate: x509.Certificate) -> bytes:
     return der.sequence(issuer, serial)
 
 
+def names(certificate: bytes) -> tuple[bytes, bytes]:
+    """Return the DER of issuer and subject, cut out of the DER of a certificate and not encoded anew."""
+    return _tbs(certificate)[1:]
+
+
 def _tbs(certificate: bytes) -> tuple[bytes, bytes, bytes]:
     """Serial number, issuer and subject as they stand in the certificate (RFC 5280 section 4.1)."""
     fields = der.one(certificate, der.SEQUENCE).into(der.SEQUENCE)
@@ -204,8 +209,7 @@ def check_pair(sign: x509.Certificate, encrypt: x509.Certificate) -> None:
     """Raise unless these are one bidder's double certificates: right usages, one subject, one issuer."""
     check_leaf(sign, Usage.SIGN)
     check_leaf(encrypt, Usage.ENCRYPT)
-    names = [_tbs(each.public_bytes(Encoding.DER))[1:] for each in (sign, encrypt)]
-    if names[0] != names[1]:
+    if names(sign.public_bytes(Encoding.DER)) != names(encrypt.public_bytes(Encoding.DER)):
         raise CertificateRefused("pair_mismatch")
 
 

@@ -101,7 +101,7 @@ def _is_plainly_canonical(value: object, data: bytes) -> bool:
 
 
 def _is_beyond_the_bmp(data: bytes) -> bool:
-    return any(byte in data for byte in _FOUR_BYTES)
+    return not data.isascii() and any(byte in data for byte in _FOUR_BYTES)
 
 
 def _check_depth(text: str) -> None:

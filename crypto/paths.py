@@ -27,7 +27,7 @@ from pyhanko_certvalidator.policy_decl import PKIXValidationParams
 from pyhanko_certvalidator.validate import async_validate_path
 
 from crypto import crls, ocsp
-from crypto.certificates import STRONG_HASHES, Usage, check_leaf, fingerprint, parse_certificate
+from crypto.certificates import STRONG_HASHES, Usage, check_leaf, fingerprint, names, parse_certificate
 from crypto.errors import CertificateRefused, Revoked
 
 MAX_DEPTH: Final = 6
@@ -217,10 +217,9 @@ def _above(anchors: _Chain, pool: _Chain) -> dict[bytes, list[bytes]]:
 
 
 @lru_cache(maxsize=4096)
-def _names(data: bytes) -> tuple[str, str]:
-    """Return issuer and subject in the form in which RFC 5280 section 7.1 compares names."""
-    certificate = _asn1(data)
-    return certificate.issuer.hashable, certificate.subject.hashable
+def _comparable(name: bytes) -> str:
+    """Return a name in the form in which RFC 5280 section 7.1 compares names."""
+    return str(asn1.Name.load(name, strict=True).hashable)
 
 
 @lru_cache(maxsize=4096)
@@ -237,7 +236,7 @@ def _may_issue(data: bytes) -> bool:
 
 
 def _issued(data: bytes, issuer: bytes) -> bool:
-    return _names(data)[0] == _names(issuer)[1] and _signed(data, issuer)
+    return _comparable(names(data)[0]) == _comparable(names(issuer)[1]) and _signed(data, issuer)
 
 
 @lru_cache(maxsize=4096)

@@ -158,8 +158,8 @@ def _fields_reader(kind: Any) -> Reader:
 
     def read(data: object) -> Any:
         form = _object(data)
-        unknown, missing = sorted(form.keys() - readers.keys()), sorted(required - form.keys())
-        if unknown or missing:
+        if not required <= form.keys() <= readers.keys():
+            unknown, missing = sorted(form.keys() - readers.keys()), sorted(required - form.keys())
             raise Misshapen("", f"unknown: {', '.join(unknown) or '-'}; missing: {', '.join(missing) or '-'}")
         return kind(**{name: _inside(name, readers[name], value) for name, value in form.items()})
 

@@ -11,6 +11,7 @@ from crypto.digest import sha256_hex
 from sessions import events as e
 from sessions import record
 from sessions.commands import SealedBid
+from sessions.frozen import changed
 from sessions.ids import BidderId, Digest
 from sessions.opening import draws, points
 from sessions.opening.state import (
@@ -56,7 +57,7 @@ def evolve(opening: Opening | None, fact: e.Happening | e.Recorded) -> Opening:
         return Opening(plan=plan, at=at, t0=plan.t0, length=1)
     if opening is None:
         raise TypeError("an opening begins with SessionScheduled")
-    return _after(replace(opening, at=at, length=opening.length + 1), at, actor, event)
+    return _after(changed(opening, at=at, length=opening.length + 1), at, actor, event)
 
 
 def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Opening:
@@ -227,8 +228,8 @@ def _row(o: Opening, bidder: BidderId, **changes: Any) -> Opening:
     if bid is None:
         return o
     bids = list(o.bids)
-    bids[bid.row - 1] = replace(bid, **changes)  # they stand in row order
-    return replace(o, bids=tuple(bids))
+    bids[bid.row - 1] = changed(bid, **changes)  # they stand in row order
+    return changed(o, bids=tuple(bids))
 
 
 def _run(o: Opening, **changes: Any) -> Opening:

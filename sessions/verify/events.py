@@ -91,6 +91,7 @@ def read(found: list[Mapping[str, Any]], shown: Mapping[int, Mapping[str, Any]],
     """Return the records. What is hidden gets a stand-in that no other event has; nothing is concluded from it."""
     names = {str(seat.account): seat.name for seat in plan.seats}
     names |= {core["data"]["account"]: core["data"]["name"] for core in found if core["type"] == "ChairTaken"}
+    actors: dict[str, Actor] = {}
     records, hidden = [], set()
     for core in found:
         number = core["n"]
@@ -100,13 +101,15 @@ def read(found: list[Mapping[str, Any]], shown: Mapping[int, Mapping[str, Any]],
             private = {"text": f"#{number}", "code": "wrong_key"}
             private = {name: private[name] for name in _STAND_IN[core["type"]]}
         session, _, stream = core["stream"].rpartition("/")
+        if core["actor"] not in actors:
+            actors[core["actor"]] = _actor(core["actor"], names)
         records.append(
             Recorded(
                 session=SessionId(session),
                 stream=Stream(stream),
                 number=number,
                 at=_at(core),
-                actor=_actor(core["actor"], names),
+                actor=actors[core["actor"]],
                 event=event_from_json(core["type"], core["data"], private),
                 salt=shown[number]["salt"] if number in shown else None,
                 previous=Digest(core["prev"]),

@@ -1,6 +1,6 @@
 /** The streams of a bundle: lines, the chain, what was disclosed (crypto/FORMAT.md section 8). */
 
-import { type Bytes, fromUtf8, utf8 } from "../bytes.js";
+import type { Bytes } from "../bytes.js";
 import { canonicalText, type Json, parseCanonical } from "../canonical.js";
 import { Failed, type Found, demand, found } from "./report.js";
 import { digestHex } from "./sha256.js";
@@ -36,24 +36,33 @@ export interface Told {
 }
 
 const LONGEST_LINE = 8 * 1024 * 1024;
+const LINE_FEED = 0x0a;
 const GENESIS = "0".repeat(64);
 const MEMBERS = ["actor", "at", "data", "n", "prev", "private", "stream", "type"];
 
-/** The canonical value on each line, with the text of the line; every line ends in a line feed. */
-export function lines(bytes: Bytes, longest = LONGEST_LINE): { readonly value: Json; readonly text: string }[] {
-  const text = fromUtf8(bytes);
-  demand(text === "" || text.endsWith("\n"), "the last line is cut off");
-  return text
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => ({ value: parseCanonical(utf8(line), longest), text: line }));
+/** A line: the canonical value and the bytes it was read from. */
+export interface Line {
+  readonly value: Json;
+  readonly bytes: Bytes;
+}
+
+/** The lines of a file; every line ends in a line feed. */
+export function lines(bytes: Bytes, longest = LONGEST_LINE): readonly Line[] {
+  demand(bytes.length === 0 || bytes.at(-1) === LINE_FEED, "the last line is cut off");
+  const found: Line[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const line = bytes.subarray(at, bytes.indexOf(LINE_FEED, at));
+    found.push({ value: parseCanonical(line, longest), bytes: line });
+    at += line.length + 1;
+  }
+  return found;
 }
 
 /** Check the chain of one stream. */
 export function readChain(bytes: Bytes, session: string, stream: "opening" | "intake"): Found<readonly Core[]> {
   const cores: Core[] = [];
   let [prev, last] = [GENESIS, -Infinity];
-  for (const { value, text } of lines(bytes)) {
+  for (const { value, bytes: line } of lines(bytes)) {
     const n = cores.length + 1;
     demand(typeof value === "object" && value !== null && !Array.isArray(value), `line ${n} is no event`);
     const form = value as Data;
@@ -66,7 +75,7 @@ export function readChain(bytes: Bytes, session: string, stream: "opening" | "in
     demand(typeof data === "object" && data !== null && !Array.isArray(data), `event ${n} says nothing`);
     demand(typeof type === "string" && typeof form["actor"] === "string", `event ${n} is nobody's`);
     demand((form["private"] !== null) === hasPrivate(type), `event ${n} has a private part it may not have, or none`);
-    prev = digestHex(text);
+    prev = digestHex(line);
     last = at;
     cores.push({ form, digest: prev });
   }

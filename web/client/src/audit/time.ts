@@ -105,9 +105,9 @@ function ending(o: Opening, run: StepRun): Coming | null {
     case "decrypt": {
       if (o.barrier !== null) return o.opened ? complete(o.at, o.barrier.data["missing"] as readonly string[]) : null;
       const ids = (state: Bid["state"]): readonly string[] => o.bids.filter((bid) => bid.state === state).map(({ bidder }) => bidder);
-      const [released, missing] = [ids("released"), ids("waiting")];
-      const window = missing.length > 0;
-      return at(o, window ? due : o.at, "BarrierPassed", () => ({ reason: window ? "window" : "all", released, missing }));
+      const window = o.bids.some(({ state }) => state === "waiting");
+      const data = (): Data => ({ reason: window ? "window" : "all", released: ids("released"), missing: ids("waiting") });
+      return at(o, window ? due : o.at, "BarrierPassed", data);
     }
     case "draw":
       return o.draw?.made ? complete(o.at, o.draw.out) : drawComing(o);

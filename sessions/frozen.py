@@ -1,0 +1,29 @@
+"""A frozen value changed by copying, where it is done tens of thousands of times."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def changed(value: T, **changes: object) -> T:
+    """Return a copy of a slotted dataclass with these fields changed, as ``dataclasses.replace`` does, in a third of
+    its time: slot by slot, without calling ``__init__``. So only for a class that does nothing there of its own.
+    """
+    kind: Any = type(value)
+    copy: T = object.__new__(kind)
+    for put, get in _slots(kind):
+        put(copy, get(value))
+    for name, new in changes.items():
+        object.__setattr__(copy, name, new)
+    return copy
+
+
+@cache
+def _slots(kind: Any) -> tuple[tuple[Callable[[Any, Any], None], Callable[[Any], Any]], ...]:
+    slots = (getattr(kind, field.name) for field in dataclasses.fields(kind))
+    return tuple((slot.__set__, slot.__get__) for slot in slots)
