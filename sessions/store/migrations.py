@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from sessions.store.database import Database
@@ -16,12 +17,12 @@ _LOCK = 0x6B616962  # of this program among the advisory locks of a database
 
 
 class NoMigrations(Exception):
-    """The migration scripts are missing from this installation."""
+    """The migration scripts are missing from this installation, or are not new enough."""
 
-    hint = "install kaibiao again"
+    hint = "install kaibiao again, in its newest version"
 
-    def __init__(self) -> None:
-        super().__init__("the migration scripts are missing")
+    def __init__(self, sentence: str = "the migration scripts are missing") -> None:
+        super().__init__(sentence)
 
 
 def scripts() -> Path:
@@ -41,7 +42,7 @@ async def migrate(database: Database) -> None:
             await connection.execute(text("SET LOCAL statement_timeout = '10min'"))
             await connection.execute(text("SET LOCAL lock_timeout = '1min'"))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(upgrade)
 
 
 async def pending(database: Database) -> bool:
@@ -57,8 +58,16 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection), "head")
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the database of a connection in a write transaction to a form; ``head`` is that of this version.
+
+    Raises:
+        NoMigrations: the form is not known here.
+    """
+    try:
+        command.upgrade(_config(connection), revision)
+    except CommandError as error:
+        raise NoMigrations(f"the database's form {revision} is not known to this version") from error
 
 
 def _behind(connection: Connection) -> bool:

@@ -19,6 +19,8 @@ MODULES = {
     "serve": "serving",
     "migrate": "serving",
     "doctor": "serving",
+    "backup": "keeping",
+    "restore": "keeping",
     "account": "staff",
     "keys": "keys",
     "ca": "sealing",

@@ -1,0 +1,325 @@
+"""A backup is one moment of a hall that goes on serving, and a restore is that hall, whatever the moment was."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from struct import unpack_from
+from zipfile import ZIP_STORED, ZipFile
+
+import pytest
+
+from crypto.signing import HallKey
+from crypto.tlog import Checkpoint, sign_checkpoint
+from sessions.backup import keychest
+from sessions.backup.archive import BackupRefused, Manifest
+from sessions.backup.checking import Kept, ahead, faults
+from sessions.backup.reading import Backup, restore
+from sessions.backup.writing import write
+from sessions.clock import SystemClock
+from sessions.events import Stream
+from sessions.hallkey import HALL, HallKeys
+from sessions.store.blobs import FolderBlobs
+from sessions.store.checkpoints import SqlCheckpoints
+from sessions.store.database import Database
+from sessions.store.events import SqlEvents
+from sessions.store.intake import SqlIntake
+from tests.support import postgres, team
+from tests.support.bidders import a_bidder
+from tests.support.commands import kaibiao
+from tests.support.house import T0, House, a_bid, a_house
+
+PASSPHRASE = b"correct horse battery staple"
+
+
+def sqlite(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder / 'kaibiao.db'}"
+
+
+@asynccontextmanager
+async def restored(file: Path, folder: Path, url: str | None = None) -> AsyncIterator[tuple[Kept, Manifest]]:
+    """Restore ``file`` into ``folder`` and give what came of it."""
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
+    database, blobs = Database(url or sqlite(folder)), FolderBlobs(folder / "bids", SystemClock())
+    backup = Backup(file)
+    try:
+        await restore(backup, database=database, blobs=blobs)
+        kept = Kept(
+            events=SqlEvents(database),
+            intake=SqlIntake(database),
+            checkpoints=SqlCheckpoints(database),
+            blobs=blobs,
+        )
+        assert [fault async for fault in faults(kept, backup.keys)] == []
+        yield kept, backup.manifest
+    finally:
+        backup.close()
+        await database.close()
+
+
+async def backed_up(house: House, out: Path, passphrase: bytes | None = None) -> Manifest:
+    services = house.services
+    return await write(
+        out,
+        database=services.database,
+        blobs=services.stores.blobs,
+        folder=services.settings.data_dir,
+        clock=SystemClock(),
+        passphrase=passphrase,
+    )
+
+
+async def an_evening(house: House, over: asyncio.Event) -> None:
+    """Bids come in, staff writes, T0 passes, and staff writes on until it is over."""
+    host, supervisor = await house.staff("host"), await house.staff("supervisor")
+    house.clock.turn(T0 - timedelta(minutes=10))
+    for client in (host, supervisor):
+        await house.act(client, "TakeChair")
+    for number in range(8):
+        bidder = a_bidder(f"第{number}投标人有限公司")
+        client = await house.bidder(bidder)
+        await asyncio.gather(
+            house.submit(client, a_bid(bidder)), *(house.act(supervisor, "Note", text=f"甲 {n}") for n in range(2))
+        )
+    await house.turn(T0 + timedelta(seconds=1))
+    while not over.is_set():
+        await house.act(supervisor, "Note", text="乙")
+
+
+@pytest.mark.parametrize("times", [6, pytest.param(50, marks=pytest.mark.slow)])
+async def test_whatever_the_moment_a_restore_holds_all_that_was_acknowledged_before_it(
+    tmp_path: Path, times: int
+) -> None:
+    chance = random.Random(times)
+    async with a_house(tmp_path) as house:
+        await house.announce()
+        over = asyncio.Event()
+        evening = asyncio.create_task(an_evening(house, over))
+        moments: list[tuple[int, int]] = []
+        for number in range(times):
+            await asyncio.sleep(chance.uniform(0, 0.12))
+            sessions = house.services.sessions
+            before = (await sessions.head(house.session))[0]
+            answered = len(await house.services.stores.intake.answers(house.session))
+            await backed_up(house, tmp_path / f"{number}.zip")
+            assert not evening.done()
+            moments.append((before, answered))
+        over.set()
+        await evening
+    for number, (before, answered) in enumerate(moments):
+        async with restored(tmp_path / f"{number}.zip", tmp_path / f"into-{number}") as (kept, manifest):
+            log = await kept.events.read(house.session, Stream.OPENING)
+            assert len(log) == manifest.heads[house.session]["opening"] >= before
+            assert len(await kept.intake.answers(house.session)) >= answered
+    assert len({before for before, _ in moments}) > 3  # it went on meanwhile
+
+
+async def test_a_restored_hall_goes_on_where_the_backup_was_taken(tmp_path: Path) -> None:
+    async with a_house(tmp_path / "old") as house:
+        await house.announce()
+        await house.receive_bids(3)
+        await backed_up(house, tmp_path / "b.zip", PASSPHRASE)
+    new = tmp_path / "new" / "hall"
+    new.mkdir(parents=True)
+    backup = Backup(tmp_path / "b.zip")
+    keychest.put_back(new, backup.private_keys(PASSPHRASE))
+    backup.close()
+    async with restored(tmp_path / "b.zip", new):
+        pass
+    async with a_house(tmp_path / "new", database_url=sqlite(new)) as house:
+        late = a_bidder("晚到投标人有限公司")
+        assert (await house.submit(await house.bidder(late), a_bid(late))).status_code == 200
+        await house.turn(T0 + timedelta(seconds=1))
+        assert len((await house.services.sessions.state(house.session)).bids) == 4
+        assert await house.services.notary.doubts() == ()
+
+
+async def test_one_file_goes_from_sqlite_to_postgresql_and_back(tmp_path: Path) -> None:
+    async with a_house(tmp_path, database_url=sqlite(tmp_path / "hall")) as house:
+        await house.announce()
+        await house.receive_bids(3)
+        await house.turn(T0 + timedelta(seconds=1))
+        first = await backed_up(house, tmp_path / "first.zip")
+        keys = house.services.settings.data_dir
+    cluster = postgres.cluster()
+    cluster.sql("CREATE DATABASE t_migrated")
+    try:
+        url = cluster.url("t_migrated")
+        second = await _again(tmp_path / "first.zip", tmp_path / "team", url, keys, tmp_path / "second.zip")
+        third = await _again(tmp_path / "second.zip", tmp_path / "solo", None, keys, tmp_path / "third.zip")
+    finally:
+        cluster.sql("DROP DATABASE t_migrated WITH (FORCE)")
+    assert first.tables["events"].count > 5
+    assert dict(first.tables) == dict(second.tables) == dict(third.tables)
+    assert dict(first.blobs) == dict(second.blobs) == dict(third.blobs)
+    assert first.heads == second.heads == third.heads
+
+
+async def _again(file: Path, folder: Path, url: str | None, keys: Path, out: Path) -> Manifest:
+    """Restore a backup and take one of what came of it."""
+    async with restored(file, folder, url):
+        pass
+    database = Database(url or sqlite(folder))
+    try:
+        if url is not None:  # what is numbered goes on after the last
+            async with database.writing() as connection:
+                await connection.exec_driver_sql(
+                    "INSERT INTO answers (session, bidder, at, statement) SELECT session, bidder, at, '' FROM answers"
+                    " LIMIT 1"
+                )
+                await connection.exec_driver_sql("DELETE FROM answers WHERE statement = ''")
+        blobs = FolderBlobs(folder / "bids", SystemClock())
+        return await write(out, database=database, blobs=blobs, folder=keys, clock=SystemClock())
+    finally:
+        await database.close()
+
+
+async def test_logins_stay_out_and_everybody_logs_in_again(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await house.announce()
+        await house.receive_bids(1)
+        await backed_up(house, tmp_path / "b.zip")
+    with ZipFile(tmp_path / "b.zip") as archive:
+        assert "tables/logins.jsonl" not in archive.namelist()
+        assert {"tables/events.jsonl", "tables/accounts.jsonl", "README.txt"} <= set(archive.namelist())
+
+
+async def test_keys_are_in_it_only_when_asked_for_and_only_under_the_passphrase(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await house.announce()
+        folder = house.services.settings.data_dir
+        await backed_up(house, tmp_path / "without.zip")
+        await backed_up(house, tmp_path / "with.zip", PASSPHRASE)
+        with pytest.raises(BackupRefused, match="shorter"):
+            await backed_up(house, tmp_path / "weak.zip", b"short")
+    secret = {path.name: path.read_bytes() for path in keychest.key_files(folder).values()}
+    assert HALL in secret
+    for name in ("with.zip", "without.zip"):
+        with ZipFile(tmp_path / name) as archive:
+            assert ("keys.sealed" in archive.namelist()) is (name == "with.zip")
+            everything = b"".join(map(archive.read, archive.namelist()))
+        assert not any(content.strip() in everything for key, content in secret.items() if not key.endswith("jws"))
+    assert not (tmp_path / "weak.zip.part").exists()
+    backup = Backup(tmp_path / "with.zip")
+    assert backup.private_keys(PASSPHRASE) == secret
+    with pytest.raises(BackupRefused, match="passphrase"):
+        backup.private_keys(b"correct horse battery stable")
+    backup.close()
+
+
+async def a_small_backup(folder: Path) -> Path:
+    async with a_house(folder) as house:
+        await house.announce()
+        await house.receive_bids(1)
+        await backed_up(house, folder / "b.zip")
+    return folder / "b.zip"
+
+
+async def test_a_byte_that_changed_is_noticed_and_nothing_is_restored(tmp_path: Path) -> None:
+    good = await a_small_backup(tmp_path)
+    data = bytearray(good.read_bytes())
+    with ZipFile(good) as archive:
+        spans = [(each.header_offset, each.compress_size) for each in archive.infolist()]
+    noticed = 0
+    for number, (start, size) in enumerate(spans):
+        named, extra = unpack_from("<HH", data, start + 26)
+        at = start + 30 + named + extra + size // 2
+        data[at] ^= 1
+        (tmp_path / "bad.zip").write_bytes(data)
+        data[at] ^= 1
+        folder = tmp_path / f"bad-{number}"
+        try:
+            async with restored(tmp_path / "bad.zip", folder):
+                pass
+        except BackupRefused:
+            noticed += 1
+            assert not _tables(folder)
+    assert noticed == len(spans) - 1  # the README is for people
+
+
+def _tables(folder: Path) -> list[str]:
+    import sqlite3
+
+    if not (folder / "kaibiao.db").exists():
+        return []
+    with sqlite3.connect(folder / "kaibiao.db") as database:
+        return [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
+async def test_who_may_write_to_the_backups_cannot_change_what_was_said(tmp_path: Path) -> None:
+    good = await a_small_backup(tmp_path)
+    with ZipFile(good) as old, ZipFile(tmp_path / "bad.zip", "w", ZIP_STORED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "manifest.json":
+                form = json.loads(content)
+                form["at"] = "2026-01-01T00:00:00.000Z"
+                content = json.dumps(form).encode()
+            new.writestr(name, content)
+    with pytest.raises(BackupRefused, match="damaged"):
+        Backup(tmp_path / "bad.zip")
+
+
+def test_a_target_in_use_is_left_alone(tmp_path: Path) -> None:
+    file = asyncio.run(a_small_backup(tmp_path))
+    ran = kaibiao(tmp_path, "restore", str(file), "--into", str(tmp_path / "hall"))
+    assert (ran.returncode, ran.stderr.splitlines()[-1]) == (1, "Name a folder that is empty or new.")
+
+
+async def test_a_target_with_bids_or_tables_is_left_alone(tmp_path: Path) -> None:
+    file = await a_small_backup(tmp_path)
+    async with restored(file, tmp_path / "new"):
+        pass
+    shutil.move(tmp_path / "new" / "kaibiao.db", tmp_path / "elsewhere.db")
+    with pytest.raises(BackupRefused, match="bids already"):
+        async with restored(file, tmp_path / "new"):
+            pass
+    with pytest.raises(BackupRefused, match="database already"):
+        async with restored(file, tmp_path / "other", f"sqlite+aiosqlite:///{tmp_path / 'elsewhere.db'}"):
+            pass
+
+
+async def test_a_witness_that_saw_more_than_the_backup_is_believed_only_under_the_halls_signature(
+    tmp_path: Path,
+) -> None:
+    file = await a_small_backup(tmp_path)
+    key, other = HallKeys.in_folder(tmp_path / "hall").newest, HallKey.generate()
+    async with restored(file, tmp_path / "new") as (kept, manifest):
+        ((session, heads),) = manifest.heads.items()
+        size, origin = heads["opening"], "hall.example/s/x"
+        for signer, entries, said in (
+            (key, size + 1, f"holds {size + 1} events, of which this database has {size}"),
+            (key, size, f"holds another log of {size} events"),
+            (other, size + 1, ""),
+        ):
+            note = sign_checkpoint(Checkpoint(origin=origin, size=entries, root=os.urandom(32)), signer)
+            assert await ahead(kept, session, note, key.public, origin) == said  # type: ignore[arg-type]
+
+
+def test_the_commands_say_what_is_in_it_and_what_is_next(tmp_path: Path) -> None:
+    asyncio.run(a_small_backup(tmp_path))
+    (tmp_path / "passphrase").write_bytes(PASSPHRASE + b"\n")
+    hall = {"data_dir": str(tmp_path / "hall")}
+    if team.TEAM:
+        hall["database_url"] = team.database_url(tmp_path / "hall")
+    made = kaibiao(tmp_path, "backup", str(tmp_path), "--with-keys", "--password-file", "passphrase", **hall)
+    assert made.returncode == 0, made.stderr
+    (name,) = made.stdout.splitlines()
+    assert "1 openings" in made.stderr
+    ran = kaibiao(tmp_path, "restore", name, "--into", "again", "--password-file", "passphrase")
+    assert ran.returncode == 0, ran.stderr
+    assert "Every chain, log and checkpoint holds" in ran.stdout
+    assert (tmp_path / "again" / HALL).read_bytes() == (tmp_path / "hall" / HALL).read_bytes()
+    alone = kaibiao(tmp_path, "restore", name, "--into", "third")
+    assert alone.returncode == 0
+    assert "The keys are not here yet" in alone.stderr
+    assert not list((tmp_path / "third").glob("*.key"))
+    bare = kaibiao(tmp_path, "backup", str(tmp_path / "c.zip"), "--with-keys", **hall)
+    assert (bare.returncode, bare.stdout) == (1, "")
