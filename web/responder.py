@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 from crypto.responder import MAX_REQUEST
@@ -47,7 +48,8 @@ class Responder:
                 self.wfile.write(body)
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="responder", daemon=True)
+        serve = partial(self._server.serve_forever, poll_interval=0.05)  # how long an end is waited for
+        self._thread = threading.Thread(target=serve, name="responder", daemon=True)
 
     @property
     def url(self) -> str:

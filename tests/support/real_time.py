@@ -75,7 +75,7 @@ async def a_hall_in_real_time(
             await asyncio.sleep(0.01)
         t0 = (services.clock.now() + lead).replace(microsecond=0)
         tender: dict[str, Any] = {
-            **cast.tender(t0, speed=1, troupe=troupe if locked else None),
+            **cast.tender(t0, troupe=troupe if locked else None),
             "windows": windows,
             "reading_pace_s": 1,
             "draws": [],

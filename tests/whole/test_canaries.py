@@ -113,7 +113,7 @@ async def _announce(settings: Settings, *, locked: bool) -> tuple[cast.Troupe, d
         for account, name in cast.OFFICERS.items()
     }
     t0 = (services.clock.now() + LEAD).replace(microsecond=0)
-    tender = cast.tender(t0, speed=1, troupe=troupe if locked else None) | {"draws": []}
+    tender = cast.tender(t0, troupe=troupe if locked else None) | {"draws": []}
     await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
     await services.sessions.close()
     await services.database.close()

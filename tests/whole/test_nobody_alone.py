@@ -89,7 +89,7 @@ async def play(folder: Path, place: Path) -> Robbed:
     anchors.mkdir(parents=True)
     (anchors / "root.pem").write_bytes(troupe.authority.certificate.public_bytes(Encoding.PEM))
     t0 = (now + timedelta(seconds=12)).replace(microsecond=0)
-    tender = cast.tender(t0, speed=1, troupe=troupe)
+    tender = cast.tender(t0, troupe=troupe)
     tender = {name: value for name, value in tender.items() if name not in ("tenderer_share", "draws")}
     tender |= {"session": cast.SESSION, "windows": {"checkin": 3600, "decrypt": 300}, "ceiling": None}
     tender["seats"] = [seat for seat in tender["seats"] if seat["account"] in STAFF]

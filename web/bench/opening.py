@@ -143,7 +143,7 @@ async def _prepare(settings: Settings, bidders: int) -> tuple[cast.Troupe, dict[
         accounts[account] = (password, await services.accounts.create(account, person, password, {Role(account)}))
     lead = timedelta(seconds=15 + bidders / 3)  # for sending every bid before T0, with a machine at half speed
     t0 = (services.clock.now() + lead).replace(microsecond=0)
-    tender = cast.tender(t0, speed=1)
+    tender = cast.tender(t0)
     windows = {"decrypt": timedelta(seconds=600)}
     await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True, windows=windows))
     await services.sessions.close()

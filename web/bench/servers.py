@@ -55,7 +55,7 @@ async def found(folder: Path) -> bytes:
 async def create(services: Services, session: SessionId) -> None:
     """Announce an opening in which the supervisor may take notes."""
     t0 = services.clock.now().replace(microsecond=0) + timedelta(hours=8)
-    tender = cast.tender(t0, speed=1)
+    tender = cast.tender(t0)
     await services.sessions.create(make_plan(tender, session=session, rehearsal=True))
 
 

@@ -28,6 +28,8 @@ STAFF = {"host": "李明", "deputy": "王珂", "supervisor": "张立"}
 OFFICERS = {**STAFF, "tenderer": "赵诚"}
 ROLES = {account: Role(account) if account in STAFF else Role.SUPERVISOR for account in OFFICERS}
 LOCKS = {"host": ("host", "deputy"), "supervisor": ("supervisor",)}
+WINDOWS = {"checkin": 3600, "draw": 60, "decrypt": 60, "confirm": 25, "objection": 25, "sign": 30}  # seconds
+READING_PACE = 6  # seconds for a row
 """Whose keys remove which lock: one of the two on the host's side, and the supervisor. The tenderer has its own."""
 
 _PLACES = ("青禾", "云台", "安澜", "华岳", "望江", "松原", "临川", "长亭", "北屏", "南浦", "海门", "白鹿")
@@ -130,13 +132,28 @@ def write_officers(troupe: Troupe, folder: Path) -> Path:
     return folder
 
 
-def tender(t0: datetime, *, speed: float, troupe: Troupe | None = None) -> dict[str, Any]:
-    """Return the tender file of the demo: a drainage job, opened at ``t0``, its windows divided by ``speed``.
+def hastened(speed: float, least: float) -> dict[str, Any]:
+    """Return the windows and the pace of the read-out divided by ``speed``, for ``make_plan``.
+
+    No window is shorter than ``least`` seconds, in which everybody must be able to act.
+    """
+    lengths = {name: max(length / speed, least) for name, length in WINDOWS.items() if name != "checkin"}
+    return {
+        "windows": {name: _milliseconds(length) for name, length in lengths.items()},
+        "reading_pace": _milliseconds(READING_PACE / speed),
+    }
+
+
+def _milliseconds(seconds: float) -> timedelta:
+    return timedelta(milliseconds=round(1000 * seconds))
+
+
+def tender(t0: datetime, *, troupe: Troupe | None = None) -> dict[str, Any]:
+    """Return the tender file of the demo: a drainage job, opened at ``t0``.
 
     With a ``troupe`` its bids are behind the locks of its officers; without one the hall holds the key.
     """
     people = STAFF if troupe is None else OFFICERS
-    windows = {"checkin": 3600, "draw": 60, "decrypt": 60, "confirm": 25, "objection": 25, "sign": 30}
     return {
         "id": "GC-2026-0417",
         "lot": "02",
@@ -158,10 +175,8 @@ def tender(t0: datetime, *, speed: float, troupe: Troupe | None = None) -> dict[
             {"id": "order", "title": {"zh": "项目经理答辩顺序", "en": "Order of interviews"}},
         ],
         "currency": "CNY",
-        "windows": {
-            name: length if name == "checkin" else max(round(length / speed), 2) for name, length in windows.items()
-        },
-        "reading_pace_s": max(round(6 / speed), 1),
+        "windows": WINDOWS,
+        "reading_pace_s": READING_PACE,
         "seats": [{"account": account, "role": ROLES[account], "name": name} for account, name in people.items()],
         **({} if troupe is None else _locks(troupe)),
         "quote": {

@@ -13,7 +13,7 @@ import secrets
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +39,8 @@ from web.remote import Hall, HallRefused
 from web.settings import Settings, load
 
 LEAD_SECONDS = 45  # from the printed addresses to T0 at speed 1: time to open the page and take a seat
-SOONEST_SECONDS = 4  # what sealing and sending a handful of bids may take before T0
+SOONEST_SECONDS = 1.5  # and at any speed, with five times a log-in for each bid to be sealed and sent
+LEAST_SECONDS = 0.75  # for a window at any speed, with four times a log-in for each bidder to act in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +62,19 @@ class Stage:
     out: Path
     services: Services
     troupe: cast.Troupe
-    t0: datetime
     url: str
     serving: asyncio.Task[None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """The doors that everybody came in by. ``pace``: seconds that a log-in took today, on this machine."""
+
+    staff: Mapping[str, Hall]
+    bidders: Sequence[Hall]
+    late: Hall
+    onlooker: Hall
+    pace: float
 
 
 async def play(options: Options) -> int:
@@ -82,20 +93,24 @@ async def play(options: Options) -> int:
 
 
 async def _perform(screen: Console, stage: Stage) -> int:
-    await _introduce(screen, stage)
-    await _opening(screen, stage)
+    async with contextlib.AsyncExitStack() as stack:
+        company = await _enter(stage, stack)
+        t0 = await _announce(stage, company.pace)
+        await _introduce(screen, stage, t0)
+        await _opening(screen, stage, company, t0)
+    papers = asyncio.gather(*(_fetch(stage, f"/s/{cast.SESSION}/record.pdf?lang={each}") for each in LANGUAGES))
     bundle = stage.out / "session.zip"
     bundle.write_bytes(await _fetch(stage, f"/api/v1/sessions/{cast.SESSION}/bundle.zip"))
     receipt = stage.out / "receipts" / "01.json"
-    report = verify(bundle, receipt.read_bytes())
+    report = await asyncio.to_thread(verify, bundle, receipt.read_bytes())
     held = sum(check.passed for check in report.checks)
     screen.print(f"\n[bold]{bundle}[/]  {held} of {len(report.checks)} checks hold")
     if report.verdict is not None:
         screen.print(f"  {receipt}: {report.verdict.words.zh}\n  {report.verdict.words.en}")
     screen.print(f"  kaibiao verify --receipt {receipt} {bundle}")
-    for language in LANGUAGES:
+    for language, content in zip(LANGUAGES, await papers, strict=True):
         paper = stage.out / f"record.{language}.pdf"
-        paper.write_bytes(await _fetch(stage, f"/s/{cast.SESSION}/record.pdf?lang={language}"))
+        paper.write_bytes(content)
         screen.print(f"  {paper}")
     if not stage.options.exit_when_done:
         screen.print("\nThe hall stays open: look round, press Ctrl-C to leave.")
@@ -105,7 +120,7 @@ async def _perform(screen: Console, stage: Stage) -> int:
 
 @contextlib.asynccontextmanager
 async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
-    """Open a hall of its own below ``out``, with staff accounts, trust in the demo authority and one announcement."""
+    """Open a hall of its own below ``out``, with staff accounts and trust in the demo authority."""
     given: dict[str, Any] = {"data_dir": out / "hall", "rehearsal_allowed": True, "log_level": "warning"}
     given["intake_log_minutes"] = max(1, round(5 / options.speed))  # seconds, because it is a rehearsal
     door = _door(load(**given, port=options.port))
@@ -157,17 +172,7 @@ async def _room(
     try:
         for account, name in cast.OFFICERS.items():
             await services.accounts.create(account, name, secrets.token_urlsafe(16), {cast.ROLES[account]})
-        # Only now, so that a slow machine has made its keys before the time runs, and by how slow it is today.
-        began = time.monotonic()
-        await asyncio.to_thread(cast.sealed, troupe.late, services.clock.now(), troupe=troupe)
-        pace = time.monotonic() - began
-        lead = max(LEAD_SECONDS / options.speed, SOONEST_SECONDS + options.bidders * max(0.05, 5 * pace))
-        t0 = (services.clock.now() + timedelta(seconds=lead)).replace(microsecond=0) + timedelta(seconds=1)
-        tender = cast.tender(t0, speed=options.speed, troupe=troupe)
-        await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
-        yield Stage(
-            options=options, out=out, services=services, troupe=troupe, t0=t0, url=settings.origin, serving=serving
-        )
+        yield Stage(options=options, out=out, services=services, troupe=troupe, url=settings.origin, serving=serving)
     finally:
         web.should_exit = True
         await serving
@@ -186,14 +191,41 @@ def _door(settings: Settings) -> socket.socket:
         ) from error
 
 
-async def _introduce(screen: Console, stage: Stage) -> None:
+async def _enter(stage: Stage, stack: contextlib.AsyncExitStack) -> Company:
+    """Let everybody log in, before the time runs: the slower that goes today, the more time they will need."""
+    create = stage.services.identity.create_ticket
+    members = (*stage.troupe.bidders, stage.troupe.late)
+    halls = [await stack.enter_async_context(Hall(stage.url)) for _ in range(len(cast.OFFICERS) + len(members) + 1)]
+    staff = dict(zip(cast.OFFICERS, halls, strict=False))
+    began = time.monotonic()
+    for account, hall in staff.items():
+        await hall.login_ticket(await create(account=account))
+    *bidders, late = halls[len(staff) : -1]
+    for member, hall in zip(members, (*bidders, late), strict=True):
+        await hall.login_certificate(member.signer)
+    pace = (time.monotonic() - began) / (len(staff) + len(members))
+    return Company(staff=staff, bidders=bidders, late=late, onlooker=halls[-1], pace=pace)
+
+
+async def _announce(stage: Stage, pace: float) -> datetime:
+    """Announce the opening, not sooner than all bids can be there; return the opening time."""
+    speed, hurry = stage.options.speed, stage.options.bidders * pace
+    lead = timedelta(seconds=max(LEAD_SECONDS / speed, SOONEST_SECONDS + 5 * hurry))
+    t0 = (stage.services.clock.now() + lead).replace(microsecond=0) + timedelta(seconds=1)
+    tender = cast.tender(t0, troupe=stage.troupe)
+    lengths = cast.hastened(speed, LEAST_SECONDS + 4 * hurry)
+    await stage.services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True, **lengths))
+    return t0
+
+
+async def _introduce(screen: Console, stage: Stage, t0: datetime) -> None:
     create = stage.services.identity.create_ticket
     first = stage.troupe.bidders[0]
 
     async def link(page: str, **who: Any) -> str:
         return f"{stage.url}{await create(**who, life=timedelta(hours=2))}?next=/{page}/{cast.SESSION}"
 
-    screen.print(f"[bold]Kaibiao 开标[/]  an opening plays by itself; T0 is {stage.t0:%H:%M:%S} UTC\n")
+    screen.print(f"[bold]Kaibiao 开标[/]  an opening plays by itself; T0 is {t0:%H:%M:%S} UTC\n")
     screen.print(f"  live page      {stage.url}/s/{cast.SESSION}")
     screen.print(f"  host's chair   {await link('host', account='host')}")
     screen.print(f"  supervisor     {await link('supervise', account='supervisor')}")
@@ -204,32 +236,20 @@ async def _introduce(screen: Console, stage: Stage) -> None:
     screen.print("\nOpen a seat or a chair and it is yours: the one who played it stands aside until you leave.\n")
 
 
-async def _opening(screen: Console, stage: Stage) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def enter() -> Hall:
-            return await stack.enter_async_context(Hall(stage.url))
-
-        people: list[Person] = []
-        receipts: list[tuple[Hall, Path, str]] = []
-        for account in cast.OFFICERS:
-            hall = await enter()
-            await hall.login_ticket(await stage.services.identity.create_ticket(account=account))
-            people.append(_staff(hall, account, stage))
-        for member in stage.troupe.bidders:
-            hall = await enter()
-            await hall.login_certificate(member.signer)
-            bid, length = await asyncio.to_thread(cast.sealed, member, stage.t0, troupe=stage.troupe)
-            accepted = await hall.submit(cast.SESSION, bid, length)
-            screen.print(f"  sealed and received  {accepted.tracker}")
-            people.append(_bidder(hall, member, stage.options))
-            receipts.append((hall, stage.out / "receipts" / f"{member.row:02d}.json", accepted.tracker))
-        onlooker = await enter()
-        parts = [person.take_part() for person in people]
-        await asyncio.gather(_tell(screen, onlooker), _come_late(screen, await enter(), stage), *parts)
-        for hall, place, tracker in receipts:  # each bidder keeps its own, proven by the log
-            place.parent.mkdir(exist_ok=True)
-            place.write_bytes(await hall.receipt_file(cast.SESSION, tracker))
+async def _opening(screen: Console, stage: Stage, company: Company, t0: datetime) -> None:
+    people: list[Person] = [_staff(hall, account, stage) for account, hall in company.staff.items()]
+    receipts: list[tuple[Hall, Path, str]] = []
+    for hall, member in zip(company.bidders, stage.troupe.bidders, strict=True):
+        bid, length = await asyncio.to_thread(cast.sealed, member, t0, troupe=stage.troupe)
+        accepted = await hall.submit(cast.SESSION, bid, length)
+        screen.print(f"  sealed and received  {accepted.tracker}")
+        people.append(_bidder(hall, member, stage.options))
+        receipts.append((hall, stage.out / "receipts" / f"{member.row:02d}.json", accepted.tracker))
+    parts = [person.take_part() for person in people]
+    await asyncio.gather(_tell(screen, company.onlooker), _come_late(screen, company.late, stage, t0), *parts)
+    for hall, place, tracker in receipts:  # each bidder keeps its own, proven by the log
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(await hall.receipt_file(cast.SESSION, tracker))
 
 
 def _staff(hall: Hall, account: str, stage: Stage) -> Person:
@@ -260,12 +280,11 @@ def _bidder(hall: Hall, member: cast.Member, options: Options) -> Person:
     )
 
 
-async def _come_late(screen: Console, hall: Hall, stage: Stage) -> None:
+async def _come_late(screen: Console, hall: Hall, stage: Stage, t0: datetime) -> None:
     """The bidder who arrives after T0, and is refused with a signed slip."""
     late = stage.troupe.late
-    bid, length = cast.sealed(late, stage.t0, troupe=stage.troupe)
-    await hall.login_certificate(late.signer)
-    wait = stage.t0 - stage.services.clock.now() + timedelta(seconds=5 / stage.options.speed)
+    bid, length = cast.sealed(late, t0, troupe=stage.troupe)
+    wait = t0 - stage.services.clock.now() + timedelta(seconds=5 / stage.options.speed)
     await asyncio.sleep(max(wait.total_seconds(), 0.1))
     try:
         await hall.submit(cast.SESSION, bid, length)
