@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import declaration as declarations
 from crypto.certificates import fingerprint
-from crypto.container import Container, read_header
+from crypto.container import read_header
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical, unb64u
 from crypto.envelope import open_published
@@ -67,6 +66,7 @@ from sessions.receipt_proofs import closed_checkpoint
 from sessions.record import record
 from sessions.record_html import record_html
 from sessions.roles import Role
+from sessions.row_proof import sealed_quote
 from sessions.stamped import stamped
 from sessions.visibility import public_afterwards
 from sessions.watched import cosigned
@@ -248,7 +248,7 @@ class Archive:
                 if container.header_sha256 != bid.header_sha256:
                     return
                 stated = declarations.verify(container.declaration, container.header.sig_cert)
-                sealed = _sealed_quote(file, container) if bid.quote_key else b""
+                sealed = sealed_quote(file, container) if bid.quote_key else b""
         except (CryptoRefused, OSError):
             return  # the record says that the stored bytes changed (cause P2); there is nothing to show
         yield f"{folder}/header.json", container.header_bytes
@@ -259,13 +259,6 @@ class Archive:
             yield f"{folder}/quote.sbid-part", sealed
             yield f"{folder}/quote.key", bid.quote_key.encode()
             yield f"{folder}/quote.json", plain
-
-
-def _sealed_quote(file: Any, container: Container) -> bytes:
-    part = container.header.part(QUOTE)
-    file.seek(container.body + part.off)
-    sealed: bytes = file.read(part.length)
-    return sealed
 
 
 def _plan(log: tuple[Recorded, ...]) -> bytes:

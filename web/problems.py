@@ -282,6 +282,20 @@ SAYINGS: Mapping[str, Saying] = {
         "请在结束后下载。",
         "Come back after the end.",
     ),
+    "not_decided": _say(
+        409,
+        "这份投标文件还没有开启。",
+        "This bid has not been opened yet.",
+        "开启之后，任何人都可以在这里取得证明。",
+        "Once it is, everybody finds its proof here.",
+    ),
+    "bid_lost": _say(
+        409,
+        "这份投标文件的存储内容已丢失或改变，没有可供核对的内容。",
+        "The stored bytes of this bid are lost or changed: there is nothing to check against.",
+        "开标记录写明了原因；投标人手里的回执仍然有效。",
+        "The record says so; the bidder's receipt still holds.",
+    ),
     "not_drawn": _say(
         409,
         "开标记录尚未生成。",
