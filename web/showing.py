@@ -49,6 +49,7 @@ _PUBLIC_WORDS: Final = (
     "door",
     "ui",
 )
+_LIVE_WORDS: Final = (*_PUBLIC_WORDS, "held", "alarm", "proof")
 
 
 def calendar_values(
@@ -91,7 +92,7 @@ def live_page(
         view,
         facts,
         language,
-        words=_PUBLIC_WORDS,
+        words=_LIVE_WORDS,
         role="public",
         theme=theme,
         reading=reading,

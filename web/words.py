@@ -219,6 +219,166 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "sse": _w("SSE", "SSE"),
         "poll": _w("轮询", "polling"),
     },
+    "held": {
+        "facts": _w(
+            "已在本浏览器核对：收到的 {facts} 条记录逐条相接。",
+            "Checked in this browser: {facts} facts came in, each following from the one before.",
+        ),
+        "first": _w(
+            "首次访问：本浏览器从现在起保存前 {size} 条记录的检查点，以后每次访问都与它核对。",
+            "First visit: this browser keeps the checkpoint of {size} events from now on and compares every later one.",
+        ),
+        "grown": _w(
+            "{size} 条记录的日志延续了本浏览器 {at} 保存的 {old} 条，其中没有任何一条被改动。",
+            "The log of {size} events continues the {old} that this browser kept at {at}; none of those was changed.",
+        ),
+        "by": _w("已由见证方联署：{names}。", "Cosigned by {names}."),
+        "cannot": _w(
+            "本浏览器不能核验 Ed25519 签名，无法与以前保存的检查点比较。",
+            "This browser cannot check Ed25519 signatures, so nothing is compared with what it kept.",
+        ),
+        "unreachable": _w(
+            "暂时取不到最新检查点，稍后再试。", "The newest checkpoint could not be fetched; it is tried again later."
+        ),
+    },
+    "alarm": {
+        "root": _w(
+            "开标大厅签署了两份条数相同、内容不同的记录：其中一份是本浏览器以前保存的。",
+            "The hall signed two logs of the same length and different content. This browser kept the other one.",
+        ),
+        "path": _w(
+            "现在的记录不是以前那份的延续：本浏览器保存的部分被改动过。",
+            "The log of now does not continue the one from before: something that this browser kept was changed.",
+        ),
+        "short": _w(
+            "现在的记录比开标大厅以前签署的更短，而且无法证明两者一致。",
+            "The log of now is shorter than one that the hall signed before, and the two are not shown to agree.",
+        ),
+        "key": _w(
+            "检查点不是由本浏览器认识的密钥签署的。",
+            "The checkpoint is not signed by the key that this browser knows.",
+        ),
+        "chain": _w(
+            "收到的记录彼此不相接，或不在开标大厅签署的日志中。",
+            "The facts that came in do not follow one another, or are not in the log that the hall signed.",
+        ),
+    },
+    "proof": {
+        "ok": _w("成立", "Holds"),
+        "no": _w("不成立", "Does not hold"),
+        "none": _w("无法判断", "Cannot be said"),
+        "working": _w("正在核对……", "Checking…"),
+        "all_ok": _w("{of} 项核对全部成立。", "All {of} checks hold."),
+        "all_none": _w(
+            "{of} 项中 {count} 项成立，其余无法判断；没有发现不符。",
+            "{count} of {of} checks hold, the others could not be made; nothing was found wrong.",
+        ),
+        "all_no": _w("有核对不成立，请看下面各项。", "Something does not hold: see below."),
+        "root_ok": _w(
+            "由公布的 {of} 个文件头在此重新算出的根值，与开标时间到时固定的一致（第 {n} 条）。",
+            "The root over the {of} published headers, computed here, is the one fixed at the opening time (fact {n}).",
+        ),
+        "root_no": _w(
+            "由公布的 {of} 个文件头算出的根值，与第 {n} 条固定的不一致。",
+            "The root over the {of} published headers is not the one that fact {n} fixed.",
+        ),
+        "root_none": _w("没有固定集合的记录。", "No fact fixes a set of bids."),
+        "order_ok": _w(
+            "先固定集合（第 {n} 条），再过屏障（第 {barrier} 条），然后才开启本行（第 {result} 条）。",
+            "The set was fixed first (fact {n}), then the barrier passed (fact {barrier}), only then came this row (fact {result}).",
+        ),
+        "order_no": _w(
+            "顺序不对：集合在第 {n} 条，屏障在第 {barrier} 条，本行在第 {result} 条。",
+            "The order is wrong: set in fact {n}, barrier in fact {barrier}, this row in fact {result}.",
+        ),
+        "header_ok": _w(
+            "本投标文件的文件头，其摘要（{digest}…）就是固定集合中第 {row} 位。",
+            "The header of this bid, sealed before the opening time, has the digest ({digest}…) that stands at place {row} of the set.",
+        ),
+        "header_no": _w(
+            "大厅给出的文件头，摘要不是固定集合中第 {row} 位的那个。",
+            "The header that the hall gives does not have the digest at place {row} of the set.",
+        ),
+        "header_none": _w("大厅没有给出本投标文件的文件头。", "The hall gave no header of this bid."),
+        "key_ok": _w(
+            "公布的报价密钥，正是文件头里在密封时承诺的那一把。",
+            "The published key of the quote is the one that the header committed to when the bid was sealed.",
+        ),
+        "key_no": _w(
+            "公布的报价密钥与文件头中的承诺不符。", "The published key does not fit the commitment in the header."
+        ),
+        "key_none": _w("没有可与承诺比对的密钥。", "There is no key to hold against the commitment."),
+        "quote_ok": _w(
+            "用这把密钥在此打开密封的报价，内容与页面上宣读的逐字相同。",
+            "Opened here with that key, the sealed quote says word for word what this page reads out.",
+        ),
+        "quote_no": _w(
+            "密封的报价打不开，或内容与页面上宣读的不同。",
+            "The sealed quote does not open, or says something else than this page reads out.",
+        ),
+        "quote_none": _w("没有可打开的密封报价。", "There is no sealed quote to open."),
+        "spare_ok": _w(
+            "补交的报价表，正是文件头里在密封时承诺的内容，与页面上宣读的相同。",
+            "The spare sheet is the one that the header committed to when the bid was sealed, and what this page reads out.",
+        ),
+        "spare_no": _w(
+            "补交的报价表与文件头中的承诺不符，或与页面上宣读的不同。",
+            "The spare sheet does not fit the commitment in the header, or is not what this page reads out.",
+        ),
+        "shut_ok": _w(
+            "本投标文件没有开启（第 {result} 条），页面上也没有它的报价。",
+            "This bid was not opened (fact {result}), and this page shows no quote of it.",
+        ),
+        "shut_no": _w(
+            "记录说没有开启，页面上却有它的报价。", "The log says that it was not opened, and yet a quote is shown."
+        ),
+        "event_ok": _w(
+            "第 {n} 条记录在开标大厅签署的 {size} 条记录的日志之中（包含证明）。",
+            "Fact {n} stands in the log of {size} events that the hall signed (inclusion proof).",
+        ),
+        "event_no": _w(
+            "第 {n} 条记录不在开标大厅签署的日志中。", "Fact {n} does not stand in the log that the hall signed."
+        ),
+        "log_none": _w("本次开标公告时没有日志。", "This opening was announced without a log."),
+        "chain_ok": _w(
+            "前 {size} 条记录在此逐条重算，每条与上一条相接，根值与签署的一致。",
+            "All {size} facts were recomputed here, each follows from the one before, and their root is the signed one.",
+        ),
+        "chain_no": _w(
+            "重算前 {size} 条记录，根值与签署的不一致。",
+            "Recomputed here, the {size} facts have another root than the signed one.",
+        ),
+        "first_ok": _w(
+            "本浏览器从现在起保存这个检查点，以后每次访问都与它核对。",
+            "This browser keeps that checkpoint from now on and compares every later one with it.",
+        ),
+        "kept_ok": _w(
+            "它与本浏览器 {at} 保存的检查点（{size} 条）属于同一份历史。",
+            "It is of one history with the checkpoint ({size} events) that this browser kept at {at}.",
+        ),
+        "witnesses_ok": _w(
+            "{of} 个见证方中有 {held} 个联署了它（需要 {quorum} 个）：{names}。",
+            "{held} of {of} witnesses cosigned it ({quorum} are needed): {names}.",
+        ),
+        "witnesses_none": _w(
+            "{of} 个见证方中目前有 {held} 个联署了它（需要 {quorum} 个）。{names}",
+            "{held} of {of} witnesses have cosigned it so far ({quorum} are needed). {names}",
+        ),
+        "witnesses_no": _w("有一个见证方的联署核验不通过。", "A cosignature in a witness's name does not verify."),
+        "unwatched_none": _w("本次开标没有公告见证方。", "No witness was announced for this opening."),
+        "split_no": _w(
+            "本浏览器看到了两份不同的历史，请看页面上方的警示。",
+            "This browser has seen two histories: see the alarm at the top of the page.",
+        ),
+        "unreachable_none": _w(
+            "所需的内容暂时取不到，请稍后再试。",
+            "Something that is needed could not be fetched. Try again in a moment.",
+        ),
+        "broken_no": _w(
+            "大厅给出的内容读不通，或本浏览器不能核验。",
+            "What the hall gave could not be read, or this browser cannot check it.",
+        ),
+    },
     "ui": {
         "draw_joined": _w(
             "已锁定一个随机数，保存在本设备上，轮到公开时自动公开。",

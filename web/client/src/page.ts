@@ -44,14 +44,16 @@ export class Page {
   #saidAt = 0;
   readonly #channel: Channel;
   readonly #changed: (view: View) => void;
+  readonly #heard: (fact: Fact) => void;
   readonly #title = document.title;
 
-  /** `changed` runs after each fill. */
-  constructor(data: PageData, changed: (view: View) => void = () => undefined) {
+  /** `changed` runs after each fill; `heard` gets every fact as it came, before anything is made of it. */
+  constructor(data: PageData, changed: (view: View) => void = () => undefined, heard: (fact: Fact) => void = () => undefined) {
     this.data = data;
     this.view = data.view;
     this.#reading = data.reading;
     this.#changed = changed;
+    this.#heard = heard;
     this.#channel = new Channel(data.source, data.socket, {
       after: () => this.view.n,
       fact: (fact) => this.#fact(fact),
@@ -116,6 +118,7 @@ export class Page {
   }
 
   #fact(fact: Fact): void {
+    this.#heard(fact);
     const outcome = reduce(this.view, fact);
     if (outcome.kind === "known") return;
     if (outcome.kind === "gap") {
@@ -132,7 +135,10 @@ export class Page {
     const answer = await fetch(`${this.data.source}/events?after=${after}`, { cache: "no-store" });
     if (!answer.ok) return;
     const { events } = (await answer.json()) as { events: Fact[] };
-    for (const fact of events) if (fact.n <= this.view.n) this.#log(fact);
+    for (const fact of events) {
+      this.#heard(fact);
+      if (fact.n <= this.view.n) this.#log(fact);
+    }
   }
 
   #log(fact: Fact): void {
