@@ -357,12 +357,12 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "It is of one history with the checkpoint ({size} events) that this browser kept at {at}.",
         ),
         "witnesses_ok": _w(
-            "{of} 个见证方中有 {held} 个联署了它（需要 {quorum} 个）：{names}。",
-            "{held} of {of} witnesses cosigned it ({quorum} are needed): {names}.",
+            "{of} 个见证方中有 {held} 个（需要 {quorum} 个）联署了到第 {size} 条为止的日志，固定的集合在其中：{names}。",
+            "{held} of {of} witnesses ({quorum} are needed) cosigned the log up to fact {size}, the fixed set in it: {names}.",
         ),
         "witnesses_none": _w(
-            "{of} 个见证方中目前有 {held} 个联署了它（需要 {quorum} 个）。{names}",
-            "{held} of {of} witnesses have cosigned it so far ({quorum} are needed). {names}",
+            "到第 {size} 条为止的日志，{of} 个见证方中目前有 {held} 个联署（需要 {quorum} 个）。{names}",
+            "{held} of {of} witnesses have cosigned the log up to fact {size} so far ({quorum} are needed). {names}",
         ),
         "witnesses_no": _w("有一个见证方的联署核验不通过。", "A cosignature in a witness's name does not verify."),
         "unwatched_none": _w("本次开标没有公告见证方。", "No witness was announced for this opening."),

@@ -35,10 +35,11 @@ async def a_browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
-    """Serve ``app``, whose lifespan somebody else runs, on a free port of this machine; yield its origin."""
+async def served(app: Any, port: int = 0) -> AsyncIterator[str]:
+    """Serve ``app``, whose lifespan somebody else runs, on ``port``, or on any free one; yield its origin."""
     with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(("127.0.0.1", port))
         config = uvicorn.Config(app, lifespan="off", log_level="warning", ws="websockets-sansio")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[door]))

@@ -64,7 +64,16 @@ async function standing(data: PageData, watch: Watch, result: Heard, show: (line
   const at = before === null ? "" : moment(Date.parse(before.at), "moment", data.language);
   // A checkpoint of another history has raised the alarm and does not come here.
   show({ id: before === null ? "first" : "kept", outcome: "ok", said: { size: before === null ? size : Number(before.note.split("\n")[1]), at } });
-  show(await held(opened, pinned.witnesses, pinned.quorum));
+  let seen = await held(opened, pinned.witnesses, pinned.quorum);
+  const frozen = facts.find(({ type }) => type === "SetFrozen");
+  if (seen.id === "witnesses" && seen.outcome === "none" && frozen !== undefined) {
+    // Witnesses are asked at points and not after each event: they hold the set long before they hold the row.
+    const earlier = await ask(`${watch.source}/log/proof/${frozen.n}`);
+    if (earlier === null) throw new Unreachable("the proof of the set");
+    const fixed = await stands(earlier, frozen.n, frozen.digest, (note) => watch.judge(note));
+    if (fixed.holds) seen = await held(fixed.opened, pinned.witnesses, pinned.quorum);
+  }
+  show(seen);
 }
 
 async function held({ note, checkpoint }: Opened, witnesses: readonly string[], quorum: number): Promise<Line> {

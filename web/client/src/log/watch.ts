@@ -89,14 +89,13 @@ export class Watch {
 
   /** What was learnt of this log, at the first visit or now. */
   async pinned(): Promise<Pinned | null> {
-    const watch = this.#view["watch"] as Members | null | undefined;
-    if (!watch) return null; // announced without a log
     this.#kept = recall(localStorage, this.session) ?? this.#kept;
     if (this.#kept !== null) return this.#kept;
     const [first] = await this.history(1);
     const plan = first?.data["plan"] as Members | undefined;
-    const stated = plan?.["watch"] as Members | undefined;
-    if (first === undefined || plan === undefined || stated === undefined) throw new Unreachable("the announcement");
+    const stated = plan?.["watch"] as Members | null | undefined;
+    if (first === undefined || plan === undefined) throw new Unreachable("the announcement");
+    if (!stated) return null; // announced without a log
     const text = await ask("/api/v1/hall-keys");
     const keys = await readHallKeys(JSON.parse(text ?? "null") as JsonObject);
     const key = plan["hall_key"] ? keys.find(({ kid }) => kid === plan["hall_key"]) : keys[0];
