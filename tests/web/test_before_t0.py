@@ -78,6 +78,7 @@ async def a_bidders_day(house: House, bidder: Bidder, bids: tuple[Sealed, Sealed
             f"{house.path}/uploads/mine",
             f"{house.path}/tender.json",
             f"{house.path}/bundle.zip",
+            f"{house.path}/bids/1/proof",
             f"{house.path}/challenge?group=A",
         )
         for page in pages:

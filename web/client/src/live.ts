@@ -1,7 +1,7 @@
 /** The public page of an opening: what it shows, it also checks. */
 
 import type { Members, View } from "./hall.js";
-import { Watch } from "./log/watch.js";
+import { say, Watch } from "./log/watch.js";
 import { Page, pageData } from "./page.js";
 
 const data = pageData();
@@ -30,5 +30,9 @@ document.addEventListener("click", (event) => {
   const bid = (page.view["bids"] as { [row: string]: Members })[row]!;
   void import("./log/panel.js")
     .then(({ showProof }) => showProof(dialog, data, watch, bid, page.view.n))
-    .then((outcome) => (mark.dataset["value"] = outcome));
+    .then((outcome) => (mark.dataset["value"] = outcome))
+    .catch(() => {
+      dialog.querySelector("[data-told]")!.textContent = say(data.words, "proof.unreachable_none");
+      if (!dialog.open) dialog.showModal();
+    });
 });

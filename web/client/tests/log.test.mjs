@@ -23,31 +23,31 @@ const session = public_[0].data.plan.session;
 for (const file of readdirSync(WIRE)) {
   const { messages, audience } = JSON.parse(readFileSync(new URL(file, WIRE), "utf8"));
   if (messages === undefined) continue;
-  test(`${file}: the facts that ${audience ?? "anybody"} gets are one chain, private parts included`, () => {
-    assert.equal(wholeChain(messages[0].data.plan.session, messages), null);
+  test(`${file}: the facts that ${audience ?? "anybody"} gets are one chain, private parts included`, async () => {
+    assert.equal(await wholeChain(messages[0].data.plan.session, messages), null);
   });
 }
 
-test("a fact that says something else than its digest is found", () => {
+test("a fact that says something else than its digest is found", async () => {
   for (const changed of [{ actor: "nobody" }, { at: "2026-01-01T00:00:00.000Z" }, { type: "Other" }, { data: {} }]) {
     const facts = public_.map((fact) => (fact.n === 5 ? { ...fact, ...changed } : fact));
-    assert.deepEqual(wholeChain(session, facts), { n: 5, why: "digest" });
+    assert.deepEqual(await wholeChain(session, facts), { n: 5, why: "digest" });
   }
 });
 
-test("the facts of another session are found", () => {
-  assert.deepEqual(wholeChain("another", public_), { n: 1, why: "digest" });
+test("the facts of another session are found", async () => {
+  assert.deepEqual(await wholeChain("another", public_), { n: 1, why: "digest" });
 });
 
-test("a private part that was not committed to is found", () => {
+test("a private part that was not committed to is found", async () => {
   const { messages } = JSON.parse(readFileSync(new URL("supervisor.json", WIRE), "utf8"));
   const { n } = messages.find((fact) => fact.private !== undefined);
   const facts = messages.map((fact) => (fact.n === n ? { ...fact, private: { ...fact.private, value: { x: 1 } } } : fact));
-  assert.deepEqual(wholeChain(session, facts), { n, why: "private" });
+  assert.deepEqual(await wholeChain(session, facts), { n, why: "private" });
 });
 
-test("a fact that is left out is found in a whole chain", () => {
-  assert.deepEqual(wholeChain(session, public_.filter(({ n }) => n !== 4)), { n: 4, why: "prev" });
+test("a fact that is left out is found in a whole chain", async () => {
+  assert.deepEqual(await wholeChain(session, public_.filter(({ n }) => n !== 4)), { n: 4, why: "prev" });
 });
 
 test("a page that comes in late takes the facts in any order, and twice", () => {

@@ -86,10 +86,18 @@ export class Facts {
   }
 }
 
-/** All facts from the first, each following from the one before; a {@link Break} otherwise. */
-export function wholeChain(session: string, facts: readonly Heard[]): Break | null {
+/**
+ * All facts from the first, each following from the one before; a {@link Break} otherwise. `rest` is awaited now and
+ * then: twenty thousand facts take a second, and the page has other things to do.
+ */
+export async function wholeChain(
+  session: string,
+  facts: readonly Heard[],
+  rest: () => Promise<void> = () => Promise.resolve(),
+): Promise<Break | null> {
   const chain = new Facts(session);
   for (const [i, fact] of facts.entries()) {
+    if (i % 100 === 99) await rest();
     if (fact.n !== i + 1) return { n: i + 1, why: "prev" };
     const broken = chain.add(fact);
     if (broken !== null) return broken;

@@ -128,10 +128,22 @@ export async function seenBy(note: Note, witnesses: readonly string[]): Promise<
   );
 }
 
+/** Where things are kept: nowhere but in this visit, if the browser refuses. */
+export function storage(): Pick<Storage, "getItem" | "setItem" | "removeItem"> {
+  try {
+    return localStorage;
+  } catch {
+    const held = new Map<string, string>();
+    return { getItem: (name) => held.get(name) ?? null, setItem: (name, text) => void held.set(name, text), removeItem: (name) => void held.delete(name) };
+  }
+}
+
+type Place = ReturnType<typeof storage>;
+
 const place = (session: string): string => `kaibiao-log/${session}`;
 
 /** What was kept of `session`; null if nothing was, or nothing that can be read. */
-export function recall(storage: Storage, session: string): Kept | null {
+export function recall(storage: Place, session: string): Kept | null {
   try {
     const kept = JSON.parse(storage.getItem(place(session)) ?? "null") as Kept | null;
     const whole = kept !== null && kept.v === 1 && [kept.origin, kept.key, kept.first, kept.note].every((each) => typeof each === "string");
@@ -141,7 +153,7 @@ export function recall(storage: Storage, session: string): Kept | null {
   }
 }
 
-export function keep(storage: Storage, session: string, kept: Kept): void {
+export function keep(storage: Place, session: string, kept: Kept): void {
   try {
     storage.setItem(place(session), JSON.stringify(kept));
   } catch {
@@ -149,7 +161,7 @@ export function keep(storage: Storage, session: string, kept: Kept): void {
   }
 }
 
-export function forget(storage: Storage, session: string): void {
+export function forget(storage: Place, session: string): void {
   storage.removeItem(place(session));
 }
 

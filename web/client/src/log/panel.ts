@@ -20,10 +20,13 @@ export async function showProof(dialog: HTMLDialogElement, data: PageData, watch
   for (const line of list.querySelectorAll("li")) line.remove();
   told.textContent = say(words, "proof.working");
   told.dataset["value"] = "none";
+  const mine = String(Number(dialog.dataset["turn"] ?? 0) + 1);
+  dialog.dataset["turn"] = mine; // another row may be asked for before this one is through
   dialog.showModal();
   const lines: Line[] = [];
   const show = (line: Line): void => {
     lines.push(line);
+    if (dialog.dataset["turn"] !== mine) return;
     const item = list.querySelector("template")!.content.firstElementChild!.cloneNode(true) as HTMLElement;
     item.dataset["value"] = SHOWN[line.outcome];
     item.querySelector("[data-result]")!.textContent = say(words, `proof.${line.outcome}`);
@@ -43,6 +46,7 @@ export async function showProof(dialog: HTMLDialogElement, data: PageData, watch
     show({ id: why, outcome: why === "unreachable" ? "none" : "no", said: {} });
   }
   const all = lines.some(({ outcome }) => outcome === "no") ? "no" : lines.some(({ outcome }) => outcome === "none") ? "none" : "ok";
+  if (dialog.dataset["turn"] !== mine) return all;
   told.textContent = say(words, `proof.all_${all}`, { count: lines.filter(({ outcome }) => outcome === "ok").length, of: lines.length });
   told.dataset["value"] = all;
   return all;

@@ -12,7 +12,7 @@ import type { Fact, Members, View } from "../hall.js";
 import { readHallKeys } from "../jws.js";
 import type { PageData } from "../page.js";
 import { type Break, Facts, type Heard, wholeChain } from "./facts.js";
-import { compare, type Dispute, evidence, forget, ForeignKey, keep, type Kept, type Opened, openNote, type Pinned, recall, seenBy, stands } from "./keep.js";
+import { compare, type Dispute, evidence, forget, ForeignKey, keep, type Kept, type Opened, openNote, type Pinned, recall, seenBy, stands, storage } from "./keep.js";
 
 /** The hall did not answer, or something between answered for it: nothing follows from that. */
 export class Unreachable extends Error {}
@@ -49,6 +49,7 @@ export class Watch {
   readonly #data: PageData;
   readonly #alarm: HTMLElement;
   readonly #queue: Heard[] = [];
+  readonly #storage = storage();
   #view: View;
   #kept: Kept | null;
   #history: Heard[] = [];
@@ -62,13 +63,13 @@ export class Watch {
     this.source = data.source;
     this.session = (data.view["session"] as Members)["id"] as string;
     this.facts = new Facts(this.session);
-    this.#kept = recall(localStorage, this.session);
+    this.#kept = recall(this.#storage, this.session);
   }
 
   start(): void {
     this.#alarm.querySelector("[data-alarm=save]")!.addEventListener("click", () => this.#save());
     this.#alarm.querySelector("[data-alarm=forget]")!.addEventListener("click", () => {
-      forget(localStorage, this.session);
+      forget(this.#storage, this.session);
       location.reload();
     });
     if (this.#kept?.dispute !== undefined) this.#raise(this.#kept.dispute);
@@ -89,7 +90,7 @@ export class Watch {
 
   /** What was learnt of this log, at the first visit or now. */
   async pinned(): Promise<Pinned | null> {
-    this.#kept = recall(localStorage, this.session) ?? this.#kept;
+    this.#kept = recall(this.#storage, this.session) ?? this.#kept;
     if (this.#kept !== null) return this.#kept;
     const [first] = await this.history(1);
     const plan = first?.data["plan"] as Members | undefined;
@@ -121,7 +122,7 @@ export class Watch {
       if (events.length === 0) throw new Unreachable("the facts");
       facts.push(...events);
     }
-    this.#broken(wholeChain(this.session, facts));
+    this.#broken(await wholeChain(this.session, facts, () => new Promise((go) => setTimeout(go))));
     for (const fact of facts) this.#broken(this.facts.pin(fact.n, fact.digest));
     const first = this.#kept?.first;
     if (first !== undefined && facts[0]!.digest !== first) this.#broken({ n: 1, why: "other" });
@@ -234,7 +235,7 @@ export class Watch {
 
   #keep(kept: Kept): void {
     this.#kept = kept;
-    keep(localStorage, this.session, kept);
+    keep(this.#storage, this.session, kept);
   }
 
   #raise(dispute: Dispute): void {
