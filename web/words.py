@@ -221,18 +221,18 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     },
     "held": {
         "facts": _w(
-            "已在本浏览器核对：收到的 {facts} 条记录逐条相接。",
+            "已在本浏览器核对：收到的 {facts} 条事件逐条相接。",
             "Checked in this browser: {facts} facts came in, each following from the one before.",
         ),
         "first": _w(
-            "首次访问：本浏览器从现在起保存前 {size} 条记录的检查点，以后每次访问都与它核对。",
+            "首次访问：本浏览器从现在起保存前 {size} 条事件的检查点，以后每次访问都与它核对。",
             "First visit: this browser keeps the checkpoint of {size} events from now on and compares every later one.",
         ),
         "grown": _w(
-            "{size} 条记录的日志延续了本浏览器 {at} 保存的 {old} 条，其中没有任何一条被改动。",
+            "{size} 条事件的日志延续了本浏览器 {at} 保存的 {old} 条，其中没有任何一条被改动。",
             "The log of {size} events continues the {old} that this browser kept at {at}; none of those was changed.",
         ),
-        "by": _w("已由见证方联署：{names}。", "Cosigned by {names}."),
+        "by": _w("已由见证方会签：{names}。", "Cosigned by {names}."),
         "cannot": _w(
             "本浏览器不能核验 Ed25519 签名，无法与以前保存的检查点比较。",
             "This browser cannot check Ed25519 signatures, so nothing is compared with what it kept.",
@@ -243,15 +243,15 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     },
     "alarm": {
         "root": _w(
-            "开标大厅签署了两份条数相同、内容不同的记录：其中一份是本浏览器以前保存的。",
+            "平台签署了两份条数相同、内容不同的日志：其中一份是本浏览器以前保存的。",
             "The hall signed two logs of the same length and different content. This browser kept the other one.",
         ),
         "path": _w(
-            "现在的记录不是以前那份的延续：本浏览器保存的部分被改动过。",
+            "现在的日志不是以前那份的延续：本浏览器保存的部分被改动过。",
             "The log of now does not continue the one from before: something that this browser kept was changed.",
         ),
         "short": _w(
-            "现在的记录比开标大厅以前签署的更短，而且无法证明两者一致。",
+            "现在的日志比平台以前签署的更短，而且无法证明两者一致。",
             "The log of now is shorter than one that the hall signed before, and the two are not shown to agree.",
         ),
         "key": _w(
@@ -259,7 +259,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "The checkpoint is not signed by the key that this browser knows.",
         ),
         "chain": _w(
-            "收到的记录彼此不相接，或不在开标大厅签署的日志中。",
+            "收到的事件彼此不相接，或不在平台签署的日志中。",
             "The facts that came in do not follow one another, or are not in the log that the hall signed.",
         ),
     },
@@ -282,7 +282,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "由公布的 {of} 个文件头算出的根值，与第 {n} 条固定的不一致。",
             "The root over the {of} published headers is not the one that fact {n} fixed.",
         ),
-        "root_none": _w("没有固定集合的记录。", "No fact fixes a set of bids."),
+        "root_none": _w("没有固定集合的事件。", "No fact fixes a set of bids."),
         "order_ok": _w(
             "先固定集合（第 {n} 条），再过屏障（第 {barrier} 条），然后才开启本行（第 {result} 条）。",
             "The set was fixed first (fact {n}), then the barrier passed (fact {barrier}), only then came this row (fact {result}).",
@@ -296,10 +296,10 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "The header of this bid, sealed before the opening time, has the digest ({digest}…) that stands at place {row} of the set.",
         ),
         "header_no": _w(
-            "大厅给出的文件头，摘要不是固定集合中第 {row} 位的那个。",
+            "平台给出的文件头，摘要不是固定集合中第 {row} 位的那个。",
             "The header that the hall gives does not have the digest at place {row} of the set.",
         ),
-        "header_none": _w("大厅没有给出本投标文件的文件头。", "The hall gave no header of this bid."),
+        "header_none": _w("平台没有给出本投标文件的文件头。", "The hall gave no header of this bid."),
         "key_ok": _w(
             "公布的报价密钥，正是文件头里在密封时承诺的那一把。",
             "The published key of the quote is the one that the header committed to when the bid was sealed.",
@@ -330,22 +330,22 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "This bid was not opened (fact {result}), and this page shows no quote of it.",
         ),
         "shut_no": _w(
-            "记录说没有开启，页面上却有它的报价。", "The log says that it was not opened, and yet a quote is shown."
+            "日志说没有开启，页面上却有它的报价。", "The log says that it was not opened, and yet a quote is shown."
         ),
         "event_ok": _w(
-            "第 {n} 条记录在开标大厅签署的 {size} 条记录的日志之中（包含证明）。",
+            "第 {n} 条事件在平台签署的 {size} 条事件的日志之中（包含证明）。",
             "Fact {n} stands in the log of {size} events that the hall signed (inclusion proof).",
         ),
         "event_no": _w(
-            "第 {n} 条记录不在开标大厅签署的日志中。", "Fact {n} does not stand in the log that the hall signed."
+            "第 {n} 条事件不在平台签署的日志中。", "Fact {n} does not stand in the log that the hall signed."
         ),
         "log_none": _w("本次开标公告时没有日志。", "This opening was announced without a log."),
         "chain_ok": _w(
-            "前 {size} 条记录在此逐条重算，每条与上一条相接，根值与签署的一致。",
+            "前 {size} 条事件在此逐条重新计算，每条与上一条相接，根值与签署的一致。",
             "All {size} facts were recomputed here, each follows from the one before, and their root is the signed one.",
         ),
         "chain_no": _w(
-            "重算前 {size} 条记录，根值与签署的不一致。",
+            "重算前 {size} 条事件，根值与签署的不一致。",
             "Recomputed here, the {size} facts have another root than the signed one.",
         ),
         "first_ok": _w(
@@ -357,14 +357,14 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "It is of one history with the checkpoint ({size} events) that this browser kept at {at}.",
         ),
         "witnesses_ok": _w(
-            "{of} 个见证方中有 {held} 个（需要 {quorum} 个）联署了到第 {size} 条为止的日志，固定的集合在其中：{names}。",
+            "{of} 个见证方中有 {held} 个（需要 {quorum} 个）会签了到第 {size} 条为止的日志，固定的集合在其中：{names}。",
             "{held} of {of} witnesses ({quorum} are needed) cosigned the log up to fact {size}, the fixed set in it: {names}.",
         ),
         "witnesses_none": _w(
-            "到第 {size} 条为止的日志，{of} 个见证方中目前有 {held} 个联署（需要 {quorum} 个）。{names}",
+            "到第 {size} 条为止的日志，{of} 个见证方中目前有 {held} 个会签（需要 {quorum} 个）。{names}",
             "{held} of {of} witnesses have cosigned the log up to fact {size} so far ({quorum} are needed). {names}",
         ),
-        "witnesses_no": _w("有一个见证方的联署核验不通过。", "A cosignature in a witness's name does not verify."),
+        "witnesses_no": _w("有一个见证方的会签核验不通过。", "A cosignature in a witness's name does not verify."),
         "unwatched_none": _w("本次开标没有公告见证方。", "No witness was announced for this opening."),
         "split_no": _w(
             "本浏览器看到了两份不同的历史，请看页面上方的警示。",
@@ -375,7 +375,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "Something that is needed could not be fetched. Try again in a moment.",
         ),
         "broken_no": _w(
-            "大厅给出的内容读不通，或本浏览器不能核验。",
+            "平台给出的内容读不通，或本浏览器不能核验。",
             "What the hall gave could not be read, or this browser cannot check it.",
         ),
     },
