@@ -68,17 +68,22 @@ class OpeningLog:
                 _grow(held.tree, digests)
         return held.tree
 
-    async def newest(self, session: SessionId, origin: str) -> Signed:
+    async def newest(self, session: SessionId, origin: str, *, covering: int = 0) -> Signed:
         """Return the newest checkpoint, signing one if there are new events; at most ``BREATH`` old.
+
+        It has event ``covering`` in it if there is one: who was just shown an event may ask for its proof at once.
 
         Raises:
             LogDoubted: no checkpoint of this log is signed any more.
         """
         held, loop = self._held(session), asyncio.get_running_loop()
         async with held.signing:
-            if held.newest is None or held.newest.origin != origin or loop.time() - held.signed_at >= BREATH:
-                held.newest, held.signed_at = await self.checkpoint(session, origin), loop.time()
-            return held.newest
+            kept = held.newest
+            fresh = kept is not None and kept.origin == origin and loop.time() - held.signed_at < BREATH
+            if kept is None or not fresh or kept.size < covering <= len(await self.tree(session)):
+                kept = held.newest = await self.checkpoint(session, origin)  # one signature an event at most
+                held.signed_at = loop.time()
+            return kept
 
     async def checkpoint(self, session: SessionId, origin: str) -> Signed:
         """Return a signed checkpoint over every event there is now. Raises LogDoubted."""

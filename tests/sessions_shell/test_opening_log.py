@@ -72,6 +72,18 @@ async def test_a_crowd_gets_one_checkpoint_and_one_signature(tmp_path: Path, mon
         assert (await log.newest(SESSION, ORIGIN)).size == first.size + 1
 
 
+async def test_an_event_that_was_just_shown_is_covered_at_once_and_one_to_come_signs_nothing(tmp_path: Path) -> None:
+    async with a_shell(tmp_path) as shell:
+        await shell.sessions.create(a_plan())
+        log = a_log(shell)
+        first = await log.newest(SESSION, ORIGIN)
+        await grow(shell)
+        assert await log.newest(SESSION, ORIGIN, covering=first.size + 2) is first
+        covering = await log.newest(SESSION, ORIGIN, covering=first.size + 1)
+        assert covering.size == first.size + 1
+        assert await log.newest(SESSION, ORIGIN) is covering
+
+
 async def test_two_workers_racing_sign_one_root_for_each_size(tmp_path: Path) -> None:
     async with a_shell(tmp_path) as shell, a_shell(tmp_path, start=False) as other:
         await shell.sessions.create(a_plan())

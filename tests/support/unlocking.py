@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from crypto.container import read_header
-from crypto.envelope import unlock
+from crypto.envelope import unlock as open_group
 from crypto.release import load_session_public, make_release
 from tests.support.bidders import Bidder, Sealed
 from tests.support.house import T0, House
@@ -32,20 +32,25 @@ async def everybody_answered(house: House) -> None:
 
 
 async def bids_are_unlocked(house: House, bids: Iterable[tuple[Bidder, Sealed]]) -> None:
-    """Hand over the key of each bid."""
+    """Hand over the key of each bid, and wait for what follows."""
     for bidder, sealed in bids:
-        client = await house.bidder(bidder)
-        challenge = (await client.get(f"{house.path}/challenge")).json()
-        container = read_header(sealed.file)
-        token = make_release(
-            container,
-            "A",
-            unlock(container, "A", bidder.encrypt),
-            session_key=load_session_public(challenge["session_key"]),
-            signer=bidder.sign,
-            session=challenge["session"],
-            nonce=challenge["nonce"],
-        )
-        answer = await client.post(f"{house.path}/releases", json={"release": token})
-        assert answer.status_code == 200, answer.text
+        await unlock(house, bidder, sealed)
     await house.services.sessions.idle()
+
+
+async def unlock(house: House, bidder: Bidder, sealed: Sealed) -> None:
+    """Answer the challenge as a bidder's program does."""
+    client = await house.bidder(bidder)
+    challenge = (await client.get(f"{house.path}/challenge")).json()
+    container = read_header(sealed.file)
+    token = make_release(
+        container,
+        "A",
+        open_group(container, "A", bidder.encrypt),
+        session_key=load_session_public(challenge["session_key"]),
+        signer=bidder.sign,
+        session=challenge["session"],
+        nonce=challenge["nonce"],
+    )
+    answer = await client.post(f"{house.path}/releases", json={"release": token})
+    assert answer.status_code == 200, answer.text

@@ -15,15 +15,13 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
 from crypto import authority
-from crypto.container import read_header
-from crypto.envelope import unlock as open_group
-from crypto.release import load_session_public, make_release
 from sessions.verify.sentences import SENTENCES
 from sessions.zipped import pack, unpack
-from tests.support.bidders import Bidder, Sealed, a_bidder
+from tests.support.bidders import Bidder, a_bidder
 from tests.support.browsing import a_browser, complaints, served
 from tests.support.bundles import the_bundle
 from tests.support.house import T0, House, a_bid, a_house
+from tests.support.unlocking import unlock
 from web import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -298,24 +296,6 @@ async def said(page: Page, act: str) -> str:
         "act => document.querySelector(`form[data-act=${act}] [data-outcome]`).textContent !== ''", arg=act
     )
     return str(await outcome.text_content())
-
-
-async def unlock(house: House, bidder: Bidder, sealed: Sealed) -> None:
-    """Answer the challenge as a bidder's program does."""
-    client = await house.bidder(bidder)
-    challenge = (await client.get(f"{house.path}/challenge")).json()
-    container = read_header(sealed.file)
-    token = make_release(
-        container,
-        "A",
-        open_group(container, "A", bidder.encrypt),
-        session_key=load_session_public(challenge["session_key"]),
-        signer=bidder.sign,
-        session=challenge["session"],
-        nonce=challenge["nonce"],
-    )
-    answer = await client.post(f"{house.path}/releases", json={"release": token})
-    assert answer.status_code == 200, answer.text
 
 
 async def reached(page: Page, link: str) -> None:

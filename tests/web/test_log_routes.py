@@ -62,6 +62,18 @@ async def test_the_newest_checkpoint_is_signed_over_every_event(house: House) ->
     assert (stated.name, stated.raw) == (house.services.settings.hall_name, key(house).raw)
 
 
+async def test_an_event_has_its_proof_from_the_moment_it_is_there(house: House) -> None:
+    async with house.client() as client:
+        await client.get(f"{house.path}/log/checkpoint")  # what everybody else gets for the next second
+        before = len(await house.services.sessions.events(house.session))
+        host = await house.staff("host")
+        assert (await house.act(host, "Advance", step="decrypt")).status_code == 200
+        assert len(await house.services.sessions.events(house.session)) > before
+        answer = await client.get(f"{house.path}/log/proof/{before + 1}")
+    assert answer.status_code == 200
+    assert read_proof(answer.text).index == before
+
+
 async def test_the_frozen_set_is_held_by_both_and_the_page_says_so(house: House) -> None:
     async with house.client() as client:
         watch = (await house.view(client))["watch"]

@@ -58,7 +58,7 @@ async def checkpoint_of(request: Request, session: SessionId, size: int) -> Resp
 async def proof(request: Request, session: SessionId, number: int) -> Response:
     """A `.tlog-proof` of event `number` (from 1), in the first checkpoint with it that a quorum cosigned, if any."""
     services = services_of(request)
-    signed = await _witnessed(services, session, number) or await _newest(services, session)
+    signed = await _witnessed(services, session, number) or await _newest(services, session, covering=number)
     if not 1 <= number <= signed.size:
         raise Problem("not_found")
     tree = await services.openings.tree(session)
@@ -113,10 +113,10 @@ async def _tree(services: Services, session: SessionId) -> Tree:
     return await services.openings.tree(session)
 
 
-async def _newest(services: Services, session: SessionId) -> Signed:
+async def _newest(services: Services, session: SessionId, *, covering: int = 0) -> Signed:
     watch = await _watch(services, session)
     try:
-        return await services.openings.newest(session, watch.origin)
+        return await services.openings.newest(session, watch.origin, covering=covering)
     except LogDoubted as doubt:
         raise Problem("log_doubted", why=str(doubt)) from None
 
