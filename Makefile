@@ -27,9 +27,11 @@ lint: install
 services:
 	@tests/services
 
+# The scripts are compared with their sources each time: by content, so a checkout of another commit counts too.
 install: .venv/installed
+	@$(BIN)/python -m web.assets
 
-.venv/installed: requirements.lock pyproject.toml hatch_build.py $(wildcard web/client/src/*.ts)
+.venv/installed: requirements.lock pyproject.toml hatch_build.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
