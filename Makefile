@@ -2,14 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+TEAM := tests/sessions_shell tests/migrations
 
-.PHONY: demo test test-slow lint services install lock clean
+.PHONY: demo test test-team test-slow lint services install lock clean
 
 demo: install
 	$(BIN)/kaibiao demo $(ARGS)
 
 test: install services lint
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow"
+	@$(MAKE) --no-print-directory test-team
+
+# What touches a store once more as a city keeps it: on PostgreSQL.
+test-team: install services
+	KAIBIAO_TEST_TEAM=1 $(BIN)/pytest -n 2 --dist loadscope -m "not slow" $(TEAM)
 
 # Whole openings in real time, real browsers, memory searched: each may take minutes on a slow machine.
 test-slow: install services

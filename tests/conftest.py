@@ -7,10 +7,20 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.team import TEAM
+
 settings.register_profile(
     "kaibiao", deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("kaibiao")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In Team mode leave out what says that it is about Solo alone: deselected, and counted as such."""
+    left_out = [item for item in items if TEAM and item.get_closest_marker("solo")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,12 +17,13 @@ from sqlalchemy import Connection, text
 from sessions.store import migrations, tables
 from sessions.store.database import Database
 from sessions.store.migrations import NoMigrations, migrate, pending, scripts
+from tests.support.team import by_hand, database_url
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def database(folder: Path) -> Database:
-    return Database(f"sqlite+aiosqlite:///{folder / 'kaibiao.db'}")
+    return Database(database_url(folder, migrated=False))
 
 
 async def test_the_migrations_lead_to_the_tables_the_code_speaks_of(tmp_path: Path) -> None:
@@ -58,9 +59,8 @@ async def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monk
     with pytest.raises(Exception, match="nonsense"):
         await migrate(store)
     await store.close()
-    with sqlite3.connect(tmp_path / "kaibiao.db") as connection:
-        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
-    connection.close()
+    with by_hand(tmp_path) as connection:
+        assert connection.tables() == []
 
 
 def test_a_wheels_copy_goes_before_the_library_of_the_same_name(
@@ -74,6 +74,7 @@ def test_a_wheels_copy_goes_before_the_library_of_the_same_name(
     assert scripts() == tmp_path / "web" / "migrations"
 
 
+@pytest.mark.solo("by hand alembic needs a synchronous driver, and none for PostgreSQL is installed")
 def test_alembic_runs_by_hand_too(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'by-hand.db'}"
     command = [sys.executable, "-m", "alembic", "-x", f"url={url}", "upgrade", "head"]
@@ -84,6 +85,7 @@ def test_alembic_runs_by_hand_too(tmp_path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.solo("PRAGMA is SQLite's; what PostgreSQL is asked for is in sessions_shell/test_postgresql.py")
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 10_000)],

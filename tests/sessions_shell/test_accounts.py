@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,7 @@ from sessions.store.vault import MasterKey
 from tests.support.ceremony import MINUTE, SECOND, T0
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import everything_in
-from tests.support.team import database_url
+from tests.support.team import by_hand, database_url
 
 PASSWORD = "correct horse battery"
 MASTER = bytes(32)
@@ -168,9 +167,8 @@ async def test_a_login_is_found_by_its_token_until_it_runs_out(staff: Staff, tmp
     assert await staff.logins.find("token-1", T0 + timedelta(hours=11)) == login
     assert await staff.logins.find("token-1", T0 + timedelta(hours=12)) is None
     assert await staff.logins.find("token-2", T0) is None
-    with sqlite3.connect(tmp_path / "kaibiao.db") as connection:
-        assert "token-1" not in str(connection.execute("SELECT * FROM logins").fetchall())
-    connection.close()
+    with by_hand(tmp_path) as connection:
+        assert "token-1" not in str(connection.execute("SELECT * FROM logins"))
 
 
 async def test_a_logout_ends_one_login_or_all_of_somebody(staff: Staff) -> None:

@@ -163,6 +163,7 @@ async def test_an_answer_that_was_kept_before_a_crash_is_recorded_after_it(tmp_p
     assert event.sha256 == sha256_hex(b"the line")
 
 
+@pytest.mark.solo("the backup is a copy of the folder")
 async def test_a_restored_backup_is_found_out_at_the_start_and_signs_nothing(
     tmp_path: Path, clock: FakeClock
 ) -> None:
@@ -202,6 +203,7 @@ async def test_a_log_that_lost_its_end_is_behind(tmp_path: Path, clock: FakeCloc
         assert dispute.held < 9
 
 
+@pytest.mark.solo("the backup is a copy of the folder")
 async def test_a_restored_backup_that_nobody_noticed_at_the_start_is_convicted_by_the_refusal(
     tmp_path: Path, clock: FakeClock
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from sessions.ports import Kept, Said, Signed
 from tests.support.ceremony import SUPERVISOR, T0, a_plan
 from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_shell
+from tests.support.team import RefusedByHand, by_hand
 from tests.support.witnesses import ORIGIN, a_log
 
 
@@ -92,9 +92,8 @@ async def test_two_workers_racing_sign_one_root_for_each_size(tmp_path: Path) ->
             signing = [log.checkpoint(SESSION, ORIGIN) for log in logs]
             signed = await asyncio.gather(grow(shell, 2), *signing)
             assert signed
-    with sqlite3.connect(tmp_path / "kaibiao.db") as database:
-        rows = database.execute("SELECT size, follows FROM checkpoints ORDER BY size").fetchall()
-    database.close()
+    with by_hand(tmp_path) as database:
+        rows = database.execute("SELECT size, follows FROM checkpoints ORDER BY size")
     sizes = [0, *(size for size, _ in rows)]
     assert [follows for _, follows in rows] == sizes[:-1]  # one chain, in which nobody forked
 
@@ -132,16 +131,14 @@ async def test_what_was_signed_is_never_changed_or_removed(tmp_path: Path) -> No
         await shell.sessions.create(a_plan())
         await a_log(shell).checkpoint(SESSION, ORIGIN)
         await shell.stores.checkpoints.convict(SESSION, "w", "note")
-    database = sqlite3.connect(tmp_path / "kaibiao.db")
     for attempt in (
-        "UPDATE checkpoints SET root = x'00'",
+        "UPDATE checkpoints SET note = ''",
         "DELETE FROM checkpoints",
         "DELETE FROM convictions",
         "UPDATE convictions SET note = ''",
     ):
-        with pytest.raises(sqlite3.IntegrityError):
+        with by_hand(tmp_path) as database, pytest.raises(RefusedByHand):
             database.execute(attempt)
-    database.close()
 
 
 async def test_a_log_that_lost_what_was_signed_is_signed_no_more(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from sessions.store.staff import SqlAccounts
 from sessions.store.vault import SecretDamaged, Vault
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, everything_in
-from tests.support.team import database_url
+from tests.support.team import TEAM, by_hand, database_url
 
 PASSWORD = "a long enough password"  # made up here
 
@@ -110,13 +109,12 @@ async def test_a_batch_that_fails_on_its_way_is_undone_whole(tmp_path: Path, dat
     await keep(database, tmp_path, 4)
     keys = MasterKeys(tmp_path)
     keys.rotate()
-    with sqlite3.connect(tmp_path / "kaibiao.db") as connection:
+    breaks = "EXECUTE FUNCTION kaibiao_refuse('gone')" if TEAM else "BEGIN SELECT RAISE(ABORT, 'gone'); END"
+    with by_hand(tmp_path) as connection:
         connection.execute(
-            "CREATE TRIGGER broken BEFORE UPDATE ON secrets WHEN OLD.name = 'share/1' "
-            "BEGIN SELECT RAISE(ABORT, 'the disk is gone'); END"
+            f"CREATE TRIGGER broken BEFORE UPDATE ON secrets FOR EACH ROW WHEN (OLD.name = 'share/1') {breaks}"
         )
-    connection.close()
-    with pytest.raises(Exception, match="the disk is gone"):
+    with pytest.raises(Exception, match="gone"):
         await reseal(database, keys)
     assert await under(database, keys) == {2: 0, 1: 4}
 
@@ -129,9 +127,8 @@ async def test_an_old_master_key_is_not_deleted_too_early(tmp_path: Path, databa
     with pytest.raises(StillInUse):
         await retire(database, keys)
     await reseal(database, keys)
-    with sqlite3.connect(tmp_path / "kaibiao.db") as connection:
-        connection.execute("INSERT INTO secrets VALUES ('gx-2', 'x', X'00112233445566778899aabbccddeeff')")
-    connection.close()
+    with by_hand(tmp_path) as connection:
+        connection.execute("INSERT INTO secrets VALUES ('gx-2', 'x', ?)", [bytes(16)])
     with pytest.raises(StillInUse, match="under no key"):
         await retire(database, keys)
     assert (await reseal(database, keys)).damaged == ("gx-2/x",)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from sessions.store.migrations import migrate
 from sessions.store.vault import MasterKey, SecretDamaged, Vault
 from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, everything_in
-from tests.support.team import database_url
+from tests.support.team import by_hand, database_url
 
 SECRET = b"thirty-two bytes that are secret"
 
@@ -52,10 +51,9 @@ async def test_the_first_secret_of_a_name_stays(database: Database) -> None:
 async def test_a_secret_moved_to_another_place_does_not_open(tmp_path: Path, database: Database) -> None:
     vault = Vault(database, MasterKey(bytes(32)))
     await vault.keep(SESSION, "one", SECRET)
-    with sqlite3.connect(tmp_path / "kaibiao.db") as connection:
+    with by_hand(tmp_path) as connection:
         connection.execute("INSERT INTO secrets SELECT 'gx-2', name, sealed FROM secrets")
         connection.execute("INSERT INTO secrets SELECT session, 'two', sealed FROM secrets WHERE session = 'gx-1'")
-    connection.close()
     assert await vault.get(SESSION, "one") == SECRET
     with pytest.raises(SecretDamaged):
         await vault.get(SessionId("gx-2"), "one")

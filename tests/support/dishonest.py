@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from sessions.receipts import receipt_of, tracker_of
 from sessions.shape import rfc3339
 from tests.support.ceremony import a_plan
 from tests.support.shell import SESSION, Shell
+from tests.support.team import by_hand
 
 ORIGIN = f"hall.example/s/{SESSION}/intake"
 Change = Callable[[Sequence[Recorded]], Sequence[Recorded]]
@@ -49,7 +49,8 @@ async def rewrite_intake(hall: Shell, change: Change) -> None:
         chained = chain(head, SESSION, Stream.INTAKE, told)
         head = head.after(chained)
         rows.append(chained)
-    with _opened(hall) as database:
+    with by_hand(hall.folder) as database:
+        database.drop_triggers()
         database.execute("DELETE FROM events WHERE stream = 'intake'")
         database.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", map(_row, rows))
     hall.sessions._appenders.clear()
@@ -60,7 +61,8 @@ async def pass_off_as_decoy(hall: Shell, key: HallKey, token: str) -> None:
     entries = await hall.stores.events.entries(SESSION)
     index = entries.index(log_leaf(verify_receipt(token, key.public)))
     by = await blinding(hall.stores.secrets, SESSION)
-    with _opened(hall) as database:
+    with by_hand(hall.folder) as database:
+        database.drop_triggers()
         decoy = decoy_leaf(SESSION, index, by.decoy_key)
         database.execute('UPDATE entries SET entry = ? WHERE "index" = ?', (decoy, index))
 
@@ -84,14 +86,6 @@ def with_salt(tracker: str, salt: str) -> Change:
         return replace(salted, event=replace(event, leaf_salt=salt, tracker=tracker_of(salted, a_plan())))
 
     return lambda log: [salted(record) for record in log]
-
-
-def _opened(hall: Shell) -> sqlite3.Connection:
-    database = sqlite3.connect(hall.folder / "kaibiao.db", timeout=10)
-    triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-    for (name,) in triggers:
-        database.execute(f"DROP TRIGGER {name}")
-    return database
 
 
 def _row(record: Recorded) -> tuple[object, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import io
 import re
-import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from crypto.header import Header
 from crypto.locks import open_share, read_share
 from crypto.signing import peek
 from sessions.masterkey import MasterKeys
+from tests.support.team import by_hand, files_of_the_database
 
 _HEX = re.compile(rb"[0-9a-fA-F]{64}")
 _BASE64 = re.compile(rb"[A-Za-z0-9_/+-]{43}(?![A-Za-z0-9_/+-])")
@@ -34,11 +34,12 @@ class Loot:
 
     @property
     def files(self) -> dict[str, bytes]:
-        return {str(path): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        kept = {str(path): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        return {**kept, "kaibiao.db": files_of_the_database(self.folder)}
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
-        with sqlite3.connect(self.folder / "kaibiao.db") as database:
-            return database.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+        with by_hand(self.folder) as database:
+            return database.execute(f"SELECT {', '.join(columns)} FROM {table}")
 
     def secrets(self) -> dict[str, bytes]:
         """Everything in the vault, opened with the hall's own master key."""
@@ -57,7 +58,9 @@ class Loot:
 
     def cells(self) -> Iterator[bytes]:
         """Every value in every table that is no text."""
-        for (table,) in self.rows("sqlite_master WHERE type = 'table'", "name"):
+        with by_hand(self.folder) as database:
+            tables = database.tables()
+        for table in tables:
             for row in self.rows(f'"{table}"', "*"):
                 yield from (value for value in row if isinstance(value, bytes))
 

@@ -46,11 +46,11 @@ class Cluster:
             return f"postgresql+asyncpg://{user}@127.0.0.1:{port}/{database}"
         return f"postgresql+asyncpg://{user}@/{database}?host={self.folder}"
 
-    def database(self, folder: Path) -> str:
-        """Return the name of the database of a hall in ``folder``, migrated; made when it is first asked for."""
+    def database(self, folder: Path, *, migrated: bool = True) -> str:
+        """Return the name of the database of a hall in ``folder``; made when it is first asked for."""
         name = "t_" + sha256(str(folder.absolute()).encode()).hexdigest()[:20]
         if name not in self._made and not self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
-            self.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
+            self.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE if migrated else 'template1'} STRATEGY wal_log")
             self._made.append(name)
             if len(self._made) > MOST:
                 self._drop(self._made.pop(0))

@@ -44,7 +44,7 @@ from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_au
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
 from tests.support.fake_clock import FakeClock
 from tests.support.officers import an_officer
-from tests.support.team import database_url
+from tests.support.team import database_url, files_of_the_database
 from web.officer import open_all
 from web.routes.locks import share_form
 
@@ -243,4 +243,4 @@ async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = Tru
 
 def everything_in(folder: Path) -> bytes:
     """Return every byte a hall keeps: what somebody finds who takes its disk away."""
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    return files_of_the_database(folder) + b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
