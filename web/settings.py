@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "",
-        description="SQLAlchemy address of the database; without one, the SQLite file `kaibiao.db` in `data_dir`.",
+        description="SQLAlchemy address of the database: `postgresql+asyncpg://USER@HOST/NAME?ssl=verify-full`, with "
+        "the password in a file that `passfile=` names (libpq's .pgpass); without one, the SQLite file `kaibiao.db` "
+        "in `data_dir`.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "recursive_triggers=ON")
@@ -46,6 +46,12 @@ class DatabaseRefused(Exception):
     hint = "database_url is empty, sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER@HOST/NAME"
 
 
+class DatabaseSilent(Exception):
+    """The database does not answer, or lets nobody in."""
+
+    hint = "start it, or correct database_url; `kaibiao doctor` asks it again"
+
+
 class Database:
     """Connections to the store. Call ``close`` when done; the loop that used it must still run."""
 
@@ -71,6 +77,15 @@ class Database:
             self._writer = self.engine.execution_options(kaibiao_writes=True)
             event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    async def reach(self) -> None:
+        """Raise DatabaseSilent unless the database answers."""
+        try:
+            async with self.reading():
+                pass
+        except (SQLAlchemyError, OSError) as error:
+            reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+            raise DatabaseSilent(f"the database does not answer: {reason}") from error
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -174,10 +173,3 @@ def test_a_folder_that_cannot_be_written_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="ascii")
     assert doctor.folder(tmp_path).ok
     assert not doctor.folder(tmp_path / "file" / "hall").ok
-
-
-def test_a_database_in_order_is_found_in_order(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path)
-    assert not asyncio.run(doctor.migrations(settings)).ok
-    assert kaibiao(tmp_path, "migrate", data_dir=str(tmp_path)).returncode == 0
-    assert asyncio.run(doctor.migrations(settings)).ok

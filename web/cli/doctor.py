@@ -20,8 +20,7 @@ from crypto.certificates import bidder_name
 from crypto.errors import CryptoRefused
 from sessions.clock import Clock
 from sessions.stamping import Stamping, Unreachable
-from sessions.store.database import Database
-from sessions.store.migrations import NoMigrations, pending
+from web.cli.doctor_database import about_database
 from web.cli.doctor_secrets import about_secrets
 from web.cli.finding import Finding
 from web.papers import SealUnusable, load_seal
@@ -45,7 +44,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     findings += [*await timestamps(settings, clock), seal(settings, now), *await witnesses(settings)]
     findings += about_secrets(settings)
     if findings[2].ok:
-        findings.append(await migrations(settings))
+        findings += [finding async for finding in about_database(settings)]
     return findings
 
 
@@ -220,19 +219,3 @@ def seal(settings: Settings, now: datetime) -> Finding:
             about=about, found=f"{name} is for demonstrations", fix="Get a certificate from a real authority."
         )
     return Finding(about=about, found=f"{name}, until {certificate.not_valid_after_utc:%Y-%m-%d}")
-
-
-async def migrations(settings: Settings) -> Finding:
-    """Look whether the database has the form this version needs."""
-    database = Database(settings.database)
-    try:
-        behind = await pending(database)
-    except NoMigrations as error:
-        return Finding(about="Database", found=str(error), fix="Install kaibiao again.")
-    finally:
-        await database.close()
-    return Finding(
-        about="Database",
-        found="an older form, or empty" if behind else "as this version needs it",
-        fix="Run `kaibiao migrate`." if behind else "",
-    )

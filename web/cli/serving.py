@@ -15,6 +15,7 @@ import uvicorn
 
 from sessions.clock import SystemClock
 from sessions.store.database import Database
+from sessions.store.grants import grant
 from sessions.store.migrations import migrate, pending
 from web.app import create_app
 from web.bootstrap import NotMigrated, Services, build
@@ -58,11 +59,16 @@ def serve(
     HallServer(build(settings)).run()
 
 
-def migrate_command(config: Config = None) -> None:
+def migrate_command(
+    config: Config = None,
+    serve_as: Annotated[
+        str | None, typer.Option(help="PostgreSQL: let this role serve, unable to change the log.")
+    ] = None,
+) -> None:
     """Bring the database to the form this version needs. Harmless when it has it already."""
     settings = load(config)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    asyncio.run(_migrate(settings))
+    asyncio.run(_migrate(settings, serve_as))
     sys.stderr.write("The database is up to date.\n")
 
 
@@ -166,10 +172,15 @@ def _without_colour(_: Any, __: str, event: structlog.typing.EventDict) -> struc
     return event
 
 
-async def _migrate(settings: Settings) -> None:
+async def _migrate(settings: Settings, serve_as: str | None) -> None:
     database = Database(settings.database)
     try:
+        await database.reach()
         await migrate(database)
+        if serve_as is not None:
+            if not database.shared:
+                raise Refused("SQLite knows no roles.", "Leave --serve-as out.")
+            await grant(database, serve_as)
     finally:
         await database.close()
 
@@ -178,6 +189,7 @@ async def _is_behind(settings: Settings) -> bool:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
     try:
+        await database.reach()
         return await pending(database)
     finally:
         await database.close()
