@@ -198,10 +198,11 @@ def said(*words: str) -> str:
 
 
 def test_the_log_bench_prints_a_table_or_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("ACTS", 5), ("EVENTS", 20), ("ROUNDS", 1)):
+    for name, value in (("ACTS", 5), ("EVENTS", 20), ("ROUNDS", 1), ("BIDDERS", 3)):
         monkeypatch.setattr(log, name, value)
     table = said("log", "--folder", str(tmp_path))
-    assert all(case in table for case in (log.TOGETHER, log.SINGLY, log.SYNC, log.CHAIN, log.READ, log.HASH))
+    cases = (log.TOGETHER, log.SINGLY, log.SYNC, log.CHAIN, log.READ, log.HASH, "Python", "every check holds")
+    assert all(case in table for case in cases)
     assert json.loads(said("log", "--json"))["what"].startswith("5 acts and a chain of 20 events")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""What the log costs: acts made durable together and one by one, and the chain checked again.
+"""What the log costs: acts made durable together and one by one, the chain checked again, a whole record verified.
 
 The acts are a supervisor's notes with idempotency keys, through the service and its store: settled, decided, chained,
 committed (SQLite, synchronous=FULL), announced. One by one means that each waits for the one before, so that the same
@@ -27,11 +27,12 @@ from sessions.chaining import Head, chain, check, core
 from sessions.events import Happening, Recorded, Stream, SupervisorNoted
 from sessions.ids import SessionId
 from sessions.store.migrations import migrate
-from web.bench import machine
+from web.bench import machine, verifying
 from web.bench.servers import NOTE, SUPERVISOR, create, settings
 from web.bootstrap import Services, build
 
 ACTS: Final = 500
+BIDDERS: Final = 300  # of the record that is verified
 EVENTS: Final = 20_000
 ROUNDS: Final = 5
 TOGETHER: Final = "at once, group commit"
@@ -46,6 +47,7 @@ def run(json: bool, folder: Path | None = None) -> None:
     """Measure on the disk of ``folder`` (or of temporary files), and print the medians: a table, or JSON."""
     with tempfile.TemporaryDirectory(prefix="kaibiao-bench-", dir=folder) as name:
         report = asyncio.run(measure(Path(name), acts=ACTS, events=EVENTS, rounds=ROUNDS))
+    report["verifying"] = verifying.measure(BIDDERS, EVENTS)
     if json:
         sys.stdout.write(json_module.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return
@@ -54,7 +56,11 @@ def run(json: bool, folder: Path | None = None) -> None:
         sys.stdout.write(f"{part:38}{'a second':>12}{'ms':>10}   time as a multiple of `{reference}`\n")
         for case, figures in report[part].items():
             sys.stdout.write(f"{case:38}{figures['per_s']:12.0f}{figures['ms']:10.1f}{figures['ratio']:12.2f}\n")
-    sys.stdout.write(f"\n{TOGETHER} : {SINGLY} = {report['together_to_singly']:.3f}\n")
+    sys.stdout.write(f"\n{TOGETHER} : {SINGLY} = {report['together_to_singly']:.3f}\n\n")
+    sys.stdout.write(f"{'verifying':38}{'ms':>22}   {report['verifying']['what']}\n")
+    for case, figures in report["verifying"]["cases"].items():
+        said = "every check holds" if figures["ok"] else "FAILED"
+        sys.stdout.write(f"{case:38}{figures['ms']:22.1f}   {said}\n")
 
 
 async def measure(folder: Path, *, acts: int, events: int, rounds: int) -> dict[str, Any]:

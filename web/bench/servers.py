@@ -70,7 +70,7 @@ async def hall(folder: Path, port: int) -> AsyncIterator[tuple[int, Publish]]:
     from web.cli.serving import HallServer  # here, because the command line imports the benches
 
     services = build(settings(folder, port))
-    async with _running(HallServer(services, ws_ping_interval=None)):
+    async with running(HallServer(services, ws_ping_interval=None)):
 
         async def publish() -> int:
             await services.sessions.handle(SESSION, NOTE, SUPERVISOR)
@@ -104,7 +104,7 @@ async def naive(folder: Path, port: int) -> AsyncIterator[tuple[int, Publish]]:
         return ready
 
     config = uvicorn.Config(app, port=port, backlog=BACKLOG, log_level="critical", ws_ping_interval=None)
-    async with _running(uvicorn.Server(config)):
+    async with running(uvicorn.Server(config)):
         yield 0, publish
 
 
@@ -135,7 +135,8 @@ SERVERS: Final = {"hall": hall, "naive": naive, "websockets": library}
 
 
 @contextlib.asynccontextmanager
-async def _running(server: uvicorn.Server) -> AsyncIterator[None]:
+async def running(server: uvicorn.Server) -> AsyncIterator[None]:
+    """Serve while the block lasts."""
     running = asyncio.create_task(server.serve())
     while not server.started:
         if running.done():

@@ -11,7 +11,6 @@ from web.bench import fanout as fanout_bench
 from web.bench import log as log_bench
 from web.bench import opening as opening_bench
 from web.bench import unseal as unseal_bench
-from web.bench import verifying as verify_bench
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object with everything measured, not a table.")]
 
@@ -59,16 +58,5 @@ def log(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """500 acts made durable, together and one by one; 20,000 events checked."""
+    """500 acts made durable, together and one by one; 20,000 events checked; a record of them verified. A minute."""
     log_bench.run(as_json, folder)
-
-
-@group.command()
-def verify(
-    *,
-    bidders: Annotated[int, typer.Option(min=3, help="Bids in the set.")] = verify_bench.BIDDERS,
-    events: Annotated[int, typer.Option(min=1, help="Events in the log, about.")] = verify_bench.EVENTS,
-    as_json: AsJson = False,
-) -> None:
-    """Both verifiers on a long record that is made first. A minute."""
-    verify_bench.run(as_json, bidders, events)
