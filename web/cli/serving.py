@@ -21,6 +21,7 @@ from web.app import create_app
 from web.bootstrap import NotMigrated, Services, build
 from web.cli.doctor import examine
 from web.cli.refused import Refused
+from web.notify import Notifier
 from web.patience import PatientProtocol
 from web.settings import Settings, load
 
@@ -93,9 +94,17 @@ class HallServer(uvicorn.Server):
         address = {"host": services.settings.host, "port": services.settings.port}
         super().__init__(uvicorn.Config(create_app(services), **(SERVER | address | more)))
         self._hub = services.hub
+        self._notifier = Notifier()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and tell systemd once it is so."""
+        await super().startup(sockets)
+        if self.started:
+            self._notifier.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: streams end and are resumed elsewhere, requests that have begun are finished."""
+        self._notifier.stopping()
         await self._hub.close()
         await super().shutdown(sockets)
 
