@@ -20,12 +20,12 @@ from sessions.chaining import check
 from sessions.clock import Clock
 from sessions.codec import Command, command_to_json
 from sessions.commands import RecordFault
-from sessions.errors import CommandRefused, Overloaded, Stale
+from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.logging_receipts import close_log
 from sessions.opening import Opening
-from sessions.ports import EventStore, Outcome, SecretStore
+from sessions.ports import Entries, EventStore, Outcome, SecretStore
 from sessions.roles import Actor
 from sessions.session_key import session_key
 
@@ -37,6 +37,9 @@ PAGE = 256
 
 ATTEMPTS = 8
 """How often a batch that lost its race to another worker is decided again before the callers are asked to retry."""
+
+BREATH = 0.05
+"""Seconds before a store that did not answer is asked again; twice as many each time, some 13 in all."""
 
 Result = tuple[Recorded, ...] | Exception
 Done = dict[tuple[str, str], tuple[Digest, Result]]
@@ -73,6 +76,17 @@ class Waiting:
             self.result.set_exception(result)
         else:
             self.result.set_result(result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A batch that was decided, and how the session stands after it."""
+
+    held: Held
+    results: Sequence[Result]
+    outcomes: Sequence[Outcome]
+    records: tuple[Recorded, ...]
+    entries: Entries | None
 
 
 class Appender:
@@ -176,7 +190,7 @@ class Appender:
                     if not batch:
                         return
                     await self._commit(batch, now, gated)
-                except Exception as error:  # whether the commit happened is unknown: say so, and read the log again
+                except Exception as error:  # whatever it was: say so, and read the log again
                     self.forget()
                     for one in batch or self._take(gated=False):
                         one.answer(error)
@@ -196,26 +210,33 @@ class Appender:
         return taken
 
     async def _commit(self, waiting: Sequence[Waiting], now: datetime, gated: bool) -> None:
+        tried: Tried | None = None
         for attempt in range(ATTEMPTS):
+            new = False
             try:
                 # The first time without keeping others out: nearly always nobody else is there.
                 async with self._events.turn(self._session) if attempt else nullcontext():
-                    held, results, records = await self._append(waiting, now, gated)
+                    if tried is None or not await self._is_kept(tried):
+                        tried, new = await self._decide(waiting, now, gated), True
+                        await self._append(tried)
             except Stale:
                 self.forget()
-                continue
-            self._held = held
-            for one, result in zip(waiting, results, strict=True):
-                one.answer(result)
-            if records:
-                self._committed(held, records)
-            return
-        raise Overloaded(1)
+                if new:
+                    tried = None
+            except Unanswered:
+                # The commit may have happened. Within the next turn that is certain: it has ended by then.
+                self.forget()
+                await asyncio.sleep(BREATH * 2**attempt)
+            else:
+                self._held = tried.held
+                for one, result in zip(waiting, tried.results, strict=True):
+                    one.answer(result)
+                if tried.records:
+                    self._committed(tried.held, tried.records)
+                return
+        raise Overloaded(1) if tried is None else Unanswered
 
-    async def _append(
-        self, waiting: Sequence[Waiting], now: datetime, gated: bool
-    ) -> tuple[Held, list[Result], tuple[Recorded, ...]]:
-        """Decide a batch and append what it caused; return the session after it, the results, the events."""
+    async def _decide(self, waiting: Sequence[Waiting], now: datetime, gated: bool) -> Tried:
         if not self._current:
             await self._load()
         done = await self._known(waiting)
@@ -229,17 +250,30 @@ class Appender:
             batch.freeze(public, log)
         results, outcomes = _decide_all(batch, waiting, done)
         batch.settle()
-        if batch.records or outcomes:
-            moved = any(record.stream is Stream.OPENING for record in batch.records)
-            summary = batch.held.summary() if moved else None
+        entries = None if log is None else log.last
+        return Tried(
+            held=batch.held, results=results, outcomes=outcomes, records=tuple(batch.records), entries=entries
+        )
+
+    async def _append(self, tried: Tried) -> None:
+        if tried.records or tried.outcomes:
+            moved = any(record.stream is Stream.OPENING for record in tried.records)
             await self._events.append(
                 self._session,
-                batch.records,
-                summary=summary,
-                outcomes=outcomes,
-                entries=None if log is None else log.last,
+                tried.records,
+                summary=tried.held.summary() if moved else None,
+                outcomes=tried.outcomes,
+                entries=tried.entries,
             )
-        return batch.held, results, tuple(batch.records)
+
+    async def _is_kept(self, tried: Tried) -> bool:
+        """Return whether the log ends in this batch, or goes on from it: a digest vouches for all before it."""
+        last = {record.stream: record for record in tried.records}
+        for stream, record in last.items():
+            found = await self._events.read(self._session, stream, after=record.number - 1, limit=1)
+            if [one.digest for one in found] != [record.digest]:
+                return False
+        return bool(last)  # refusals alone are decided again: to a key that is known the same is said
 
     async def _session_public(self, held: Held) -> str:
         """Return the session's public key, making it now; empty behind locks, where the hall has none."""

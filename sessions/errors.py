@@ -34,6 +34,12 @@ class UnknownSession(Exception):
     """No session has this id."""
 
 
+class Unanswered(Exception):
+    """The store went away before it answered: what it was asked to keep may be kept or not. Ask again."""
+
+    retry_after = 2
+
+
 class Overloaded(Exception):
     """Too many commands are waiting; try again after ``retry_after`` seconds with the same idempotency key."""
 

@@ -76,7 +76,8 @@ class EventStore(Protocol):
         Numbers follow what is stored, stream by stream. ``summary`` founds the session or replaces the one before.
 
         Raises:
-            Stale: somebody appended first, or used one of the idempotency keys.
+            Stale: somebody appended first, or used one of the idempotency keys; nothing was kept.
+            Unanswered: whether it was kept shows in the log, for certain within the next ``turn``.
         """
 
     def turn(self, session: SessionId) -> AbstractAsyncContextManager[None]:

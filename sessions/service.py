@@ -143,6 +143,7 @@ class Sessions:
             CommandRefused: the rules do not allow it; nothing happened.
             UnknownSession: there is no such session.
             Overloaded: too many commands wait; nothing happened, send it again with the same key.
+            Unanswered: the store is away; whether it happened, the same key tells when it is back.
         """
         appender = self._appender(session)
         try:

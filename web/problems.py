@@ -338,6 +338,13 @@ SAYINGS: Mapping[str, Saying] = {
         "请稍后用同一个幂等键重试。",
         "Try again with the same Idempotency-Key after the time in Retry-After.",
     ),
+    "unanswered": _say(
+        503,
+        "平台的数据库暂时没有应答，无法确定操作是否已经生效。",
+        "The hall's database does not answer, and whether this took effect is not known yet.",
+        "请用同一个幂等键重试：同一操作不会执行两次。",
+        "Try again with the same Idempotency-Key: nothing is done twice.",
+    ),
     "out_of_step": _say(
         503,
         "同时有别的操作先行完成。",

@@ -8,14 +8,17 @@ synchronous_commit=on for the same reason (31,500 appends a second in shared com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Final
 
 from sqlalchemy import URL, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from sessions.errors import Unanswered
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "recursive_triggers=ON")
 
@@ -83,21 +86,28 @@ class Database:
         try:
             async with self.reading():
                 pass
-        except (SQLAlchemyError, OSError) as error:
-            reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        except (SQLAlchemyError, OSError, Unanswered) as error:
+            cause = error.__cause__ if isinstance(error, Unanswered) else error
+            reason = str(getattr(cause, "orig", None) or cause).partition("\n")[0]
             raise DatabaseSilent(f"the database does not answer: {reason}") from error
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection whose reads all see one moment."""
-        async with self._reader.connect() as connection:
-            yield connection
+        """Give a connection whose reads all see one moment; raise Unanswered."""
+        with _told_when_away():
+            async with self._reader.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection inside a write transaction: committed at the end, undone by an exception."""
-        async with self._turn, self._writer.begin() as connection:
-            yield connection
+        """Give a connection inside a write transaction: committed at the end, undone by an exception.
+
+        Raises:
+            Unanswered: the server went away, and where it did so during the commit, whether that happened is unknown.
+        """
+        with _told_when_away():
+            async with self._turn, self._writer.begin() as connection:
+                yield connection
 
     async def close(self) -> None:
         """Close every connection."""
@@ -111,6 +121,20 @@ def lost_the_race(error: DBAPIError) -> bool:
     failure (40001) or a lock that it waited for too long (55P03).
     """
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in ("40P01", "40001", "55P03")
+
+
+@contextmanager
+def _told_when_away() -> Iterator[None]:
+    try:
+        yield
+    except (ConnectionError, TimeoutError, PoolTimeout, FileNotFoundError) as error:  # the last: no socket there
+        raise Unanswered from error
+    except DBAPIError as error:
+        # Class 08: the connection; 57P: the server is stopping or starting; 53300: it takes no more connections.
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if error.connection_invalidated or state.startswith(("08", "57P", "53300")):
+            raise Unanswered from error
+        raise
 
 
 def _engine(url: str) -> AsyncEngine:

@@ -40,6 +40,11 @@ class Cluster:
         self.port = port  # on loopback besides, where a test wants to stand between
         self._made: list[str] = []
 
+    @property
+    def socket(self) -> str:
+        """Where it listens."""
+        return str(self.folder / f".s.PGSQL.{self.port or 5432}")
+
     def url(self, database: str = TEMPLATE, *, user: str = "hall", port: int | None = None) -> str:
         """Return the address of one of its databases: by its socket, or by TCP on this port."""
         if port is not None:

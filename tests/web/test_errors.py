@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from crypto.errors import CertificateRefused, EncodingRefused, StatementRefused
 from crypto.words import WORDS
 from hall.errors import BadCursor, GoingAway, TooManyWatchers
-from sessions.errors import CommandRefused, Overloaded, Stale, UnknownSession
+from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, UnknownSession
 from sessions.ids import Jws
 from sessions.ports import WrongOffset
 from sessions.refusals import REFUSALS
@@ -33,6 +33,7 @@ from web.problems import SAYINGS, KeyRefused, Problem
         (NoSuchUpload(), 404, "unknown_upload", {}),
         (Stale(), 503, "out_of_step", {"retry_after": 1}),
         (Overloaded(3), 503, "overloaded", {"retry_after": 3}),
+        (Unanswered(), 503, "unanswered", {"retry_after": 2}),
         (WrongOffset(512), 409, "wrong_offset", {"offset": 512}),
         (BadCursor(), 400, "bad_cursor", {}),
         (TooManyWatchers(30), 503, "too_many_watchers", {"retry_after": 30}),
