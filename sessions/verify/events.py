@@ -42,7 +42,8 @@ class Chained(dict[str, Any]):
     digest: str
 
 
-def _chained(data: bytes) -> Iterator[Chained]:
+def chained(data: bytes) -> Iterator[Chained]:
+    """Return the event on each line; whether they follow one another is for ``verify_chain``."""
     for value, line in zip(lines(data), data.split(b"\n"), strict=False):
         if not isinstance(value, dict):
             raise Failed("a line is no event")
@@ -53,7 +54,7 @@ def _chained(data: bytes) -> Iterator[Chained]:
 
 def cores(data: bytes, session: str, stream: Stream) -> Found:
     """Check the chain and return its cores, the digest of each with it."""
-    found = list(_chained(data))
+    found = list(chained(data))
     verify_chain(found, digest=lambda core: core.digest)
     require(bool(found), "there are no events")
     require(found[0]["stream"] == f"{session}/{stream}", "the events belong to another session or stream")

@@ -171,8 +171,8 @@ EXTRA: Mapping[str, Words] = {
         "The hall's key is one you trust, or follows from one, each endorsed by the one before.",
     ),
     "log.held": _words(
-        "外部保存的检查点与本包一致：平台没有签署过另一份日志。",
-        "The checkpoint held outside goes with this bundle: the hall signed no other log.",
+        "外部保存的检查点或链末值与本包一致：平台没有另一份日志。",
+        "The checkpoint or chain head kept outside goes with this bundle: the hall has no other log.",
     ),
 }
 """Checks that are made only when something is brought along."""

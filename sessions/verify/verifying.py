@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crypto.digest import sha256_hex
-from crypto.encoding import exactly, parse_canonical
-from crypto.endorsements import read_keys
-from crypto.errors import CryptoRefused
+from crypto.encoding import parse_canonical
 from crypto.signing import HallPublicKey
-from crypto.signing import verify as verify_statement
-from sessions.archive import KEYS, KIND, MANIFEST, SIGNATURE
+from sessions.archive import KEYS, MANIFEST, SIGNATURE
 from sessions.events import (
     BarrierPassed,
     BidNotOpened,
@@ -24,7 +19,6 @@ from sessions.events import (
     SheetRescued,
     Stream,
 )
-from sessions.hallkey import kid_in
 from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
@@ -32,6 +26,7 @@ from sessions.plan_json import plan_from_json
 from sessions.proved import CERTIFICATES, LISTS
 from sessions.verify import (
     bids,
+    bundled,
     draws,
     events,
     evidence,
@@ -48,11 +43,8 @@ from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, Report, Run, require
 from sessions.verify.watched import checkpoints
 from sessions.visibility import public_afterwards
-from sessions.zipped import MOST_BYTES, unpack
 
 Files = Mapping[str, bytes]
-
-_LINES = 64 * 1024 * 1024
 
 
 def verify(
@@ -63,13 +55,14 @@ def verify(
     Whose ``hall_key`` signed it and whether the authorities in it deserve trust, no file can say of itself: compare
     their fingerprints with what the hall and the authorities publish. With a bidder's ``receipt`` (the file, or the
     bare JWS) the report also says what became of that bid. ``held`` is a checkpoint of this opening's log that
-    somebody kept outside, to be compared with what the bundle says (check ``log.held``). ``trusted`` is a public
+    somebody kept outside, or the head of its chain from a printed record (64 hex digits), to be compared with what
+    the bundle says (check ``log.held``). ``trusted`` is a public
     document of the hall, one key or the list of all, that the reader has from elsewhere (check ``hall.key``).
     """
     run = Run()
-    files = run("bundle.file", _open, bundle)
-    manifest = run("bundle.manifest", _manifest, files)
-    key = run("bundle.signature", _signature, files, manifest)
+    files = run("bundle.file", bundled.opened, bundle)
+    manifest = run("bundle.manifest", bundled.manifest, files)
+    key = run("bundle.signature", bundled.signature, files, manifest)
     session = None if manifest is None else manifest["session"]
     cores = run("chain.opening", _cores, files, session)
     shown = run("chain.private", _disclosed, files, cores)
@@ -90,7 +83,7 @@ def verify(
     run("log.witnesses", watched.witnesses, replayed, notes)
     run("stamps.tokens", stamped.tokens, files, replayed)
     if trusted is not None:
-        run("hall.key", _known, files, key, trusted)
+        run("hall.key", bundled.known, files, key, trusted)
     if held is not None:
         run("log.held", watched.held_outside, held, replayed, key)
     sealed = run("bids.declarations", bids.sealed, files, replayed, received)
@@ -126,61 +119,6 @@ def verify(
         title=replayed.opening.plan.tender.title if replayed else None,
         hall_key=key.kid if key else None,
     )
-
-
-def _open(bundle: Path | bytes) -> Found:
-    if isinstance(bundle, Path):
-        require(bundle.stat().st_size <= MOST_BYTES, f"more than {MOST_BYTES} bytes")
-        bundle = bundle.read_bytes()
-    files = unpack(bundle)
-    return Found(files, f"{len(files)} files, {len(bundle)} bytes")
-
-
-def _manifest(files: Files) -> Found:
-    stated = exactly(parse_canonical(files[MANIFEST], limit=_LINES), ("v", "session", "files"))
-    require(stated["v"] == 1 and isinstance(stated["session"], str), "not a manifest of version 1")
-    listed = stated["files"]
-    require(listed.keys() == files.keys() - {MANIFEST, SIGNATURE}, "it does not list just the files that are there")
-    for name, said in listed.items():
-        here = {"sha256": sha256_hex(files[name]), "size": len(files[name])}
-        require(said == here, f"{name} is not the file that the manifest lists")
-    return Found(stated, f"{len(listed)} files")
-
-
-def _signature(files: Files, manifest: Mapping[str, Any]) -> Found:
-    key = HallPublicKey.from_document(parse_canonical(files["hall-key.json"]))
-    payload = verify_statement(files[SIGNATURE].decode("ascii"), KIND, key)
-    digest = sha256_hex(files[MANIFEST])
-    require(
-        payload == {"v": 1, "session": manifest["session"], "manifest_sha256": digest}, "it is over something else"
-    )
-    announced = _announced(files)
-    require(announced in (None, key.kid), f"the opening was announced under hall key {announced}, this is {key.kid}")
-    if KEYS in files:
-        listed = read_keys(files[KEYS])
-        require(listed[-1] == key and len(listed) > 1, "the list of keys does not lead to the one that signed")
-    return Found(key, f"hall key {key.kid}")
-
-
-def _announced(files: Files) -> str | None:
-    """Return which key plan.json names, if it can be read; what it is worth, plan.announced says."""
-    with suppress(CryptoRefused, KeyError):
-        plan = parse_canonical(files["plan.json"], limit=_LINES)
-        return kid_in(plan) if isinstance(plan, dict) else None
-    return None
-
-
-def _known(files: Files, key: HallPublicKey, trusted: bytes) -> Found:
-    held = read_keys(trusted)
-    listed = read_keys(files[KEYS]) if KEYS in files else (key,)
-    # What the list says of keys before the one that is trusted proves nothing, and does not matter.
-    ways = [one for one in listed if one in held]
-    require(bool(ways), f"hall key {key.kid} is not one you trust ({_kids(held)}), and none of them endorses it")
-    return Found(True, f"{ways[-1].kid} is known" + ("" if ways[-1] == key else f", and endorses {key.kid}"))
-
-
-def _kids(keys: Iterable[HallPublicKey]) -> str:
-    return ", ".join(key.kid for key in keys)
 
 
 def _cores(files: Files, session: str) -> Found:
@@ -244,7 +182,7 @@ def _taken(replayed: Replayed, intake: tuple[Recorded, ...]) -> Found:
 
 
 def _plan(files: Files, replayed: Replayed, intake: tuple[Recorded, ...]) -> Found:
-    plan = parse_canonical(files["plan.json"], limit=_LINES)
+    plan = parse_canonical(files["plan.json"], limit=bundled.LINES)
     require(plan_from_json(plan) == replayed.opening.plan, "plan.json is another plan")
     first = getattr(replayed.log.records[0].event, "plan", None)
     require(plan == first, "the opening was announced with another plan")

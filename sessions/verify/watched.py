@@ -30,6 +30,7 @@ from sessions.watched import FINAL_CHECKPOINT, dispute_member
 Files = Mapping[str, bytes]
 Notes = Mapping[int, bytes]
 
+_HEAD = re.compile(rb"[0-9a-f]{64}")
 _POINT = re.compile(r"log/opening-([1-9][0-9]{0,6})\.checkpoint")
 
 
@@ -87,8 +88,13 @@ def witnesses(replayed: Replayed, notes: Notes) -> Found:
 
 
 def held_outside(note: bytes, replayed: Replayed, key: HallPublicKey) -> Found:
-    """The checkpoint that somebody brought, against the events of the bundle: one log, or the hall is convicted."""
+    """What somebody kept, against the events of the bundle: one log, or the hall is convicted.
+
+    A checkpoint; or the digest of an event, as the foot of a printed record gives it for the last.
+    """
     o = replayed.opening
+    if _HEAD.fullmatch(note.strip()):
+        return _printed(note.strip().decode(), replayed)
     if o.plan.watch is None:
         raise Failed("this opening was announced without a log")
     try:
@@ -108,6 +114,17 @@ def held_outside(note: bytes, replayed: Replayed, key: HallPublicKey) -> Found:
             "bundle prove it together, keep both"
         )
     return Found(True, f"the first {checkpoint.size} of {length} events, cosigned by {len(said)} witnesses")
+
+
+def _printed(head: str, replayed: Replayed) -> Found:
+    records = replayed.log.records
+    places = [record.number for record in records if record.digest == head]
+    if not places:
+        raise Failed(
+            f"SPLIT VIEW: no event of this bundle has the digest {head}: what it was printed on is of another log, "
+            "keep both"
+        )
+    return Found(True, f"the head after event {places[0]} of {len(records)}")
 
 
 def policy_of(watch: Watch) -> Policy:

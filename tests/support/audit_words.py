@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sessions import readme, record_html, terms
 from sessions.plan import Words
-from sessions.verify.sentences import SENTENCES
+from sessions.verify.sentences import EXTRA, SENTENCES
 
 TARGET = Path(__file__).parents[2] / "web" / "client" / "src" / "audit" / "words.ts"
 
@@ -35,6 +35,7 @@ def text() -> str:
         "CONSEQUENCES": terms.CONSEQUENCES,
         "OBJECTIONS": terms.OBJECTIONS,
         "SENTENCES": SENTENCES,
+        "EXTRA": EXTRA,
     }
     none = Words(
         zh="4. 本场没有公布投标人，也没有打开任何投标文件。",

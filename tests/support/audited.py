@@ -18,17 +18,17 @@ RUNNER = assets.CLIENT / "tests" / "audit.mjs"
 Verdict = dict[str, str]
 
 
-def by_python(bundle: bytes) -> Verdict:
-    """Return what every check came to."""
-    return {check.id: check.outcome.value for check in verify(bundle).checks}
+def by_python(bundle: bytes, kept: str = "") -> Verdict:
+    """Return what every check came to; ``kept`` is what somebody holds beside the bundle, for ``log.held``."""
+    return {check.id: check.outcome.value for check in verify(bundle, held=kept.encode() or None).checks}
 
 
-def by_typescript(*bundles: bytes) -> list[Verdict]:
+def by_typescript(*bundles: bytes, kept: str = "") -> list[Verdict]:
     """Return the same for each bundle, in one run of Node."""
-    return [{check["id"]: check["outcome"] for check in report["checks"]} for report in reports(*bundles)]
+    return [{check["id"]: check["outcome"] for check in report["checks"]} for report in reports(*bundles, kept=kept)]
 
 
-def reports(*bundles: bytes) -> list[dict[str, Any]]:
+def reports(*bundles: bytes, kept: str = "") -> list[dict[str, Any]]:
     """Return the reports of the second verifier, with milliseconds and the sentence on each check."""
     assets.build()
     with TemporaryDirectory() as folder:
@@ -38,7 +38,7 @@ def reports(*bundles: bytes) -> list[dict[str, Any]]:
         done = node(
             [str(RUNNER)],
             return_completed_process=True,
-            input=json.dumps([str(path) for path in paths]),
+            input=json.dumps({"paths": [str(path) for path in paths], "kept": kept}),
             capture_output=True,
             encoding="utf-8",
         )

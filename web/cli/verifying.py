@@ -28,6 +28,9 @@ def verify_bundle(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Checkpoint or .tlog-proof held outside, to be compared."),
     ] = None,
+    head: Annotated[
+        str, typer.Option(help="Head of the event chain from the foot of a printed record, to be compared.")
+    ] = "",
     hall_key: Annotated[
         Path | None,
         typer.Option(
@@ -39,10 +42,11 @@ def verify_bundle(
     """Check an archive offline, from the file alone. Exit 0 only if every named check holds.
 
     With a receipt, also only if its bid was counted, replaced or withdrawn: a bid that was dropped convicts the hall.
-    With a checkpoint that somebody held outside, also only if the hall signed the same log there. With the hall's key
+    With a checkpoint that somebody held outside, or the head of the chain from a printed record, also only if that is
+    of the same log. With the hall's key
     (/api/v1/hall-key, kept earlier), also only if that key signed the archive, or one that follows from it.
     """
-    held = None if checkpoint is None else _checkpoint(checkpoint)
+    held = (head.encode() or None) if checkpoint is None else _checkpoint(checkpoint)
     trusted = None if hall_key is None else hall_key.read_bytes()
     report = verify(bundle, None if receipt is None else receipt.read_bytes(), held=held, trusted=trusted)
     if as_json:

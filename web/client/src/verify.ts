@@ -5,8 +5,8 @@
  */
 
 import type { Check, Report } from "./audit/report.js";
-import type { Said } from "./audit/worker.js";
-import { SENTENCES } from "./audit/words.js";
+import type { Asked, Said } from "./audit/worker.js";
+import { EXTRA, SENTENCES } from "./audit/words.js";
 import type { JsonObject } from "./canonical.js";
 import type { Speech } from "./dom.js";
 import { explain, tell } from "./forms.js";
@@ -36,15 +36,15 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void check(input.files?.[0], pasted.value.trim());
 });
-input.addEventListener("change", () => void check(input.files?.[0], ""));
-pasted.addEventListener("input", () => (input.value = "")); // what was done last counts
+input.addEventListener("change", () => void check(input.files?.[0], pasted.value.trim()));
+pasted.addEventListener("input", () => (input.value = "")); // what was done last counts; a bundle is read beside the text
 showPaper(document, location.hash);
 document.querySelector("[data-print]")!.addEventListener("click", () => print());
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"] as const) {
   box.addEventListener(kind, (event) => {
     event.preventDefault();
     box.toggleAttribute("data-over", kind === "dragenter" || kind === "dragover");
-    if (kind === "drop") void check((event as DragEvent).dataTransfer?.files[0], "");
+    if (kind === "drop") void check((event as DragEvent).dataTransfer?.files[0], pasted.value.trim());
   });
 }
 
@@ -56,7 +56,7 @@ async function check(file: File | undefined, token: string): Promise<void> {
   tell(box, "working", say("working"));
   try {
     await requireEd25519();
-    const good = file !== undefined && (await isZip(file)) ? await checkBundle(file) : await checkToken(file === undefined ? token : (await file.text()).trim());
+    const good = file !== undefined && (await isZip(file)) ? await checkBundle(file, token) : await checkToken(file === undefined ? token : (await file.text()).trim());
     tell(box, good ? "done" : "failed", say(good ? "all_hold" : "some_fail"));
   } catch (error) {
     tell(box, "failed", ...(error instanceof Unable ? [error.message] : explain(error, data)));
@@ -98,8 +98,9 @@ function startWorker(): Worker {
   return started;
 }
 
-async function checkBundle(file: File): Promise<boolean> {
-  const bytes = await file.arrayBuffer();
+/** Check a bundle, beside a checkpoint or a chain's head that the reader kept; `kept` is "" without one. */
+async function checkBundle(file: File, kept: string): Promise<boolean> {
+  const asked: Asked = { bundle: await file.arrayBuffer(), kept: isKept(kept) ? `${kept}\n` : "" };
   const made: Check[] = [];
   progress.max = Object.keys(SENTENCES).length;
   progress.value = 0;
@@ -112,10 +113,15 @@ async function checkBundle(file: File): Promise<boolean> {
       } else if (said.kind === "report") resolve(said);
     };
     worker.onerror = () => reject(new Unable(say("no_worker")));
-    worker.postMessage(bytes, [bytes]);
+    worker.postMessage(asked, [asked.bundle]);
   });
   show(report, sha256);
   return report.ok;
+}
+
+/** Whether a pasted text is of an opening's log, and not a receipt. */
+function isKept(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text) || /^c2sp\.org\/tlog-proof@v1\n/.test(text) || /\n\n— /.test(text);
 }
 
 const ORDER: readonly Check["outcome"][] = ["failed", "skipped", "passed"];
@@ -124,7 +130,7 @@ const RESULT = { failed: "fail", skipped: "skip", passed: "pass" } as const;
 function show(report: Report, sha256: string): void {
   for (const outcome of ORDER) {
     for (const { id, detail } of report.checks.filter((each) => each.outcome === outcome)) {
-      const sentence = SENTENCES[id]![data.language];
+      const sentence = (SENTENCES[id] ?? EXTRA[id])![data.language];
       add(RESULT[outcome], outcome === "passed" ? sentence : `${say(outcome)}${sentence}`, `${id}${detail === "" ? "" : ` · ${detail}`}`);
     }
   }

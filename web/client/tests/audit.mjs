@@ -1,13 +1,14 @@
-// The second verifier on files: paths of bundles as a JSON array on stdin, a JSON array of reports on stdout.
+// The second verifier on files: on stdin paths of bundles and what somebody kept beside them, on stdout the reports.
 
 import { readFileSync } from "node:fs";
 
 import { audit } from "../../static/js/audit/audit.js";
 
 const reports = [];
-for (const path of JSON.parse(readFileSync(0, "utf8"))) {
+const { paths, kept } = JSON.parse(readFileSync(0, "utf8"));
+for (const path of paths) {
   const begun = performance.now();
-  const { ok, checks } = await audit(new Uint8Array(readFileSync(path)));
+  const { ok, checks } = await audit(new Uint8Array(readFileSync(path)), undefined, kept);
   reports.push({ ok, ms: performance.now() - begun, checks });
 }
 process.stdout.write(JSON.stringify(reports));

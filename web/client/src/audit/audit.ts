@@ -5,23 +5,20 @@
  * readers of the same pages have to agree. The ids of the checks, and what each comes to, are the same in both.
  */
 
-import { equal, fromUtf8, utf8, type Bytes } from "../bytes.js";
-import { canonicalText, type JsonObject, parseCanonical } from "../canonical.js";
-import { members } from "../fields.js";
-import { readHallKey, readHallKeys, verifyByHall, type HallKey } from "../jws.js";
-import { sha256 } from "../kdf.js";
-import { hex } from "../bytes.js";
+import { type Bytes, equal, utf8 } from "../bytes.js";
+import { canonicalText } from "../canonical.js";
 import * as bids from "./bids.js";
 import { member, type Received } from "./bids.js";
+import { checkManifest, checkSignature, KEYS, MANIFEST, SIGNATURE } from "./bundled.js";
 import type { Opening } from "./ceremony.js";
 import { drawResult } from "./draw.js";
 import { evidence, failures } from "./evidence.js";
-import { replayIntake, same, type Taken } from "./intake.js";
+import { replayIntake, type Taken } from "./intake.js";
 import { type Core, readChain, readDisclosed, readEvents, type Shown, type Told } from "./log.js";
 import { certificatesOfActs, SHARED } from "./proofs.js";
 import { receiptLog, receiptLogNames, withdrawals } from "./receiptlog.js";
 import { lockOrder } from "./lockorder.js";
-import { checkpointNames, openingLog, witnesses } from "./openinglog.js";
+import { checkpointNames, heldOutside, openingLog, witnesses } from "./openinglog.js";
 import { stampNames, tokens } from "./stamps.js";
 import * as papers from "./papers.js";
 import { type Check, demand, type Found, found, type Report, Run } from "./report.js";
@@ -29,17 +26,13 @@ import { replay, type Replayed } from "./rules.js";
 import { type Data, moment, readPlan } from "./shapes.js";
 import { type Files, unpack } from "./zipped.js";
 
-const LINES = 64 * 1024 * 1024;
-const [MANIFEST, SIGNATURE, KEYS] = ["manifest.json", "manifest.jws", "hall-keys.json"];
 const INTAKE = "events/intake.jsonl";
 
-interface Manifest {
-  readonly bytes: Bytes;
-  readonly session: string;
-}
-
-/** Check `bundle`; `tell` hears of each check as it is made. Never throws for what is in the file. */
-export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promise<Report> {
+/**
+ * Check `bundle`; `tell` hears of each check as it is made. Never throws for what is in the file. `kept` is a checkpoint of
+ * this opening's log, or the head of its chain, that the reader has from elsewhere (check `log.held`).
+ */
+export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept = ""): Promise<Report> {
   const run = new Run(tell);
   const files = await run.check("bundle.file", [bundle], (data) => {
     const unpacked = unpack(data);
@@ -70,6 +63,7 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
   const notes = await run.check("log.opening", [files, replayed, hall], openingLog);
   await run.check("log.witnesses", [replayed, notes], witnesses);
   await run.check("stamps.tokens", [files, replayed], tokens);
+  if (kept !== "") await run.check("log.held", [replayed, hall], (all, key) => heldOutside(kept, all, key));
   const sealed = await run.check("bids.declarations", [files, replayed, received], (all, { opening }, told) =>
     bids.declarations(all, opening, told),
   );
@@ -99,50 +93,6 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void): Promi
     authorities: authorities ?? [],
     checks: run.checks,
   };
-}
-
-async function checkManifest(files: Files): Promise<Found<Manifest>> {
-  const bytes = member(files, MANIFEST);
-  const stated = members(parseCanonical(bytes, LINES), ["v", "session", "files"]);
-  const { session } = stated;
-  demand(stated.v === 1 && typeof session === "string", "not a manifest of version 1");
-  const listed = stated.files as { readonly [name: string]: Data };
-  const here = [...files.keys()].filter((name) => name !== MANIFEST && name !== SIGNATURE);
-  demand(Object.keys(listed).length === here.length, "it does not list just the files that are there");
-  await Promise.all(
-    here.map(async (name) => {
-      demand(Object.hasOwn(listed, name), "it does not list just the files that are there");
-      const file = files.get(name)!;
-      const said = { sha256: hex(await sha256(file)), size: file.length };
-      demand(same(listed[name]!, said), `${name} is not the file that the manifest lists`);
-    }),
-  );
-  return found({ bytes, session }, `${here.length} files`);
-}
-
-async function checkSignature(files: Files, manifest: Manifest): Promise<Found<HallKey>> {
-  const key = await readHallKey(parseCanonical(member(files, "hall-key.json"), 65_536) as JsonObject);
-  const payload = await verifyByHall(fromUtf8(member(files, SIGNATURE)), "manifest", key);
-  const digest = hex(await sha256(manifest.bytes));
-  demand(same(payload, { v: 1, session: manifest.session, manifest_sha256: digest }), "it is over something else");
-  const announced = announcedKey(files);
-  demand(announced === null || announced === key.kid, `the opening was announced under hall key ${announced}, this is ${key.kid}`);
-  const list = files.get(KEYS);
-  if (list !== undefined) {
-    const kids = (await readHallKeys(parseCanonical(list, LINES) as JsonObject)).map((one) => one.kid);
-    demand(kids.length > 1 && kids.at(-1) === key.kid, "the list of keys does not lead to the one that signed");
-  }
-  return found(key, `hall key ${key.kid}`);
-}
-
-/** Which key plan.json names, if it can be read; what it is worth, plan.announced says. */
-function announcedKey(files: Files): string | null {
-  try {
-    const { hall_key: kid } = parseCanonical(member(files, "plan.json"), LINES) as { readonly hall_key?: string | null };
-    return kid ?? null;
-  } catch {
-    return null;
-  }
 }
 
 function rules(cores: readonly Core[], shown: ReadonlyMap<number, Shown>): Found<Replayed> {

@@ -58,12 +58,18 @@ export function lines(bytes: Bytes, longest = LONGEST_LINE): readonly Line[] {
   return found;
 }
 
-/** Check the chain of one stream. */
-export function readChain(bytes: Bytes, session: string, stream: "opening" | "intake"): Found<readonly Core[]> {
+/** Where a chain has come to: the event before the next one. */
+export interface Before {
+  readonly n: number;
+  readonly digest: string;
+}
+
+/** Check the chain of one stream, or what of it follows `after`. */
+export function readChain(bytes: Bytes, session: string, stream: "opening" | "intake", after: Before = { n: 0, digest: GENESIS }): Found<readonly Core[]> {
   const cores: Core[] = [];
-  let [prev, last] = [GENESIS, -Infinity];
+  let [prev, last] = [after.digest, -Infinity];
   for (const { value, bytes: line } of lines(bytes)) {
-    const n = cores.length + 1;
+    const n = after.n + cores.length + 1;
     demand(typeof value === "object" && value !== null && !Array.isArray(value), `line ${n} is no event`);
     const form = value as Data;
     demand(Object.keys(form).sort().join() === MEMBERS.join(), `event ${n} has other members than an event has`);

@@ -1,6 +1,6 @@
 /** The log of the opening, and who outside the hall holds it (sessions/LIFECYCLE.md, "Witnesses"). */
 
-import { equal, fromHex, hex } from "../bytes.js";
+import { equal, fromHex, hex, utf8 } from "../bytes.js";
 import type { HallKey } from "../jws.js";
 import type { Opening } from "./ceremony.js";
 import { type Checkpoint, cosignedAt, type Key, linesBy, type Note, openCheckpoint, readKey, readNote, sameKey } from "./note.js";
@@ -11,6 +11,7 @@ import type { Data } from "./shapes.js";
 import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";
 
+const PROOF = "c2sp.org/tlog-proof@v1\n";
 const FINAL = "log/opening.checkpoint";
 const POINT = /^log\/opening-([1-9][0-9]{0,6})\.checkpoint$/;
 
@@ -88,6 +89,26 @@ export async function witnesses({ opening: o, log }: Replayed, held: ReadonlyMap
     return `${point.name} ${count}${count >= quorum ? "" : " (too few)"}`;
   });
   return found(true, `${[...said, `end ${final}`].join(", ")} of ${keys.size}, quorum ${quorum}`);
+}
+
+/**
+ * What somebody kept outside, against the events of the bundle: one log, or the hall is convicted. A checkpoint, or the
+ * digest of an event, as the foot of a printed record gives it for the last.
+ */
+export async function heldOutside(kept: string, replayed: Replayed, hall: HallKey): Promise<Found<true>> {
+  const { opening: o, log } = replayed;
+  if (/^[0-9a-f]{64}$/.test(kept.trim())) {
+    const event = log.find(({ digest }) => digest === kept.trim());
+    demand(event !== undefined, `SPLIT VIEW: no event of this bundle has the digest ${kept.trim()}: what it was printed on is of another log, keep both`);
+    return found(true, `the head after event ${event.n} of ${log.length}`);
+  }
+  demand(o.watch !== null, "this opening was announced without a log");
+  const note = readNote(utf8(kept.startsWith(PROOF) ? kept.slice(kept.indexOf("\n\n") + 2) : kept));
+  const { size, root } = await openCheckpoint(note, hall.raw, o.watch["origin"] as string);
+  demand(size <= log.length, `SPLIT VIEW: the hall signed a log of ${size} events and hands out one of ${log.length}: events were taken away`);
+  const here = roots(replayed, new Set([size])).get(size)!;
+  demand(equal(here, root), `SPLIT VIEW: the hall signed two different logs of ${size} events; this checkpoint and the bundle prove it together, keep both`);
+  return found(true, `the first ${size} of ${log.length} events`);
 }
 
 /** The witnesses that a plan announces, by name. */

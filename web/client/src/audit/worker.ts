@@ -15,13 +15,19 @@ export type Said =
 
 const tell = (said: Said): void => self.postMessage(said);
 
-self.addEventListener("message", (event: MessageEvent<ArrayBuffer>) => {
-  void run(new Uint8Array(event.data));
+/** What it is asked: to check a bundle, beside something that the reader kept ("" if nothing). */
+export interface Asked {
+  readonly bundle: ArrayBuffer;
+  readonly kept: string;
+}
+
+self.addEventListener("message", ({ data: { bundle, kept } }: MessageEvent<Asked>) => {
+  void run(new Uint8Array(bundle), kept);
 });
 
-async function run(bundle: Uint8Array<ArrayBuffer>): Promise<void> {
+async function run(bundle: Uint8Array<ArrayBuffer>, kept: string): Promise<void> {
   const digest = hex(await sha256(bundle));
-  const report = await audit(bundle, (check) => tell({ kind: "check", check }));
+  const report = await audit(bundle, (check) => tell({ kind: "check", check }), kept);
   tell({ kind: "report", report, sha256: digest });
 }
 
