@@ -22,6 +22,7 @@ from sessions.opening.state import (
     StepRun,
 )
 from sessions.opening.steps import wanted
+from sessions.opening.stops import CLOCK_STOP, OUTAGE_STOP
 from sessions.plan import ESCROW, TENDERER, DrawRule, Plan, RulePack, Tender
 from sessions.roles import Actor, Role
 from sessions.shape import rfc3339, to_json
@@ -272,7 +273,24 @@ def hold(opening: Opening) -> dict[str, Any] | None:
         "incident": held.incident,
         "since": rfc3339(held.since),
         "by": person(held.by),
+        "kind": _kind(opening),
+        "lifted": bool(held.stops) and not opening.clock_unsafe and opening.outage is None,
     }
+
+
+def _kind(opening: Opening) -> str:
+    """What the hold is for people: the worst that is in force, else the worst that was."""
+    if opening.clock_unsafe:
+        return CLOCK_STOP
+    if opening.outage is not None:
+        return OUTAGE_STOP
+    stops = opening.hold.stops if opening.hold else frozenset()
+    return next((kind for kind in (CLOCK_STOP, OUTAGE_STOP) if kind in stops), "pause")
+
+
+def clock(opening: Opening) -> dict[str, Any] | None:
+    """What the time sources said of the hall's clock by T0."""
+    return None if opening.clock is None else dict(to_json(opening.clock))
 
 
 def person(actor: Actor) -> dict[str, str]:

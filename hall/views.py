@@ -65,6 +65,7 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
         "session_key": (frozen.session_key or None) if frozen else None,
         "intake_head": frozen.intake_head if frozen else None,
         "clock_offset_ms": frozen.clock_offset_ms if frozen else None,
+        "clock": parts.clock(o),
         "minimum": plan.pack.minimum_bidders,
         "ceiling": kept.piece("ceiling", parts.ceiling, tender) if o.ceiling_announced else None,
         "bids": _bids(o, data, kept) if o.listed and Datum.NAMES in data else {},

@@ -15,8 +15,11 @@ from sessions.chaining import Head, chain
 from sessions.codec import Command
 from sessions.commands import (
     Abort,
+    CheckClock,
     CheckIn,
     CloseIntake,
+    FreeIntake,
+    HoldIntake,
     IntakeCommand,
     OpeningCommand,
     Postpone,
@@ -28,11 +31,22 @@ from sessions.commands import (
     WithdrawBid,
 )
 from sessions.errors import UnknownSession
-from sessions.events import Happening, Recorded, SessionAborted, SessionScheduled, Stream, T0Moved
+from sessions.events import (
+    ClockUnsafe,
+    Happening,
+    OutageBegan,
+    Recorded,
+    SessionAborted,
+    SessionResumed,
+    SessionScheduled,
+    Stream,
+    T0Moved,
+)
 from sessions.ids import Digest, SessionId
 from sessions.intake import Intake
 from sessions.opening import FreezeSet, Opening, work_due
 from sessions.opening.state import OVER
+from sessions.opening.stops import CLOCK_STOP, OUTAGE_STOP
 from sessions.ports import Entries, Summary
 from sessions.roles import CLOCK, Actor
 from sessions.sealed_set import set_root
@@ -86,6 +100,10 @@ class Held:
         )
 
 
+NO_CLOCK = CheckClock(sources=(), offset_ms=None, uncertainty_ms=None, measured_at=None, steady=True)
+"""No time source answered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedLog:
     """The log of receipts at T0: what is added last, and what it then is."""
@@ -108,11 +126,12 @@ class Batch:
         self.now = max(now, held.last_at or now)
         self.records: list[Recorded] = []
 
-    def settle(self) -> None:
-        """Let everything happen that is due."""
+    def settle(self, until: datetime | None = None) -> None:
+        """Let everything happen that is due, or was until an earlier moment."""
+        now = self.now if until is None else min(until, self.now)
         if self._settles and self.held.opening is not None:
-            self._take(Stream.INTAKE, Tick(), CLOCK, self.now)
-            self._take(Stream.OPENING, Tick(), CLOCK, self.now)
+            self._take(Stream.INTAKE, Tick(), CLOCK, now)
+            self._take(Stream.OPENING, Tick(), CLOCK, now)
 
     @property
     def waits_for_freezing(self) -> bool:
@@ -120,14 +139,32 @@ class Batch:
         state = self.held.opening
         return self._settles and state is not None and isinstance(work_due(state), FreezeSet)
 
-    def freeze(self, session_key: str, log: ClosedLog | None = None) -> None:
+    def stop(self, command: OpeningCommand) -> None:
+        """Record what the hall found of itself; what was due before it has been settled (``settle(until)``)."""
+        self._take(Stream.OPENING, command, CLOCK, self.now)
+
+    def freeze(
+        self,
+        session_key: str,
+        log: ClosedLog | None = None,
+        clock: CheckClock | None = None,
+        *,
+        until: datetime | None = None,
+    ) -> None:
         """Fix the sealed set in the same transaction that closes intake, so that nothing comes between.
 
-        ``log`` is the log of receipts with its last entries, which belong into that transaction too.
+        ``log`` is the log of receipts with its last entries, which belong into that transaction too, as does what
+        the time sources said, where the plan names some.
         """
         state = self.held.intake
         if state is None:
             raise UnknownSession(self.held.session)
+        now = self.now if until is None else min(until, self.now)
+        opening = self.held.opening
+        if opening is not None and opening.plan.clock is not None:
+            self._take(Stream.OPENING, clock or NO_CLOCK, CLOCK, now)
+        else:
+            clock = None
         bids = intake.sealed_bids(state)
         head = self.held.heads[Stream.INTAKE]
         command = CloseIntake(
@@ -136,12 +173,12 @@ class Batch:
             intake_head=head.digest,
             intake_length=head.number,
             session_key=session_key,
-            clock_offset_ms=None,  # no time source to measure against is configured
+            clock_offset_ms=None if clock is None else clock.offset_ms,
             intake_log_size=None if log is None else log.size,
             intake_log_root=None if log is None else log.root,
         )
-        self._take(Stream.OPENING, command, CLOCK, self.now)
-        self.settle()
+        self._take(Stream.OPENING, command, CLOCK, now)
+        self.settle(until)
 
     def act(self, command: Command, actor: Actor, at: datetime | None = None) -> tuple[Recorded, ...]:
         """Return what ``command`` causes; raise CommandRefused and change nothing.
@@ -181,8 +218,16 @@ class Batch:
                 self._take(Stream.INTAKE, Postpone(t0=t0, reason=reason), CLOCK, happening.at)
             case SessionAborted(reason=reason):
                 self._take(Stream.INTAKE, Abort(reason=reason), CLOCK, happening.at)
+            case ClockUnsafe() | OutageBegan():
+                self._take(Stream.INTAKE, HoldIntake(reason=_stop(happening.event)), CLOCK, happening.at)
+            case SessionResumed(t0=t0):
+                self._take(Stream.INTAKE, FreeIntake(t0=t0), CLOCK, happening.at)
             case _:
                 pass
+
+
+def _stop(event: ClockUnsafe | OutageBegan) -> str:
+    return CLOCK_STOP if isinstance(event, ClockUnsafe) else OUTAGE_STOP
 
 
 def _streams(command: Command, held: Held) -> tuple[Stream, ...]:

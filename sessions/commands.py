@@ -312,7 +312,12 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
-    """Go on; every deadline moves by exactly the time that was frozen."""
+    """Go on; every deadline moves by exactly the time that was frozen.
+
+    After a stop by the hall itself a ``reason`` is wanted, and a second person.
+    """
+
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,7 +441,66 @@ class SignRecord:
     proof: Proof | None = field(default=None, metadata=LATER)
 
 
-IntakeCommand = Schedule | SubmitBid | RefuseBid | WithdrawBid | CheckIn | Postpone | Abort | Tick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckClock:
+    """What the time sources said of the hall's clock by T0: see ClockChecked."""
+
+    sources: tuple[str, ...]
+    offset_ms: int | None
+    uncertainty_ms: int | None
+    measured_at: datetime | None
+    steady: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtClock:
+    """The hall's clock cannot be trusted, since it was last known to be right. See ClockUnsafe."""
+
+    since: datetime
+    noticed_at: datetime
+    reason: str
+    by_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustClock:
+    """The clock is right again."""
+
+    by_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOutage:
+    """The hall does not work, since ``began``: see OutageBegan."""
+
+    began: datetime
+    noticed_at: datetime
+    reasons: tuple[str, ...]
+    votes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRecovery:
+    """The hall works again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldIntake:
+    """Let T0 not close the intake: the opening stood still, and this stream follows."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeIntake:
+    """The opening goes on; ``t0`` is the opening time, if it moved."""
+
+    t0: datetime | None
+
+
+IntakeCommand = (
+    Schedule | SubmitBid | RefuseBid | WithdrawBid | CheckIn | Postpone | Abort | HoldIntake | FreeIntake | Tick
+)
 OpeningCommand = (
     Schedule
     | CloseIntake
@@ -476,5 +540,10 @@ OpeningCommand = (
     | SignRecord
     | RecordAnchor
     | RecordDispute
+    | CheckClock
+    | DoubtClock
+    | TrustClock
+    | RecordOutage
+    | RecordRecovery
     | Tick
 )

@@ -83,6 +83,20 @@ class IntakeClosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeHeld:
+    """T0 does not close the intake: the opening stands still, because the hall failed or its clock is unsafe."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeFreed:
+    """The opening goes on. ``t0`` is the opening time if it moved with it, else None."""
+
+    t0: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionScheduled:
     """The announcement. ``plan`` is the canonical JSON form of a Plan (sessions.plan_json)."""
 
@@ -478,10 +492,70 @@ class SessionPaused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionResumed:
-    """Every running deadline moved by ``frozen_ms``; ``due`` is the current step's new one."""
+    """Every running deadline moved by ``frozen_ms``; ``due`` is the current step's new one.
+
+    After a stop by the hall itself, ``t0`` is the opening time that moved with it, and ``approved_by`` the second
+    person.
+    """
 
     frozen_ms: int
     due: datetime | None
+    t0: datetime | None = field(default=None, metadata=LATER)
+    approved_by: str | None = field(default=None, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockChecked:
+    """The hall's clock as it was compared last before the set was frozen.
+
+    ``sources`` are those of the plan that answered; ``offset_ms`` is what their median would add to the hall's clock,
+    wrong by ``uncertainty_ms`` at most; all three empty if none did. ``steady``: nobody set the machine's clock.
+    """
+
+    sources: tuple[str, ...]
+    offset_ms: int | None
+    uncertainty_ms: int | None
+    measured_at: datetime | None
+    steady: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockUnsafe:
+    """The hall does not know what time it is; nothing falls due. Dated when its clock was last known to be right.
+
+    ``reason``: ``stepped`` (somebody set the machine's clock), ``offset`` (the sources say another time) or
+    ``behind`` (the log is already later). ``by_ms``: by how much.
+    """
+
+    reason: str
+    by_ms: int | None
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSafe:
+    """The clock is right again. The opening goes on when people say so (SessionResumed)."""
+
+    by_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageBegan:
+    """The hall did not work, or does not; nothing falls due. Dated when it was last known to work.
+
+    ``votes`` are the figures behind ``reasons`` (hall.health).
+    """
+
+    noticed_at: datetime
+    reasons: tuple[str, ...]
+    votes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageEnded:
+    """The hall works again. The opening goes on by the rule of its pack (SessionResumed)."""
+
+    lasted_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -556,7 +630,17 @@ class LogDisputed:
     sha256: Digest
 
 
-IntakeEvent = IntakeOpened | BidReceived | BidRefused | BidWithdrawn | BidderCheckedIn | T0Moved | IntakeClosed
+IntakeEvent = (
+    IntakeOpened
+    | BidReceived
+    | BidRefused
+    | BidWithdrawn
+    | BidderCheckedIn
+    | T0Moved
+    | IntakeHeld
+    | IntakeFreed
+    | IntakeClosed
+)
 OpeningEvent = (
     SessionScheduled
     | ChairTaken
@@ -608,6 +692,11 @@ OpeningEvent = (
     | Anchored
     | AnchorMissed
     | LogDisputed
+    | ClockChecked
+    | ClockUnsafe
+    | ClockSafe
+    | OutageBegan
+    | OutageEnded
 )
 Event = IntakeEvent | OpeningEvent
 

@@ -52,6 +52,7 @@ class Intake:
     announced_at: datetime
     entries: tuple[bytes, ...] = ()  # of every receipt given, in order, for the log of receipts (sessions.intake_log)
     closed: bool = False
+    held: bool = False  # the opening stands still: T0 does not close it, and opens it to nobody either
 
 
 def decide(intake: Intake | None, command: c.IntakeCommand, actor: Actor, now: datetime) -> tuple[e.Happening, ...]:
@@ -72,8 +73,8 @@ def decide(intake: Intake | None, command: c.IntakeCommand, actor: Actor, now: d
 
 
 def next_due(intake: Intake) -> datetime | None:
-    """Return T0 until the intake is closed."""
-    return None if intake.closed else max(intake.t0, intake.at)
+    """Return T0 until the intake is closed; nothing while it is held."""
+    return None if intake.closed or intake.held else max(intake.t0, intake.at)
 
 
 def sealed_bids(intake: Intake) -> tuple[SealedBid, ...]:
@@ -137,16 +138,25 @@ def _after(i: Intake, at: datetime, event: e.IntakeEvent) -> Intake:
         case e.BidderCheckedIn():
             return replace(i, checked_in={**i.checked_in, event.bidder: at})
         case e.T0Moved():
-            # A check-in window that is open stays open.
-            opens = event.new - i.plan.windows[StepKind.CHECKIN]
-            opens = i.checkin_opens if i.checkin_opens <= at else opens
-            return replace(i, t0=event.new, deadlines=i.deadlines | {event.new}, checkin_opens=opens)
+            return _moved(i, at, event.new)
         case e.IntakeClosed():
             return replace(i, closed=True)
+        case e.IntakeHeld():
+            return replace(i, held=True)
+        case e.IntakeFreed():
+            freed = replace(i, held=False)
+            return freed if event.t0 is None else _moved(freed, at, event.t0)
         case e.BidRefused() | e.IntakeOpened():
             return i
         case _:
             assert_never(event)
+
+
+def _moved(i: Intake, at: datetime, t0: datetime) -> Intake:
+    # A check-in window that is open stays open.
+    opens = t0 - i.plan.windows[StepKind.CHECKIN]
+    opens = i.checkin_opens if i.checkin_opens <= at else opens
+    return replace(i, t0=t0, deadlines=i.deadlines | {t0}, checkin_opens=opens)
 
 
 def _open(command: c.IntakeCommand, actor: Actor, now: datetime) -> tuple[e.Happening, ...]:
@@ -187,13 +197,22 @@ def _event(i: Intake, command: c.IntakeCommand, actor: Actor, now: datetime) -> 
             return _check_in(i, command, actor, now)
         case c.Postpone():
             _by_clock(actor)  # the opening decided it; this stream only follows
-            _still_open(i, now)
+            if not i.held:
+                _still_open(i, now)
             if command.t0 <= i.t0:
                 raise CommandRefused("t0_not_later", t0=rfc3339(i.t0))
             return e.T0Moved(old=i.t0, new=command.t0, reason=command.reason, approved_by=None)
         case c.Abort():
             _by_clock(actor)
             return None if i.closed else _closing(i)
+        case c.HoldIntake():
+            _by_clock(actor)
+            return None if i.closed or i.held else e.IntakeHeld(reason=command.reason)
+        case c.FreeIntake():
+            _by_clock(actor)
+            if command.t0 is not None and command.t0 <= max(i.t0, now):
+                raise CommandRefused("t0_not_later", t0=rfc3339(i.t0))
+            return e.IntakeFreed(t0=command.t0) if i.held else None
         case _:
             assert_never(command)
 
@@ -254,7 +273,13 @@ def _closing(i: Intake) -> e.IntakeClosed:
 
 
 def _still_open(i: Intake, now: datetime) -> None:
-    """In time is before T0, to the millisecond (招标投标法 art. 28)."""
+    """In time is before T0, to the millisecond (招标投标法 art. 28).
+
+    While the opening stands still nobody can say when T0 is over. Then nothing is taken after it, and nothing called
+    late: T0 moves before the opening goes on, and whoever was turned away comes again.
+    """
+    if i.held and now >= i.t0:
+        raise CommandRefused("intake_held", t0=rfc3339(i.t0))
     if now >= i.t0:
         raise CommandRefused("late", t0=rfc3339(i.t0), received_at=rfc3339(now))
     if i.closed:

@@ -148,6 +148,32 @@ class WitnessRule:
     article: str  # key into RulePack.articles
 
 
+class Resumes(StrEnum):
+    """Who lets an opening go on that the hall itself stopped."""
+
+    TWO_PERSON = "two_person"  # host and supervisor together
+    AUTO = "auto"  # the clock, once the hall was well for a while; after an unsafe clock always two persons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageRule:
+    """What holds when the hall itself fails, or does not know what time it is (opening.stopping).
+
+    ``clock``: a clock that is further off is unsafe. ``gap``: the hall was out if it gave no sign of life for longer.
+    ``healthy``: how long it must be well before the clock goes on by itself. ``notice``: what is left of a window, at
+    least, when it goes on. ``postpone``: an opening time that came meanwhile, or comes within the notice, moves to so
+    long after that. Short windows have shorter measures.
+    """
+
+    resume: Resumes
+    clock: timedelta
+    gap: timedelta
+    healthy: timedelta
+    notice: timedelta
+    postpone: timedelta
+    article: str  # key into RulePack.articles
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePack:
     """The law and practice of one procedure in one jurisdiction, as data with article references.
@@ -174,6 +200,7 @@ class RulePack:
     renewal_margin: timedelta | None = field(default=None, metadata=LATER)  # after T0, for certificates that end
     witness: WitnessRule | None = field(default=None, metadata=LATER)
     evidence: EvidenceRule | None = field(default=None, metadata=LATER)  # None: attempts alone are evidence
+    outage: OutageRule | None = field(default=None, metadata=LATER)  # None: only people stop an opening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +313,13 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockTerms:
+    """The time servers (``host:port``) that the hall compares its clock with, as announced."""
+
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What one opening follows: the session, its tender, the rule pack, T0, the windows chosen, the people.
 
@@ -307,6 +341,7 @@ class Plan:
     watch: Watch | None = field(default=None, metadata=LATER)  # None: nobody outside, as before witnesses came
     proofs: bool | None = field(default=None, metadata=LATER)  # True: no act of a bidder without a proof
     hall_key: str | None = field(default=None, metadata=LATER)  # kid of the one key of this opening; None: the oldest
+    clock: ClockTerms | None = field(default=None, metadata=LATER)  # None: nobody to compare the clock with
 
     @property
     def every_lock(self) -> tuple[Lock, ...]:

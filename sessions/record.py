@@ -71,6 +71,8 @@ def project(o: Opening) -> dict[str, Any]:
     }
     if plan.every_lock:  # a record of an opening without locks is what it always was
         document["locks"] = [_lock(o, lock) for lock in plan.every_lock]
+    if o.clock is not None:
+        document["clock"] = o.clock
     content: dict[str, Any] = to_json(document)
     return content
 
@@ -172,6 +174,7 @@ def _pause(past: Interruption) -> dict[str, Any]:
         "by": hold.by.name,
         "since": hold.since,
         "until": past.until,
+        **({"stops": sorted(hold.stops)} if hold.stops else {}),
     }
 
 

@@ -16,7 +16,7 @@ from sessions.opening.state import Opening, Status
 from sessions.plan import Words
 from sessions.roles import Role
 from sessions.shape import moment
-from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES
+from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, stopped_for
 
 _CSS = """
 @page{size:A4 landscape;margin:14mm 12mm}
@@ -241,16 +241,23 @@ def _course(document: Mapping[str, Any]) -> str:
     )
     rows += "".join(
         f"<tr><td>暂停<span>paused</span></td><td>{_time(pause['since'])}</td><td>{_time(pause['until'])}</td>"
-        f"<td>{_e(pause['by'])}：{_e(pause['reason'])}</td></tr>"
+        f"<td>{_why(pause)}</td></tr>"
         for pause in document["pauses"]
     )
     rows += "".join(
         f"<tr><td>推迟<span>postponed</span></td><td>{_time(move['old'])}</td><td>{_time(move['new'])}</td>"
-        f"<td>{_e(move['by'])}：{_e(move['reason'])}</td></tr>"
+        f"<td>{_why(move)}</td></tr>"
         for move in document["postponements"]
     )
     head = f"{_th('环节', 'Step')}{_th('开始', 'From')}{_th('结束', 'To')}{_th('说明', 'Notes')}"
     return _table("过程", "Course", head, rows)
+
+
+def _why(change: Mapping[str, Any]) -> str:
+    if not change.get("stops"):
+        return f"{_e(change['by'])}：{_e(change['reason'])}"
+    words = stopped_for(change["reason"], change["stops"])
+    return f"{_e(change['by'] or ROLES[Role.CLOCK].zh)}：{_e(words.zh)}<span>{_e(words.en)}</span>"
 
 
 def _notes(step: Mapping[str, Any], names: Mapping[str, str]) -> str:

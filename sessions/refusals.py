@@ -265,6 +265,38 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "所有计时都已停止；恢复后再继续。",
         "Every clock has stopped; go on once it is resumed.",
     ),
+    "clock_unsafe": (
+        "平台时钟不可信，自动流程已暂停。",
+        "The hall's clock is unsafe, so nothing happens by itself.",
+        "等时钟恢复可信；平台管理员见运行手册。",
+        "Wait until the clock is safe again; the operator's runbook says how.",
+    ),
+    "hall_down": (
+        "开标厅中断，尚未恢复正常。",
+        "The hall is out and does not work yet.",
+        "恢复正常后才能继续，事件页上有进展。",
+        "Go on when it works again; the page of incidents tells how it stands.",
+    ),
+    "intake_held": (
+        "原定开标时间（{t0}）在平台中断期间已过，截止随之推迟，现在暂不接收。",
+        "The opening time ({t0}) came while the hall stood still; the deadline moves, and nothing is taken just now.",
+        "新的开标时间公布后请再递交，不算迟到。",
+        "Hand it in again once the new opening time is out; it is not late.",
+    ),
+    "supervisor_wanted": (
+        "中断之后继续开标，须由监督人同意。",
+        "To go on after the hall had stopped takes the supervisor's agreement.",
+        "请监督人同意。",
+        "Ask the supervisor to approve.",
+    ),
+    "no_outage_rule": ("这场开标的规则没有规定平台中断。", "The rules of this session know no outage.", *_LOOK),
+    "no_such_reason": ("没有这种原因：{reason}", "There is no such reason: {reason}", *_LOOK),
+    "no_clock_sources": ("公告没有列出时间源。", "The announcement names no time sources.", *_LOOK),
+    "wrong_clock_check": (
+        "时钟比对的内容不完整或不一致。",
+        "The comparison of the clock does not hold together.",
+        *_LOOK,
+    ),
     "not_held": ("开标没有暂停。", "The session is not paused.", *_LOOK),
     "not_due": ("还没到做这件事的时候。", "This is not due.", *_WAIT),
     # -- steps

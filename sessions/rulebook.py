@@ -10,7 +10,7 @@ from typing import Any
 
 from crypto.digest import sha256_hex
 from sessions.lock_terms import MOST_LOCKS, MOST_OFFICERS
-from sessions.plan import Article, EvidenceRule, Phase, RulePack, StepKind, WindowRule, WitnessRule
+from sessions.plan import Article, EvidenceRule, OutageRule, Phase, RulePack, StepKind, WindowRule, WitnessRule
 from sessions.roles import STAFF, Role
 from sessions.shape import Misshapen, from_json
 
@@ -51,7 +51,7 @@ def parse(data: bytes) -> RulePack:
     }
     windows = {name: _window(name, rule) for name, rule in table.pop("windows", {}).items()}
     visibility = {name: _phases(name, row) for name, row in table.pop("visibility", {}).items()}
-    rule, watch = table.pop("witness", None), table.pop("evidence", None)
+    rule, watch, fails = table.pop("witness", None), table.pop("evidence", None), table.pop("outage", None)
     table["reading_pace"] = table.pop("reading_pace_s", 0) * 1000
     if "renewal_margin_s" in table:
         table["renewal_margin"] = table.pop("renewal_margin_s") * 1000
@@ -59,8 +59,15 @@ def parse(data: bytes) -> RulePack:
     bare = from_json(RulePack, form, "pack")
     witness = None if rule is None else from_json(WitnessRule, _in_ms(rule), "witness")
     evidence = None if watch is None else from_json(EvidenceRule, _in_ms(watch), "evidence")
+    outage = None if fails is None else from_json(OutageRule, _in_ms(fails), "outage")
     pack = replace(
-        bare, articles=articles, windows=windows, visibility=visibility, witness=witness, evidence=evidence
+        bare,
+        articles=articles,
+        windows=windows,
+        visibility=visibility,
+        witness=witness,
+        evidence=evidence,
+        outage=outage,
     )
     _check(pack)
     return pack
@@ -107,6 +114,7 @@ def _check(pack: RulePack) -> None:
     cited += [pack.barrier.article] if pack.barrier.article else []
     cited += [pack.witness.article] if pack.witness else []
     cited += [pack.evidence.article] if pack.evidence else []
+    cited += [pack.outage.article] if pack.outage else []
     for article in cited:
         if article not in pack.articles:
             raise Misshapen("articles", f"{article} is cited and not given")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sessions.plan import Words
 from sessions.roles import Role
@@ -58,6 +58,26 @@ ACTS: Mapping[str, Words] = {
     "ExtendBeyond": _words("再次延长时限", "to extend the window once more"),
     "MissLock": _words("不再等待一把锁", "to go on without a lock"),
     "GrantEscrow": _words("由托管人打开一份投标", "to let the trustees open a bid"),
+    "Resume": _words("中断之后继续开标", "to go on after the hall had stopped"),
+}
+
+DOUBTS: Mapping[str, Words] = {
+    "stepped": _words("本机时间被改动", "the machine's clock was set"),
+    "offset": _words("与时间源不符", "the time sources say another time"),
+    "behind": _words("早于日志已有的时间", "earlier than what is on record"),
+}
+
+STOPS: Mapping[str, Words] = {
+    "clock": _words("平台时钟不可信", "the hall's clock was unsafe"),
+    "outage": _words("开标厅中断", "the hall was out"),
+}
+
+OUTAGES: Mapping[str, Words] = {
+    "gap": _words("开标厅停止运行", "the hall stood still"),
+    "database": _words("数据库不可用", "its database did not answer"),
+    "loop": _words("服务停滞", "its server hung"),
+    "seats": _words("在场各方同时掉线", "those present were cut off at once"),
+    "disk": _words("存储不可写", "its disk could not be written"),
 }
 
 POINTS: Mapping[str, Words] = {
@@ -66,3 +86,12 @@ POINTS: Mapping[str, Words] = {
     "record": _words("开标记录", "the opening record"),
     "final": _words("整场开标的日志", "the whole log"),
 }
+
+
+def stopped_for(reason: str, stops: Sequence[str]) -> Words:
+    """Return why an opening stood still or was put off: what people said, and what the hall stopped for."""
+    zh, en = [reason] * bool(reason), [reason] * bool(reason)
+    for stop in stops:
+        zh.append(STOPS[stop].zh)
+        en.append(STOPS[stop].en)
+    return Words(zh="；".join(zh), en="; ".join(en))

@@ -5,6 +5,7 @@ A sentence says only what everyone may know at that moment; what is private stay
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import assert_never
 
@@ -17,7 +18,7 @@ from sessions.proofs import Proof, State
 from sessions.quote import price, read_sheet
 from sessions.refusals import plan_refusal, refusal
 from sessions.roles import Actor
-from sessions.terms import ACTS, CAUSES, CONSEQUENCES, OBJECTIONS, POINTS, ROLES
+from sessions.terms import ACTS, CAUSES, CONSEQUENCES, DOUBTS, OBJECTIONS, OUTAGES, POINTS, ROLES
 
 __all__ = ["describe", "plan_refusal", "refusal"]
 
@@ -43,6 +44,10 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
             return f"{event.name}递交的文件未予接收。", f"What {event.name} sent was not taken as a bid."
         case e.BidWithdrawn():
             return "一份投标文件在截止前撤回。", "A bid was withdrawn before the deadline."
+        case e.IntakeHeld():
+            return "开标暂停，投标截止随之推迟。", "The opening stands still, and the deadline with it."
+        case e.IntakeFreed():
+            return "投标继续接收。", "Intake goes on."
         case e.IntakeClosed():
             return (
                 f"接收结束，共 {event.received} 份投标文件。",
@@ -237,8 +242,7 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                 f"The session is {en}; every clock has stopped: {event.reason}",
             )
         case e.SessionResumed():
-            zh, en = _minutes(timedelta(milliseconds=event.frozen_ms))
-            return f"开标恢复，各时限顺延 {zh}。", f"The session goes on; running deadlines moved by {en}."
+            return _resumed(event)
         case e.ActProposed():
             act = ACTS[event.act]
             return (
@@ -281,8 +285,72 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                 f"Alarm: the witness {event.by} holds another log under this hall's signature ({event.size} events). "
                 "The hall has stopped signing checkpoints.",
             )
+        case e.ClockChecked() | e.ClockUnsafe() | e.ClockSafe():
+            return _clock(event)
+        case e.OutageBegan():
+            zh, en = _listed(OUTAGES, event.reasons)
+            return (
+                f"开标厅中断（{zh}），所有计时停止，任何期限都不到期。",
+                f"The hall is out ({en}): every clock has stopped and nothing falls due.",
+            )
+        case e.OutageEnded():
+            zh, en = _minutes(timedelta(milliseconds=event.lasted_ms))
+            return (
+                f"开标厅恢复正常，中断共 {zh}。开标仍暂停，等待继续。",
+                f"The hall works again after {en}. The session still waits to go on.",
+            )
         case _:
             assert_never(event)
+
+
+def _resumed(event: e.SessionResumed) -> tuple[str, str]:
+    zh, en = _minutes(timedelta(milliseconds=event.frozen_ms))
+    zh, en = f"开标恢复，各时限顺延 {zh}。", f"The session goes on; running deadlines moved by {en}."
+    if event.t0 is not None:
+        moved = spoken(event.t0)
+        zh += f"开标时间改为{moved.zh}，此前可以继续递交。"
+        en += f" The opening time moved to {moved.en}; bids are taken until then."
+    return zh, en
+
+
+def _clock(event: e.ClockChecked | e.ClockUnsafe | e.ClockSafe) -> tuple[str, str]:
+    match event:
+        case e.ClockChecked(offset_ms=None):
+            zh, en = (
+                "没有时间源应答，平台时钟未经比对",
+                "No time source answered, so the hall's clock was not compared",
+            )
+            if not event.steady:
+                zh, en = f"{zh}，本机时间曾被改动", f"{en}; the machine's clock had been set"
+            return f"{zh}。", f"{en}."
+        case e.ClockChecked(sources=sources, offset_ms=offset, uncertainty_ms=by):
+            return (
+                f"平台时钟与 {len(sources)} 个时间源比对：偏差 {_seconds(offset)} 秒，不确定度 {_seconds(by)} 秒。",
+                f"The hall's clock was compared with {_count(len(sources), 'source')}: off by {_seconds(offset)} s, "
+                f"give or take {_seconds(by)} s.",
+            )
+        case e.ClockUnsafe():
+            off = "" if event.by_ms is None else f"，相差 {_seconds(event.by_ms)} 秒"
+            by_en = "" if event.by_ms is None else f", by {_seconds(event.by_ms)} s"
+            return (
+                f"时钟不可信（{DOUBTS[event.reason].zh}{off}），自动流程已暂停。",
+                f"Clock unsafe ({DOUBTS[event.reason].en}{by_en}): nothing happens by itself.",
+            )
+        case e.ClockSafe():
+            return (
+                "时钟恢复可信。开标仍暂停，等待继续。",
+                "The clock is safe again. The session still waits to go on.",
+            )
+        case _:
+            assert_never(event)
+
+
+def _seconds(ms: int | None) -> str:
+    return f"{(ms or 0) / 1000:+.3f}" if ms and ms < 0 else f"{(ms or 0) / 1000:.3f}"
+
+
+def _listed(words: Mapping[str, Words], codes: Sequence[str]) -> tuple[str, str]:
+    return "、".join(words[code].zh for code in codes), ", ".join(words[code].en for code in codes)
 
 
 def _barrier(event: e.BarrierPassed, o: Opening | None) -> tuple[str, str]:

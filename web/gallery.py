@@ -93,6 +93,7 @@ def _watch(phase: str, *points: str, **changes: object) -> View:
 
 _HOST: Final = {"role": "host", "id": "li", "name": "李明"}
 _SUPERVISOR: Final = {"role": "supervisor", "id": "zhang", "name": "张立"}
+_CLOCK: Final = {"role": "clock", "id": "clock", "name": ""}
 _TOO_FEW: Final = {
     "id": "ir-44-2",
     "cite": {"zh": "招标投标法实施条例 第44条第2款", "en": "Implementing Regulations, art. 44(2)"},
@@ -256,6 +257,7 @@ def _view(n: int, clock: str, status: str, phase: str, step: str | None, **chang
         "step": step,
         "due": due,
         "hold": None,
+        "clock": None,
         "steps": _steps(step, state, due if isinstance(due, str) else None),
         "fields": {
             "price": {"order": 0, "kind": "money", "label": {"zh": "投标总价", "en": "Price"}, "currency": "CNY"},
@@ -472,10 +474,18 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "ended": _ended,
     "paused": lambda: _changed(
         _decrypting,
-        hold={"reason": "监督人要求核对签到名单", "incident": False, "since": _time("09:05:00"), "by": _SUPERVISOR},
+        hold={"reason": "监督人要求核对签到名单", "incident": False, "since": _time("09:05:00"), "by": _SUPERVISOR, "kind": "pause", "lifted": False},
     ),
     "incident": lambda: _changed(
-        _decrypting, hold={"reason": "机房网络中断，正在恢复", "incident": True, "since": _time("09:05:00"), "by": _HOST}
+        _decrypting, hold={"reason": "机房网络中断，正在恢复", "incident": True, "since": _time("09:05:00"), "by": _HOST, "kind": "pause", "lifted": False}
+    ),
+    "clock unsafe": lambda: _changed(
+        _decrypting, hold={"reason": "", "incident": True, "since": _time("09:05:00"), "by": _CLOCK, "kind": "clock", "lifted": False}
+    ),
+    "outage over": lambda: _changed(
+        _decrypting, hold={"reason": "", "incident": True, "since": _time("09:05:00"), "by": _CLOCK, "kind": "outage", "lifted": True},
+        clock={"sources": ["ntp1.example:123", "ntp2.example:123", "ntp3.example:123"], "offset_ms": -4, "uncertainty_ms": 9,
+               "measured_at": _time("08:59:41"), "steady": True},
     ),
     "failed": lambda: _view(8, "09:00:00", "failed", "before", None, failed={"received": 2, "minimum": 3, "article": _TOO_FEW}),
     "aborted": lambda: _view(

@@ -200,6 +200,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "ExtendBeyond": _w("超出次数再次延长", "Extend beyond the plan"),
         "MissLock": _w("不再等待一把锁", "Go on without a lock"),
         "GrantEscrow": _w("由托管人打开一份投标", "Let the trustees open a bid"),
+        "Resume": _w("中断之后继续开标", "Go on after the stop"),
         "ExtendWindow": _w("延长窗口", "Extend the window"),
     },
     "hold": {

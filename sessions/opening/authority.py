@@ -63,6 +63,11 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.RecordLateBid: Right(roles=_CLOCK, when=When.LIVE, held=True),
     c.RecordAnchor: Right(roles=_CLOCK, when=When.FROZEN_ON, held=True),
     c.RecordDispute: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
+    c.CheckClock: Right(roles=_CLOCK, when=When.LIVE, held=True),
+    c.DoubtClock: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
+    c.TrustClock: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
+    c.RecordOutage: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
+    c.RecordRecovery: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
     c.CheckIn: Right(roles=_BIDDER, when=When.LISTED_ON, held=True),
     c.TakeChair: Right(roles=STAFF, when=When.CHECKIN_ON, held=True),
     c.Advance: Right(roles=_HOSTS, when=When.LIVE, acting=True),
@@ -128,7 +133,7 @@ def _may(o: Opening, right: Right, kind: type[c.OpeningCommand], actor: Actor) -
         and _is_now(o, right.when)
         and (actor.role is not Role.BIDDER or o.bid(actor.id) is not None)
         and not (o.hold and not right.held)
-        and not (kind is c.Resume and o.hold is None)
+        and not (kind is c.Resume and (o.hold is None or o.clock_unsafe or o.outage is not None))
         and _has_locks_for(o, kind, actor)
         and not (actor.role in _HOSTS and (right.acting or _host_acts(kind, actor)) and o.acting != actor.id)
     )

@@ -16,6 +16,7 @@ from sessions.opening import (
     presiding,
     sealing,
     signing,
+    stopping,
     two_persons,
     watching,
     witnessing,
@@ -60,9 +61,13 @@ def act(opening: Opening, command: c.OpeningCommand, actor: Actor, now: datetime
 def settled_until(command: c.OpeningCommand, now: datetime) -> datetime:
     """Return until when what is due comes before ``command``.
 
-    A fault of the hall is reckoned with before the window that it fell into can end.
+    A fault of the hall is reckoned with before anything that it fell into can end.
     """
-    return min(command.began, now) if isinstance(command, c.RecordFault) else now
+    match command:
+        case c.RecordFault(began=since) | c.RecordOutage(began=since) | c.DoubtClock(since=since):
+            return min(since, now)
+        case _:
+            return now
 
 
 def next_due(opening: Opening) -> datetime | None:
@@ -110,7 +115,7 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
         case c.Pause():
             presiding.pause(draft, command)
         case c.Resume():
-            presiding.resume(draft)
+            presiding.resume(draft, command)
         case c.Note():
             presiding.note(draft, command)
         case c.CommitDraw():
@@ -157,5 +162,15 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             watching.record_anchor(draft, command)
         case c.RecordDispute():
             watching.record_dispute(draft, command)
+        case c.CheckClock():
+            stopping.check_clock(draft, command)
+        case c.DoubtClock():
+            stopping.doubt_clock(draft, command)
+        case c.TrustClock():
+            stopping.trust_clock(draft, command)
+        case c.RecordOutage():
+            stopping.begin_outage(draft, command)
+        case c.RecordRecovery():
+            stopping.end_outage(draft)
         case _:
             assert_never(command)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sessions.ids import BidderId
+from sessions.opening import stops
 from sessions.opening.state import Bid, Opening
 from sessions.plan import EvidenceRule, StepKind
 from sessions.shape import rfc3339
@@ -114,6 +115,7 @@ def facts(
     down = outages(probes, limits, start=run.entered_at, end=end)
     fault = sum((ended - began for began, ended in down), timedelta())
     made_up = sum((past.made_up for past in o.faults), timedelta())
+    made_up += sum((stops.made_up(o.pauses, began, ended) for began, ended in down), timedelta())
     slow = sum(beat.answered_at - beat.heard_at > limits.slow for beat in own)
     last = own[-1] if own else None
     return {

@@ -13,7 +13,7 @@ from sessions import record
 from sessions.commands import SealedBid
 from sessions.frozen import changed
 from sessions.ids import BidderId, Digest
-from sessions.opening import draws, points
+from sessions.opening import draws, points, stops
 from sessions.opening.state import (
     Attempt,
     Barrier,
@@ -194,7 +194,7 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
         case e.SessionPaused():
             return replace(o, hold=Hold(reason=event.reason, incident=event.incident, by=actor, since=at))
         case e.SessionResumed():
-            return _resumed(o, at, event)
+            return _resumed(o, at, actor, event)
         case e.ActProposed():
             proposal = Proposal(
                 number=event.proposal, act=event.act, fields=event.fields, reason=event.reason, by=actor, at=at
@@ -219,6 +219,12 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
             return points.missed(o, event)
         case e.LogDisputed():
             return points.disputed(o, at, event)
+        case e.ClockChecked():
+            return stops.checked(o, event)
+        case e.ClockUnsafe() | e.OutageBegan():
+            return stops.stopped(o, at, event)
+        case e.ClockSafe() | e.OutageEnded():
+            return stops.lifted(o, at, event)
         case _:
             assert_never(event)
 
@@ -368,7 +374,12 @@ def _objected(o: Opening, at: datetime, event: e.ObjectionRaised) -> Opening:
     return _row(raised, event.bidder, none_declared=False, **disputed)
 
 
-def _resumed(o: Opening, at: datetime, event: e.SessionResumed) -> Opening:
+def _resumed(o: Opening, at: datetime, actor: Actor, event: e.SessionResumed) -> Opening:
     pauses = (*o.pauses, Interruption(hold=o.hold, until=at)) if o.hold else o.pauses
-    moved = replace(o, hold=None, pauses=pauses)
-    return _run(moved, due=event.due) if event.due else moved
+    moved = replace(o, hold=None, lifted=None, pauses=pauses)
+    if event.t0 is not None:
+        stops = tuple(sorted(o.hold.stops)) if o.hold else ()
+        move = Move(at=at, old=o.t0, new=event.t0, reason="", by=actor, approved_by=event.approved_by, stops=stops)
+        moved = replace(moved, t0=event.t0, moves=(*o.moves, move))
+    moved = _run(moved, due=event.due) if event.due else moved
+    return _done(moved, "Resume", {}) if event.approved_by else moved

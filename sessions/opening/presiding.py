@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from sessions.commands import Advance, ExtendWindow, Note, Pause, TakeChair
+from sessions.commands import Advance, ExtendWindow, Note, Pause, Resume, TakeChair
 from sessions.errors import CommandRefused
 from sessions.events import (
     ChairTaken,
     HostHandedOver,
     SessionPaused,
-    SessionResumed,
     SupervisorNoted,
 )
-from sessions.opening import two_persons, windows
+from sessions.opening import stopping, two_persons, windows
 from sessions.opening.draft import Draft
 from sessions.opening.steps import entering, following, hindrance
-from sessions.plan import StepKind
 from sessions.roles import Role
 from sessions.texts import given
 
@@ -66,15 +62,13 @@ def pause(draft: Draft, command: Pause) -> None:
     draft.put(SessionPaused(reason=given(command.reason, "reason"), incident=command.incident))
 
 
-def resume(draft: Draft) -> None:
-    """Go on: the running deadline moves by exactly the time that was frozen."""
-    o = draft.opening
-    if o.hold is None:
-        raise CommandRefused("not_held")
-    frozen = draft.now - o.hold.since
-    running = o.due is not None and o.due > o.hold.since and o.kind is not StepKind.CHECKIN
-    due = o.due + frozen if running and o.due else o.due
-    draft.put(SessionResumed(frozen_ms=frozen // timedelta(milliseconds=1), due=due))
+def resume(draft: Draft, command: Resume) -> None:
+    """Go on: the running deadline moves by exactly the time that was frozen. After a stop it takes two persons."""
+    stopping.resumable(draft.opening)
+    if draft.opening.stopped:
+        two_persons.propose(draft, "Resume", {}, given(command.reason, "reason"))
+    else:
+        draft.put(stopping.resumed(draft.opening, draft.now))
 
 
 def note(draft: Draft, command: Note) -> None:

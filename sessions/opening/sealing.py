@@ -30,6 +30,8 @@ def close_intake(draft: Draft, command: CloseIntake) -> None:
         raise CommandRefused("wrong_log")
     if bool(command.session_key) == bool(o.plan.locks):
         raise CommandRefused("wrong_session_key")  # behind locks nobody holds one key to everything
+    if (o.clock is None) != (o.plan.clock is None) or (o.clock and o.clock.offset_ms != command.clock_offset_ms):
+        raise CommandRefused("wrong_clock_check")
     frozen = SetFrozen(
         received=len(command.bids),
         headers=headers,

@@ -11,6 +11,7 @@ from sessions.commands import SealedBid
 from sessions.ids import BidderId, Digest, Jws, StepId
 from sessions.plan import AnchorKind, Phase, Plan, Step, StepKind
 from sessions.roles import Actor, Role
+from sessions.shape import LATER
 
 
 class Status(StrEnum):
@@ -114,12 +115,16 @@ class Chair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A pause that is in force: nothing falls due until it is lifted."""
+    """A pause that is in force: nothing falls due until it is lifted.
+
+    ``stops`` are what the hall itself stopped for meanwhile (``clock``, ``outage``): then T0 stands still too.
+    """
 
     reason: str
     incident: bool
     by: Actor
     since: datetime
+    stops: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,17 @@ class Interruption:
 
     hold: Hold
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockState:
+    """What the time sources said of the hall's clock by T0 (ClockChecked)."""
+
+    sources: tuple[str, ...]
+    offset_ms: int | None
+    uncertainty_ms: int | None
+    measured_at: datetime | None
+    steady: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +181,7 @@ class StepRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """T0 moved from one moment to a later one."""
+    """T0 moved from one moment to a later one; with ``stops``, because the hall itself had stopped for them."""
 
     at: datetime
     old: datetime
@@ -173,6 +189,7 @@ class Move:
     reason: str
     by: Actor
     approved_by: str | None
+    stops: tuple[str, ...] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,6 +434,15 @@ class Opening:
     length: int = 0  # events so far
     points: tuple[Point, ...] = ()  # only with plan.watch
     disputes: tuple[Dispute, ...] = ()
+    clock: ClockState | None = None
+    clock_unsafe: bool = False
+    outage: datetime | None = None  # since when the hall does not work
+    lifted: datetime | None = None  # when the last of these two was over
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the hall itself stopped the opening: nothing falls due then, T0 neither."""
+        return self.hold is not None and bool(self.hold.stops)
 
     @property
     def run(self) -> StepRun | None:

@@ -20,7 +20,7 @@ from sessions.events import (
     StepCompleted,
     StepEntered,
 )
-from sessions.opening import drawing, points
+from sessions.opening import drawing, points, stopping
 from sessions.opening.draft import by_clock
 from sessions.opening.locked import not_ready
 from sessions.opening.state import OVER, Bid, BidState, Opening, StepRun
@@ -45,6 +45,8 @@ def _walk(o: Opening, by: datetime | None) -> Happening | None:
     """The next event of the walk itself."""
     if o.status in OVER:
         return None
+    if o.stopped:
+        return stopping.resumption(o)
     if o.run is None:
         # A pause holds the room shut, but T0 comes in spite of it.
         opens = o.t0 if o.hold else o.t0 - o.plan.windows[StepKind.CHECKIN]

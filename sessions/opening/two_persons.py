@@ -14,6 +14,7 @@ from sessions.commands import (
     MissLock,
     Postpone,
     RepeatDraw,
+    Resume,
     RuleCause,
 )
 from sessions.errors import CommandRefused
@@ -27,7 +28,7 @@ from sessions.events import (
     T0Moved,
 )
 from sessions.ids import BidderId
-from sessions.opening import drawing, locks, windows
+from sessions.opening import drawing, locks, stopping, windows
 from sessions.opening.attribution import CAUSES, UNKNOWN
 from sessions.opening.authority import check
 from sessions.opening.draft import Draft
@@ -37,7 +38,7 @@ from sessions.shape import moment, rfc3339
 from sessions.texts import given
 
 Proposed = Postpone | Abort | RuleCause | RepeatDraw | MissLock | GrantEscrow
-Act = Proposed | ExtendWindow
+Act = Proposed | ExtendWindow | Resume
 """ExtendWindow stands here for an extension past the host's own number (in the pack: ``ExtendBeyond``)."""
 
 ALWAYS = frozenset({"MissLock", "GrantEscrow"})
@@ -77,6 +78,8 @@ def approve(draft: Draft, command: Approve) -> None:
         raise CommandRefused("same_person", proposal=proposal.number)
     act = _act(proposal)
     check(draft.opening, act, proposal.by)  # the proposer must still have the right to it
+    if isinstance(act, Resume):
+        stopping.second_person(draft.opening, draft.actor)
     examine(draft, act)
     _perform(draft, act, proposer=proposal.by, approver=draft.actor)
 
@@ -112,6 +115,8 @@ def examine(draft: Draft, act: Act) -> None:
             locks.grantable(o, act)
         case RepeatDraw():
             drawing.repeatable(o)
+        case Resume():
+            stopping.resumable(o)
         case ExtendWindow():
             windows.extendable(draft)
         case _:
@@ -142,6 +147,8 @@ def _perform(draft: Draft, act: Act, *, proposer: Actor, approver: Actor | None)
             draft.put(granted, by=proposer)
         case RepeatDraw():
             draft.put(drawing.repeated(draft.opening, act.reason, agreed, draft.now), by=proposer)
+        case Resume():
+            draft.put(stopping.resumed(draft.opening, draft.now, approved_by=agreed), by=proposer)
         case ExtendWindow():
             windows.extend(draft, act.reason, by=proposer, approved_by=agreed)
         case _:
@@ -186,5 +193,7 @@ def _act(proposal: Proposal) -> Act:
             return ExtendWindow(reason=reason)
         case "RepeatDraw":
             return RepeatDraw(reason=reason)
+        case "Resume":
+            return Resume(reason=reason)
         case _:
             return Abort(reason=reason)

@@ -35,7 +35,7 @@ from sessions.plan import AnchorKind, Words
 from sessions.record import record
 from sessions.roles import Role
 from sessions.shape import moment, rfc3339
-from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES
+from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, stopped_for
 from sessions.words import point_words
 
 _FIGURES = frozenset({"money", "integer", "percent"})
@@ -358,7 +358,9 @@ class _Says:
         return table(self("过程", "Course"), columns, rows)
 
     def _change(self, title: str, old: str, new: str | None, change: Mapping[str, Any]) -> tuple[Cell, ...]:
-        reason = _cell(f"{change['by']}{self('：', ': ')}{change['reason']}")
+        words = stopped_for(change["reason"], change.get("stops", ()))
+        by = change["by"] or self.words(ROLES[Role.CLOCK])
+        reason = _cell(f"{by}{self('：', ': ')}{self.words(words)}")
         return (_cell(title), _cell(self.clock(old)), _cell(self.clock(new)), reason)
 
     def _notes(self, step: Mapping[str, Any]) -> Cell:

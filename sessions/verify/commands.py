@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import timedelta
+from typing import assert_never
 
 from crypto.digest import sha256_hex
 from sessions import commands as c
@@ -76,8 +77,11 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.Note(text=private["text"]), actor
         case e.SessionPaused(reason=reason, incident=incident):
             yield c.Pause(reason=reason, incident=incident), actor
-        case e.SessionResumed():
+        case e.SessionResumed(approved_by=second):
             yield c.Resume(), actor
+            yield from _approvals(o, second)
+        case e.ClockChecked() | e.ClockUnsafe() | e.ClockSafe() | e.OutageBegan() | e.OutageEnded():
+            yield _of_itself(event, record), actor
         case e.Anchored() | e.LogDisputed():
             yield _told(event), actor
         case _:
@@ -129,6 +133,8 @@ def _act(act: str, fields: dict[str, str], reason: str) -> c.OpeningCommand:
             return c.ExtendWindow(reason=reason)
         case "RepeatDraw":
             return c.RepeatDraw(reason=reason)
+        case "Resume":
+            return c.Resume(reason=reason)
         case _:
             return c.Abort(reason=reason)
 
@@ -167,6 +173,25 @@ def _told(event: e.Anchored | e.LogDisputed) -> c.OpeningCommand:
     """What somebody outside said; log.witnesses asks whether they did."""
     members = {field.name: getattr(event, field.name) for field in fields(event)}
     return c.RecordAnchor(**members) if isinstance(event, e.Anchored) else c.RecordDispute(**members)
+
+
+def _of_itself(
+    event: e.ClockChecked | e.ClockUnsafe | e.ClockSafe | e.OutageBegan | e.OutageEnded, record: e.Recorded
+) -> c.OpeningCommand:
+    """What the hall said of itself. Nobody else can know; whether it may say it here and so, the rules know."""
+    match event:
+        case e.ClockChecked():
+            return c.CheckClock(**{field.name: getattr(event, field.name) for field in fields(event)})
+        case e.ClockUnsafe(reason=reason, by_ms=by, noticed_at=noticed):
+            return c.DoubtClock(since=record.at, noticed_at=noticed, reason=reason, by_ms=by)
+        case e.ClockSafe(by_ms=by):
+            return c.TrustClock(by_ms=by)
+        case e.OutageBegan(noticed_at=noticed, reasons=reasons, votes=votes):
+            return c.RecordOutage(began=record.at, noticed_at=noticed, reasons=reasons, votes=votes)
+        case e.OutageEnded():
+            return c.RecordRecovery()
+        case _:
+            assert_never(event)
 
 
 def _closing(event: e.SetFrozen) -> c.CloseIntake:

@@ -165,6 +165,10 @@ def _sent(record: e.Recorded, plan: Plan, state: Intake | None) -> Iterator[c.In
             yield c.CheckIn(bidder=bidder, statement=statement, proof=proof)
         case e.T0Moved(new=new, reason=reason):
             yield c.Postpone(t0=new, reason=reason)
+        case e.IntakeHeld(reason=reason):
+            yield c.HoldIntake(reason=reason)
+        case e.IntakeFreed(t0=t0):
+            yield c.FreeIntake(t0=t0)
         case e.IntakeClosed():
             yield c.Tick()
             yield c.Abort(reason="")

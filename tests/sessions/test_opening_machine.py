@@ -18,10 +18,12 @@ from sessions.commands import (
     Advance,
     AnswerObjection,
     Approve,
+    CheckClock,
     CommitDraw,
     ConfirmRow,
     Decline,
     DisputeRow,
+    DoubtClock,
     ExtendWindow,
     GrantEscrow,
     MissLock,
@@ -39,6 +41,8 @@ from sessions.commands import (
     RecordFault,
     RecordLateBid,
     RecordOpenings,
+    RecordOutage,
+    RecordRecovery,
     RecordRescue,
     RepeatDraw,
     ReportFailure,
@@ -50,6 +54,7 @@ from sessions.commands import (
     SignRecord,
     TakeChair,
     Tick,
+    TrustClock,
 )
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Digest, Jws, StepId
@@ -67,6 +72,7 @@ from sessions.opening import (
 from sessions.opening.attribution import BY_ATTEMPT, CAUSES
 from sessions.opening.locked import behind, can_open, still_locked
 from sessions.opening.steps import following
+from sessions.opening.stops import made_up
 from sessions.plan import AnchorKind, Phase, Watch, WitnessMode
 from sessions.roles import CLOCK, Actor, Role
 from sessions.words import describe
@@ -133,7 +139,7 @@ MAY_CAUSE: dict[type[Any], set[Role]] = {
     e.RecordSigned: STAFF_ROLES | {Role.BIDDER},
     e.SupervisorNoted: {Role.SUPERVISOR},
     e.SessionPaused: STAFF_ROLES,
-    e.SessionResumed: HOSTS,
+    e.SessionResumed: HOSTS | {Role.CLOCK},
     e.ActProposed: HOSTS,
     e.ActDeclined: STAFF_ROLES,
     e.SessionAborted: HOSTS,
@@ -171,7 +177,7 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
         "Advance": st.builds(Advance, step=st.sampled_from(steps)),
         "ExtendWindow": st.builds(ExtendWindow, reason=text),
         "Pause": st.builds(Pause, reason=text, incident=st.booleans()),
-        "Resume": st.just(Resume()),
+        "Resume": st.builds(Resume, reason=text),
         "Postpone": st.builds(Postpone, t0=st.integers(-10, 90).map(lambda n: T0 + n * MINUTE), reason=text),
         "Abort": st.builds(Abort, reason=text),
         "RuleCause": st.builds(
@@ -245,6 +251,13 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
             ),
             st.sampled_from(["w1.example", "stranger.example"]),
         ),
+        "CheckClock": st.just(
+            CheckClock(sources=(), offset_ms=None, uncertainty_ms=None, measured_at=None, steady=True)
+        ),
+        "DoubtClock": st.builds(a_doubt, st.integers(-90, 90)),
+        "TrustClock": st.just(TrustClock(by_ms=None)),
+        "RecordOutage": st.builds(an_outage, st.integers(-90, 90)),
+        "RecordRecovery": st.just(RecordRecovery()),
         "Tick": st.just(Tick()),
     }
 
@@ -259,6 +272,20 @@ WATCH = Watch(
 
 def an_anchor(point: str, by: str, size: int, kind: AnchorKind = AnchorKind.WITNESS) -> RecordAnchor:
     return RecordAnchor(point=point, kind=kind, by=by, size=size, root=digest("root"), sha256=digest(by), said_at=T0)
+
+
+def a_doubt(minutes: int) -> DoubtClock:
+    since = T0 + minutes * MINUTE
+    return DoubtClock(since=since, noticed_at=since + SECOND, reason="stepped", by_ms=-86_400_000)
+
+
+def an_outage(minutes: int) -> RecordOutage:
+    began = T0 + minutes * MINUTE
+    return RecordOutage(began=began, noticed_at=began + MINUTE, reasons=("gap",), votes={"silent_s": "60"})
+
+
+FALLS_DUE = (e.StepEntered, e.StepCompleted, e.BarrierPassed, e.OpeningFailed, e.DrawClosed, e.AnchorMissed)
+"""What time brings about, and what a stop keeps from happening."""
 
 
 class Openings(RuleBasedStateMachine):
@@ -379,7 +406,27 @@ class Openings(RuleBasedStateMachine):
     @precondition(lambda self: self.c.it.hold is not None)
     @rule(later=short)
     def somebody_lifts_the_pause(self, later: timedelta) -> None:
-        self.send(Resume(), DEPUTY, later)
+        self.send(Resume(reason="恢复"), DEPUTY, later)
+
+    @rule(seconds=st.integers(0, 4000), lasts=st.integers(0, 4000), clock=st.booleans())
+    def the_hall_stops_and_recovers(self, seconds: int, lasts: int, clock: bool) -> None:
+        """It is noticed afterwards, as when the database was away."""
+        began = self.c.now + seconds * SECOND
+        self.c.now = noticed = began + lasts * SECOND
+        if clock:
+            self.send(DoubtClock(since=began, noticed_at=noticed, reason="offset", by_ms=5000), CLOCK)
+            self.send(TrustClock(by_ms=0), CLOCK)
+        else:
+            self.send(RecordOutage(began=began, noticed_at=noticed, reasons=("gap",), votes={}), CLOCK)
+            self.send(RecordRecovery(), CLOCK)
+
+    @precondition(lambda self: self.c.it.stopped)
+    @rule(later=short)
+    def host_and_supervisor_go_on(self, later: timedelta) -> None:
+        self.send(TrustClock(by_ms=0), CLOCK)
+        self.send(RecordRecovery(), CLOCK)
+        self.send(Resume(reason="恢复正常"), DEPUTY, later)
+        self.send(Approve(proposal=len(self.c.it.proposals)), SUPERVISOR)
 
     @rule(who=st.sampled_from([SUPERVISOR, DEPUTY]))
     def somebody_approves_the_newest_proposal(self, who: Actor) -> None:
@@ -486,6 +533,9 @@ class Openings(RuleBasedStateMachine):
         words = describe(fact, self.replayed)
         assert words.zh
         assert words.en
+        if self.replayed.stopped:
+            assert not isinstance(fact.event, FALLS_DUE)
+        self.check_time_given(fact)
         if isinstance(fact.event, e.BidOpened | e.BidNotOpened):
             assert self.replayed.barrier is not None
             assert not still_locked(self.replayed)
@@ -515,6 +565,16 @@ class Openings(RuleBasedStateMachine):
                 fact.event.step
             )
         self.replayed = evolve(self.replayed, replace(fact, event=event))
+
+    def check_time_given(self, fact: e.Happening) -> None:
+        """Nobody missed a window that was shorter than announced; the time the hall stopped does not count."""
+        o, run = self.replayed, self.replayed.run
+        late = isinstance(fact.event, e.StepCompleted) and fact.event.missing and o.barrier is None
+        late |= isinstance(fact.event, e.BarrierPassed) and fact.event.reason == "window"
+        if run is None or not late or run.step.kind not in o.plan.windows or run.step.kind == "draw":
+            return
+        lost = made_up(o.pauses, run.entered_at, fact.at)
+        assert fact.at - run.entered_at - lost >= o.plan.windows[run.step.kind]
 
     def check_witnesses(self, point: str) -> None:
         """Enough witnesses had said that they hold the point; in open mode it may be public that they had not."""
@@ -583,6 +643,9 @@ class Openings(RuleBasedStateMachine):
             assert not [bid for bid in o.bids if bid.consequence == "pending"]
             assert all(bid.state in ("opened", "not_opened") for bid in o.bids)
         if o.hold is not None and o.frozen is not None:
+            assert next_due(o) is None or o.stopped
+        if o.clock_unsafe or o.outage is not None:
+            assert o.stopped
             assert next_due(o) is None
 
 

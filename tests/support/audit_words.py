@@ -34,6 +34,7 @@ def text() -> str:
         "CAUSES": terms.CAUSES,
         "CONSEQUENCES": terms.CONSEQUENCES,
         "OBJECTIONS": terms.OBJECTIONS,
+        "STOPS": terms.STOPS,
         "SENTENCES": SENTENCES,
         "EXTRA": EXTRA,
     }

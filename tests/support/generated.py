@@ -30,7 +30,17 @@ from sessions import opening as openings
 from sessions.archive import Archive
 from sessions.chaining import Head, chain
 from sessions.errors import CommandRefused
-from sessions.events import BidReceived, Happening, Recorded, SessionAborted, Stream, T0Moved
+from sessions.events import (
+    BidReceived,
+    ClockUnsafe,
+    Happening,
+    OutageBegan,
+    Recorded,
+    SessionAborted,
+    SessionResumed,
+    Stream,
+    T0Moved,
+)
 from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
 from sessions.intake_log import Blinding
@@ -40,8 +50,9 @@ from sessions.opening.evidence import facts
 from sessions.opening.locked import behind, can_open
 from sessions.opening.locks import FAILURES
 from sessions.opening.state import Draw
+from sessions.opening.stopping import REASONS
 from sessions.opening_log import OpeningLog
-from sessions.plan import IntakeLog, Plan, StepKind
+from sessions.plan import ClockTerms, IntakeLog, Plan, StepKind
 from sessions.plan_json import plan_to_json
 from sessions.ports import Answer, Entries
 from sessions.quote import read_sheet
@@ -62,6 +73,7 @@ DRAWS = [
     {"id": "order", "title": {"zh": "次序", "en": "Order"}},
 ]
 STAFF = (HOST, DEPUTY, SUPERVISOR)
+SOURCES = ("ntp1.example:123", "ntp2.example:123")
 MOST_BIDDERS = 10
 SHEETS: Sequence[dict[str, str]] = (
     {"price": "1200000.00"},
@@ -155,6 +167,8 @@ class Making:
             plan = a_plan(pack, **changes)
         if self.chance.random() < 0.5:
             plan = replace(plan, intake_log=IntakeLog(every=20 * MINUTE, leaves=self.chance.choice((1, 4))))
+        if self.chance.random() < 0.5:
+            plan = replace(plan, clock=ClockTerms(sources=SOURCES))
         return plan
 
     @property
@@ -172,15 +186,19 @@ class Making:
             match happening.event:
                 case T0Moved(new=new, reason=reason):
                     self.take(c.Postpone(t0=new, reason=reason), CLOCK)
+                case ClockUnsafe() | OutageBegan():
+                    self.take(c.HoldIntake(reason=type(happening.event).__name__), CLOCK, at=happening.at)
+                case SessionResumed(t0=t0):
+                    self.take(c.FreeIntake(t0=t0), CLOCK, at=happening.at)
                 case SessionAborted() if self.intake is not None and not self.intake.closed:
                     self.take(c.Abort(reason=""), CLOCK)
                 case _:
                     pass
 
-    def take(self, command: c.IntakeCommand, actor: Actor) -> list[Recorded]:
+    def take(self, command: c.IntakeCommand, actor: Actor, *, at: datetime | None = None) -> list[Recorded]:
         """Send a command to intake."""
         told = []
-        for happening in intakes.decide(self.intake, command, actor, self.now):
+        for happening in intakes.decide(self.intake, command, actor, at or self.now):
             record = self._append(Stream.INTAKE, happening)
             self.intake = intakes.evolve(self.intake, record)
             told.append(record)
@@ -246,6 +264,11 @@ class Making:
         if log is not None:
             count = intake_log.ticks(log, self.intake.announced_at, self.intake.t0, self.intake.t0)
             self.kept.entries = tuple(intake_log.last(log, (), self.intake.entries, count, BLINDING))
+        offset = self.chance.choice((None, 3))
+        if self.plan.clock is not None:
+            answered = SOURCES if offset is not None else ()
+            figures = {"offset_ms": offset, "uncertainty_ms": offset, "measured_at": None if offset is None else T0}
+            self.act(c.CheckClock(sources=answered, **figures, steady=True), CLOCK)
         self.act(
             c.CloseIntake(
                 bids=bids,
@@ -253,7 +276,7 @@ class Making:
                 intake_head=head.digest,
                 intake_length=head.number,
                 session_key="" if self.plan.locks else "BKey",
-                clock_offset_ms=self.chance.choice((None, 3)),
+                clock_offset_ms=offset,
                 intake_log_size=None if log is None else len(self.kept.entries),
                 intake_log_root=None if log is None else Digest(Tree(self.kept.entries).root().hex()),
             ),
@@ -480,7 +503,26 @@ class Making:
             *[lambda: self.act(c.Resume(), self.chance.choice((HOST, DEPUTY)))] * 3,
             *[lambda: self.act(c.Approve(proposal=number), second)] * 2,
             lambda: self.act(c.Decline(proposal=number, reason=""), second),
+            self._stop,
+            self._recover,
         ]
+
+    def _stop(self) -> None:
+        """The hall stops, and may notice it later."""
+        since = self.now + self.chance.choice((0, 10_000, 900_000)) * MS
+        self.until(since)  # what was due before is settled, and the set frozen
+        self.now = noticed = since + self.chance.choice((0, 40_000, 4_000_000)) * MS
+        if self.chance.random() < 0.5:
+            reason = self.chance.choice(sorted(REASONS))
+            self.act(c.DoubtClock(since=since, noticed_at=noticed, reason=reason, by_ms=-1500), CLOCK)
+        else:
+            self.act(
+                c.RecordOutage(began=since, noticed_at=noticed, reasons=("gap",), votes={"silent_s": "40"}), CLOCK
+            )
+
+    def _recover(self) -> None:
+        self.act(c.TrustClock(by_ms=2), CLOCK)
+        self.act(c.RecordRecovery(), CLOCK)
 
     def _during(self, number: int) -> list[Callable[[], object]]:
         actor, bidder = self.who(number), BidderId(self.who(number).id)
@@ -529,8 +571,14 @@ class Making:
         """Do what the ceremony waits for, as far as people do it; then let its window run out."""
         everyone = [number for number in range(bidders) if self.it.bid(self.who(number).id)]
         host = next((one for one in STAFF if one.id == self.it.acting), HOST)
-        if self.it.hold is not None:
+        if self.it.stopped:
+            self._recover()
+            self.attempt(lambda: self.act(c.Resume(reason="恢复正常"), host))
+            self.attempt(lambda: self.act(c.Approve(proposal=len(self.it.proposals)), SUPERVISOR))
+        elif self.it.hold is not None:
             self.attempt(lambda: self.act(c.Resume(), host))
+        if self.it.frozen is None and not self.it.stopped:
+            self.until(self.it.t0 + 300 * MS)
         for objection in [item.number for item in self.it.objections if item.open]:
             self.attempt(
                 lambda objection=objection: self.act(c.AnswerObjection(number=objection, text="已答复"), host)

@@ -34,13 +34,16 @@ from sessions.opening.state import Bid
 from sessions.plan import (
     AnchorKind,
     Article,
+    ClockTerms,
     DrawRule,
     EvidenceRule,
     Lock,
     Officer,
+    OutageRule,
     Phase,
     Plan,
     QuoteField,
+    Resumes,
     RulePack,
     Seat,
     Starts,
@@ -277,6 +280,9 @@ class Story:
     def work(self, work: FreezeSet | CheckSeals | OpenBids) -> None:
         match work:
             case FreezeSet():
+                if self.plan.clock is not None:
+                    figures = {"offset_ms": 3, "uncertainty_ms": 8, "measured_at": self.now - timedelta(seconds=30)}
+                    self.send(c.CheckClock(sources=self.plan.clock.sources, **figures, steady=True), CLOCK)
                 rows = tuple(sealed(number) for number in range(1, self.bids + 1))
                 self.send(
                     c.CloseIntake(
@@ -326,6 +332,12 @@ class Story:
     def to_t0(self) -> Story:
         """Until the list is published and the seals are checked, or the opening has failed."""
         return self.wait(seconds=(T0 + timedelta(seconds=5) - self.now).total_seconds())
+
+    def go_on(self) -> Story:
+        """After a stop: the host proposes it, the supervisor agrees."""
+        assert self.opening is not None
+        self.send(c.Resume(reason="恢复正常"), HOST)
+        return self.send(c.Approve(proposal=len(self.opening.proposals)), SUPERVISOR)
 
     def seat_staff(self) -> Story:
         for actor in (HOST, SUPERVISOR):
@@ -519,6 +531,32 @@ def a_watched_story() -> Story:
         by="w2.example", kind="split", size=9, root=Digest("ba" * 32), held=20, sha256=Digest("bc" * 32)
     )
     return story.send(told, CLOCK)
+
+
+def a_stopped_story() -> Story:
+    """The clock is unsafe across T0, which moves; then the hall is out while keys are handed over."""
+    minute = timedelta(minutes=1)
+    rule = OutageRule(
+        resume=Resumes.TWO_PERSON,
+        clock=timedelta(seconds=1),
+        gap=timedelta(seconds=30),
+        healthy=5 * minute,
+        notice=10 * minute,
+        postpone=120 * minute,
+        article="art",
+    )
+    sources = ("ntp1.example:123", "ntp2.example:123")
+    plan = a_plan()
+    plan = replace(plan, pack=replace(plan.pack, outage=rule), clock=ClockTerms(sources=sources))
+    story = Story(plan).to_checkin().seat_staff()
+    doubt = c.DoubtClock(since=story.now, noticed_at=story.now, reason="stepped", by_ms=-300_000)
+    story.send(doubt, CLOCK).wait(minutes=25).send(c.TrustClock(by_ms=3), CLOCK).go_on()
+    story.wait(minutes=121).advance("ceiling").advance("decrypt").release(1).wait(minutes=5)
+    began = story.now
+    story.now += 4 * minute
+    votes = {"silent_s": "240"}
+    story.send(c.RecordOutage(began=began, noticed_at=story.now, reasons=("gap",), votes=votes), CLOCK)
+    return story.send(c.RecordRecovery(), CLOCK).go_on().release(2).release(3).wait(seconds=1)
 
 
 def a_failed_story() -> Story:

@@ -26,6 +26,7 @@ from tests.support.hall_story import (
     a_failed_story,
     a_full_story,
     a_locked_story,
+    a_stopped_story,
     a_watched_story,
     a_witnessed_story,
     an_aborted_story,
@@ -46,6 +47,7 @@ OTHERS = {
     "locked": a_locked_story,
     "witnessed": a_witnessed_story,
     "watched": a_watched_story,
+    "stopped": a_stopped_story,
 }
 
 

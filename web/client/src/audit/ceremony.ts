@@ -7,6 +7,7 @@ import type { Told } from "./log.js";
 import { demand } from "./report.js";
 import { digestHex } from "./sha256.js";
 import { readSheet } from "./sheet.js";
+import { movedBy, withStop } from "./stops.js";
 import { checkSealedBids, type Data, moment, type Plan } from "./shapes.js";
 
 export type Status = "scheduled" | "checkin" | "live" | "failed" | "ended" | "aborted";
@@ -27,6 +28,8 @@ export interface Change {
   readonly reason: string;
   readonly by: string;
   readonly approvedBy: string | null;
+  /** What the hall itself had stopped for, where that moved T0. */
+  readonly stops?: readonly string[];
 }
 
 export interface StepRun {
@@ -119,6 +122,8 @@ export interface Hold {
   readonly incident: boolean;
   readonly by: string;
   readonly since: string;
+  /** What the hall itself stopped for, sorted; left out where it did not. */
+  readonly stops?: readonly string[];
 }
 
 export interface Frozen {
@@ -163,6 +168,14 @@ export class Opening {
   readonly points: Point[] = [];
   readonly disputes: Data[] = [];
   draw: Draw | null = null;
+  clock: Data | null = null;
+  clockUnsafe = false;
+  /** Since when the hall does not work. */
+  outage: number | null = null;
+  /** When the last of what the hall stopped for was over. */
+  lifted: number | null = null;
+  /** Whether the hold began by the hall's own doing. */
+  holdOurs = false;
   readonly faults: { readonly ended: number; readonly madeUp: number }[] = [];
   length = 1;
 
@@ -402,10 +415,30 @@ export class Opening {
         return;
       case "SessionPaused":
         this.hold = { reason: data["reason"] as string, incident: data["incident"] as boolean, by: told.name, since: when };
+        this.holdOurs = false;
+        return;
+      case "ClockChecked":
+        this.clock = data;
+        return;
+      case "ClockUnsafe":
+      case "OutageBegan":
+        this.#stop(told, told.type === "ClockUnsafe" ? "clock" : "outage");
+        return;
+      case "ClockSafe":
+      case "OutageEnded":
+        if (told.type === "ClockSafe") this.clockUnsafe = false;
+        else this.outage = null;
+        if (!this.clockUnsafe && this.outage === null) this.lifted = told.at;
         return;
       case "SessionResumed":
+        if ((data["t0"] ?? null) !== null) {
+          this.moves.push(movedBy(this, told));
+          this.t0 = moment(data["t0"]);
+        }
+        if ((data["approved_by"] ?? null) !== null) this.#done("Resume", {});
         if (this.hold !== null) this.pauses.push({ hold: this.hold, until: when });
         this.hold = null;
+        this.lifted = null;
         if (data["due"] !== null && this.run !== undefined) this.run.due = data["due"] as string;
         return;
       case "ActProposed": {
@@ -462,6 +495,15 @@ export class Opening {
     for (const bid of this.bids) this.#byId.set(bid.bidder, bid);
     // Too few bids: no name is published, so the phase stays what it was.
     if (this.frozen.received >= (this.plan.pack["minimum_bidders"] as number)) this.phase = "listed";
+  }
+
+  #stop({ at, when }: Told, kind: string): void {
+    if (this.hold === null) this.holdOurs = true;
+    const hold = this.hold ?? { reason: "", incident: true, by: "", since: when };
+    this.hold = { ...hold, stops: withStop(hold.stops, kind) };
+    this.lifted = null;
+    if (kind === "clock") this.clockUnsafe = true;
+    else this.outage = at;
   }
 
   /** The newest event is one that somebody outside must hold. */

@@ -12,6 +12,7 @@ import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
 import { digestHex } from "./sha256.js";
 import { type Data, moment } from "./shapes.js";
+import { madeUp } from "./stops.js";
 import type { Files } from "./zipped.js";
 
 const REACH = "evidence/reach.jsonl";
@@ -120,7 +121,7 @@ function figures(o: Opening, rule: Rule, bid: Bid, own: readonly Beat[], reach: 
     slow_answers: String(own.filter((beat) => beat.answered - beat.heard > limits.slow).length),
     probes: String(probes.length),
     hall_down_s: seconds(sum(down.map(([a, b]) => b - a))),
-    made_up_s: seconds(sum(o.faults.map(({ madeUp }) => madeUp))),
+    made_up_s: seconds(sum([...o.faults.map((past) => past.madeUp), ...down.map(([a, b]) => madeUp(o, a, b))])),
     others_heard_while_down: String(sum(down.map(([a, b]) => others.filter((at) => a < at && at < b).length))),
   };
 }

@@ -69,11 +69,15 @@ class Intake {
       case "T0Moved":
         return (
           clock &&
-          open &&
+          (open || (this.#held && !this.closed)) &&
           moment(data["old"]) === this.t0 &&
           moment(data["new"]) > this.t0 &&
           data["approved_by"] === null
         );
+      case "IntakeHeld":
+        return clock && !this.closed && !this.#held && at <= Math.max(this.t0, this.#last);
+      case "IntakeFreed":
+        return clock && this.#held && (data["t0"] === null || moment(data["t0"]) > Math.max(this.t0, at));
       case "IntakeClosed":
         // At its moment, or earlier because the opening was aborted.
         return clock && !this.closed && data["received"] === this.bids.size && at <= Math.max(this.t0, this.#last);
@@ -83,6 +87,8 @@ class Intake {
   }
 
   #last = -Infinity;
+  /** The opening stands still: T0 does not close it, and takes nothing in either. */
+  #held = false;
 
   async #receives(told: Told, plan: Plan, standing: Told | undefined): Promise<boolean> {
     const { data, when } = told;
@@ -115,15 +121,25 @@ class Intake {
       case "BidderCheckedIn":
         this.checkedIn.set(bidder, told.when);
         return;
-      case "T0Moved": {
-        this.t0 = moment(data["new"]);
-        // A check-in window that is open stays open.
-        if (this.opens > told.at) this.opens = this.t0 - this.#window();
+      case "T0Moved":
+        this.#move(told.at, data["new"]!);
         return;
-      }
+      case "IntakeHeld":
+        this.#held = true;
+        return;
+      case "IntakeFreed":
+        this.#held = false;
+        if (data["t0"] !== null) this.#move(told.at, data["t0"]!);
+        return;
       case "IntakeClosed":
         this.closed = true;
     }
+  }
+
+  #move(at: number, t0: Json): void {
+    this.t0 = moment(t0);
+    // A check-in window that is open stays open.
+    if (this.opens > at) this.opens = this.t0 - this.#window();
   }
 
   sealed(): readonly Data[] {

@@ -4,7 +4,7 @@ import type { Json } from "../canonical.js";
 import type { Opening } from "./ceremony.js";
 import { type Data, moment } from "./shapes.js";
 import { grouped, inEnglish, isAmount } from "./sheet.js";
-import { CAUSES, CONSEQUENCES, OBJECTIONS, README, README_BIDS, README_NONE, ROLES, STYLE } from "./words.js";
+import { CAUSES, CONSEQUENCES, OBJECTIONS, README, README_BIDS, README_NONE, ROLES, STOPS, STYLE } from "./words.js";
 
 interface Words {
   readonly zh: string;
@@ -201,13 +201,13 @@ function course(document: Data): string {
   for (const pause of list(document["pauses"])) {
     rows.push(
       `<tr><td>暂停<span>paused</span></td><td>${time(pause["since"])}</td><td>${time(pause["until"])}</td>` +
-        `<td>${escape(pause["by"])}：${escape(pause["reason"])}</td></tr>`,
+        `<td>${why(pause)}</td></tr>`,
     );
   }
   for (const move of list(document["postponements"])) {
     rows.push(
       `<tr><td>推迟<span>postponed</span></td><td>${time(move["old"])}</td><td>${time(move["new"])}</td>` +
-        `<td>${escape(move["by"])}：${escape(move["reason"])}</td></tr>`,
+        `<td>${why(move)}</td></tr>`,
     );
   }
   const head = `${th("环节", "Step")}${th("开始", "From")}${th("结束", "To")}${th("说明", "Notes")}`;
@@ -223,6 +223,17 @@ function notes(step: Data, names: ReadonlyMap<string, string>): string {
     said.push(`未完成：${escape(missing.map((who) => names.get(who) ?? who).join("、"))}<span>did not act</span>`);
   }
   return said.join("<br>");
+}
+
+/** Why an opening stood still or was put off: what people said, and what the hall stopped for. */
+function why(change: Data): string {
+  const stops = (change["stops"] ?? []) as readonly string[];
+  if (stops.length === 0) return `${escape(change["by"])}：${escape(change["reason"])}`;
+  const said = change["reason"] === "" ? [] : [change["reason"] as string];
+  const by = (change["by"] as string) || ROLES["clock"]!.zh;
+  const zh = [...said, ...stops.map((stop) => STOPS[stop]!.zh)].join("；");
+  const en = [...said, ...stops.map((stop) => STOPS[stop]!.en)].join("; ");
+  return `${escape(by)}：${escape(zh)}<span>${escape(en)}</span>`;
 }
 
 function present(document: Data): string {

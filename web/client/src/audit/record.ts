@@ -53,6 +53,7 @@ function project(o: Opening): Data {
     postponements: o.moves.map(change),
     present: o.chairs.map((chair) => ({ ...chair, host: chair.account === o.acting })),
     draws: draws(o),
+    ...(o.clock === null ? {} : { clock: o.clock }),
     ...(o.locks.length > 0 ? { locks: o.locks.map((lock) => lockRow(o, lock)) } : {}),
   };
 }
@@ -162,6 +163,6 @@ function stepRow(run: StepRun): Json {
   };
 }
 
-function change({ at, old, new: moved, reason, by, approvedBy }: Change): Json {
-  return { at, old, new: moved, reason, by, approved_by: approvedBy };
+function change({ at, old, new: moved, reason, by, approvedBy, stops }: Change): Json {
+  return { at, old, new: moved, reason, by, approved_by: approvedBy, ...(stops === undefined ? {} : { stops }) };
 }

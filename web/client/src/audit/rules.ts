@@ -17,6 +17,7 @@ import type { Told } from "./log.js";
 import { anchors, disputes } from "./points.js";
 import { record } from "./record.js";
 import { demand, type Found, found } from "./report.js";
+import { checksClock, doubts, fails, quotesClock, recovers, resumed, stopped } from "./stops.js";
 import { flags, readSheet } from "./sheet.js";
 import { accepts, proofOf, shows } from "./proofs.js";
 import { setRoot } from "./tree.js";
@@ -169,7 +170,7 @@ function seated(o: Opening, who: Person): boolean {
 // -- what each event must say --------------------------------------------------------------------------------------
 
 function asked(o: Opening, told: Told): boolean {
-  const { data, at } = told;
+  const { data } = told;
   const allowed = (right: Right): boolean => may(o, right, told);
   const bid = typeof data["bidder"] === "string" ? o.bid(data["bidder"]) : undefined;
   const own = data["bidder"] === told.id;
@@ -226,7 +227,7 @@ function asked(o: Opening, told: Told): boolean {
     case "SessionPaused":
       return allowed(RIGHT.pause) && given(data["reason"]);
     case "SessionResumed":
-      return allowed(RIGHT.resume) && resumes(o, data, at);
+      return resumes(o, told);
     case "ActProposed":
       return proposes(o, told);
     case "ActDeclined":
@@ -241,6 +242,16 @@ function asked(o: Opening, told: Told): boolean {
       return allowed(RIGHT.unlock) && removes(o, told);
     case "EscrowRequested":
       return allowed(RIGHT.askTrustees) && own && hasEscrow(o) && bid?.state === "waiting" && bid.escrowAskedAt === null;
+    case "ClockChecked":
+      return allowed(RIGHT.freeze) && checksClock(o, told);
+    case "ClockUnsafe":
+      return allowed(RIGHT.dispute) && doubts(o, told);
+    case "ClockSafe":
+      return allowed(RIGHT.dispute) && o.clockUnsafe;
+    case "OutageBegan":
+      return allowed(RIGHT.dispute) && fails(o, told);
+    case "OutageEnded":
+      return allowed(RIGHT.dispute) && recovers(o, told);
     case "Anchored":
       return allowed(RIGHT.anchor) && anchors(o, told);
     case "LogDisputed":
@@ -273,6 +284,7 @@ function freezes(o: Opening, told: Told): boolean {
     new Set(headers).size === headers.length &&
     data["root"] === setRoot(headers) &&
     logged(o, data) &&
+    quotesClock(o, data) &&
     // Behind locks nobody holds one key to everything.
     (data["session_key"] === "") === (((o.plan.form["locks"] ?? []) as readonly unknown[]).length > 0);
   if (!stands || told.hidden) return stands; // who bid stays hidden where the opening failed
@@ -378,12 +390,19 @@ function objects(o: Opening, told: Told, bid: Bid | undefined): boolean {
   );
 }
 
-function resumes(o: Opening, data: Data, at: number): boolean {
-  if (o.hold === null) return false;
-  const since = moment(o.hold.since);
-  const { due } = o;
-  const moved = due !== null && due > since && o.run?.step.kind !== "checkin" ? due + at - since : due;
-  return says(data, { frozen_ms: at - since, due: moved === null ? null : written(moved) });
+/** A pause ends by one person. After a stop by the hall itself it takes two, a supervisor among them where there is one. */
+function resumes(o: Opening, told: Told): boolean {
+  const second = (told.data["approved_by"] ?? null) as string | null;
+  const expected = resumed(o, told.at, second);
+  if (expected === null || !says(told.data, expected)) return false;
+  if (!stopped(o)) return second === null && may(o, RIGHT.resume, told);
+  const seats = o.plan.form["seats"] as readonly Data[];
+  const supervised = seats.some(({ role }) => role === "supervisor");
+  const seat = seats.find(({ account }) => account === second);
+  if (seat === undefined || (supervised && seat["role"] !== "supervisor")) return false;
+  const mine = (item: Proposal): boolean => item.state === "open" && item.act === "Resume" && item.role === told.role && item.id === told.id && item.id !== second;
+  const approver = { role: seat["role"] as string, id: seat["account"] as string };
+  return may(o, RIGHT.agree, approver) && o.proposals.some(mine) && mayAct(o, "Resume", {}, told, told.at);
 }
 
 // -- acts of two persons -------------------------------------------------------------------------------------------
@@ -405,6 +424,8 @@ function mayAct(o: Opening, act: string, fields: Data, who: Person, at: number):
       return may(o, RIGHT.host, who) && extension(o, at) !== null;
     case "RepeatDraw":
       return may(o, RIGHT.repeatDraw, who) && repeatable(o);
+    case "Resume":
+      return may(o, RIGHT.resume, who) && resumed(o, at) !== null;
     case "MissLock":
       return may(o, RIGHT.miss, who) && missable(o, fields["lock"] as string);
     case "GrantEscrow":
@@ -423,6 +444,7 @@ const FIELDS: { readonly [act: string]: readonly string[] } = {
   RepeatDraw: [],
   MissLock: ["lock"],
   GrantEscrow: ["bidder"],
+  Resume: [],
 };
 
 const ACTS: { readonly [type: string]: string } = {
@@ -452,6 +474,7 @@ function proposes(o: Opening, told: Told): boolean {
 
 function needsTwo(o: Opening, act: string): boolean {
   // What no pack leaves to one person: going on without a lock, and opening a bid without its bidder's key.
+  if (act === "Resume") return stopped(o);
   return act === "MissLock" || act === "GrantEscrow" || (o.plan.pack["two_person"] as readonly string[]).includes(act);
 }
 

@@ -104,6 +104,15 @@ const barrierRule = record({
 });
 const witnessRule = record({ mode: oneOf("closed", "open"), grace: count, article: text });
 const evidenceRule = record({ cadence: count, gap: count, slow: count, article: text, "extends?": flag, "most?": count });
+const outageRule = record({
+  resume: oneOf("two_person", "auto"),
+  clock: count,
+  gap: count,
+  healthy: count,
+  notice: count,
+  postpone: count,
+  article: text,
+});
 const lock = record({
   id: text,
   title: words,
@@ -131,6 +140,7 @@ const pack = record({
   "revocation?": orNull(texts),
   "witness?": orNull(witnessRule),
   "evidence?": orNull(evidenceRule),
+  "outage?": orNull(outageRule),
 });
 const tender = record({
   id: text,
@@ -161,6 +171,7 @@ const plan = record({
   "proofs?": orNull(flag),
   "watch?": orNull(watch),
   "hall_key?": orNull(text),
+  "clock?": orNull(record({ sources: listOf(text) })),
 });
 
 const STATES = ["good", "unasked", "unavailable", "revoked"];
@@ -193,6 +204,8 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   BidWithdrawn: shape({ bidder: text, header_sha256: text, statement: text, "proof?": proof }),
   BidderCheckedIn: shape({ bidder: text, statement: text, "proof?": proof }),
   IntakeClosed: shape({ received: count }),
+  IntakeHeld: shape({ reason: text }),
+  IntakeFreed: shape({ t0: orNull(time) }),
   SessionScheduled: shape({ plan: freeObject }),
   ChairTaken: shape({ role, account: text, name: text }),
   HostHandedOver: shape({ account: text, name: text, reason: text }),
@@ -233,7 +246,18 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   RecordSigned: shape({ signer: text, role, statement: text, "proof?": proof }),
   SupervisorNoted: shape({}, texts),
   SessionPaused: shape({ reason: text, incident: flag }),
-  SessionResumed: shape({ frozen_ms: count, due: orNull(time) }),
+  SessionResumed: shape({ frozen_ms: count, due: orNull(time), "t0?": orNull(time), "approved_by?": orNull(text) }),
+  ClockChecked: shape({
+    sources: listOf(text),
+    offset_ms: orNull(count),
+    uncertainty_ms: orNull(count),
+    measured_at: orNull(time),
+    steady: flag,
+  }),
+  ClockUnsafe: shape({ reason: text, by_ms: orNull(count), noticed_at: time }),
+  ClockSafe: shape({ by_ms: orNull(count) }),
+  OutageBegan: shape({ noticed_at: time, reasons: listOf(text), votes: texts }),
+  OutageEnded: shape({ lasted_ms: count }),
   ActProposed: shape({ proposal: count, act: text, fields: texts, reason: text }),
   ActDeclined: shape({ proposal: count, reason: text }),
   SessionAborted: shape({ reason: text, approved_by: orNull(text) }),

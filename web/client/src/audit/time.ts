@@ -6,6 +6,7 @@ import { locksReady } from "./locks.js";
 import { missing, witnessed } from "./points.js";
 import { recordDigest } from "./record.js";
 import { type Data, moment, written } from "./shapes.js";
+import { resumption, stopped } from "./stops.js";
 
 /** An event that the clock brings about at `at`. */
 export interface Coming {
@@ -22,6 +23,7 @@ export function coming(o: Opening): Coming | null {
 
 function walking(o: Opening): Coming | null {
   if (o.over) return null;
+  if (stopped(o)) return resumption(o);
   const run = o.run;
   if (run === undefined) {
     // A pause keeps the room shut, but T0 comes in spite of it.

@@ -45,6 +45,11 @@ export const OBJECTIONS: Table = {
   "row": { zh: "对本单位唱标内容的异议", en: "an objection to its own row" },
 };
 
+export const STOPS: Table = {
+  "clock": { zh: "平台时钟不可信", en: "the hall's clock was unsafe" },
+  "outage": { zh: "开标厅中断", en: "the hall was out" },
+};
+
 export const SENTENCES: Table = {
   "bundle.file": { zh: "压缩包的每一个字节都有归属：没有隐藏、夹带或重复的内容。", en: "Every byte of the file is accounted for: nothing is hidden, added or there twice." },
   "bundle.manifest": { zh: "清单列出了包内全部文件，每个文件的长度和 SHA-256 与清单一致。", en: "The manifest lists every file, and the length and SHA-256 of each are as it says." },
