@@ -85,10 +85,18 @@ export async function verifyByHall(token: string, kind: string, hall: HallKey): 
   const statement = readStatement(token);
   checkHead(statement, "Ed25519", kind, null, hall.kid);
   const { signed, signature } = taken(token);
-  const key = await crypto.subtle.importKey("raw", hall.raw, "Ed25519", false, ["verify"]);
-  const valid = signature.length === 64 && (await crypto.subtle.verify("Ed25519", key, signature, signed));
+  const valid = signature.length === 64 && (await crypto.subtle.verify("Ed25519", await imported(hall), signature, signed));
   require(valid, "bad_signature", "the signature does not verify");
   return statement.payload;
+}
+
+const IMPORTED = new WeakMap<HallKey, Promise<CryptoKey>>();
+
+/** The key as WebCrypto has it, brought in once: a bundle has hundreds of statements by the same. */
+function imported(hall: HallKey): Promise<CryptoKey> {
+  const known = IMPORTED.get(hall) ?? crypto.subtle.importKey("raw", hall.raw, "Ed25519", false, ["verify"]);
+  IMPORTED.set(hall, known);
+  return known;
 }
 
 function checkHead(statement: Statement, alg: string, kind: string, certificate: string | null, kid: string | null): void {

@@ -53,9 +53,13 @@ export async function signRaw(kind: KeyKind, key: CryptoKey, data: Bytes): Promi
 /** Whether `signature` over `data` is by the key in `certificate`. A malformed signature is just not by it. */
 export async function signedBy(certificate: Certificate, signature: Bytes, data: Bytes): Promise<boolean> {
   const { importAs, signWith } = schemeOf(certificate.keyKind);
-  const key = await publicKey(certificate, importAs, ["verify"]);
-  return crypto.subtle.verify(signWith, key, signature, data);
+  const key = VERIFYING.get(certificate) ?? publicKey(certificate, importAs, ["verify"]);
+  VERIFYING.set(certificate, key);
+  return crypto.subtle.verify(signWith, await key, signature, data);
 }
+
+/** The keys brought in by {@link signedBy}: a bidder signs again and again. */
+const VERIFYING = new WeakMap<Certificate, Promise<CryptoKey>>();
 
 /** The public key of a certificate; `weak_key` where WebCrypto refuses it, as it does a point off its curve. */
 export async function publicKey(

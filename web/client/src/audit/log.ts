@@ -38,7 +38,7 @@ export interface Told {
 const LONGEST_LINE = 8 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 const GENESIS = "0".repeat(64);
-const MEMBERS = ["actor", "at", "data", "n", "prev", "private", "stream", "type"];
+const MEMBERS = "actor,at,data,n,prev,private,stream,type"; // in the order that canonical form puts them in
 
 /** A line: the canonical value and the bytes it was read from. */
 export interface Line {
@@ -72,7 +72,7 @@ export function readChain(bytes: Bytes, session: string, stream: "opening" | "in
     const n = after.n + cores.length + 1;
     demand(typeof value === "object" && value !== null && !Array.isArray(value), `line ${n} is no event`);
     const form = value as Data;
-    demand(Object.keys(form).sort().join() === MEMBERS.join(), `event ${n} has other members than an event has`);
+    demand(Object.keys(form).join() === MEMBERS, `event ${n} has other members than an event has`);
     demand(form["n"] === n && form["prev"] === prev, `event ${n} does not follow the one before`);
     demand(form["stream"] === `${session}/${stream}`, "the events belong to another session or stream");
     const at = moment(form["at"], `the time of event ${n}`);
@@ -96,7 +96,7 @@ export function readDisclosed(bytes: Bytes, cores: readonly Core[]): Found<Reado
   for (const { value } of lines(bytes)) {
     const part = value as { n: number; salt: string; value: Json };
     demand(
-      typeof value === "object" && value !== null && Object.keys(value).sort().join() === "n,salt,value",
+      typeof value === "object" && value !== null && Object.keys(value).join() === "n,salt,value",
       "a line has other members than n, salt and value",
     );
     const { n, salt } = part;
