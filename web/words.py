@@ -242,6 +242,25 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "暂时取不到最新检查点，稍后再试。", "The newest checkpoint could not be fetched; it is tried again later."
         ),
     },
+    "counted": {
+        "in": _w(
+            "已在本浏览器核对：您的回执在开标时间到时关闭的回执日志中。",
+            "Checked in this browser: your receipt stands in the log of receipts that was closed at the opening time.",
+        ),
+        "without": _w(
+            "本次开标公告时没有设回执日志，因此没有可核对的内容；回执和冻结的集合已照常核对。",
+            "This opening was announced without a log of receipts, so there is none to look in. Receipt and frozen set are checked all the same.",
+        ),
+        "unknown": _w(
+            "暂时取不到回执日志，本页没有核对您的回执是否在其中；回执和冻结的集合已照常核对。请保存回执，稍后在“核验”页再查。",
+            "The log of receipts could not be read just now, so this page did not see your receipt in it. Receipt and frozen set are checked all the same. Keep your receipt and look again later on the verification page.",
+        ),
+        "title": _w("回执与平台的日志矛盾", "The hall contradicts my receipt"),
+        "text": _w(
+            "平台签发的回执与它在开标时间固定的内容矛盾（{code}）。我未交出密钥，已保存证据文件。回执：{receipt}",
+            "What the hall fixed at the opening time contradicts the receipt that it signed ({code}). I have not released my key and keep the evidence. Receipt: {receipt}",
+        ),
+    },
     "alarm": {
         "root": _w(
             "平台签署了两份条数相同、内容不同的日志：其中一份是本浏览器以前保存的。",
@@ -444,6 +463,18 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "wrong_root": _w(
             "向您出示的集合与公开记录不一致，已停止。请告知监督人。",
             "The set shown to you is not the one in the public record. Stopped; tell the supervisor.",
+        ),
+        "not_logged": _w(
+            "您的回执不在开标时间到时关闭的回执日志中，已停止，密钥没有离开本机。",
+            "Your receipt is not in the log of receipts that was closed at the opening time. Stopped; your key has not left this device.",
+        ),
+        "wrong_log": _w(
+            "平台为您的回执签署的日志，与它在开标时间到时关闭的不是同一份，已停止，密钥没有离开本机。",
+            "The log that the hall signed for your receipt is not the one it closed at the opening time. Stopped; your key has not left this device.",
+        ),
+        "older_bid": _w(
+            "平台要开启的不是您最后递交的那份投标，已停止，密钥没有离开本机。",
+            "The hall wants to open an older bid than the last it gave you a receipt for. Stopped; your key has not left this device.",
         ),
         "malformed_challenge": _w(
             "质询格式有误，请刷新页面后重试。", "The challenge is malformed. Reload the page and try again."

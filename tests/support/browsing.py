@@ -7,12 +7,17 @@ import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
+from crypto import authority
+from tests.support.bidders import Bidder
+
+KEY_PASSWORD = "测试 password"
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = (
     "--no-sandbox",
@@ -66,3 +71,29 @@ def complaints(page: Page) -> list[str]:
 
     page.on("console", listen)
     return heard
+
+
+async def open_certificate(page: Page, form: str, bidder: Bidder, folder: Path) -> None:
+    """Choose both key files in ``form`` and open them."""
+    files = []
+    for name, credential in (("sign", bidder.sign), ("encrypt", bidder.encrypt)):
+        file = folder / f"{name}.p12"
+        file.write_bytes(authority.to_pkcs12(credential, KEY_PASSWORD, rounds=2048))
+        files.append(file)
+    await page.set_input_files(f'{form} input[name="files"]', files)
+    await page.fill(f'{form} input[name="password"]', KEY_PASSWORD)
+    await page.click(f"{form} button.main >> visible=true")
+
+
+async def said(page: Page, act: str) -> str:
+    """Return what came of an act at the seat, once it is over."""
+    outcome = page.locator(f'form[data-act="{act}"] [data-outcome]:not([data-value="working"])')
+    await outcome.wait_for(state="attached", timeout=30_000)
+    await page.wait_for_function(
+        "act => document.querySelector(`form[data-act=${act}] [data-outcome]`).textContent !== ''", arg=act
+    )
+    return str(await outcome.text_content())
+
+
+async def reached(page: Page, link: str) -> None:
+    await page.wait_for_function("link => document.getElementById('link')?.dataset.value === link", arg=link)

@@ -14,11 +14,10 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
-from crypto import authority
 from sessions.verify.sentences import SENTENCES
 from sessions.zipped import pack, unpack
-from tests.support.bidders import Bidder, a_bidder
-from tests.support.browsing import a_browser, complaints, served
+from tests.support.bidders import a_bidder
+from tests.support.browsing import a_browser, complaints, open_certificate, reached, said, served
 from tests.support.bundles import the_bundle
 from tests.support.house import T0, House, a_bid, a_house
 from tests.support.unlocking import unlock
@@ -26,7 +25,6 @@ from web import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PASSWORD = "测试 password"
 SHOWN = (
     "calendar",
     "login",
@@ -228,6 +226,9 @@ async def test_a_bidder_takes_part_with_nothing_but_a_browser_and_everyone_sees_
     await reached(seat, "connected")
     await seat.click("text=Unlock now")
     assert await said(seat, "unlock") == "Done"
+    assert "your receipt stands in the log of receipts" in await seat.inner_text("[data-logged-line]")
+    await seat.wait_for_selector("#held[data-value=held]", state="attached")
+    assert await seat.is_hidden("#alarm")
     await house.services.sessions.idle()
 
     await public.wait_for_selector("text=1,190,000.50")
@@ -274,32 +275,6 @@ async def test_a_bidder_checks_up_withdraws_after_being_asked_and_seals_again(
             await seat.wait_for_selector("[data-receipt]", state="hidden")
             assert (await house.services.sessions.intake(house.session)).bids == {}
     assert heard == []
-
-
-async def open_certificate(page: Page, form: str, bidder: Bidder, folder: Path) -> None:
-    """Choose both key files in ``form`` and open them."""
-    files = []
-    for name, credential in (("sign", bidder.sign), ("encrypt", bidder.encrypt)):
-        file = folder / f"{name}.p12"
-        file.write_bytes(authority.to_pkcs12(credential, PASSWORD, rounds=2048))
-        files.append(file)
-    await page.set_input_files(f'{form} input[name="files"]', files)
-    await page.fill(f'{form} input[name="password"]', PASSWORD)
-    await page.click(f"{form} button.main >> visible=true")
-
-
-async def said(page: Page, act: str) -> str:
-    """Return what came of an act at the seat, once it is over."""
-    outcome = page.locator(f'form[data-act="{act}"] [data-outcome]:not([data-value="working"])')
-    await outcome.wait_for(state="attached", timeout=30_000)
-    await page.wait_for_function(
-        "act => document.querySelector(`form[data-act=${act}] [data-outcome]`).textContent !== ''", arg=act
-    )
-    return str(await outcome.text_content())
-
-
-async def reached(page: Page, link: str) -> None:
-    await page.wait_for_function("link => document.getElementById('link')?.dataset.value === link", arg=link)
 
 
 async def words_of(page: Page) -> str:

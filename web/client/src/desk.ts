@@ -7,10 +7,11 @@ import { members, running, wireCommands } from "./forms.js";
 import type { Members } from "./hall.js";
 import { LockPanel } from "./lockpanel.js";
 import { wireRescue } from "./rescuing.js";
-import { Page, pageData, type PageData } from "./page.js";
+import { watched } from "./log/watched.js";
+import { pageData, type PageData } from "./page.js";
 
 const data = pageData() as PageData & { readonly account: string };
-const page = new Page(data, () => {
+const following = watched(data, () => {
   const shown = page?.shown() ?? {};
   for (const input of document.querySelectorAll<HTMLInputElement>("input[data-path]")) {
     input.value = String(at(shown, input.dataset["path"]!) ?? "");
@@ -22,6 +23,7 @@ const page = new Page(data, () => {
   void drawing?.look(page.view);
   panel?.draw();
 });
+const { page } = following;
 
 const part: Party = { role: data.role === "supervisor" ? "supervisor" : "host", party: data.account };
 const session = (page.view["session"] as Members)["id"] as string;
@@ -49,4 +51,4 @@ document.addEventListener("keydown", (event) => {
   document.querySelector<HTMLButtonElement>(".next:not([hidden]) button.main:not(:disabled)")?.click();
 });
 
-page.start();
+following.start();

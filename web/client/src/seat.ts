@@ -16,7 +16,9 @@ import { type HallKey, readHallKey, signStatement } from "./jws.js";
 import { sha256 } from "./kdf.js";
 import { Keys } from "./keyring.js";
 import { type Lock, readLocks } from "./locks.js";
-import { Page, pageData, type PageData } from "./page.js";
+import { Logged } from "./logged.js";
+import { watched } from "./log/watched.js";
+import { pageData, type PageData } from "./page.js";
 import { type Finding, preflight, tellFindings, thisDevice } from "./preflight.js";
 import { type Quorum, readQuorum } from "./quorum.js";
 import { certify, seen, showSlip } from "./readiness.js";
@@ -45,10 +47,11 @@ const REPORTED = new Set([
 ]);
 
 const data = pageData() as SeatData;
-const page = new Page(data, (view) => {
+const following = watched(data, (view) => {
   lookForCause(view);
   void drawing?.look(view);
 });
+const { page } = following;
 const keys = new Keys(data.bidder, data, () => {
   void checkUp();
   void drawing?.look(page.view);
@@ -58,6 +61,7 @@ const part: Party = { role: "bidder", party: data.bidder, sign: () => keys.ident
 const drawing = data.live ? new Drawing(data.source, session, part, data) : null;
 document.querySelector("[data-draw-again]")!.addEventListener("click", () => void drawing?.look(page.view));
 const SEALED = `kaibiao-sealed-${session}`;
+const logged = new Logged(data, session, following.watch, () => page.view.n);
 const LOCKS = `kaibiao-locks-${session}`;
 const LARGE = `kaibiao-${session}.sbid`;
 
@@ -154,6 +158,7 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       await command(data.source, "WithdrawBid", { statement: await signStatement("withdraw", payload, sign) });
     }
     localStorage.removeItem(SEALED);
+    logged.forget();
     await showReceipt();
   },
 
@@ -166,6 +171,8 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       for (const group of data.groups) {
         steps.enter("challenge");
         const asked = readChallenge((await ask("GET", `${data.source}/challenge?group=${group}`)) as Json);
+        steps.enter("log");
+        await logged.look(asked.receipt, await hallKey());
         steps.enter("key");
         const release = await answer(asked, identity, {
           session,
@@ -183,6 +190,7 @@ const acts: Readonly<Record<string, (form: HTMLFormElement, identity: Identity) 
       keyState = "released";
     } catch (error) {
       steps.fail();
+      logged.tell(error);
       if (error instanceof Refused && !(error instanceof Declined) && REPORTED.has(error.code)) {
         keyState = error.code;
         await command(data.source, "ReportFailure", { code: error.code }).catch(() => undefined);
@@ -349,11 +357,12 @@ async function showReceipt(): Promise<void> {
   link.href = `${data.source}/uploads/mine/${bid["tracker"] as string}`;
   link.download = `receipt-${bid["tracker"] as string}.json`;
   const file = await ask("GET", link.href);
+  logged.keep(file["receipt"] as string);
   box.querySelector<HTMLElement>("[data-logged]")!.hidden = file["proof"] === null;
   box.querySelector<HTMLElement>("[data-unlogged]")!.hidden = file["proof"] !== null;
 }
 
-page.start();
+following.start();
 if (data.live) {
   void keys.start();
   heartbeat.start();

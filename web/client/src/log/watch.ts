@@ -24,6 +24,7 @@ const SLICE = 20; // facts recomputed in one idle moment
 const SOON = [2_000, 4_000] as const; // the first look of a visit, and how far a crowd spreads over time
 const LATER = [60_000, 60_000] as const;
 const AGAIN = 3_000;
+const PATIENCE = 10_000;
 
 type Said = { readonly [name: string]: string | number };
 
@@ -32,14 +33,21 @@ export function say(words: { readonly [key: string]: string }, key: string, said
   return (words[key] ?? key).replace(/\{([a-z]+)\}/g, (_, name: string) => String(said[name] ?? ""));
 }
 
-/** What the hall answers: null if it says that there is no such thing. */
-export async function ask(address: string): Promise<string | null> {
-  const answer = await fetch(address, { cache: "no-store" }).catch(() => null);
+/** The hall's answer: null if it says that there is no such thing. */
+export async function fetched(address: string): Promise<Response | null> {
+  const signal = AbortSignal.timeout(PATIENCE); // somebody may be waiting to go on without it
+  const answer = await fetch(address, { cache: "no-store", signal }).catch(() => null);
   if (answer === null) throw new Unreachable(address);
   const problem = answer.headers.get("content-type")?.startsWith("application/problem+json") === true;
   if (answer.status === 404 && problem) return null;
   if (!answer.ok) throw new Unreachable(address);
-  return answer.text();
+  return answer;
+}
+
+/** The hall's answer as a text: null if it says that there is no such thing. */
+export async function ask(address: string): Promise<string | null> {
+  const answer = await fetched(address);
+  return answer === null ? null : answer.text().catch(() => Promise.reject(new Unreachable(address)));
 }
 
 export class Watch {
