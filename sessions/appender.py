@@ -7,8 +7,8 @@ Commit first, then answer, then announce: what somebody was told has happened, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,12 +20,12 @@ from sessions.chaining import check
 from sessions.clock import Clock
 from sessions.codec import Command, command_to_json
 from sessions.commands import RecordFault
-from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered
+from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, Unchecked
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.logging_receipts import close_log
 from sessions.opening import Opening
-from sessions.ports import Entries, EventStore, Outcome, SecretStore
+from sessions.ports import Entries, EventStore, IntakeStore, Outcome, SecretStore
 from sessions.roles import Actor
 from sessions.session_key import session_key
 
@@ -40,6 +40,9 @@ ATTEMPTS = 8
 
 BREATH = 0.05
 """Seconds before a store that did not answer is asked again; twice as many each time, some 13 in all."""
+
+LOOK_AGAIN = 0.05
+"""Seconds until T0 looks again whether every bid that came before it is answered, by whichever worker."""
 
 Result = tuple[Recorded, ...] | Exception
 Done = dict[tuple[str, str], tuple[Digest, Result]]
@@ -87,6 +90,7 @@ class Tried:
     outcomes: Sequence[Outcome]
     records: tuple[Recorded, ...]
     entries: Entries | None
+    closes: datetime | None  # T0, if it closes the intake
 
 
 class Appender:
@@ -97,13 +101,18 @@ class Appender:
         session: SessionId,
         *,
         events: EventStore,
+        intake: IntakeStore,
         secrets: SecretStore,
         clock: Clock,
         committed: Callable[[Held, tuple[Recorded, ...]], None],
         limit: int,
+        shared: bool,
     ) -> None:
+        """``shared``: other workers append too, so that memory is compared with the log before each use."""
         self._session = session
         self._events = events
+        self._intake = intake
+        self._shared = shared
         self._secrets = secrets
         self._clock = clock
         self._committed = committed
@@ -112,7 +121,8 @@ class Appender:
         self._held = Held(session=session)
         self._current = False
         self._loading = asyncio.Lock()
-        self._finishing = 0
+        self._loads = 0
+        self._waits_for_bids = False
         self._task: asyncio.Task[None] | None = None
 
     async def handle(
@@ -123,12 +133,12 @@ class Appender:
             raise Overloaded(1)
         result: asyncio.Future[tuple[Recorded, ...]] = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiting(command=command, actor=actor, key=key, at=at, result=result))
-        self._stir()
+        self.stir()
         return await result
 
     async def held(self) -> Held:
         """Return the session as it stands."""
-        return self._held if self._current else await self._load()
+        return self._held if self._current and not self._shared else await self._load()
 
     @property
     def opening(self) -> Opening | None:
@@ -139,41 +149,30 @@ class Appender:
         """Read from the log again before the next use: somebody else may have appended."""
         self._current = False
 
-    @contextmanager
-    def finishing(self, complete_at: datetime) -> Iterator[None]:
-        """Hold the closing of intake back while a bid is checked whose bytes were all here at ``complete_at``.
-
-        A bid is in time when it was durable before T0, and checking a large one takes seconds. What is sent after
-        T0 waits meanwhile, except acts that carry their moment (Batch.act).
-        """
-        state = self._held.intake
-        counts = state is None or complete_at < state.t0  # who comes after T0 holds nothing back
-        self._finishing += counts
-        try:
-            yield
-        finally:
-            self._finishing -= counts
-            self._stir()
+    def drop(self, error: Exception) -> None:
+        """Tell everybody who waits that it came to nothing here."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.answer(error)
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way, so that this memory may be thrown away."""
-        return not (self._waiting or self._task or self._finishing or self._loading.locked())
+        return not (self._waiting or self._task or self._loading.locked())
 
     @property
     def waits_for_bids(self) -> bool:
         """Whether T0 has come and bids that came before it are still being checked."""
-        return self._is_gated(self._clock.now())
+        return self._waits_for_bids
 
     async def close(self) -> None:
         """Let the batch that is being written finish; what still waits is told to come back."""
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.answer(Overloaded(1))
+        self.drop(Overloaded(1))
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _stir(self) -> None:
+    def stir(self) -> None:
+        """Go on with what waits, if there is something."""
         if self._waiting and self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work(), name=f"append {self._session}")
 
@@ -182,12 +181,12 @@ class Appender:
             while self._waiting:
                 batch: Sequence[Waiting] = ()
                 try:
-                    if not self._current:
-                        await self._load()
+                    await self.held()
                     now = self._clock.now()
-                    gated = self._is_gated(now)
+                    gated = self._waits_for_bids = await self._is_gated(now)
                     batch = self._take(gated)
                     if not batch:
+                        asyncio.get_running_loop().call_later(LOOK_AGAIN, self.stir)
                         return
                     await self._commit(batch, now, gated)
                 except Exception as error:  # whatever it was: say so, and read the log again
@@ -197,9 +196,15 @@ class Appender:
         finally:
             self._task = None
 
-    def _is_gated(self, now: datetime) -> bool:
+    async def _is_gated(self, now: datetime) -> bool:
+        """Whether T0 has come and bids that were durable before it are still being checked.
+
+        Checking a large one takes seconds. What is sent after T0 waits meanwhile, except acts that carry their
+        moment (Batch.act).
+        """
         state = self._held.intake
-        return bool(self._finishing and state and not state.closed and now >= state.t0)
+        due = state is not None and not state.closed and now >= state.t0
+        return due and state is not None and await self._intake.holding(self._session, state.t0)
 
     def _take(self, gated: bool) -> list[Waiting]:
         if gated:
@@ -223,6 +228,9 @@ class Appender:
                 self.forget()
                 if new:
                     tried = None
+            except Unchecked:  # it arrived since the batch was taken
+                self._waiting[:0] = waiting
+                return
             except Unanswered:
                 # The commit may have happened. Within the next turn that is certain: it has ended by then.
                 self.forget()
@@ -244,15 +252,22 @@ class Appender:
         if not any(isinstance(one.command, RecordFault) for one in waiting):  # it comes before the end it moves
             batch.settle()
         log: ClosedLog | None = None
+        closes: datetime | None = None
         if batch.waits_for_freezing:
             public = await self._session_public(batch.held)
             log = await close_log(self._events, self._secrets, batch.held.intake)
             batch.freeze(public, log)
+            closes = batch.held.intake.t0 if batch.held.intake else None
         results, outcomes = _decide_all(batch, waiting, done)
         batch.settle()
         entries = None if log is None else log.last
         return Tried(
-            held=batch.held, results=results, outcomes=outcomes, records=tuple(batch.records), entries=entries
+            held=batch.held,
+            results=results,
+            outcomes=outcomes,
+            records=tuple(batch.records),
+            entries=entries,
+            closes=closes,
         )
 
     async def _append(self, tried: Tried) -> None:
@@ -264,6 +279,7 @@ class Appender:
                 summary=tried.held.summary() if moved else None,
                 outcomes=tried.outcomes,
                 entries=tried.entries,
+                closes=tried.closes,
             )
 
     async def _is_kept(self, tried: Tried) -> bool:
@@ -297,9 +313,16 @@ class Appender:
 
     async def _load(self) -> Held:
         """Follow the log from where this memory ends, checking the chain on the way."""
+        begun = self._loads
         async with self._loading:
+            if self._current and self._loads > begun:
+                return self._held  # somebody looked since this was asked for
+            self._loads += 1
             held = self._held
+            ends = await self._events.ends(self._session)
             for stream in Stream:
+                if ends[stream] == held.heads[stream].number:
+                    continue
                 records: Sequence[Recorded] | None = None
                 while records is None or len(records) == PAGE:
                     head = held.heads[stream]

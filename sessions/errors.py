@@ -30,6 +30,17 @@ class Stale(Exception):
     """Somebody appended first: load what is new, decide again."""
 
 
+class Unchecked(Exception):
+    """T0 cannot close the intake yet: a bid that was complete before it is still being checked."""
+
+
+class Fenced(Exception):
+    """This worker was silent for too long and others took its sessions over: nothing was written.
+
+    It joins again by itself. Send the command again, to any worker, with the same idempotency key.
+    """
+
+
 class UnknownSession(Exception):
     """No session has this id."""
 

@@ -20,7 +20,7 @@ from sessions.ids import Digest, SessionId
 from sessions.intake import Intake
 from sessions.intake_log import Blinding
 from sessions.plan import IntakeLog
-from sessions.ports import Entries, EventStore, SecretStore, Summary
+from sessions.ports import Entries, EventStore, Leads, LeadsAll, SecretStore, Summary
 from sessions.shape import from_json
 
 SECRET = "intake-log"  # noqa: S105 - the name under which the vault keeps it
@@ -49,12 +49,14 @@ class ReceiptLogs:
         secrets: SecretStore,
         clock: Clock,
         published: Published | None = None,
+        leading: Leads | None = None,
     ) -> None:
         self._service = service
         self._events = events
         self._secrets = secrets
         self._clock = clock
         self._published = published
+        self._leading = leading or LeadsAll()
         self._ticked: dict[SessionId, int] = {}  # ticks that are in the store and published
 
     async def next_due(self) -> datetime | None:
@@ -95,7 +97,7 @@ class ReceiptLogs:
         return intake_log.ticks(log, summary.created_at, summary.t0, now) > self._ticked.get(summary.session, 0)
 
     async def _logged(self) -> list[tuple[Summary, IntakeLog]]:
-        upcoming = await self._events.upcoming()
+        upcoming = [one for one in await self._events.upcoming() if self._leading.leads(one.session)]
         self._ticked = {one.session: self._ticked[one.session] for one in upcoming if one.session in self._ticked}
         # Only this part of the plan: with its rule pack it is long, and this runs every second.
         return [

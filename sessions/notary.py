@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,6 +29,8 @@ from sessions.ports import (
     CheckpointStore,
     HoldsAnother,
     Kept,
+    Leads,
+    LeadsAll,
     NotAnchored,
     ToAnchor,
     Witnessing,
@@ -83,7 +85,9 @@ class Notary:
         *,
         hall: HallKeys,
         clock: Clock,
+        leading: Leads | None = None,
     ) -> None:
+        self._leading = leading or LeadsAll()
         self._sessions = sessions
         self._openings = log
         self._checkpoints = checkpoints
@@ -95,25 +99,38 @@ class Notary:
         self._finished: set[SessionId] = set()
         self._waited: set[SessionId] = set()
 
-    async def greet(self) -> None:
-        """Compare what the witnesses hold with what this database holds, before anything is signed or settled."""
+    async def greet(self, sessions: Collection[SessionId] | None = None) -> None:
+        """Compare what the witnesses hold with what this database holds, before anything is signed or settled.
+
+        Of these sessions, or of all.
+        """
         try:
             async with asyncio.timeout(GREETING):
-                await asyncio.gather(*(self._greet(opening) for opening in await self._recent()))
+                await asyncio.gather(*(self._greet(opening) for opening in await self._recent(sessions)))
         except TimeoutError:
             _log.warning("some witnesses did not say at the start what they hold")
 
-    async def start(self) -> None:
-        """Take up what was interrupted."""
-        for opening in await self._recent():
+    async def start(self, sessions: Collection[SessionId] | None = None) -> None:
+        """Take up what was interrupted, in these sessions or in all."""
+        for opening in await self._recent(sessions):
             self._look(opening)
 
-    async def _recent(self) -> list[Opening]:
-        """The openings that are not over, or have not been for long."""
+    async def stop(self, sessions: Collection[SessionId]) -> None:
+        """Leave these to another worker."""
+        tasks = [task for session, task in self._running.items() if session in sessions]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for session in sessions:  # a task that never began has not tidied up
+            self._running.pop(session, None)
+            self._stirred.pop(session, None)
+
+    async def _recent(self, sessions: Collection[SessionId] | None) -> list[Opening]:
+        """Those of the openings that are not over, or have not been for long."""
         since = self._clock.now() - UNFINISHED
         calendar = await self._sessions.calendar()
         recent = [one.session for one in calendar if one.ended_at is None or one.ended_at > since]
-        return [await self._sessions.state(session) for session in recent]
+        return [await self._sessions.state(each) for each in recent if sessions is None or each in sessions]
 
     def look(self, session: SessionId, opening: Opening) -> None:
         """See whether something is to be asked, after every commit. Returns at once."""
@@ -121,11 +138,21 @@ class Notary:
 
     async def finished(self, session: SessionId, patience: float) -> None:
         """Return when everybody has answered for the end of this session; it is waited for once, and not for ever."""
-        self._look(await self._sessions.state(session))
-        task = self._running.get(session)
-        if task is not None and session not in self._waited:
-            await asyncio.wait([task], timeout=patience)
-            self._waited.add(session)
+        opening = await self._sessions.state(session)
+        if self._leading.leads(session):
+            self._look(opening)
+            if (task := self._running.get(session)) is not None and session not in self._waited:
+                await asyncio.wait([task], timeout=patience)
+                self._waited.add(session)
+            return
+        if session in self._waited:
+            return
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience
+        known = self._outside.named(opening.plan.watch) if opening.plan.watch else {}
+        while loop.time() < until and any(who[1:] in known for who in await self._wanted(opening)):  # noqa: ASYNC110
+            await asyncio.sleep(FIRST_REST)  # another worker asks them, and only the store tells
+        self._waited.add(session)
 
     async def answers(self, session: SessionId) -> tuple[Kept, ...]:
         """Return what was said so far to the checkpoints of this session."""
@@ -141,10 +168,7 @@ class Notary:
 
     async def close(self) -> None:
         """Stop asking."""
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.stop(tuple(self._running))
 
     def _look(self, opening: Opening) -> None:
         session, watch = opening.plan.session, opening.plan.watch
@@ -180,7 +204,8 @@ class Notary:
                 if missing:
                     await asyncio.sleep(rest)
         finally:
-            del self._running[session], self._stirred[session]
+            self._running.pop(session, None)
+            self._stirred.pop(session, None)
 
     async def _round(self, session: SessionId) -> int:
         """Ask everybody who is missing once; return how many still are."""

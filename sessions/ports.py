@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
@@ -70,13 +70,16 @@ class EventStore(Protocol):
         summary: Summary | None = None,
         outcomes: Sequence[Outcome] = (),
         entries: Entries | None = None,
+        closes: datetime | None = None,
     ) -> None:
         """Keep records of any streams, summary, outcomes and log entries in one transaction; all or nothing.
 
         Numbers follow what is stored, stream by stream. ``summary`` founds the session or replaces the one before.
+        ``closes`` is the T0 at which these records close the intake.
 
         Raises:
             Stale: somebody appended first, or used one of the idempotency keys; nothing was kept.
+            Unchecked: T0 still waits for the answer to a bid (IntakeStore.holding); nothing was kept.
             Unanswered: whether it was kept shows in the log, for certain within the next ``turn``.
         """
 
@@ -85,6 +88,15 @@ class EventStore(Protocol):
 
         Whoever was Stale takes one before deciding again, or a busier worker could always be first. Raises as append.
         """
+
+    async def ends(self, session: SessionId) -> Mapping[Stream, int]:
+        """Return the number of the last event of each stream, 0 where there is none."""
+
+    async def heads(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, int]:
+        """Return the number of the last event of each opening that exists."""
+
+    async def moving(self, since: datetime) -> Mapping[SessionId, int]:
+        """Return the same for every opening that is past T0 and not over, or not since before ``since``."""
 
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
         """Return the log of receipts from index ``after`` on."""
@@ -120,7 +132,9 @@ class UploadState(StrEnum):
     """How far an upload got."""
 
     OPEN = "open"  # bytes are missing
+    ARRIVED = "arrived"  # every byte is here, and the disk is waited for
     COMPLETE = "complete"  # every byte is durable, the hall has not answered yet
+    ABANDONED = "abandoned"  # complete; the hall failed at it, and tries again when somebody takes the session up
     ANSWERED = "answered"  # receipt or slip given
 
 
@@ -177,7 +191,33 @@ class IntakeStore(Protocol):
     async def uploaded_bytes(self, bidder: BidderId, since: datetime) -> int:
         """Return the announced lengths of what this bidder began to upload since then."""
 
+    async def claim(self, upload: str) -> bool:
+        """Begin to take its bytes in; False while somebody else does, or checks it. End with ``let_go``."""
+
+    async def let_go(self, upload: str) -> None: ...
+
+    async def arrive(self, upload: str) -> bool:
+        """Say that every byte is here, before any disk has the last one: from now on T0 waits for the answer.
+
+        False if the intake is closed already. So whatever was durable before T0 is known before T0.
+        """
+
+    async def depart(self, upload: str) -> None:
+        """Take it back: the last bytes did not reach the disk."""
+
     async def complete_upload(self, upload: str, at: datetime) -> None: ...
+
+    async def abandon(self, upload: str) -> None:
+        """Give up an answer for now. T0 waits for it no longer."""
+
+    async def adopt(self, upload: Upload) -> bool:
+        """Take over an upload that nobody is at; False if somebody is by now, or it changed."""
+
+    async def orphans(self) -> tuple[Upload, ...]:
+        """Return what T0 waits for although whoever was at it is gone."""
+
+    async def holding(self, session: SessionId, t0: datetime) -> bool:
+        """Return whether T0 waits for the answer to an upload that was complete before it."""
 
     async def drop_upload(self, upload: str) -> None: ...
 
@@ -452,3 +492,70 @@ class CheckpointStore(Protocol):
 
     async def convictions(self) -> tuple[tuple[SessionId, str, str], ...]:
         """Return session, witness and note of each proof against this hall."""
+
+
+Holders = Mapping[int, int]
+"""How many sessions each worker leads, by its number."""
+
+
+class Members(Protocol):
+    """The workers of a hall and the sessions each of them leads. The store's clock alone says whose time is over."""
+
+    async def join(self, name: str, valid: timedelta, *, instead_of: str | None = None, alone: bool = False) -> int:
+        """Become a worker and return its number, higher than any before; this process writes under it from now on.
+
+        It takes the place of ``instead_of``, which is known to be dead, or with ``alone`` of everybody.
+        """
+
+    async def renew(self, number: int, valid: timedelta) -> None:
+        """Say that this worker lives. Raises Fenced."""
+
+    async def fence(self, number: int) -> tuple[int, ...]:
+        """Take the right to write, and what they lead, from workers whose time is over, and return their numbers."""
+
+    async def leave(self, number: int) -> None:
+        """Give up everything at once."""
+
+    async def free(self, since: datetime) -> tuple[SessionId, ...]:
+        """Return the sessions that nobody leads and that are not over, or not since before ``since``."""
+
+    async def holders(self) -> Holders: ...
+
+    async def take(self, number: int, sessions: Sequence[SessionId]) -> tuple[SessionId, ...]:
+        """Lead those of them that nobody leads, and return these."""
+
+    async def release(self, number: int, sessions: Sequence[SessionId] | None = None) -> None:
+        """Lead these, or any, no longer."""
+
+
+class Holds(Protocol):
+    """Acts that came in time and are being answered, by whichever worker; those of a worker that is gone are not."""
+
+    async def hold(self, name: str, session: SessionId, longest: timedelta) -> None:
+        """Keep the bids of a session shut from now on, until ``let_go``, or for the longest."""
+
+    async def let_go(self, name: str) -> None: ...
+
+    async def held(self, session: SessionId) -> bool:
+        """Return whether any act is being answered."""
+
+
+class Leads(Protocol):
+    """Who does the automatic part of which session."""
+
+    def leads(self, session: SessionId) -> bool:
+        """Return whether this worker does it now."""
+
+    async def claim(self, session: SessionId) -> None:
+        """Lead a session that was founded here a moment ago, if nobody was faster. Never raises."""
+
+
+class LeadsAll:
+    """For a process that is alone, and knows it."""
+
+    def leads(self, session: SessionId) -> bool:
+        """See Leads."""
+        return True
+
+    async def claim(self, session: SessionId) -> None:
+        """See Leads."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from crypto.errors import NoteRefused
@@ -92,18 +92,28 @@ class ReceiptProofs:
         task = asyncio.get_running_loop().create_task(self._close(session), name=f"close log {session}")
         self._closing[session] = task
 
-    async def start(self) -> None:
-        """Take up what was interrupted."""
+    async def start(self, sessions: Collection[SessionId] | None = None) -> None:
+        """Take up what was interrupted, in these sessions or in all."""
         for session, _ in await self._events.live():
-            if (await self._service.state(session)).plan.intake_log is not None:
+            if (sessions is None or session in sessions) and (
+                await self._service.state(session)
+            ).plan.intake_log is not None:
                 await self.published(session)
 
-    async def close(self) -> None:
-        """Stop asking."""
-        tasks = [*self._asking.values(), *self._closing.values()]
+    async def stop(self, sessions: Collection[SessionId]) -> None:
+        """Leave these to another worker."""
+        running = (*self._asking.items(), *self._closing.items())
+        tasks = [task for session, task in running if session in sessions]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for session in sessions:  # a task that never began has not tidied up
+            self._asking.pop(session, None)
+            self._closing.pop(session, None)
+
+    async def close(self) -> None:
+        """Stop asking."""
+        await self.stop({*self._asking, *self._closing})
 
     async def published(self, session: SessionId) -> Signed | None:
         """Return the signed checkpoint of the log as it stands, which is then held outside.
@@ -203,7 +213,7 @@ class ReceiptProofs:
         except Exception:
             _log.exception("the log of receipts could not be held outside", extra={"session": session})
         finally:
-            del self._asking[session]
+            self._asking.pop(session, None)
 
     async def _round(self, session: SessionId, watch: Watch) -> bool:
         """Ask everybody who is missing once; return whether somebody still is."""

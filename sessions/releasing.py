@@ -133,8 +133,8 @@ class Releasing:
         Raises:
             CommandRefused: no release is expected now, or from this bidder.
         """
-        arrived_at = self._clock.now()
-        with self._sessions.answering(session):
+        async with self._sessions.answering(session):
+            arrived_at = self._clock.now()
             opening = await self._sessions.state(session)
             group = _group(token)
             self._check_now(opening, actor, group)

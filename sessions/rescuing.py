@@ -76,7 +76,7 @@ class Rescuing(Releasing):
             CommandRefused: not now, not for this bid, or too many.
             CryptoRefused: a key that is not the one committed to; a bid sealed without a rescue (``no_rescue``).
         """
-        with self._sessions.answering(session):
+        async with self._sessions.answering(session):
             opening, owner = await self._now(session, bidder)
             if kind not in KINDS or group not in opening.groups:
                 raise CommandRefused("no_such_group", group=group)

@@ -1,21 +1,25 @@
 """Load, settle, decide, append, announce. No rules: those are in intake and opening.
 
-One ``Sessions`` serves a process. Its memory is a cache of the log and may be thrown away at any moment.
+One ``Sessions`` serves a process. Its memory is a cache of the log and may be thrown away at any moment. Where
+several workers serve a hall, each appends what its own users send; what happens by itself, whoever leads a session
+does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sessions.appender import Appender
 from sessions.batch import Held
 from sessions.clock import Clock
 from sessions.codec import Command
 from sessions.commands import Schedule, Tick
-from sessions.errors import UnknownSession
+from sessions.errors import Fenced, UnknownSession
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.intake import Intake
@@ -28,7 +32,10 @@ from sessions.ports import (
     CheckpointStore,
     EventStore,
     EvidenceStore,
+    Holds,
     IntakeStore,
+    Leads,
+    LeadsAll,
     ProofStore,
     SecretStore,
     Summary,
@@ -42,6 +49,12 @@ QUEUE = 4096
 
 KEPT = 256
 """Sessions held in memory; the longest unused of the others is read from the log again when somebody asks."""
+
+QUIET = timedelta(minutes=2)
+RECENT = timedelta(hours=1)
+"""How long after its end a session is still looked at for what other workers appended."""
+
+_log = logging.getLogger(__name__)
 
 
 Observer = Callable[[Actor, Opening | None, Exception | None], object]
@@ -71,14 +84,23 @@ class Sessions:
         clock: Clock,
         announcer: Announcer,
         furnish: Callable[[Plan], Plan] = lambda plan: plan,
+        leading: Leads | None = None,
+        holds: Holds | None = None,
         queue: int = QUEUE,
         kept: int = KEPT,
     ) -> None:
-        """``furnish`` adds to a plan what the hall itself brings to every opening, before it is announced."""
+        """``furnish`` adds to a plan what the hall itself brings to every opening, before it is announced.
+
+        ``holds``: other workers serve the same hall. Without ``leading`` this process does what happens by itself.
+        """
         self._stores = stores
         self._clock = clock
         self._announcer = announcer
         self._furnish = furnish
+        self._leading = leading or LeadsAll()
+        self._shared = holds is not None
+        self._looked: dict[SessionId, int] = {}
+        self._looking: dict[SessionId, asyncio.Task[None]] = {}
         self._queue = queue
         self._kept = kept
         self._listeners: list[Callable[[SessionId, Opening], None]] = []
@@ -91,27 +113,46 @@ class Sessions:
             evidence=stores.evidence,
             proofs=stores.proofs,
             blobs=stores.blobs,
+            holds=holds,
         )
 
     def on_commit(self, listener: Callable[[SessionId, Opening], None]) -> None:
-        """Tell ``listener`` of every opening that just changed here. It must return at once and never raise."""
+        """Tell ``listener`` of every opening that just changed and that this process leads.
+
+        It must return at once and never raise.
+        """
         self._listeners.append(listener)
 
     def on_answer(self, observer: Observer) -> None:
         """Tell ``observer`` how each command of others was answered. It must return at once and never raise."""
         self._observers.append(observer)
 
-    async def start(self) -> None:
-        """Catch up with the time that passed and take up the work that was interrupted.
+    async def start(self, sessions: Collection[SessionId] | None = None) -> None:
+        """Catch up with the time that passed in these, or all, and take up the work that was interrupted.
 
         Answer what came in before the stop first (Submissions.recover): settling closes what is past its T0.
         """
         for session, _ in await self._stores.events.live():
-            await self.settle(session)
-            self._worker.look(await self._held(session))
+            if sessions is None or session in sessions:
+                await self.settle(session)
+                self._worker.look(await self._held(session))
+
+    async def stop(self, sessions: Collection[SessionId]) -> None:
+        """Leave the work of these to another worker."""
+        await self._worker.stop(sessions)
+
+    def lose(self) -> None:
+        """Throw everything away that was decided here and is not in the log: this worker was fenced."""
+        appenders, self._appenders = self._appenders, {}
+        self._looked = {}
+        for appender in appenders.values():
+            appender.drop(Fenced())
 
     async def close(self) -> None:
         """Finish the commits and the work that have begun, and nothing more."""
+        for task in self._looking.values():
+            task.cancel()
+        await asyncio.gather(*self._looking.values(), return_exceptions=True)
         await self._worker.close()
         for appender in list(self._appenders.values()):
             await appender.close()
@@ -122,7 +163,9 @@ class Sessions:
 
     async def create(self, plan: Plan) -> tuple[Recorded, ...]:
         """Announce an opening. Refused with ``already_scheduled`` if the session exists."""
-        return await self.handle(plan.session, Schedule(plan=plan_to_json(self._furnish(plan))), CLOCK)
+        records = await self.handle(plan.session, Schedule(plan=plan_to_json(self._furnish(plan))), CLOCK)
+        await self._leading.claim(plan.session)
+        return records
 
     async def handle(
         self,
@@ -193,6 +236,10 @@ class Sessions:
         """Return every session, latest T0 first."""
         return await self._stores.events.calendar()
 
+    def now(self) -> datetime:
+        """Return what time it is in this hall."""
+        return self._clock.now()
+
     async def next_due(self) -> datetime | None:
         """Return when something falls due next in any session, if ever."""
         return min((due for _, due in await self._falling_due()), default=None)
@@ -215,22 +262,51 @@ class Sessions:
         if session in self._appenders:
             self._appenders[session].forget()
 
-    @contextmanager
-    def finishing(self, session: SessionId, complete_at: datetime) -> Iterator[None]:
-        """Keep T0 from closing the intake while a bid that is complete is being checked (Appender.finishing)."""
-        with self._appender(session).finishing(complete_at):
-            yield
+    def stir(self, session: SessionId) -> None:
+        """Look again whether T0 may close the intake: a bid that it waited for was answered here."""
+        if session in self._appenders:
+            self._appenders[session].stir()
 
-    @contextmanager
-    def answering(self, session: SessionId) -> Iterator[None]:
+    def heard(self, session: SessionId, number: int) -> None:
+        """Follow what another worker appended, if this one leads the session. Returns at once and never raises."""
+        self.forget(session)
+        known = session in self._looking or self._looked.get(session, 0) >= number
+        if self._shared and not known and self._leading.leads(session):
+            task = asyncio.get_running_loop().create_task(self._follow(session, number), name=f"follow {session}")
+            self._looking[session] = task
+
+    async def quiet(self, session: SessionId) -> bool:
+        """Return whether nothing happens by itself in this session for a while, so that another may lead it."""
+        found = await self._stores.events.summary(session)
+        return found is not None and found.t0 - self._clock.now() > QUIET
+
+    async def look(self) -> None:
+        """Look for what other workers appended to what this one leads: a ring may be lost."""
+        for session, number in (await self._stores.events.moving(self._clock.now() - RECENT)).items():
+            self.heard(session, number)
+
+    def answering(self, session: SessionId, *, often: bool = False) -> AbstractAsyncContextManager[None]:
         """Keep the bids shut while a release that came in time is being checked (Worker.answering)."""
-        with self._worker.answering(session):
-            yield
+        return self._worker.answering(session, often=often)
+
+    async def _follow(self, session: SessionId, number: int) -> None:
+        try:
+            held = await self._held(session)
+            if self._leading.leads(session) and self._looked.get(session, 0) < number:
+                self._look(held)
+        except Exception:
+            _log.exception("a session could not be followed; the next ring or round tries again")
+        finally:
+            del self._looking[session]
 
     async def _falling_due(self) -> list[tuple[SessionId, datetime]]:
         # A session that waits for bids to be checked settles by itself when they are.
         waits = {session for session, appender in self._appenders.items() if appender.waits_for_bids}
-        return [(session, due) for session, due in await self._stores.events.live() if due and session not in waits]
+        return [
+            (session, due)
+            for session, due in await self._stores.events.live()
+            if due and session not in waits and self._leading.leads(session)
+        ]
 
     async def _held(self, session: SessionId) -> Held:
         if session not in self._appenders and await self._stores.events.summary(session) is None:
@@ -245,10 +321,12 @@ class Sessions:
         appender = self._appenders.pop(session, None) or Appender(
             session,
             events=self._stores.events,
+            intake=self._stores.intake,
             secrets=self._stores.secrets,
             clock=self._clock,
             committed=self._committed,
             limit=self._queue,
+            shared=self._shared,
         )
         self._appenders[session] = appender  # last in line to be let go
         if len(self._appenders) > self._kept:
@@ -261,7 +339,12 @@ class Sessions:
         public = tuple(record for record in records if record.stream is Stream.OPENING)
         if public:
             self._announcer.announce(held.session, public)
-            self._worker.look(held)
-            for listener in self._listeners:
-                if held.opening is not None:
-                    listener(held.session, held.opening)
+            if self._leading.leads(held.session):
+                self._look(held)
+
+    def _look(self, held: Held) -> None:
+        self._looked[held.session] = held.heads[Stream.OPENING].number
+        self._worker.look(held)
+        for listener in self._listeners:
+            if held.opening is not None:
+                listener(held.session, held.opening)

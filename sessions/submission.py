@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterable, AsyncIterator, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,12 +22,12 @@ from sessions.behind import check_sharing
 from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.commands import RecordLateBid, RefuseBid, SubmitBid
-from sessions.errors import CommandRefused
+from sessions.errors import CommandRefused, Fenced
 from sessions.events import BidReceived, Recorded, Stream
 from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.plan import Plan
-from sessions.ports import Answer, Upload, UploadState, WrongOffset
+from sessions.ports import Answer, Leads, Upload, UploadState, WrongOffset
 from sessions.proofs import Proof
 from sessions.receipts import receipt_of
 from sessions.roles import CLOCK, Actor, Role
@@ -37,7 +37,7 @@ from sessions.shape import rfc3339
 DAY = timedelta(days=1)
 LATE = "late"
 RESTS = (0.2, 1.0, 5.0, 24.0)
-"""Seconds between tries. They end, because T0 waits for them (Appender.finishing)."""
+"""Seconds between tries. They end, because T0 waits for them (IntakeStore.arrive)."""
 
 _log = logging.getLogger(__name__)
 
@@ -92,27 +92,37 @@ class Submissions:
         self._limits = limits
         self._answering: set[asyncio.Task[Progress]] = set()
 
-    async def recover(self) -> None:
-        """Answer what was complete when the hall stopped. Call before ``Sessions.start`` and before serving.
+    async def recover(self, sessions: Collection[SessionId] | None = None) -> None:
+        """Answer what was complete when whoever was at it stopped, in these sessions or in all.
 
-        Fragments of uploads that can no longer be finished are removed.
+        Call before ``Sessions.start``. Fragments of uploads that can no longer be finished are removed.
         """
-        uploads = await self._stores.intake.unanswered()
-        with ExitStack() as gates:
-            complete = []
-            for upload in uploads:
-                if await self._stores.blobs.size(upload.id) == upload.length:
-                    # Not marked complete: that its last byte came before the stop cannot be shown any more.
-                    at = upload.completed_at or self._clock.now()
-                    gates.enter_context(self._sessions.finishing(upload.session, at))
-                    complete.append(replace(upload, completed_at=at))
-                elif (await self._sessions.intake(upload.session)).closed:
-                    await self._stores.blobs.discard(upload.id)
-                    await self._stores.intake.drop_upload(upload.id)
-            for upload in complete:
-                with suppress(Refused):  # the slip is kept; the bidder finds it among its answers
-                    actor = Actor(role=Role.BIDDER, id=upload.bidder, name=upload.name)
-                    await self._complete(upload, actor, ExitStack())
+        for upload in await self._stores.intake.unanswered():
+            if sessions is None or upload.session in sessions:
+                await self._recover(upload)
+
+    async def adopt(self, leading: Leads) -> None:
+        """Answer what T0 waits for although the worker that was checking it is gone."""
+        for upload in await self._stores.intake.orphans():
+            if leading.leads(upload.session):
+                await self._recover(upload)
+
+    async def _recover(self, upload: Upload) -> None:
+        intake, blobs = self._stores.intake, self._stores.blobs
+        if await blobs.size(upload.id) < upload.length:
+            if upload.state is UploadState.ARRIVED and await intake.adopt(upload):
+                await intake.depart(upload.id)  # the disk never had the last bytes
+            if (await self._sessions.intake(upload.session)).closed:
+                await blobs.discard(upload.id)
+                await intake.drop_upload(upload.id)
+        elif await intake.adopt(upload):
+            if upload.state is UploadState.OPEN:
+                await intake.arrive(upload.id)
+            # Not marked complete: that its last byte came before the stop cannot be shown any more.
+            upload = replace(upload, completed_at=upload.completed_at or self._clock.now())
+            actor = Actor(role=Role.BIDDER, id=upload.bidder, name=upload.name)
+            with suppress(Refused):  # the slip is kept; the bidder finds it among its answers
+                await self._complete(upload, actor)
 
     async def close(self) -> None:
         """Finish the answers that have begun. Call before ``Sessions.close``."""
@@ -170,27 +180,44 @@ class Submissions:
         intake = await self._sessions.intake(session)
         if (now := self._clock.now()) >= intake.t0:
             raise await self._late(intake.plan, actor, found.length, now, upload=found)
-        with ExitStack() as gate:
+        if not await self._stores.intake.claim(found.id):
+            raise WrongOffset(await self._stores.blobs.size(found.id))  # another worker takes it in, or checks it
+        arrived: bool | None = None
 
-            async def watched() -> AsyncIterator[bytes]:
-                size = offset
-                async for piece in pieces:
-                    size += len(piece)
-                    if size == found.length:  # all of it is here, and only what the hall does itself is left
-                        gate.enter_context(self._sessions.finishing(session, self._clock.now()))
-                    yield piece
-                if size == offset == found.length:  # it was before, and the answer got lost
-                    gate.enter_context(self._sessions.finishing(session, self._clock.now()))
+        async def watched() -> AsyncIterator[bytes]:
+            nonlocal arrived
+            size = offset
+            async for piece in pieces:
+                size += len(piece)
+                if size == found.length:  # all of it is here, and only what the hall does itself is left
+                    arrived = await self._stores.intake.arrive(found.id)
+                yield piece
+            if size == offset == found.length:  # it was before, and the answer got lost
+                arrived = await self._stores.intake.arrive(found.id)
 
+        try:
             appended = await self._stores.blobs.append(found.id, offset, watched(), found.length)
-            if appended.size < found.length:
-                return Progress(upload=found, offset=appended.size)
-            done = replace(found, completed_at=appended.at)
-            answering = asyncio.create_task(self._complete(done, actor, gate.pop_all()))
+        except BaseException:
+            await asyncio.shield(self._lay_down(found, arrived))
+            raise
+        if appended.size < found.length:
+            await self._lay_down(found, arrived)
+            return Progress(upload=found, offset=appended.size)
+        # What the database learnt after T0 had closed the intake is late, whatever this machine's clock said.
+        late = not arrived and (await self._sessions.state(session)).frozen is not None
+        at = max(appended.at, intake.t0) if late else appended.at
+        answering = asyncio.create_task(self._complete(replace(found, completed_at=at), actor))
         # The bid is here: that the sender goes away now changes nothing about it.
         self._answering.add(answering)
         answering.add_done_callback(self._answered_one)
         return await asyncio.shield(answering)
+
+    async def _lay_down(self, upload: Upload, arrived: bool | None) -> None:
+        if arrived:
+            await self._stores.intake.depart(upload.id)
+            self._sessions.stir(upload.session)
+        else:
+            await self._stores.intake.let_go(upload.id)
 
     async def drop(self, session: SessionId, upload: str, actor: Actor) -> None:
         """Give an unfinished upload up. What was complete stays: it is evidence."""
@@ -224,25 +251,35 @@ class Submissions:
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused):
             _log.error("a bid that is complete could not be answered", exc_info=error)
 
-    async def _complete(self, upload: Upload, actor: Actor, gate: ExitStack) -> Progress:
+    async def _complete(self, upload: Upload, actor: Actor) -> Progress:
         """Check and answer a bid that is complete, and only then let T0 close the intake."""
-        with gate:
-            at = upload.completed_at or self._clock.now()
-            await self._stores.intake.complete_upload(upload.id, at)
-            await self._stores.blobs.finish(upload.id)
-            intake = await self._sessions.intake(upload.session)
-            if at >= intake.t0:
-                gate.close()  # it came in time and was durable too late: its refusal waits for T0, not T0 for it
-                raise await self._late(intake.plan, actor, upload.length, at, upload=upload, blob=upload.id)
-            try:
-                checked, proof = await self._checked(upload.id, intake.plan, at)
-                record = await self._submit(upload, actor, checked, proof, at)
-            except (CryptoRefused, CommandRefused) as error:
-                raise await self._refuse(intake.plan, upload, actor, at, error) from error
-            receipt = Jws(issue(receipt_of(record, intake.plan), self._hall.of(intake.plan)))
-            header = Digest(checked.container.header_sha256)
-            answer = await self._keep(upload, record.at, receipt, header=header, blob=upload.id, code=None)
-            return Progress(upload=upload, offset=upload.length, answer=answer)
+        try:
+            return await self._answer(upload, actor)
+        except (Refused, Fenced):  # whoever is fenced is no longer the one who answers
+            raise
+        except BaseException:
+            await asyncio.shield(self._stores.intake.abandon(upload.id))
+            raise
+        finally:
+            self._sessions.stir(upload.session)
+
+    async def _answer(self, upload: Upload, actor: Actor) -> Progress:
+        at = upload.completed_at or self._clock.now()
+        await self._stores.intake.complete_upload(upload.id, at)
+        await self._stores.blobs.finish(upload.id)
+        intake = await self._sessions.intake(upload.session)
+        if at >= intake.t0:
+            self._sessions.stir(upload.session)  # its refusal waits for T0, not T0 for it
+            raise await self._late(intake.plan, actor, upload.length, at, upload=upload, blob=upload.id)
+        try:
+            checked, proof = await self._checked(upload.id, intake.plan, at)
+            record = await self._submit(upload, actor, checked, proof, at)
+        except (CryptoRefused, CommandRefused) as error:
+            raise await self._refuse(intake.plan, upload, actor, at, error) from error
+        receipt = Jws(issue(receipt_of(record, intake.plan), self._hall.of(intake.plan)))
+        header = Digest(checked.container.header_sha256)
+        answer = await self._keep(upload, record.at, receipt, header=header, blob=upload.id, code=None)
+        return Progress(upload=upload, offset=upload.length, answer=answer)
 
     async def _checked(self, blob: str, plan: Plan, at: datetime) -> tuple[CheckedBid, Proof]:
         """Check the bid; when the hall itself fails at it, try again for half a minute and then say so."""

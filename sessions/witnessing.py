@@ -9,7 +9,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -89,8 +89,8 @@ class Witnessing:
                 that signed the bid (``other_certificate``), or the numbers do not go on (``stale_beat``).
             StatementRefused: a beat is not one of this bidder in this window.
         """
-        received = self._clock.now()
-        with self._sessions.answering(session):
+        async with self._sessions.answering(session, often=True):
+            received = self._clock.now()
             opening = await self._open(session, actor)
             if len(tokens) > AT_ONCE:
                 raise CommandRefused("too_many_beats", limit=AT_ONCE)
@@ -161,29 +161,42 @@ class Witnessing:
 
     # -- the hall itself ------------------------------------------------------------------------------------------
 
-    async def recover(self) -> None:
-        """Reckon with the time since the last sign of life, before anything that fell due meanwhile is settled."""
-        for session in await self._sessions.live():
+    async def recover(self, sessions: Collection[SessionId] | None = None) -> None:
+        """Reckon with the time since the last sign of life, before anything that fell due meanwhile is settled.
+
+        In these sessions, or in all.
+        """
+        for session in await self._live(sessions):
             opening = await self._sessions.state(session)
             if self._is_on(opening):
                 await self._probe(opening)
 
-    async def start(self) -> None:
-        """Watch wherever keys are being handed over, and from now on wherever that begins."""
-        self._sessions.on_commit(self._look)
-        for session in await self._sessions.live():
-            self._look(session, await self._sessions.state(session))
+    async def start(self, sessions: Collection[SessionId] | None = None) -> None:
+        """Watch wherever keys are being handed over, in these sessions or in all."""
+        for session in await self._live(sessions):
+            self.look(session, await self._sessions.state(session))
 
-    def _look(self, session: SessionId, opening: Opening) -> None:
+    async def stop(self, sessions: Collection[SessionId]) -> None:
+        """Leave these to another worker."""
+        tasks = [task for session, task in self._watching.items() if session in sessions]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for session in sessions:  # a task that never began has not tidied up
+            self._watching.pop(session, None)
+
+    async def _live(self, sessions: Collection[SessionId] | None) -> list[SessionId]:
+        return [session for session in await self._sessions.live() if sessions is None or session in sessions]
+
+    def look(self, session: SessionId, opening: Opening) -> None:
+        """See whether keys are being handed over, after every commit. Returns at once."""
         if session not in self._watching and self._is_on(opening):
             task = asyncio.get_running_loop().create_task(self._watch(session), name=f"witness {session}")
             self._watching[session] = task
 
     async def close(self) -> None:
         """Stop watching. What follows until the next start is time in which the hall stood still."""
-        for task in self._watching.values():
-            task.cancel()
-        await asyncio.gather(*self._watching.values(), return_exceptions=True)
+        await self.stop(tuple(self._watching))
 
     def _is_on(self, opening: Opening) -> bool:
         running = opening.kind is StepKind.DECRYPT and opening.barrier is None and not opening.step_complete
@@ -202,7 +215,7 @@ class Witnessing:
                     _log.exception("the hall could not note that it works", extra={"session": session})
                 await asyncio.sleep(measure(opening, rule).cadence.total_seconds())
         finally:
-            del self._watching[session]
+            self._watching.pop(session, None)
 
     async def _probe(self, opening: Opening) -> None:
         """Write one sign of life, timed from asking to durable, and report a stretch without any."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import secrets as randomness
+from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 
 from sessions.batch import Held
@@ -20,7 +22,7 @@ from sessions.events import Recorded, Stream
 from sessions.gathering import gather
 from sessions.ids import SessionId
 from sessions.opening import CheckSeals, FreezeSet, GatherEvidence, OpenBids, Opening, work_due
-from sessions.ports import BlobStore, EvidenceStore, IntakeStore, ProofStore, SecretStore
+from sessions.ports import BlobStore, EvidenceStore, Holds, IntakeStore, ProofStore, SecretStore
 from sessions.roles import CLOCK, Actor
 from sessions.unsealing import Unsealing
 
@@ -29,11 +31,18 @@ THREADS = 2
 
 LONGEST_REST = 30.0
 
+LONGEST_ANSWER = timedelta(seconds=60)
+"""How long an act may hold the bids shut. Checking one takes a second at most."""
+
+LOOK_AGAIN = 0.05
+
 _log = logging.getLogger(__name__)
 
 
 class Service(Protocol):
     """What the worker needs of Sessions."""
+
+    def now(self) -> datetime: ...
 
     async def state(self, session: SessionId) -> Opening: ...
 
@@ -56,8 +65,11 @@ class Worker:
         evidence: EvidenceStore,
         proofs: ProofStore,
         blobs: BlobStore,
+        holds: Holds | None = None,
     ) -> None:
+        """``holds``: where acts are noted that other workers answer."""
         self._service = service
+        self._holds = holds
         self._evidence = evidence
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="unseal")
         self._unsealing = Unsealing(
@@ -79,21 +91,42 @@ class Worker:
             task = asyncio.get_running_loop().create_task(self._work(held.session), name=f"work {held.session}")
             self._running[held.session] = task
 
-    @contextmanager
-    def answering(self, session: SessionId) -> Iterator[None]:
-        """Keep the bids from being opened while a release that came in time is being checked."""
+    @asynccontextmanager
+    async def answering(self, session: SessionId, *, often: bool = False) -> AsyncIterator[None]:
+        """Keep the bids from being opened while a release that came in time is being checked.
+
+        Inside, the caller asks what time it is: then whoever leads the session knows of the act before it can be
+        late. ``often``: an act that comes every few seconds, of which the others are told only near the end.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._answering.setdefault(session, set()).add(done)
+        held = randomness.token_hex(16) if self._holds is not None else ""
+        if often and held and not await self._ends_soon(session):
+            held = ""
         try:
+            if self._holds is not None and held:
+                await self._holds.hold(held, session, LONGEST_ANSWER)
             yield
         finally:
             done.set_result(None)
             self._answering[session].discard(done)
+            if self._holds is not None and held:
+                with suppress(Exception):  # it ends by itself
+                    await self._holds.let_go(held)
 
     async def idle(self) -> None:
         """Return when no session's work is under way."""
         while self._running:
             await asyncio.wait(set(self._running.values()))
+
+    async def stop(self, sessions: Collection[SessionId]) -> None:
+        """Leave the work of these to another worker."""
+        tasks = [task for session, task in self._running.items() if session in sessions]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for session in sessions:  # a task that never began has not tidied up
+            self._running.pop(session, None)
 
     async def close(self) -> None:
         """Stop. Work that is cut off is found again at the next start."""
@@ -117,25 +150,32 @@ class Worker:
                     await asyncio.sleep(rest)
                     rest = min(2 * rest, LONGEST_REST)
         finally:
-            del self._running[session]
+            self._running.pop(session, None)
 
     async def _answered(self, session: SessionId) -> None:
         """Wait for what came in time and is still being answered."""
         if early := self._answering.get(session):
             await asyncio.wait(set(early))
+        while self._holds is not None and await self._holds.held(session):  # noqa: ASYNC110  # others let go
+            await asyncio.sleep(LOOK_AGAIN)
+
+    async def _ends_soon(self, session: SessionId) -> bool:
+        due = (await self._service.state(session)).due
+        return due is None or due - self._service.now() < LONGEST_ANSWER
 
     async def _next(self, session: SessionId) -> Command | None:
         opening = await self._service.state(session)
+        if isinstance(work_due(opening), GatherEvidence | OpenBids):
+            await self._answered(session)
+            opening = await self._service.state(session)
         match work_due(opening):
             case None | FreezeSet():  # the set is frozen in the transaction that closes intake
                 return None
             case CheckSeals() as work:
                 return SealChecks(results=await self._unsealing.check_seals(opening, work))
             case GatherEvidence():
-                await self._answered(session)
-                return RecordEvidence(gathered=await gather(await self._service.state(session), self._evidence))
+                return RecordEvidence(gathered=await gather(opening, self._evidence))
             case OpenBids() as work:
-                await self._answered(session)
                 return RecordOpenings(opened=await self._unsealing.open_bids(opening, work))
             case other:
                 assert_never(other)

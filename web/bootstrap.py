@@ -22,6 +22,7 @@ from sessions.clock import Clock, SystemClock
 from sessions.hallkey import HallKeys
 from sessions.logging_receipts import ReceiptLogs
 from sessions.masterkey import MasterKeys
+from sessions.membership import Duties, Membership
 from sessions.notary import Notary, Outside
 from sessions.officers import Officers
 from sessions.opening_log import OpeningLog
@@ -33,7 +34,9 @@ from sessions.rescuing import Rescuing
 from sessions.service import Sessions, Stores
 from sessions.stamping import Stamping
 from sessions.store.database import Database
+from sessions.store.members import SqlMembers
 from sessions.store.migrations import pending
+from sessions.store.once import SqlOnce
 from sessions.store.opened import stores
 from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.submission import Limits as BidLimits
@@ -41,6 +44,7 @@ from sessions.submission import Submissions
 from sessions.witnessing import Witnessing
 from web.addresses import client_address
 from web.bundles import Bundles
+from web.challenges import Challenges
 from web.identity import Identity
 from web.metrics import measured
 from web.metrics.door import MetricsDoor
@@ -65,6 +69,14 @@ class NotMigrated(Exception):
 
     def __init__(self) -> None:
         super().__init__("the database has an older form than this version needs, or is empty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which worker a process is: its name, and that of the dead one it stands in for."""
+
+    name: str | None = None
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +108,7 @@ class Services:
     ticking: Timekeeper
     accounts: Accounts
     identity: Identity
+    membership: Membership
     trust: TrustFolders
     certifying: Certifying
     revocation: Authorities
@@ -107,7 +120,7 @@ class Services:
     pulse: Pulse
 
     async def start(self) -> None:
-        """Answer what came in before the last stop, catch up with the time that passed, and begin to keep time.
+        """Become one of the hall's workers and take up what nobody leads: see ``duties``.
 
         Raises:
             NotMigrated: nothing was touched.
@@ -118,20 +131,35 @@ class Services:
         if self.metrics_door is not None:
             await self.metrics_door.open()
         await self.hub.start()
-        await self.submissions.recover()
-        await self.witnessing.recover()  # before what fell due while nobody could act is settled
-        await self.notary.greet()
-        await self.sessions.start()
-        await self.notary.start()
+        await self.membership.start(self.duties())
         self.timekeeper.start()
         self.revocation.start()
         self.ticking.start()
-        await self.witnessing.start()
-        await self.proofs.start()
+
+    def duties(self) -> Duties:
+        """Return what this process does for the sessions it leads."""
+        shared = self.database.shared
+        return Duties(
+            catch_up=(
+                self.submissions.recover,  # answer what came in before whoever led stopped
+                self.witnessing.recover,  # before what fell due while nobody could act is settled
+                self.notary.greet,
+            ),
+            begin=(self.sessions.start, self.notary.start, self.witnessing.start, self.proofs.start),
+            stop=(self.sessions.stop, self.notary.stop, self.witnessing.stop, self.proofs.stop),
+            look=(self.sessions.look, partial(self.submissions.adopt, self.membership)) if shared else (),
+            lose=self.sessions.lose,
+            quiet=self.sessions.quiet,
+        )
+
+    async def retire(self) -> None:
+        """Let other workers lead from now on. Whatever users have begun here is finished here."""
+        await self.membership.retire()
 
     async def stop(self) -> None:
         """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
         await self.hub.close()
+        await self.membership.retire()
         await self.timekeeper.stop()
         await self.ticking.stop()
         await self.witnessing.close()
@@ -140,6 +168,7 @@ class Services:
         await self.revocation.close()
         await self.notary.close()
         await self.sessions.close()
+        await self.membership.close()
         await self.asking.aclose()
         if self.metrics_door is not None:
             await self.metrics_door.close()
@@ -168,8 +197,13 @@ class Services:
             self.pace("stream", audience.key)
 
 
-def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LIMITS) -> Services:
-    """Return the services of a hall, not started. The data folder and the keys in it are made if they are missing."""
+def build(
+    settings: Settings, clock: Clock | None = None, *, limits: Limits = LIMITS, place: Place | None = None
+) -> Services:
+    """Return the services of a hall, not started. The data folder and the keys in it are made if they are missing.
+
+    ``place``: which of several workers this process is.
+    """
     clock = clock or SystemClock()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
@@ -183,22 +217,40 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
     metrics.watch(hub)
     stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
     watching = read_witnesses(settings, authorities=tuple(stamping.anchors()))
-    sessions = Sessions(kept, clock=clock, announcer=hub, furnish=partial(furnished, settings, watching, keys))
+    members = SqlMembers(database)
+    place = place or Place()
+    membership = Membership(members, clock, name=place.name, instead_of=place.instead_of, alone=not database.shared)
+    sessions = Sessions(
+        kept,
+        clock=clock,
+        announcer=hub,
+        furnish=partial(furnished, settings, watching, keys),
+        leading=membership,
+        holds=members if database.shared else None,
+    )
     asking = client()
     openings = OpeningLog(kept.events, kept.checkpoints, keys)
     outside = Outside(
         witnesses=measured.witnesses(remote(watching.witnesses, asking), metrics),
         authorities=measured.authorities(stamping.anchors(), metrics),
     )
-    notary = Notary(sessions, openings, kept.checkpoints, outside, hall=keys, clock=clock)
+    notary = Notary(sessions, openings, kept.checkpoints, outside, hall=keys, clock=clock, leading=membership)
     sessions.on_commit(notary.look)
     sessions.on_answer(metrics.answered)
     accounts = Accounts(SqlAccounts(database), MasterKeys(settings.data_dir), clock)
     proofs = ReceiptProofs(sessions, events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
     sessions.on_commit(proofs.look)
     receipt_logs = ReceiptLogs(
-        sessions, events=kept.events, secrets=kept.secrets, clock=clock, published=proofs.published
+        sessions,
+        events=kept.events,
+        secrets=kept.secrets,
+        clock=clock,
+        published=proofs.published,
+        leading=membership,
     )
+    witnessing = Witnessing(sessions, kept, clock=clock, hall=keys)
+    sessions.on_commit(witnessing.look)
+    once = SqlOnce(database)
     return Services(
         settings=settings,
         clock=clock,
@@ -216,7 +268,7 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
         ),
         readying=Readying(sessions, kept, clock=clock, certifying=certifying, hall=keys),
         rescuing=Rescuing(sessions, kept, clock=clock, certifying=certifying),
-        witnessing=Witnessing(sessions, kept, clock=clock, hall=keys),
+        witnessing=witnessing,
         releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),
         officers=Officers(sessions, kept),
         bundles=Bundles(
@@ -259,10 +311,13 @@ def build(settings: Settings, clock: Clock | None = None, *, limits: Limits = LI
             clock=clock,
             accounts=accounts,
             logins=SqlLogins(database),
+            challenges=Challenges(vault=kept.secrets, once=once),
+            once=once,
             sessions=sessions,
             trust=trust.current,
             certifying=certifying,
         ),
+        membership=membership,
         trust=trust,
         certifying=certifying,
         revocation=revocation,

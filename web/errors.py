@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crypto.errors import CryptoRefused
 from crypto.words import WORDS as CRYPTO_WORDS
 from hall.errors import HallRefused
-from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, UnknownSession
+from sessions.errors import CommandRefused, Fenced, Overloaded, Stale, Unanswered, UnknownSession
 from sessions.plan import Article, RulePack, Words
 from sessions.ports import WrongOffset
 from sessions.refusals import REFUSALS, refusal
@@ -120,6 +120,8 @@ def to_problem(error: Exception) -> Document | None:
             return said(Problem("unknown_upload"))
         case Stale():
             return said(Problem("out_of_step", retry_after=1))
+        case Fenced():
+            return said(Problem("worker_moved", retry_after=1))
         case Overloaded():
             return said(Problem("overloaded", retry_after=error.retry_after))
         case Unanswered():
@@ -182,6 +184,7 @@ def install(app: FastAPI, *, pack_of: PackOf, page: ProblemPage | None = None) -
         UnknownSession,
         NoSuchUpload,
         Stale,
+        Fenced,
         Overloaded,
         Unanswered,
         WrongOffset,

@@ -6,11 +6,12 @@ one opening follows from the plan of that opening, not from the login.
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from cryptography import x509
@@ -20,7 +21,7 @@ from starlette.responses import Response
 
 from crypto.certificates import Usage, bidder_id, bidder_name, parse_certificate
 from crypto.digest import sha256_hex
-from crypto.encoding import unb64u
+from crypto.encoding import b64u, canonical, unb64u
 from crypto.errors import CertificateRefused, EncodingRefused
 from crypto.paths import MAX_INTERMEDIATES, Trust, validate
 from crypto.signing import verify
@@ -33,6 +34,7 @@ from sessions.proofs import State
 from sessions.roles import Actor, Role
 from sessions.service import Sessions
 from sessions.shape import rfc3339
+from sessions.store.once import SqlOnce
 from sessions.store.staff import Login, SqlLogins
 from web.challenges import Challenges
 from web.problems import Problem
@@ -72,15 +74,15 @@ class Identity:
     sessions: Sessions
     trust: Callable[[], Trust]
     certifying: Certifying
-    _challenges: Challenges = field(default_factory=Challenges)
-    _tickets: dict[str, tuple[Login, datetime]] = field(default_factory=dict)
+    challenges: Challenges
+    once: SqlOnce
 
     # -- coming in ---------------------------------------------------------------------------------------------
 
-    def challenge(self) -> dict[str, str]:
+    async def challenge(self) -> dict[str, str]:
         """Return what a bidder signs to log in: hall/PROTOCOL.md, kind ``login``."""
         now = self.clock.now()
-        return {"nonce": self._challenges.issue(now), "origin": self.settings.origin, "at": rfc3339(now)}
+        return {"nonce": await self.challenges.issue(now), "origin": self.settings.origin, "at": rfc3339(now)}
 
     async def login_certificate(self, statement: str, certificate: str, chain: list[str]) -> tuple[str, Visitor]:
         """Return a token for the bidder who signed a challenge with a certificate we trust now.
@@ -98,7 +100,7 @@ class Identity:
             raise Problem("malformed_request", detail="statement")
         if said["origin"] != self.settings.origin:
             raise Problem("wrong_origin", origin=self.settings.origin)
-        if said["at"] != rfc3339(self._challenges.redeem(said["nonce"], now)):
+        if said["at"] != rfc3339(await self.challenges.redeem(said["nonce"], now)):
             raise Problem("stale_challenge")
         # Last, because it asks the authority: strangers must not make the hall ask on their behalf.
         proof = await self.certifying.check_signer(certificates, at=now)
@@ -122,7 +124,7 @@ class Identity:
     ) -> str:
         """Return the path of a single-use link that logs one person in: for rehearsals, to take a chair at once.
 
-        Give the id of a staff account, or the signing certificate of a bidder. Tickets are kept in memory only.
+        Give the id of a staff account, or the signing certificate of a bidder. Any worker takes it.
 
         Raises:
             Problem: ``no_rehearsals``, or ``no_login`` for an account that does not exist.
@@ -138,16 +140,18 @@ class Identity:
             who = Visitor(kind=STAFF, id=found.id, name=found.name)
         now = self.clock.now()
         token = secrets.token_urlsafe(24)
-        self._tickets = {name: ticket for name, ticket in self._tickets.items() if ticket[1] > now}
-        self._tickets[sha256_hex(token.encode())] = (self._login(who), now + life)
+        await self.once.put(_ticket(token), _packed(who), now + life, now)
         return f"/login/ticket/{token}"
 
     async def login_ticket(self, ticket: str) -> tuple[str, Visitor]:
         """Use a ticket up and return a token; raise ``Problem`` ``ticket_used``."""
-        login, until = self._tickets.pop(sha256_hex(ticket.encode()), (None, None))
-        if login is None or until is None or until <= self.clock.now() or not self.settings.rehearsal_allowed:
+        kept = await self.once.take(_ticket(ticket), self.clock.now())
+        if kept is None or not self.settings.rehearsal_allowed:
             raise Problem("ticket_used")
-        who = await self._visitor(login)
+        kind, subject, name, certificates = json.loads(kept)
+        held = tuple(map(_certificate, certificates))
+        ticketed = Visitor(kind=kind, id=subject, name=name, certificates=held)
+        who = await self._visitor(self._login(ticketed))
         if who is None:
             raise Problem("ticket_used")
         return await self._admit(who), who
@@ -303,6 +307,16 @@ def described(who: Visitor) -> Mapping[str, Any]:
     if who.bidder is not None:
         return {"role": BIDDER, "bidder": who.id, "name": who.name}
     return {"role": STAFF, "account": who.id, "name": who.name, "roles": sorted(who.roles)}
+
+
+def _ticket(token: str) -> str:
+    """The name a ticket is kept under; the database does not know the ticket itself."""
+    return f"ticket/{sha256_hex(token.encode())}"
+
+
+def _packed(who: Visitor) -> bytes:
+    certificates = [b64u(each.public_bytes(Encoding.DER)) for each in who.certificates]
+    return canonical([who.kind, who.id, who.name, certificates])
 
 
 def _certificate(text: str) -> x509.Certificate:

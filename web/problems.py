@@ -345,6 +345,13 @@ SAYINGS: Mapping[str, Saying] = {
         "请用同一个幂等键重试：同一操作不会执行两次。",
         "Try again with the same Idempotency-Key: nothing is done twice.",
     ),
+    "worker_moved": _say(
+        503,
+        "处理请求的服务进程刚刚被替换，未写入任何内容。",
+        "The process that served this was replaced a moment ago; nothing was written.",
+        "请稍后用同一个幂等键重试。",
+        "Try again with the same Idempotency-Key after the time in Retry-After.",
+    ),
     "out_of_step": _say(
         503,
         "同时有别的操作先行完成。",

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Final
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from sessions.errors import Unanswered
+from sessions.errors import Fenced, Unanswered
+from sessions.store import tables
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "recursive_triggers=ON")
 
@@ -64,6 +65,8 @@ class Database:
         Raises:
             DatabaseRefused: there is no such kind of database here, or its driver is not installed.
         """
+        self.worker: int | None = None
+        """The number under which this process writes, once it has joined (sessions.store.members)."""
         self.engine = _engine(url)
         # SQLite has one writer, and those who wait for it poll: under a crowd the unlucky time out. Ours queue first.
         self._turn: AbstractAsyncContextManager[object] = nullcontext()
@@ -99,14 +102,17 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, *, checked: bool = True) -> AsyncIterator[AsyncConnection]:
         """Give a connection inside a write transaction: committed at the end, undone by an exception.
 
         Raises:
+            Fenced: this process wrote as a worker that has lost its place. Nothing happens unless not ``checked``.
             Unanswered: the server went away, and where it did so during the commit, whether that happened is unknown.
         """
         with _told_when_away():
             async with self._turn, self._writer.begin() as connection:
+                if checked and self.worker is not None:
+                    await _check_place(connection, self.worker)
                 yield connection
 
     async def close(self) -> None:
@@ -167,6 +173,13 @@ def _postgresql(url: URL) -> AsyncEngine:
             "server_settings": dict(SERVER_SETTINGS),
         },
     )
+
+
+async def _check_place(connection: AsyncConnection, number: int) -> None:
+    # KEY SHARE keeps the row from being taken away until the commit, and lets its owner renew it meanwhile.
+    place = select(tables.workers.c.number).where(tables.workers.c.number == number)
+    if (await connection.execute(place.with_for_update(read=True, key_share=True))).first() is None:
+        raise Fenced
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

@@ -14,13 +14,13 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.encoding import canonical
 from sessions.codec import event_from_json, event_to_json
-from sessions.errors import Stale
+from sessions.errors import Stale, Unchecked
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.opening import Status
@@ -28,6 +28,7 @@ from sessions.ports import Entries, Outcome, Summary
 from sessions.roles import Actor, Role
 from sessions.store import tables
 from sessions.store.database import CONNECTIONS, Database, lost_the_race
+from sessions.store.intake import holds_t0
 
 
 class SqlEvents:
@@ -47,10 +48,13 @@ class SqlEvents:
         summary: Summary | None = None,
         outcomes: Sequence[Outcome] = (),
         entries: Entries | None = None,
+        closes: datetime | None = None,
     ) -> None:
         """See EventStore."""
         try:
             async with self._appending(session) as connection:
+                if closes is not None and await holds_t0(connection, session, closes):
+                    raise Unchecked
                 if summary is not None:
                     await _put_summary(connection, summary)
                 if records:
@@ -114,6 +118,36 @@ class SqlEvents:
         entry = tables.entries.c
         wanted = select(entry.entry).where(entry.session == session, entry.index >= after).order_by(entry.index)
         return tuple(row.entry for row in await self._rows(wanted))
+
+    async def ends(self, session: SessionId) -> Mapping[Stream, int]:
+        """See EventStore."""
+        event = tables.events.c
+        newest = [
+            select(func.max(event.number))
+            .where(event.session == session, event.stream == stream.value)
+            .scalar_subquery()
+            .label(stream.value)
+            for stream in Stream
+        ]
+        (row,) = await self._rows(select(*newest))
+        return {stream: number or 0 for stream, number in zip(Stream, row, strict=True)}
+
+    async def heads(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, int]:
+        """See EventStore."""
+        return await self._heads(tables.sessions.c.id.in_(list(sessions))) if sessions else {}
+
+    async def moving(self, since: datetime) -> Mapping[SessionId, int]:
+        """See EventStore."""
+        session = tables.sessions.c
+        return await self._heads(or_(session.status == Status.LIVE.value, session.ended_at > since))
+
+    async def _heads(self, which: ColumnElement[bool]) -> Mapping[SessionId, int]:
+        # One step in the primary key for each session, where a GROUP BY would read every event.
+        event, session = tables.events.c, tables.sessions.c
+        mine = (event.session == session.id, event.stream == Stream.OPENING.value)
+        newest = select(func.max(event.number)).where(*mine).scalar_subquery().label("number")
+        rows = await self._rows(select(session.id, newest).where(which))
+        return {SessionId(row.id): row.number for row in rows if row.number is not None}
 
     async def outcomes(self, session: SessionId, keys: Sequence[tuple[str, str]]) -> tuple[Outcome, ...]:
         """See EventStore."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sessions.ids import BidderId, Digest, Jws, SessionId
+from sessions.opening import Status
 from sessions.ports import Answer, Released, Upload, UploadState
 from sessions.store import tables
 from sessions.store.database import Database
+
+BEFORE_T0 = (Status.SCHEDULED.value, Status.CHECKIN.value)
+HOLDING = (UploadState.ARRIVED.value, UploadState.COMPLETE.value)
 
 
 class SqlIntake:
@@ -55,9 +60,64 @@ class SqlIntake:
             found = await connection.execute(total.where(upload.bidder == bidder, upload.first_byte_at > since))
             return int(found.scalar_one())
 
+    async def claim(self, upload: str) -> bool:
+        """See IntakeStore. Where this process is alone its blob store tells (FolderBlobs.append)."""
+        if not self._database.shared:
+            return True
+        row = tables.uploads.c
+        free = update(tables.uploads).where(row.id == upload, row.worker.is_(None))
+        async with self._database.writing() as connection:
+            return bool((await connection.execute(free.values(worker=self._database.worker))).rowcount)
+
+    async def let_go(self, upload: str) -> None:
+        """See IntakeStore."""
+        if self._database.shared:
+            await self._set(upload, worker=None)
+
+    async def arrive(self, upload: str) -> bool:
+        """See IntakeStore. The lock on the session's row waits for an append that may be closing it."""
+        row = tables.uploads.c
+        session = select(row.session).where(row.id == upload).scalar_subquery()
+        status = select(tables.sessions.c.status).where(tables.sessions.c.id == session)
+        arrived = update(tables.uploads).where(row.id == upload)
+        async with self._database.writing() as connection:
+            if (await connection.execute(status.with_for_update(read=True))).scalar_one() not in BEFORE_T0:
+                return False
+            await connection.execute(arrived.values(state=UploadState.ARRIVED.value, worker=self._database.worker))
+        return True
+
+    async def depart(self, upload: str) -> None:
+        """See IntakeStore."""
+        await self._set(upload, state=UploadState.OPEN.value, completed_at=None, worker=None)
+
     async def complete_upload(self, upload: str, at: datetime) -> None:
         """See IntakeStore."""
-        await self._set(upload, state=UploadState.COMPLETE.value, completed_at=at)
+        mine = {"completed_at": at, "worker": self._database.worker}
+        await self._set(upload, state=UploadState.COMPLETE.value, **mine)
+
+    async def abandon(self, upload: str) -> None:
+        """See IntakeStore."""
+        await self._set(upload, state=UploadState.ABANDONED.value, worker=None)
+
+    async def adopt(self, upload: Upload) -> bool:
+        """See IntakeStore."""
+        row = tables.uploads.c
+        same = (row.id == upload.id, row.worker.is_(None), row.state == upload.state.value)
+        async with self._database.writing() as connection:
+            mine = update(tables.uploads).where(*same).values(worker=self._database.worker)
+            return bool((await connection.execute(mine)).rowcount)
+
+    async def orphans(self) -> tuple[Upload, ...]:
+        """See IntakeStore."""
+        row = tables.uploads.c
+        wanted = select(tables.uploads).where(row.state.in_(HOLDING), row.worker.is_(None))
+        async with self._database.reading() as connection:
+            return tuple(map(_upload, (await connection.execute(wanted.order_by(row.first_byte_at))).all()))
+
+    async def holding(self, session: SessionId, t0: datetime) -> bool:
+        """See IntakeStore."""
+        async with self._database.reading() as connection:
+            return await holds_t0(connection, session, t0)
 
     async def drop_upload(self, upload: str) -> None:
         """See IntakeStore."""
@@ -79,7 +139,7 @@ class SqlIntake:
             await connection.execute(tables.answers.insert().values(row))
             if upload is not None:
                 done = update(tables.uploads).where(tables.uploads.c.id == upload)
-                await connection.execute(done.values(state=UploadState.ANSWERED.value))
+                await connection.execute(done.values(state=UploadState.ANSWERED.value, worker=None))
 
     async def answers(self, session: SessionId, bidder: BidderId | None = None) -> tuple[Answer, ...]:
         """See IntakeStore."""
@@ -113,6 +173,14 @@ class SqlIntake:
     async def _set(self, upload: str, **values: Any) -> None:
         async with self._database.writing() as connection:
             await connection.execute(update(tables.uploads).where(tables.uploads.c.id == upload).values(values))
+
+
+async def holds_t0(connection: AsyncConnection, session: SessionId, t0: datetime) -> bool:
+    """Return whether T0 waits for an upload of this session (IntakeStore.holding)."""
+    row = tables.uploads.c
+    early = or_(row.completed_at.is_(None), row.completed_at < t0)
+    found = select(row.id).where(row.session == session, row.state.in_(HOLDING), early).limit(1)
+    return (await connection.execute(found)).first() is not None
 
 
 def _upload(row: Row[Any]) -> Upload:

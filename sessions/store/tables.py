@@ -43,6 +43,17 @@ class Moment(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
+_Number = Big().with_variant(Integer, "sqlite")
+
+workers = Table(  # a row is the right to write; whoever takes it away has fenced that worker
+    "workers",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("until", Big, nullable=False),  # milliseconds since 1970 by the database's clock
+    sqlite_autoincrement=True,
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -144,7 +155,11 @@ uploads = Table(
     Column("first_byte_at", Moment, nullable=False),
     Column("completed_at", Moment),
     Column("state", String(16), nullable=False),
+    # The worker at it: takes its bytes in, or checks them. None when that worker is gone.
+    Column("worker", Big, ForeignKey("workers.number", ondelete="SET NULL")),
     Index("uploads_by_bidder", "bidder", "first_byte_at"),
+    Index("uploads_by_worker", "worker"),
+    Index("uploads_by_state", "state"),
 )
 
 answers = Table(
@@ -231,4 +246,32 @@ proofs = Table(  # what certificates were judged by, under its own SHA-256
     metadata,
     Column("sha256", String(64), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+)
+
+leases = Table(  # who does the automatic part of a session
+    "leases",
+    metadata,
+    Column("session", String(128), ForeignKey("sessions.id"), primary_key=True),
+    Column("worker", _Number, ForeignKey("workers.number", ondelete="CASCADE"), nullable=False),
+    Index("leases_by_worker", "worker"),
+)
+
+holds = Table(  # acts that came in time and are being answered: the bids stay shut until none is left
+    "holds",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("session", String(128), ForeignKey("sessions.id"), nullable=False),
+    Column("worker", _Number, ForeignKey("workers.number", ondelete="CASCADE"), nullable=False),
+    Column("until", Big, nullable=False),  # as in workers
+    Index("holds_by_session", "session"),
+    Index("holds_by_worker", "worker"),
+)
+
+once = Table(  # what may be used once: tickets until they are, nonces from then on
+    "once",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("content", LargeBinary),
+    Column("until", Moment, nullable=False),
+    Index("once_by_until", "until"),
 )

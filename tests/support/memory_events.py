@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -31,6 +31,7 @@ class MemoryEvents:
         summary: Summary | None = None,
         outcomes: Sequence[Outcome] = (),
         entries: Entries | None = None,
+        closes: datetime | None = None,
     ) -> None:
         streams = {stream: list(self._events[session, stream]) for stream in Stream}
         for record in records:
@@ -69,6 +70,21 @@ class MemoryEvents:
 
     async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
         return tuple(record.digest for record in self._events[session, stream][after:])
+
+    async def ends(self, session: SessionId) -> Mapping[Stream, int]:
+        return {stream: len(self._events[session, stream]) for stream in Stream}
+
+    async def heads(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, int]:
+        ends = {session: len(self._events[session, Stream.OPENING]) for session in sessions}
+        return {session: number for session, number in ends.items() if session in self._summaries}
+
+    async def moving(self, since: datetime) -> Mapping[SessionId, int]:
+        moving = [
+            each.session
+            for each in self._summaries.values()
+            if each.status == Status.LIVE or (each.ended_at is not None and each.ended_at > since)
+        ]
+        return await self.heads(moving)
 
     async def outcomes(self, session: SessionId, keys: Sequence[tuple[str, str]]) -> tuple[Outcome, ...]:
         found = (self._outcomes.get((session, *key)) for key in keys)

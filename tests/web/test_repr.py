@@ -76,7 +76,7 @@ def test_the_list_finds_those_that_are_known() -> None:
     ("value", "secret"),
     [
         (Blinding(session=SessionId("gx-1"), secret=b"\x01" * 32), "\\x01"),
-        (Challenges(_key=b"\x02" * 32), "\\x02"),
+        (Challenges(vault=None, once=None, _key=b"\x02" * 32), "\\x02"),  # type: ignore[arg-type]
         (HallKey.generate(), "private"),
     ],
 )

@@ -93,7 +93,7 @@ class HallServer(uvicorn.Server):
         """``more`` goes to ``uvicorn.Config``, over what ``SERVER`` says."""
         address = {"host": services.settings.host, "port": services.settings.port}
         super().__init__(uvicorn.Config(create_app(services), **(SERVER | address | more)))
-        self._hub = services.hub
+        self._services = services
         self._notifier = Notifier()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -105,7 +105,8 @@ class HallServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: streams end and are resumed elsewhere, requests that have begun are finished."""
         self._notifier.stopping()
-        await self._hub.close()
+        await self._services.hub.close()
+        await self._services.retire()
         await super().shutdown(sockets)
 
 

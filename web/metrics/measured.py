@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sessions.events import Recorded
 from sessions.ids import SessionId
@@ -29,11 +30,12 @@ class MeasuredEvents(SqlEvents):
         summary: Summary | None = None,
         outcomes: Sequence[Outcome] = (),
         entries: Entries | None = None,
+        closes: datetime | None = None,
     ) -> None:
         """See EventStore."""
         clock = asyncio.get_running_loop().time
         began = clock()
-        await super().append(session, records, summary=summary, outcomes=outcomes, entries=entries)
+        await super().append(session, records, summary=summary, outcomes=outcomes, entries=entries, closes=closes)
         self._metrics.appended(records, clock() - began)
 
 

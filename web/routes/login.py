@@ -30,7 +30,7 @@ async def challenge(request: Request) -> Response:
     """`{"nonce", "origin", "at"}`, to be signed as a statement of kind `login` within two minutes."""
     services = services_of(request)
     services.pace("login_address", ("challenge", services.address(request)))
-    return JSONResponse(services.identity.challenge())
+    return JSONResponse(await services.identity.challenge())
 
 
 @router.post("/api/v1/login/certificate", summary="Log in as a bidder")

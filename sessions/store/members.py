@@ -1,0 +1,134 @@
+"""The workers of a hall and what each of them leads, in SQL.
+
+A row of ``workers`` is the right to write: every write transaction looks for its own (Database.writing), in
+PostgreSQL under a lock that keeps the row there until the commit. Only the database's clock says when a worker was
+silent for too long, and a worker whose time is over keeps its right until somebody takes the row away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, cast, delete, exists, extract, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sessions.errors import Fenced
+from sessions.ids import SessionId
+from sessions.ports import Holders
+from sessions.store import tables
+from sessions.store.database import Database
+
+_MS = timedelta(milliseconds=1)
+
+
+class SqlMembers:
+    """A Members and a Holds (sessions.ports) over SQLAlchemy."""
+
+    def __init__(self, database: Database, *, now: Callable[[], ColumnElement[int]] | None = None) -> None:
+        """``now`` gives the moment in milliseconds as SQL; without it the database's own clock does."""
+        self._database = database
+        self._dialect = database.engine.dialect.name
+        self._now = now or (_postgresql_clock if self._dialect == "postgresql" else _sqlite_clock)
+
+    async def join(self, name: str, valid: timedelta, *, instead_of: str | None = None, alone: bool = False) -> int:
+        """See Members."""
+        worker = tables.workers
+        async with self._database.writing(checked=False) as connection:
+            if alone:
+                await connection.execute(delete(worker))
+            elif instead_of is not None:
+                await connection.execute(delete(worker).where(worker.c.name == instead_of))
+            row = {"name": name, "until": self._now() + valid // _MS}
+            number = await connection.execute(worker.insert().values(row).returning(worker.c.number))
+            joined: int = number.scalar_one()
+        self._database.worker = joined
+        return joined
+
+    async def renew(self, number: int, valid: timedelta) -> None:
+        """See Members."""
+        worker = tables.workers
+        until = self._now() + valid // _MS
+        async with self._database.writing(checked=False) as connection:
+            mine = await connection.execute(update(worker).where(worker.c.number == number).values(until=until))
+        if not mine.rowcount:
+            raise Fenced
+
+    async def fence(self, number: int) -> tuple[int, ...]:
+        """See Members."""
+        worker = tables.workers.c
+        overdue = (worker.until < self._now(), worker.number != number)
+        async with self._database.reading() as connection:  # so that looking costs no write
+            if not (await connection.execute(select(worker.number).where(*overdue))).all():
+                return ()
+        async with self._database.writing() as connection:
+            gone = await connection.execute(delete(tables.workers).where(*overdue).returning(worker.number))
+            return tuple(gone.scalars())
+
+    async def leave(self, number: int) -> None:
+        """See Members."""
+        async with self._database.writing(checked=False) as connection:
+            await connection.execute(delete(tables.workers).where(tables.workers.c.number == number))
+
+    async def free(self, since: datetime) -> tuple[SessionId, ...]:
+        """See Members."""
+        session = tables.sessions.c
+        led = exists().where(tables.leases.c.session == session.id)
+        wanted = or_(session.ended_at.is_(None), session.ended_at > since)
+        async with self._database.reading() as connection:
+            return tuple(map(SessionId, (await connection.execute(select(session.id).where(wanted, ~led))).scalars()))
+
+    async def holders(self) -> Holders:
+        """See Members."""
+        async with self._database.reading() as connection:
+            numbers = (await connection.execute(select(tables.workers.c.number))).scalars().all()
+            counted = select(tables.leases.c.worker, func.count()).group_by(tables.leases.c.worker)
+            led = {row[0]: row[1] for row in (await connection.execute(counted)).all()}
+        return {number: led.get(number, 0) for number in numbers}
+
+    async def take(self, number: int, sessions: Sequence[SessionId]) -> tuple[SessionId, ...]:
+        """See Members."""
+        lease = tables.leases
+        build = postgresql.insert if self._dialect == "postgresql" else sqlite.insert
+        rows = [{"session": session, "worker": number} for session in sessions]
+        if not rows:
+            return ()
+        async with self._database.writing() as connection:
+            taking = build(lease).values(rows).on_conflict_do_nothing().returning(lease.c.session)
+            return tuple(map(SessionId, (await connection.execute(taking)).scalars()))
+
+    async def release(self, number: int, sessions: Sequence[SessionId] | None = None) -> None:
+        """See Members."""
+        lease = tables.leases
+        mine = delete(lease).where(lease.c.worker == number)
+        if sessions is not None:
+            mine = mine.where(lease.c.session.in_(sessions))
+        async with self._database.writing(checked=False) as connection:
+            await connection.execute(mine)
+
+    async def hold(self, name: str, session: SessionId, longest: timedelta) -> None:
+        """See Holds."""
+        until = self._now() + longest // _MS
+        row = {"id": name, "session": session, "worker": self._database.worker, "until": until}
+        async with self._database.writing() as connection:
+            await connection.execute(tables.holds.insert().values(row))
+
+    async def let_go(self, name: str) -> None:
+        """See Holds."""
+        async with self._database.writing(checked=False) as connection:
+            await connection.execute(delete(tables.holds).where(tables.holds.c.id == name))
+
+    async def held(self, session: SessionId) -> bool:
+        """See Holds."""
+        async with self._database.reading() as connection:
+            holding = (tables.holds.c.session == session, tables.holds.c.until > self._now())
+            return (await connection.execute(select(tables.holds.c.id).where(*holding).limit(1))).first() is not None
+
+
+def _postgresql_clock() -> ColumnElement[int]:
+    # Not now(): that is when the transaction began.
+    return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+
+
+def _sqlite_clock() -> ColumnElement[int]:
+    return cast((func.julianday("now") - 2440587.5) * 86_400_000.0, Integer)
