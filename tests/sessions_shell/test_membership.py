@@ -25,6 +25,7 @@ from sessions.store.members import SqlMembers
 from tests.support.ceremony import SUPERVISOR, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, Shell, a_shell
+from tests.support.team import database_url
 
 VALID = timedelta(seconds=8)
 
@@ -64,7 +65,7 @@ class Journal:
 
 def a_worker(hall: Shell, *, alone: bool = False, instead_of: str | None = None) -> tuple[Membership, Database]:
     """Return a worker with connections of its own, as another process would have them."""
-    database = Database(f"sqlite+aiosqlite:///{hall.folder / 'kaibiao.db'}")
+    database = Database(database_url(hall.folder))
     return Membership(SqlMembers(database), hall.clock, alone=alone, instead_of=instead_of), database
 
 
@@ -230,7 +231,7 @@ class Workers(RuleBasedStateMachine):
         self.watching = self._connect()
 
     def _connect(self) -> Database:
-        return Database(f"sqlite+aiosqlite:///{self.folder.name}/kaibiao.db")
+        return Database(database_url(Path(self.folder.name)))
 
     def _members(self, database: Database) -> SqlMembers:
         return SqlMembers(database, now=lambda: literal(self.now))
