@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 
 from crypto.certificates import Usage, check_pair, fingerprint
 from crypto.digest import sha256_hex
@@ -22,7 +23,7 @@ from sessions.behind import check_sharing
 from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.commands import RecordLateBid, RefuseBid, SubmitBid
-from sessions.errors import CommandRefused, Fenced
+from sessions.errors import CommandRefused, Fenced, UnknownSession
 from sessions.events import BidReceived, Recorded, Stream
 from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Digest, Jws, SessionId
@@ -91,6 +92,7 @@ class Submissions:
         self._hall = hall
         self._limits = limits
         self._answering: set[asyncio.Task[Progress]] = set()
+        self._closing = False
 
     async def recover(self, sessions: Collection[SessionId] | None = None) -> None:
         """Answer what was complete when whoever was at it stopped, in these sessions or in all.
@@ -126,6 +128,7 @@ class Submissions:
 
     async def close(self) -> None:
         """Finish the answers that have begun. Call before ``Sessions.close``."""
+        self._closing = True
         await asyncio.gather(*self._answering, return_exceptions=True)
 
     async def begin(self, session: SessionId, actor: Actor, length: int) -> Upload:
@@ -252,18 +255,35 @@ class Submissions:
             _log.error("a bid that is complete could not be answered", exc_info=error)
 
     async def _complete(self, upload: Upload, actor: Actor) -> Progress:
-        """Check and answer a bid that is complete, and only then let T0 close the intake."""
+        """Check and answer a bid that is complete, however often the hall fails at it; only then may T0 close intake.
+
+        It came in time, and a database that stumbles at that moment is nothing to its bidder.
+        """
+        rests = chain(RESTS, repeat(RESTS[-1]))
         try:
-            return await self._answer(upload, actor)
-        except (Refused, Fenced):  # whoever is fenced is no longer the one who answers
-            raise
-        except BaseException:
+            while True:
+                try:
+                    return await self._answer(upload, actor)
+                except (CommandRefused, UnknownSession, Fenced):  # whoever is fenced is no longer the one who answers
+                    raise
+                except Exception:
+                    if self._closing:  # it waits for whoever comes next
+                        raise
+                    _log.exception("a complete bid could not be answered, trying again", extra={"upload": upload.id})
+                    await asyncio.sleep(next(rests))
+                    upload = replace(upload, state=UploadState.COMPLETE)
+        except asyncio.CancelledError:
             await asyncio.shield(self._stores.intake.abandon(upload.id))
             raise
         finally:
             self._sessions.stir(upload.session)
 
     async def _answer(self, upload: Upload, actor: Actor) -> Progress:
+        """Try once. In a later try ``state`` is complete: the one before may have come to its end unseen."""
+        if upload.state is UploadState.COMPLETE:
+            kept = await self._stores.intake.upload(upload.id)
+            if kept is not None and kept.state is UploadState.ANSWERED:
+                return await self._answered(kept)
         at = upload.completed_at or self._clock.now()
         await self._stores.intake.complete_upload(upload.id, at)
         await self._stores.blobs.finish(upload.id)

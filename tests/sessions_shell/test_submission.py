@@ -482,6 +482,29 @@ async def test_a_bid_the_hall_cannot_check_is_tried_again(hall: Shell, monkeypat
     assert (await hall.submit(a_bid_for_this(NAME))).code is None
 
 
+@pytest.mark.parametrize("write", ["complete_upload", "answer"])
+async def test_a_database_that_stumbles_over_a_bid_at_t0_keeps_no_bid_out(
+    hall: Shell, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    monkeypatch.setattr(submission, "RESTS", (0.0, 0.0))
+    clock.set(T0 - MS)
+    real, failures = getattr(hall.stores.intake, write), [OSError("the database is away")] * 3
+
+    async def stumbles(*given: object) -> object:
+        clock.set(max(clock.now(), T0 + SECOND))
+        if failures:
+            raise failures.pop()
+        return await real(*given)
+
+    monkeypatch.setattr(hall.stores.intake, write, stumbles)
+    answer = await hall.submit(a_bid_for_this("甲公司"))
+    assert answer.code is None
+    await hall.sessions.settle(SESSION)
+    assert not failures
+    assert (await hall.log(Stream.INTAKE)).count("BidReceived") == 1
+    assert len(await hall.submissions.mine(SESSION, the_actor(a_bid_for_this("甲公司").bidder))) == 1
+
+
 async def test_a_bid_the_hall_can_never_check_gets_a_slip_that_says_whose_fault_it_is(
     tmp_path: Path, hall: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
