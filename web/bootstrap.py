@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from math import ceil
+from typing import TYPE_CHECKING
 
 import httpx
 from starlette.requests import HTTPConnection
@@ -33,11 +34,12 @@ from sessions.releasing import Releasing
 from sessions.rescuing import Rescuing
 from sessions.service import Sessions, Stores
 from sessions.stamping import Stamping
+from sessions.store.blobs import FolderBlobs
 from sessions.store.database import Database
 from sessions.store.members import SqlMembers
 from sessions.store.migrations import pending
 from sessions.store.once import SqlOnce
-from sessions.store.opened import stores
+from sessions.store.opened import blobs_at, stores
 from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.submission import Limits as BidLimits
 from sessions.submission import Submissions
@@ -60,6 +62,9 @@ from web.stamps import post, read_authorities
 from web.statics import Statics
 from web.trust import TrustFolders
 from web.witnessing import Watching, client, read_witnesses, remote
+
+if TYPE_CHECKING:  # obstore comes with the extra `team`
+    from sessions.store.s3 import S3Blobs
 
 
 class NotMigrated(Exception):
@@ -208,7 +213,9 @@ def build(
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
     metrics = Metrics()
-    kept = replace(stores(database, settings.data_dir, clock), events=MeasuredEvents(database, metrics))
+    kept = replace(
+        stores(database, settings.data_dir, clock, blobs(settings, clock)), events=MeasuredEvents(database, metrics)
+    )
     keys = HallKeys.in_folder(settings.data_dir)
     trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
     revocation = Authorities(settings.revocation_sources, clock=clock, seconds=settings.revocation_seconds)
@@ -333,6 +340,12 @@ def build(
 def _metrics_door(settings: Settings, metrics: Metrics) -> MetricsDoor | None:
     address = settings.metrics_address
     return None if address is None else MetricsDoor(metrics.registry, *address)
+
+
+def blobs(settings: Settings, clock: Clock) -> FolderBlobs | S3Blobs:
+    """Return where sealed bids are kept. Raises BlobsRefused."""
+    room, key_file = settings.blobs_room_bytes, settings.blobs_key_file
+    return blobs_at(settings.blobs_url, settings.data_dir, clock, room=room, key_file=key_file)
 
 
 def furnished(settings: Settings, watching: Watching, keys: HallKeys, plan: Plan) -> Plan:

@@ -45,6 +45,19 @@ class Settings(BaseSettings):
         "the password in a file that `passfile=` names (libpq's .pgpass); without one, the SQLite file `kaibiao.db` "
         "in `data_dir`.",
     )
+    blobs_url: str = Field(
+        "",
+        description="Where sealed bids are kept: `file:///FOLDER`, or `s3://BUCKET/PREFIX?endpoint=URL&region=NAME` "
+        "for an S3-compatible store; without one, the folder `bids` in `data_dir`.",
+    )
+    blobs_key_file: Path | None = Field(
+        None,
+        description="File with the key for `s3:`, its id and its secret, a line each; without one, the environment "
+        "(`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`).",
+    )
+    blobs_room_bytes: int = Field(
+        2**40, ge=0, description="How much an S3 store may still take in, which it cannot be asked."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Processes that serve. More than one needs Team mode.")

@@ -1,4 +1,8 @@
-"""Large content in a local folder: ``NAME.part`` while it grows, ``NAME`` once it is finished."""
+"""Large content in a local folder: ``NAME.part`` while it grows, ``NAME`` once it is finished.
+
+Written here and not through obstore, whose local store does not fsync: what an upload was told to be there could go
+with the next power cut, and the moment it was durable, which decides whether a bid was in time, would be made up.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,19 @@ RESERVE = 1 << 30
 """Bytes kept free, or a twentieth of a smaller disk, so that a running session can still close and sign."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+
+
+class BlobsRefused(Exception):
+    """An address of blobs that cannot be used."""
+
+    hint = "blobs_url is empty, file:///FOLDER or s3://BUCKET/PREFIX?endpoint=https://HOST"
+
+
+def checked(name: str) -> str:
+    """Return ``name`` if it is one that the hall gives; raise ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name the hall gives")
+    return name
 
 
 class FolderBlobs:
@@ -106,9 +123,7 @@ class FolderBlobs:
             raise FileNotFoundError(whole)
 
     def _path(self, name: str, suffix: str = "") -> Path:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name the hall gives")
-        return self._folder / (name + suffix)
+        return self._folder / (checked(name) + suffix)
 
 
 async def _write_all(file: BinaryIO, pieces: AsyncIterable[bytes], room: int) -> None:

@@ -14,6 +14,7 @@ from tests.support.ceremony import MINUTE, MS, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, the_actor
+from tests.support.team import TEAM
 
 PRICES = ("1100000.00", "1200000.00", "900000.00")
 NAMES = ("华东建设有限公司", "江南水利股份有限公司", "北岸工程集团有限公司")
@@ -35,7 +36,7 @@ async def until_decrypting(hall: Shell, clock: FakeClock, bids: Sequence[Sealed]
 async def test_what_was_sealed_is_what_is_read_out(tmp_path: Path) -> None:
     clock = FakeClock()
     bids = [a_bid_for_this(name, price) for name, price in zip(NAMES, PRICES, strict=True)]
-    async with a_shell(tmp_path, clock) as hall:
+    async with a_shell(tmp_path, clock, bucket=TEAM) as hall:
         await until_decrypting(hall, clock, bids)
         for bid in bids:
             assert (await hall.release(bid)).code is None
@@ -50,7 +51,7 @@ async def test_what_was_sealed_is_what_is_read_out(tmp_path: Path) -> None:
 async def test_the_frozen_set_is_what_the_receipts_say(tmp_path: Path) -> None:
     clock = FakeClock()
     bids = [a_bid_for_this(name) for name in NAMES]
-    async with a_shell(tmp_path, clock) as hall:
+    async with a_shell(tmp_path, clock, bucket=TEAM) as hall:
         await until_decrypting(hall, clock, bids)
         (frozen,) = (r for r in await hall.sessions.events(SESSION) if isinstance(r.event, SetFrozen))
         intake = await hall.sessions.events(SESSION, Stream.INTAKE)
@@ -70,7 +71,7 @@ async def test_the_frozen_set_is_what_the_receipts_say(tmp_path: Path) -> None:
 async def test_a_missing_key_leaves_one_bid_shut_and_opens_the_others(tmp_path: Path) -> None:
     clock = FakeClock()
     bids = [a_bid_for_this(name) for name in NAMES]
-    async with a_shell(tmp_path, clock) as hall:
+    async with a_shell(tmp_path, clock, bucket=TEAM) as hall:
         await until_decrypting(hall, clock, bids)
         await hall.release(bids[0])
         await hall.release(bids[1])

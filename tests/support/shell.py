@@ -44,6 +44,7 @@ from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_au
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
 from tests.support.fake_clock import FakeClock
 from tests.support.officers import an_officer
+from tests.support.s3 import blobs_of
 from tests.support.team import database_url, files_of_the_database
 from web.officer import open_all
 from web.routes.locks import share_form
@@ -212,12 +213,14 @@ def the_trust() -> Trust:
 
 
 @asynccontextmanager
-async def a_shell(folder: Path, clock: Clock | None = None, *, start: bool = True) -> AsyncIterator[Shell]:
-    """Start a hall over ``folder`` and stop it in good order."""
+async def a_shell(
+    folder: Path, clock: Clock | None = None, *, start: bool = True, bucket: bool = False
+) -> AsyncIterator[Shell]:
+    """Start a hall over ``folder`` and stop it in good order. ``bucket``: its bids lie in an S3 store."""
     database = Database(database_url(folder))
     await migrate(database)
     clock = clock or FakeClock()
-    kept = stores(database, folder, clock)
+    kept = stores(database, folder, clock, blobs_of(folder, clock) if bucket else None)
     bell = Bell()
     sessions = Sessions(kept, clock=clock, announcer=bell)
     certifying = Certifying(the_trust, proofs=kept.proofs)

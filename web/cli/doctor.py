@@ -14,12 +14,16 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from crypto.authority import is_demonstration
 from crypto.certificates import bidder_name
 from crypto.errors import CryptoRefused
 from sessions.clock import Clock
+from sessions.errors import Unanswered
 from sessions.stamping import Stamping, Unreachable
+from sessions.store.blobs import BlobsRefused, FolderBlobs
+from web.bootstrap import blobs
 from web.cli.doctor_database import about_database
 from web.cli.doctor_secrets import about_secrets
 from web.cli.finding import Finding
@@ -45,6 +49,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     findings += about_secrets(settings)
     if findings[2].ok:
         findings += [finding async for finding in about_database(settings)]
+        findings.append(await bids(settings, clock))
     return findings
 
 
@@ -157,6 +162,22 @@ def anchors(settings: Settings, now: datetime) -> Iterator[Finding]:
             yield Finding(about="Trust", found=f"{name} has expired", fix="Replace it by the CA's new certificate.")
         else:
             yield Finding(about="Trust", found=name)
+
+
+async def bids(settings: Settings, clock: Clock) -> Finding:
+    """Look whether the place of sealed bids takes one, and keeps two workers from overwriting each other."""
+    about = "Bids"
+    try:
+        place = blobs(settings, clock)
+        if isinstance(place, FolderBlobs):
+            return Finding(about=about, found=f"in a folder, {await place.room() / (1 << 30):.1f} GiB may come")
+        await place.probe(f"doctor-{secrets.token_hex(8)}")
+    except BlobsRefused as error:
+        return Finding(about=about, found=str(error), fix=f"Correct blobs_url or its key: {error.hint}.")
+    except Unanswered as error:
+        reason = str(error.__cause__).partition("\n")[0]
+        return Finding(about=about, found=f"no answer: {reason}", fix="Start the store, or correct blobs_url.")
+    return Finding(about=about, found=f"in {urlsplit(settings.blobs_url).netloc}, put and read back")
 
 
 async def timestamps(settings: Settings, clock: Clock) -> list[Finding]:

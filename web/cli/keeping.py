@@ -18,11 +18,11 @@ from sessions.clock import SystemClock
 from sessions.hallkey import kid_in
 from sessions.masterkey import MASTER
 from sessions.ports import BlobStore
-from sessions.store.blobs import FolderBlobs
 from sessions.store.checkpoints import SqlCheckpoints
 from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.intake import SqlIntake
+from web.bootstrap import blobs
 from web.cli.refused import Refused
 from web.settings import Settings, load
 from web.witnessing import client, read_witnesses, remote
@@ -169,7 +169,7 @@ async def _newer_outside(settings: Settings, kept: Kept, keys: tuple[HallPublicK
 
 
 def _blobs(settings: Settings) -> BlobStore:
-    return FolderBlobs(settings.data_dir / "bids", SystemClock())
+    return blobs(settings, SystemClock())
 
 
 def _strange(folder: Path) -> str:
