@@ -76,12 +76,15 @@ export async function* seal(key: StreamKey, plain: Blob): AsyncGenerator<Bytes, 
   }
 }
 
+/** A sealed stream: a file of any size, or bytes at hand, of which each read spares a trip to another process. */
+export type Stream = Blob | Bytes;
+
 /**
  * Check that `stream` begins with the salt and commitment of `key`; refuse it as `commitment_mismatch` if not.
  *
  * @remarks Do this before {@link open} or {@link openRange}; they do it too.
  */
-export async function checkPrefix(key: StreamKey, stream: Blob): Promise<void> {
+export async function checkPrefix(key: StreamKey, stream: Stream): Promise<void> {
   const prefix = await bytesOf(stream, 0, PREFIX);
   require(
     equal(prefix, concat(key.salt, key.commitment)),
@@ -91,7 +94,7 @@ export async function checkPrefix(key: StreamKey, stream: Blob): Promise<void> {
 }
 
 /** Open a whole `stream`: yields about 4 MiB of plain text at a time, each byte authenticated before it is given out. */
-export function open(key: StreamKey, stream: Blob): AsyncGenerator<Bytes, void, undefined> {
+export function open(key: StreamKey, stream: Stream): AsyncGenerator<Bytes, void, undefined> {
   return openRange(key, stream, 0, Infinity);
 }
 
@@ -102,12 +105,12 @@ export function open(key: StreamKey, stream: Blob): AsyncGenerator<Bytes, void, 
  */
 export async function* openRange(
   key: StreamKey,
-  stream: Blob,
+  stream: Stream,
   start: number,
   end: number,
 ): AsyncGenerator<Bytes, void, undefined> {
   await checkPrefix(key, stream);
-  const length = plainLength(stream.size);
+  const length = plainLength(stream instanceof Uint8Array ? stream.length : stream.size);
   const stop = Math.min(end, length);
   const lastChunk = end >= length ? Math.floor(length / CHUNK) : Math.floor((stop - 1) / CHUNK);
   for (let first = Math.floor(Math.min(start, length) / CHUNK); first <= lastChunk; first += BATCH) {
@@ -145,8 +148,9 @@ async function inChunks(
   return concat(...done.map((piece) => new Uint8Array(piece)));
 }
 
-async function bytesOf(blob: Blob, start: number, end: number): Promise<Bytes> {
-  const slice = blob.slice(start, end);
+async function bytesOf(stream: Stream, start: number, end: number): Promise<Bytes> {
+  if (stream instanceof Uint8Array) return stream.subarray(start, end);
+  const slice = stream.slice(start, end);
   try {
     return new Uint8Array(await slice.arrayBuffer());
   } catch (error) {

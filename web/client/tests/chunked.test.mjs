@@ -19,6 +19,7 @@ test("what was sealed opens, at every length around a chunk and a batch", async 
     assert.equal(stream.length, sealedLength(length));
     assert.equal(plainLength(stream.length), length);
     assert.deepEqual(await collect(open(await aKey(), new Blob([stream]))), plain);
+    assert.deepEqual(await collect(open(await aKey(), stream)), plain, "from bytes at hand too");
   }
 });
 
