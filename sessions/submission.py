@@ -6,6 +6,7 @@ A bid is in time when its last byte was on the disk before T0; how long the chec
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Collection
@@ -183,6 +184,8 @@ class Submissions:
         intake = await self._sessions.intake(session)
         if (now := self._clock.now()) >= intake.t0:
             raise await self._late(intake.plan, actor, found.length, now, upload=found)
+        if found.length - offset > await self._stores.blobs.room():
+            raise CommandRefused("storage_full")  # others came first: what is kept back belongs to who runs already
         if not await self._stores.intake.claim(found.id):
             raise WrongOffset(await self._stores.blobs.size(found.id))  # another worker takes it in, or checks it
         arrived: bool | None = None
@@ -200,8 +203,10 @@ class Submissions:
 
         try:
             appended = await self._stores.blobs.append(found.id, offset, watched(), found.length)
-        except BaseException:
+        except BaseException as error:
             await asyncio.shield(self._lay_down(found, arrived))
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise CommandRefused("storage_full") from error  # what came until then stays, and is resumed from
             raise
         if appended.size < found.length:
             await self._lay_down(found, arrived)

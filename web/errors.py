@@ -144,7 +144,8 @@ def refusal_of(error: CommandRefused, pack: RulePack | None) -> Document:
     """Return the document of a refusal by the rules, with the article that the session's pack puts behind it."""
     title, next_step = words_of(error.code, error.facts)
     article = pack.articles.get(pack.refusals.get(error.code, "")) if pack is not None else None
-    plain = document(error.code, 409, title, next_step, article=article)
+    status = 507 if error.code == "storage_full" else 409  # RFC 4918 section 11.5
+    plain = document(error.code, status, title, next_step, article=article)
     match error:
         case Refused():
             return plain | {"slip": error.slip}

@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import importlib.util
 import os
+import resource
 import secrets
 import shutil
 import sys
@@ -26,6 +27,7 @@ from sessions.store.blobs import BlobsRefused, FolderBlobs
 from web.bootstrap import blobs
 from web.cli.doctor_database import about_database
 from web.cli.doctor_secrets import about_secrets
+from web.cli.doctor_team import SOON, about_openings, proxy, readers, tls
 from web.cli.finding import Finding
 from web.papers import SealUnusable, load_seal
 from web.settings import Settings, SettingsRefused
@@ -46,9 +48,14 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     findings = [python(), packages(), folder(settings.data_dir), room(settings.data_dir), descriptors()]
     findings += [synchronised(rehearsal=settings.rehearsal_allowed), *anchors(settings, now)]
     findings += [*await timestamps(settings, clock), seal(settings, now), *await witnesses(settings)]
+    findings += [proxy(settings), *filter(None, [await tls(settings, now)])]
+    findings += [readers(resource.getrlimit(resource.RLIMIT_NOFILE)[0], settings)]
     findings += about_secrets(settings)
     if findings[2].ok:
-        findings += [finding async for finding in about_database(settings)]
+        database = [finding async for finding in about_database(settings)]
+        findings += database
+        if all(finding.ok for finding in database[:1]):
+            findings += [finding async for finding in about_openings(settings, now)]
         findings.append(await bids(settings, clock))
     return findings
 
@@ -105,8 +112,6 @@ def room(place: Path) -> Finding:
 
 def descriptors() -> Finding:
     """Look how many connections the process may hold."""
-    import resource
-
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return Finding(
         about="Descriptors",
@@ -121,7 +126,8 @@ def _clock_state() -> int | None:
         return None
     try:
         # struct timex is 208 bytes on 64-bit Linux; all zero means modes = 0: only read.
-        return int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))
+        state = int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))
+        return state if state >= 0 else None  # a sandbox may forbid to ask
     except (OSError, AttributeError):
         return None
 
@@ -158,6 +164,9 @@ def anchors(settings: Settings, now: datetime) -> Iterator[Finding]:
             yield Finding(
                 about="Trust", found=f"{name} is for demonstrations", fix="Remove it: anybody can have its key."
             )
+        elif anchor.not_valid_after_utc - SOON < now <= anchor.not_valid_after_utc:
+            fix = "Get the CA's new certificate, and put it beside this one."
+            yield Finding(about="Trust", found=f"{name} ends on {anchor.not_valid_after_utc:%Y-%m-%d}", fix=fix)
         elif now > anchor.not_valid_after_utc:
             yield Finding(about="Trust", found=f"{name} has expired", fix="Replace it by the CA's new certificate.")
         else:
@@ -239,4 +248,6 @@ def seal(settings: Settings, now: datetime) -> Finding:
         return Finding(
             about=about, found=f"{name} is for demonstrations", fix="Get a certificate from a real authority."
         )
-    return Finding(about=about, found=f"{name}, until {certificate.not_valid_after_utc:%Y-%m-%d}")
+    soon = certificate.not_valid_after_utc - now < SOON and not settings.rehearsal_allowed
+    fix = "Renew it: papers are sealed on the day of the opening." if soon else ""
+    return Finding(about=about, found=f"{name}, until {certificate.not_valid_after_utc:%Y-%m-%d}", fix=fix)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 
 from sessions.store.database import CONNECTIONS, MORE, Database, DatabaseRefused, DatabaseSilent
 from sessions.store.grants import Server, ask, unguarded
+from sessions.store.integrity import DatabaseDamaged, chained, readable
 from sessions.store.migrations import NoMigrations, pending
 from web.cli.finding import Finding
 from web.settings import Settings
@@ -28,6 +29,7 @@ async def about_database(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(about=_ABOUT, found=str(error), fix=f"Correct it: {error.hint}.")
         return
     try:
+        await readable(database)
         await database.reach()
         behind = await pending(database)
         yield Finding(
@@ -37,11 +39,15 @@ async def about_database(settings: Settings) -> AsyncIterator[Finding]:
         )
         if not behind:
             yield guarded(await unguarded(database))
+            await chained(database)
+            yield Finding(about=_ABOUT, found="the chains of the openings that are not over hold")
         if database.shared and not behind:
             for finding in server(await ask(database), settings):
                 yield finding
     except NoMigrations as error:
         yield Finding(about=_ABOUT, found=str(error), fix="Install kaibiao again.")
+    except DatabaseDamaged as error:
+        yield Finding(about=_ABOUT, found=str(error), fix=f"{error.hint.capitalize()}.")
     except DatabaseSilent as error:
         yield Finding(about=_ABOUT, found=str(error), fix=f"{error.hint.capitalize()}.")
     finally:

@@ -8,14 +8,12 @@ from typing import Annotated
 
 import typer
 
-from crypto.signing import HallPublicKey
 from sessions.backup import keychest
 from sessions.backup.archive import BackupRefused, Manifest
-from sessions.backup.checking import Kept, ahead, faults
+from sessions.backup.checking import Kept, faults
 from sessions.backup.reading import Backup, restore
 from sessions.backup.writing import write
 from sessions.clock import SystemClock
-from sessions.hallkey import kid_in
 from sessions.masterkey import MASTER
 from sessions.ports import BlobStore
 from sessions.store.checkpoints import SqlCheckpoints
@@ -23,9 +21,9 @@ from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.intake import SqlIntake
 from web.bootstrap import blobs
+from web.cli.outside import newer_outside
 from web.cli.refused import Refused
 from web.settings import Settings, load
-from web.witnessing import client, read_witnesses, remote
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
 Password = Annotated[
@@ -120,7 +118,7 @@ async def _restore(settings: Settings, file: Path, passphrase: bytes | None) -> 
             blobs=blobs,
         )
         wrong = [fault async for fault in faults(kept, backup.keys)]
-        newer = await _newer_outside(settings, kept, backup.keys)
+        newer = await newer_outside(settings, kept, await kept.events.calendar(), backup.keys)
     finally:
         backup.close()
         await database.close()
@@ -148,24 +146,6 @@ def _tell(manifest: Manifest, wrong: list[str], newer: list[str]) -> None:
         typer.echo(f"newer   {sentence}")
     if not wrong:
         typer.echo("Every chain, log and checkpoint holds, and every bid with a receipt is here.")
-
-
-async def _newer_outside(settings: Settings, kept: Kept, keys: tuple[HallPublicKey, ...]) -> list[str]:
-    """Ask the witnesses of each opening how far they saw it."""
-    watching = read_witnesses(settings, authorities=())
-    found: list[str] = []
-    async with client() as http:
-        asked = remote(watching.witnesses, http)
-        for summary in await kept.events.calendar():
-            watch = summary.plan.get("watch")
-            key = next((each for each in keys if kid_in(summary.plan) in (None, each.kid)), None)
-            if not isinstance(watch, dict) or key is None:
-                continue
-            for vkey in watch["witnesses"]:
-                note = await asked[vkey].seen(watch["origin"]) if vkey in asked else None
-                if note and (said := await ahead(kept, summary.session, note, key, watch["origin"])):
-                    found.append(f"{summary.session}: the witness {asked[vkey].name} {said}")
-    return found
 
 
 def _blobs(settings: Settings) -> BlobStore:

@@ -16,6 +16,7 @@ import uvicorn
 from sessions.clock import SystemClock
 from sessions.store.database import Database
 from sessions.store.grants import grant
+from sessions.store.integrity import chained, readable
 from sessions.store.migrations import migrate, pending
 from web.app import create_app
 from web.bootstrap import NotMigrated, Services, build
@@ -199,7 +200,11 @@ async def _is_behind(settings: Settings) -> bool:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
     try:
+        await readable(database)
         await database.reach()
-        return await pending(database)
+        if behind := await pending(database):
+            return behind
+        await chained(database)
+        return False
     finally:
         await database.close()
