@@ -26,10 +26,15 @@ def anchor_member(place: int) -> str:
 
 
 def stamped(opening: Opening, kept: Sequence[Kept], anchors: Mapping[str, x509.Certificate]) -> dict[str, bytes]:
-    """Return the members: every token that was kept, and the root of each authority that this hall knows."""
+    """Return the members: every token on record, those for the end, and the roots of the authorities that gave them.
+
+    A token for a point that came when the session was just over is on no record: the end has one of its own.
+    """
     watch = opening.plan.watch
     places = {name: place for place, name in enumerate(watch.authorities if watch else (), start=1)}
-    tokens = [one for one in kept if one.kind is AnchorKind.STAMP and one.by in places]
+    known = {(point.name, by) for point in opening.points for by in point.by(AnchorKind.STAMP)}
+    known |= {(FINAL, by) for by in places}
+    tokens = [one for one in kept if one.kind is AnchorKind.STAMP and (one.point, one.by) in known]
     members = {token_member(one.point, places[one.by]): one.said.evidence for one in tokens}
     for name in {one.by for one in tokens} & anchors.keys():
         members[anchor_member(places[name])] = anchors[name].public_bytes(Encoding.PEM)

@@ -24,11 +24,12 @@ from sessions.hallkey import HallKeys
 from sessions.notary import Notary, Outside
 from sessions.opening_log import OpeningLog
 from sessions.plan import AnchorKind, Watch
-from sessions.ports import NotAnchored, Said, ToAnchor
+from sessions.ports import Kept, NotAnchored, Said, ToAnchor
+from sessions.stamped import stamped
 from sessions.verify import Report, verify
 from sessions.zipped import unpack
 from tests.support.bundles import Files, failed, signed_anew
-from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, T0, a_plan
+from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, T0, Ceremony, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.finished import Play, an_archive
 from tests.support.hallkey import hall_key
@@ -229,6 +230,27 @@ def test_openssl_checks_a_stored_token_by_hand(tmp_path: Path) -> None:
         ["openssl", *words.split(), str(int(T0.timestamp()))], cwd=tmp_path, capture_output=True, check=False
     )
     assert b"Verification: OK" in done.stdout, done.stderr
+
+
+def test_a_token_that_came_when_the_session_was_just_over_is_not_in_its_archive() -> None:
+    """Generated opening 98: the hall kept it, the rules took it no more, and the archive must not show it."""
+    kept = Kept(
+        session=SESSION,
+        point="record",
+        kind=AnchorKind.STAMP,
+        by=TRUE,
+        size=3,
+        said=Said(evidence=b"token", at=T0),
+    )
+    plan = replace(
+        a_plan(), watch=Watch(origin=f"hall.example.org/s/{SESSION}", witnesses=(), quorum=0, authorities=(TRUE,))
+    )
+    over = Ceremony(plan).it
+    assert stamped(over, [kept], {TRUE: ROOT.certificate}) == {}
+    assert set(stamped(over, [replace(kept, point="final")], {TRUE: ROOT.certificate})) == {
+        "stamps/final-1.tst",
+        "trust/stamps-1.pem",
+    }
 
 
 def test_the_moment_in_the_log_is_the_authoritys() -> None:
