@@ -154,6 +154,7 @@ function figure(field: Data, row: Data, _currency: string): string {
 
 function remarks(row: Data): string {
   const said = (row["flags"] as readonly string[]).map(escape);
+  if (row["rescued"] !== undefined && row["rescued"] !== null) said.push("凭备用文件<span>by a rescue file</span>");
   if (row["disputed"] === true) said.push("投标人有异议<span>disputed by the bidder</span>");
   else if (row["confirmed_at"] !== null) said.push("投标人已确认<span>confirmed by the bidder</span>");
   if (row["checked_in_at"] === null) said.push("未签到<span>did not check in</span>");
