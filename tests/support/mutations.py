@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from crypto.chain import event_digest
+from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from crypto.signing import HallKey
 from sessions.verify.report import Failed
@@ -39,6 +41,10 @@ def mutated(bundle: bytes, other: bytes, key: HallKey, chance: random.Random) ->
         ("the log is rewritten from an event on, record and all", lambda: _signed(_rewritten(files, chance), key)),
         ("the log goes on differently", lambda: _signed(_forked(files, unpack(other), chance), key)),
         ("the hall's key is another", lambda: _rotated(files)),
+        ("evidence is edited, and signed", lambda: _signed(_evidence(files, chance)[0], key)),
+        ("evidence is edited, and the log names it", lambda: _signed(_named(*_evidence(files, chance)), key)),
+        ("evidence is edited, and the log names it", lambda: _signed(_named(*_evidence(files, chance)), key)),
+        ("a note has other lines", lambda: _signed(_noted(files, unpack(other), chance), key)),
     )
     name, make = chance.choice(kinds)
     try:
@@ -104,6 +110,94 @@ def _forked(files: Files, other: Files, chance: random.Random) -> Files:
     return retold(files, lambda cores: cores.__setitem__(slice(cut, None), theirs[cut:]))
 
 
+EVIDENCE = ("proofs.jsonl", "evidence.jsonl", "reach.jsonl", "probes.jsonl", ".tst", ".der", "quote.json", ".entries")
+
+
+def _evidence(files: Files, chance: random.Random) -> tuple[Files, dict[str, str]]:
+    """Return the files with one that the log names by its digest changed, and the digests before and after."""
+    name = chance.choice([name for name in sorted(files) if name.endswith(EVIDENCE) and files[name]])
+    before, lines = files[name], files[name].splitlines(keepends=True)
+    if name.endswith(".jsonl"):
+        changed = chance.choice((_lines_moved, _lines_moved, _line_reworded, _line_reworded, _line_reworded))(
+            lines, chance
+        )
+    elif name.endswith(".json"):
+        changed = _line_reworded([before], chance)
+    else:
+        changed = [flipped(before, chance.randrange(len(before)), chance.randrange(8))]
+    after = b"".join(changed)
+    digests = {sha256_hex(before): sha256_hex(after)}
+    if len(changed) == len(lines):
+        digests |= {
+            sha256_hex(a.rstrip(b"\n")): sha256_hex(b.rstrip(b"\n")) for a, b in zip(lines, changed, strict=True)
+        }
+    return {**files, name: after}, {a: b for a, b in digests.items() if a != b}
+
+
+def _lines_moved(lines: list[bytes], chance: random.Random) -> list[bytes]:
+    a, b = chance.randrange(len(lines)), chance.randrange(len(lines))
+    match chance.randrange(3):
+        case 0:
+            return lines[:a] + lines[a + 1 :]
+        case 1:
+            return [*lines[:a], lines[a], *lines[a:]]
+        case _:
+            lines[a], lines[b] = lines[b], lines[a]
+            return lines
+
+
+def _line_reworded(lines: list[bytes], chance: random.Random) -> list[bytes]:
+    place = chance.randrange(len(lines))
+    whole = {"data": json.loads(lines[place])}
+    _reworded([whole], whole, chance)
+    changed = list(lines)
+    changed[place] = canonical(whole["data"]) + (b"\n" if lines[place].endswith(b"\n") else b"")
+    return changed
+
+
+def _named(files: Files, digests: Mapping[str, str]) -> Files:
+    """Let both streams name what was changed, and all follow from that which the hall can say by itself."""
+
+    def change(cores: Cores) -> None:
+        for core in cores:
+            text = json.dumps(core["data"], ensure_ascii=False)
+            for before, after in digests.items():
+                text = text.replace(before, after)
+            core["data"] = json.loads(text)
+
+    told = retold(files, change, "intake") if "events/intake.jsonl" in files else files
+    head = event_digest(events(told, "intake")[-1]) if "events/intake.jsonl" in told else None
+
+    def frozen(cores: Cores) -> None:
+        change(cores)
+        for core in cores:
+            if core["type"] == "SetFrozen" and head is not None:
+                core["data"]["intake_head"] = head
+
+    return redrawn(retold(told, frozen))
+
+
+def _noted(files: Files, other: Files, chance: random.Random) -> Files:
+    """Change the signature lines of a checkpoint: one gone, twice there, another's, or from another session."""
+    notes = [name for name in sorted(files) if name.endswith(".checkpoint")]
+    name = chance.choice(notes)
+    text, _, lines = files[name].rpartition(b"\n\n")
+    signed = lines.splitlines(keepends=True)
+    foreign = [each for each in (*notes, *other) if each.endswith(".checkpoint")]
+    place = chance.randrange(len(signed))
+    more = (files | other)[chance.choice(foreign)].rpartition(b"\n\n")[2].splitlines(keepends=True)
+    changed = chance.choice(
+        (
+            signed[:place] + signed[place + 1 :],
+            [*signed, signed[place]],
+            [*signed, chance.choice(more)],
+            [*signed[:place], chance.choice(more), *signed[place + 1 :]],
+            list(reversed(signed)),
+        )
+    )
+    return {**files, name: text + b"\n\n" + b"".join(changed)}
+
+
 def _edit(chance: random.Random) -> Callable[[Cores], None]:
     return chance.choice((_drop, _double, _swap, _truncate, _retime, _reattribute, _reword, _reword, _reword))(chance)
 
@@ -150,24 +244,23 @@ def _reattribute(chance: random.Random) -> Callable[[Cores], None]:
 
 def _reword(chance: random.Random) -> Callable[[Cores], None]:
     """Change one value somewhere inside one event's data, to another of its kind where there is one."""
+    return lambda cores: _reworded(cores, chance.choice([core for core in cores if core["data"]]), chance)
 
-    def change(cores: Cores) -> None:
-        core = chance.choice([core for core in cores if core["data"]])
-        inside: Any = core["data"]
-        others = [value for each in cores for value in _leaves(each["data"])]
-        while True:
-            keys: list[Any] = sorted(inside) if isinstance(inside, Mapping) else list(range(len(inside)))
-            if not keys:
-                return
-            key = chance.choice(keys)
-            if not isinstance(inside[key], dict | list) or not inside[key]:
-                break
-            inside = inside[key]
-        same = [value for value in others if type(value) is type(inside[key])]
-        odd: list[Any] = [None, "", 0, -1, True, [], {}, "2026-11-21T01:00:00.000Z", json.dumps(inside[key])]
-        inside[key] = chance.choice(chance.choice((same, same, odd)) or odd)
 
-    return change
+def _reworded(cores: Cores, core: dict[str, Any], chance: random.Random) -> None:
+    inside: Any = core["data"]
+    others = [value for each in cores for value in _leaves(each["data"])]
+    while True:
+        keys: list[Any] = sorted(inside) if isinstance(inside, Mapping) else list(range(len(inside)))
+        if not keys:
+            return
+        key = chance.choice(keys)
+        if not isinstance(inside[key], dict | list) or not inside[key]:
+            break
+        inside = inside[key]
+    same = [value for value in others if type(value) is type(inside[key])]
+    odd: list[Any] = [None, "", 0, -1, True, [], {}, "2026-11-21T01:00:00.000Z", json.dumps(inside[key])]
+    inside[key] = chance.choice(chance.choice((same, same, odd)) or odd)
 
 
 def _leaves(value: Any) -> list[Any]:

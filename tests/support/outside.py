@@ -1,0 +1,261 @@
+"""Who speaks from outside in a generated opening: witnesses, authorities of time and certificates, bidders' programs.
+
+All of it is the real thing, made once and used by every opening, because keys and answers are dear.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from crypto import authority, ocsp, responder, timestamping, timestamps
+from crypto.certificates import Credential, Usage
+from crypto.digest import sha256, sha256_hex
+from crypto.encoding import b64u
+from crypto.signing import HallKey, sign
+from crypto.tlog import Checkpoint, Tree, WitnessSecret, cosign, sign_checkpoint
+from sessions import commands as c
+from sessions.heartbeat import BEAT, acknowledge, beat_payload, probe_text
+from sessions.ids import BidderId, Digest, SessionId
+from sessions.nonces import nonce
+from sessions.notary import FINAL
+from sessions.opening import Opening
+from sessions.opening.evidence import Probe
+from sessions.opening.points import named
+from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
+from sessions.ports import Evidence, Kept, Kind, Said, Signed
+from sessions.proofs import Grounds, Looked, Proof, State, Tried, proof_of, written
+from tests.support.authorities import URL
+from tests.support.bidders import BEGIN, Bidder, Sealed, the_authority
+from tests.support.ceremony import SECOND, T0
+
+TIME_BY = ("国家授时中心", "省授时中心")
+LONG_AGO, LONG_AFTER = T0 - timedelta(days=30), timedelta(days=3000)
+
+
+Anchorer = tuple[AnchorKind, str]
+
+
+@cache
+def witnesses() -> tuple[WitnessSecret, ...]:
+    return tuple(WitnessSecret(f"w{number}.example", HallKey.generate()) for number in (1, 2, 3))
+
+
+@cache
+def time_authority(name: str) -> tuple[x509.Certificate, Credential]:
+    root = authority.create(f"Root of {name}", at=LONG_AGO)
+    return root.certificate, timestamping.issue_authority(root, name=name, at=LONG_AGO)
+
+
+def everybody() -> tuple[str, ...]:
+    return (*(one.name for one in witnesses()), *TIME_BY)
+
+
+def watched(plan: Plan, chance: random.Random) -> Plan:
+    """Return the plan with some witnesses and timestamp authorities, and a rule for when they are silent."""
+    held = witnesses()[: chance.randrange(4)]
+    watch = Watch(
+        origin=f"hall.example/s/{plan.session}",
+        witnesses=tuple(str(one.public) for one in held),
+        quorum=chance.randrange(len(held) + 1),
+        authorities=TIME_BY[: chance.randrange(3)],
+    )
+    rule = WitnessRule(mode=chance.choice(tuple(WitnessMode)), grace=60 * SECOND, article="bl-35")
+    return replace(plan, watch=watch, pack=replace(plan.pack, witness=chance.choice((rule, rule, plan.pack.witness))))
+
+
+@dataclass(kw_only=True)
+class Checkpoints:
+    """A CheckpointStore in memory, as far as an archive needs one."""
+
+    signed: dict[tuple[str, int], Signed] = field(default_factory=dict)
+    given: list[Kept] = field(default_factory=list)
+
+    async def head(self, origin: str) -> Signed | None:
+        return max((one for one in self.signed.values() if one.origin == origin), key=lambda s: s.size, default=None)
+
+    async def put(self, signed: Signed, follows: int) -> None:
+        self.signed[signed.origin, signed.size] = signed
+
+    async def at(self, origin: str, size: int) -> Signed | None:
+        return self.signed.get((origin, size))
+
+    async def kept(self, _: SessionId, *, intake: bool = False) -> tuple[Kept, ...]:
+        kept = (one for one in self.given if one.point.startswith("intake-") == intake)
+        return tuple(sorted(kept, key=lambda one: (one.size, one.kind, one.by)))
+
+    async def convictions(self) -> tuple[tuple[SessionId, str, str], ...]:
+        return ()
+
+    def answer(
+        self, o: Opening, digests: Sequence[str], point: str, who: tuple[AnchorKind, str], now: datetime
+    ) -> Kept:
+        """Return what ``who`` says of the log as it is now, and keep it."""
+        assert o.plan.watch is not None
+        tree = Tree(map(bytes.fromhex, digests))
+        stated = Checkpoint(origin=o.plan.watch.origin, size=len(tree), root=tree.root())
+        key = (stated.origin, stated.size)
+        if key not in self.signed:
+            self.signed[key] = Signed(
+                origin=stated.origin, size=stated.size, root=stated.root, note=sign_checkpoint(stated, the_hall())
+            )
+        said = _said(who, self.signed[key].note, stated.text.encode(), now)
+        kept = Kept(session=o.plan.session, point=point, kind=who[0], by=who[1], size=stated.size, said=said)
+        self.given.append(kept)
+        return kept
+
+
+@cache
+def the_hall() -> HallKey:
+    return HallKey.generate()
+
+
+def _said(who: Anchorer, note: str, text: bytes, now: datetime) -> Said:
+    kind, name = who
+    if kind is AnchorKind.WITNESS:
+        secret = next(one for one in witnesses() if one.name == name)
+        seconds = int(now.timestamp())
+        return Said(evidence=cosign(note, secret, seconds).encode(), at=datetime.fromtimestamp(seconds, UTC))
+    root, signer = time_authority(name)
+    at, digest = now.replace(microsecond=0), sha256(text)
+    reply = timestamping.reply(timestamps.request(digest, 1), signer, at=at, serial=1)
+    token, _ = timestamps.read_reply(reply, digest=digest, nonce=1, anchors=[root], asked_at=at, answered_at=at)
+    return Said(evidence=token, at=at)
+
+
+def anchoring(kept: Kept, root: bytes) -> c.RecordAnchor:
+    """Return the command that records an answer."""
+    return c.RecordAnchor(
+        point=kept.point,
+        kind=kept.kind,
+        by=kept.by,
+        size=kept.size,
+        root=Digest(root.hex()),
+        sha256=Digest(sha256_hex(kept.said.evidence)),
+        said_at=kept.said.at,
+    )
+
+
+def missing(o: Opening, point: str | None = None) -> Iterator[tuple[str, Anchorer]]:
+    """Yield point and name of everybody who has not answered yet; all of them for the end."""
+    for name, held in [(point, None)] if point == FINAL else [(each.name, each) for each in o.points]:
+        for kind in AnchorKind:
+            yield from ((str(name), (kind, by)) for by in named(o, kind) if held is None or by not in held.by(kind))
+
+
+# -- certificates ------------------------------------------------------------------------------------------------
+
+
+@cache
+def _responder() -> Credential:
+    return responder.appoint(the_authority(), at=BEGIN, days=3000)
+
+
+@cache
+def _ocsp(certificate: x509.Certificate, *, revoked: bool = False) -> bytes:
+    return responder.answer(
+        ocsp.ask(certificate, the_authority().certificate, nonce=bytes(32)),
+        authority=the_authority().certificate,
+        responder=_responder(),
+        issued={certificate.serial_number},
+        revoked={certificate.serial_number: LONG_AGO} if revoked else {},
+        at=T0 - timedelta(days=1),
+        life=timedelta(days=9),
+    )
+
+
+@cache
+def _list() -> bytes:
+    made = authority.revocation_list(the_authority(), {}, at=T0 - timedelta(days=1), days=9)
+    return made.public_bytes(Encoding.DER)
+
+
+@dataclass(kw_only=True)
+class Proofs:
+    """A ProofStore in memory that fills itself: what was found of a certificate at each act."""
+
+    items: dict[Digest, bytes] = field(default_factory=dict)
+
+    async def get(self, digests: Sequence[Digest]) -> Mapping[Digest, bytes]:
+        return {digest: self.items[digest] for digest in digests if digest in self.items}
+
+    def look(self, bidder: Bidder, at: datetime, chance: random.Random, *, encrypting: bool = False) -> Proof:
+        found = chance.choices(("answer", "list", "nobody", "silence", "revoked"), (6, 3, 2, 1.5, 0.3))[0]
+        pairs = [(bidder.sign.certificate, Usage.SIGN)]
+        pairs += [(bidder.encrypt.certificate, Usage.ENCRYPT)] if encrypting else []
+        tried = {"answer": "answered", "revoked": "answered", "silence": "timeout"}.get(found)
+        grounds = Grounds(
+            v=1,
+            at=at,
+            looked=tuple(self._looked(certificate, usage, found) for certificate, usage in pairs),
+            tried=(Tried(url=URL, at=at, outcome=tried),) if tried else (),
+        )
+        digest, document = written(grounds)
+        self.items[digest] = document
+        return proof_of(grounds)
+
+    def _looked(self, certificate: x509.Certificate, usage: Usage, found: str) -> Looked:
+        states = {"nobody": State.UNASKED, "silence": State.UNAVAILABLE, "revoked": State.REVOKED}
+        answers = [_ocsp(certificate, revoked=found == "revoked")] if found in ("answer", "revoked") else []
+        names = [certificate.public_bytes(Encoding.DER), the_authority().certificate.public_bytes(Encoding.DER)]
+        lists = [_list()] if found == "list" else []
+        self.items |= {Digest(sha256_hex(data)): data for data in (*names, *lists)}
+        return Looked(
+            certificate=Digest(sha256_hex(names[0])),
+            usage=usage,
+            state=states.get(found, State.GOOD),
+            chain=(Digest(sha256_hex(names[1])),),
+            ocsps=tuple(map(b64u, answers)),
+            crls=tuple(Digest(sha256_hex(data)) for data in lists),
+        )
+
+
+# -- signs of life -------------------------------------------------------------------------------------------------
+
+
+def signs_of_life(
+    o: Opening, window: Digest, bids: Sequence[Sealed], head: Digest, chance: random.Random
+) -> tuple[Evidence, ...]:
+    """Return some beats of these bidders during the decrypt window, acknowledged, and the hall's own signs."""
+    run, barrier = o.run, o.barrier
+    assert run is not None
+    assert barrier is not None
+    pieces: list[Evidence] = []
+    length = (barrier.at - run.entered_at).total_seconds()
+    for sealed in bids:
+        who, steps = BidderId(sealed.bidder.id), sorted(chance.random() for _ in range(chance.randrange(4)))
+        for n, part in enumerate(steps, start=1):
+            at = run.entered_at + timedelta(milliseconds=int(1000 * length * part))
+            payload = beat_payload(
+                session=o.plan.session,
+                bidder=who,
+                nonce=nonce(window, who),
+                n=n,
+                at=at,
+                key=chance.choice(("ready", "released", "locked", "none")),
+                seen=1,
+                lost=chance.choice((0, 0, 2)),
+                rtt_ms=[12],
+                ack=None,
+            )
+            beat = sign(payload, BEAT, sealed.bidder.sign)
+            answered = at + timedelta(milliseconds=chance.choice((1, 40, 9000)))
+            ack = acknowledge(beat, payload, received_at=at, answered_at=answered, head=head, hall=the_hall())
+            pieces.append(_piece(o, who, Kind.BEAT, n, at, beat, ack))
+    for n in range(1, chance.randrange(1, 5)):
+        at = run.entered_at + timedelta(milliseconds=int(1000 * length * n / 5))
+        probe = Probe(at=at, took_ms=chance.choice((1, 30, 9000)), run="r1")
+        pieces.append(_piece(o, BidderId(""), Kind.PROBE, n, at, probe_text(probe), ""))
+    return tuple(sorted(pieces, key=lambda piece: piece.at))
+
+
+def _piece(o: Opening, who: BidderId, kind: Kind, number: int, at: datetime, statement: str, answer: str) -> Evidence:
+    return Evidence(
+        session=o.plan.session, bidder=who, kind=kind, number=number, at=at, statement=statement, answer=answer
+    )
