@@ -13,6 +13,7 @@ from typing import Protocol
 from sessions.ids import SessionId
 
 Listener = Callable[[SessionId, int], None]
+Hearer = Callable[[SessionId, bytes], None]
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +30,12 @@ class Bus(Protocol):
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` for every ring from now on."""
+
+    def tell(self, session: SessionId, what: bytes) -> None:
+        """Tell the other workers something passing: at once, or never. Returns at once, never raises."""
+
+    def hear(self, hearer: Hearer) -> None:
+        """Call ``hearer`` for everything told from now on; what this worker told may come back."""
 
     async def close(self) -> None:
         """Stop listening and let go of connections."""
@@ -51,6 +58,12 @@ class LocalBus:
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
+
+    def tell(self, session: SessionId, what: bytes) -> None:
+        """See Bus. There is nobody else."""
+
+    def hear(self, hearer: Hearer) -> None:
+        """See Bus."""
 
     async def close(self) -> None:
         self._listeners.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from hall.errors import BadCursor, GoingAway, TooManyWatchers
 from hall.frames import Form
 from hall.limits import LIMITS, Limits
 from hall.live import Live, Seat
+from hall.presence import heard
 from hall.room import Room, Snapshot
 from hall.watcher import Watcher
 from sessions.clock import Clock
@@ -51,6 +53,9 @@ class Log(Protocol):
     ) -> Sequence[Recorded]:
         """Return the events numbered above ``after``, in order."""
 
+    async def heads(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, int]:
+        """Return the number of the last event of each opening that exists."""
+
 
 class Hub:
     """The rooms of this worker and everyone in them, on one event loop.
@@ -68,17 +73,22 @@ class Hub:
         self._warming: dict[SessionId, asyncio.Task[Live]] = {}
         self._addresses: Counter[str] = Counter()
         self._readers = 0
+        self._name = secrets.token_hex(8)
         self._housekeeper: asyncio.Task[None] | None = None
+        self._poller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to listen to the bus and to keep house."""
         self._bus.listen(self._heard)
+        self._bus.hear(self._told)
+        if self._bus.lossy:
+            self._poller = asyncio.get_running_loop().create_task(self._keep_looking(), name="look at the log")
         self._housekeeper = asyncio.get_running_loop().create_task(self._keep_house(), name="hall")
 
     async def close(self) -> None:
         """Send every reader home: streams end, seats are told. They come back elsewhere with their number (1012)."""
         self.closing = True
-        tasks = [self._housekeeper, *self._warming.values()]
+        tasks = [self._housekeeper, self._poller, *self._warming.values()]
         for live in self._live.values():
             live.wake.set()
             for seat in tuple(live.seats):
@@ -111,6 +121,25 @@ class Hub:
         live = self._live.get(session)
         if live is not None and number > live.room.number:
             self._catch_up(live, number)
+
+    def _told(self, session: SessionId, what: bytes) -> None:
+        live = self._live.get(session)
+        worker, here = heard(what)
+        if live is not None and worker != self._name:
+            live.elsewhere.hear(worker, here, asyncio.get_running_loop().time())
+
+    async def look(self) -> None:
+        """Ask the log for the newest number of every open room: a ring may have been lost."""
+        for session, number in (await self._log.heads(tuple(self._live))).items():
+            self._heard(session, number)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(_ROUND)
+            try:
+                await self.look()
+            except Exception:
+                _log.exception("the log could not be looked at; the next round tries again")
 
     def _feed(self, live: Live, records: Sequence[Recorded]) -> None:
         before = live.room.number
@@ -303,10 +332,12 @@ class Hub:
         quiet = live.readers and now - live.last_word >= self.limits.beat
         if quiet:
             live.beat(now)
+        if self._bus.lossy:
+            live.elsewhere.forget(asyncio.get_running_loop().time())
+            if live.readers:
+                self._bus.tell(session, live.here().told(self._name))
         if live.presence() or quiet:
             self._tell_soon(live)
-        if self._bus.lossy:
-            self._catch_up(live, live.room.number)
         if live.readers:
             return
         live.empty_since = live.empty_since or now

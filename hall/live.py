@@ -11,6 +11,7 @@ from datetime import datetime
 
 from hall.audience import PUBLIC, Audience
 from hall.frames import Form
+from hall.presence import Elsewhere, Here
 from hall.room import Room
 from hall.watcher import Watcher
 from sessions.ids import BidderId
@@ -60,6 +61,7 @@ class Live:
     flushed_at: float = float("-inf")
     catching_up: asyncio.Task[None] | None = None
     heard_of: int = 0  # the highest number that the bus told of
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     _told_spectators: int = 0
     _told_devices: dict[BidderId, int] = field(default_factory=dict)
     _told_chairs: dict[Role, int] = field(default_factory=dict)
@@ -97,19 +99,29 @@ class Live:
         self._devices()
         return self.room.signalled > before
 
+    def here(self) -> Here:
+        """Return who is here on this worker, as far as others may know it."""
+        opening = self.room.opening
+        listed = opening is not None and opening.listed
+        chairs = {role: count for role, count in self.chairs.items() if count}
+        return Here(spectators=self.spectators, devices=dict(self.devices) if listed else {}, chairs=chairs)
+
     def beat(self, now: datetime) -> None:
         """Show a quiet stream that it is alive, and what time it is here."""
         self.room.signal("beat", {"now": rfc3339(now)})
 
     def _spectators(self) -> None:
         # Only readers without a login: before T0 the number of bidders in the room is a secret.
-        if self.spectators != self._told_spectators:
-            self._told_spectators = self.spectators
-            self.room.signal("watching", {"count": self.spectators})
+        spectators = self.spectators + self.elsewhere.spectators
+        if spectators != self._told_spectators:
+            self._told_spectators = spectators
+            self.room.signal("watching", {"count": spectators})
 
     def _staff(self) -> None:
         """Tell each member of staff on how many devices its chair is taken."""
-        for role, devices in self.chairs.items():
+        taken = self.chairs + Counter(self.elsewhere.chairs())
+        for role in sorted({*self.chairs, *taken, *self._told_chairs}):
+            devices = taken[role]
             if devices != self._told_chairs.get(role, 1):
                 self._told_chairs[role] = devices
                 to = frozenset({Audience(role).key})
@@ -121,7 +133,7 @@ class Live:
         if opening is None or not opening.listed:
             return
         for bid in opening.bids:
-            devices = self.devices[bid.bidder]
+            devices = self.devices[bid.bidder] + self.elsewhere.devices(bid.bidder)
             if devices != self._told_devices.get(bid.bidder, 0):
                 self._told_devices[bid.bidder] = devices
                 to = frozenset({Audience(Role.BIDDER, bid.bidder).key, *STAFF})

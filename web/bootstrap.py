@@ -10,9 +10,13 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 import httpx
+from sqlalchemy.engine import make_url
 from starlette.requests import HTTPConnection
 
 from hall.audience import Audience
+from hall.bus import Bus, LocalBus
+from hall.buses.postgres import PostgresBus
+from hall.buses.redis import RedisBus
 from hall.hub import Hub
 from hall.limits import LIMITS, RATES, Buckets, Limits
 from hall.timekeeper import Timekeeper
@@ -92,6 +96,7 @@ class Services:
     clock: Clock
     database: Database
     stores: Stores
+    bus: Bus
     hub: Hub
     sessions: Sessions
     submissions: Submissions
@@ -136,6 +141,7 @@ class Services:
         if self.metrics_door is not None:
             await self.metrics_door.open()
         await self.hub.start()
+        self.bus.listen(self.sessions.heard)
         await self.membership.start(self.duties())
         self.timekeeper.start()
         self.revocation.start()
@@ -220,7 +226,8 @@ def build(
     trust = TrustFolders(settings.anchors, settings.crls, required=settings.revocation == "required")
     revocation = Authorities(settings.revocation_sources, clock=clock, seconds=settings.revocation_seconds)
     certifying = Certifying(trust.current, revocation=revocation, proofs=kept.proofs)
-    hub = Hub(kept.events, clock, limits=replace(limits, watchers=settings.max_watchers))
+    bus = bus_for(settings)
+    hub = Hub(kept.events, clock, bus=bus, limits=replace(limits, watchers=settings.max_watchers))
     metrics.watch(hub)
     stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
     watching = read_witnesses(settings, authorities=tuple(stamping.anchors()))
@@ -263,6 +270,7 @@ def build(
         clock=clock,
         database=database,
         stores=kept,
+        bus=bus,
         hub=hub,
         sessions=sessions,
         submissions=Submissions(
@@ -346,6 +354,15 @@ def blobs(settings: Settings, clock: Clock) -> FolderBlobs | S3Blobs:
     """Return where sealed bids are kept. Raises BlobsRefused."""
     room, key_file = settings.blobs_room_bytes, settings.blobs_key_file
     return blobs_at(settings.blobs_url, settings.data_dir, clock, room=room, key_file=key_file)
+
+
+def bus_for(settings: Settings) -> Bus:
+    """Return what the workers of this hall ring each other with."""
+    if settings.bus_url:
+        return RedisBus(settings.bus_url, f"kaibiao/{settings.hall_name}")
+    if settings.team:
+        return PostgresBus(make_url(settings.database).set(drivername="postgresql").render_as_string(False))
+    return LocalBus()
 
 
 def furnished(settings: Settings, watching: Watching, keys: HallKeys, plan: Plan) -> Plan:

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     blobs_room_bytes: int = Field(
         2**40, ge=0, description="How much an S3 store may still take in, which it cannot be asked."
     )
+    bus_url: str = Field(
+        "",
+        description="Address of the Redis over which workers ring each other: `redis://HOST:PORT/0` or "
+        "`unix:///PATH`; without one they ring by way of PostgreSQL. One worker needs none.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Processes that serve. More than one needs Team mode.")
@@ -153,6 +158,12 @@ class Settings(BaseSettings):
             raise ValueError("public_url is https:// everywhere but on this machine (127.0.0.1, localhost)")
         return self
 
+    @model_validator(mode="after")
+    def _bus_is_one(self) -> Self:
+        if self.bus_url and urlsplit(self.bus_url).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("bus_url is redis://, rediss:// or unix://")
+        return self
+
     @property
     def origin(self) -> str:
         """The origin in RFC 6454's form: scheme, host and a port other than the scheme's own."""
@@ -183,6 +194,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's SQLAlchemy address."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'kaibiao.db'}"
+
+    @property
+    def team(self) -> bool:
+        """Whether several workers may serve: the database is one that they can share."""
+        return self.database.startswith("postgres")
 
     @property
     def anchors(self) -> Path:

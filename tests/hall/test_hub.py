@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -48,6 +48,9 @@ class MemoryLog:
             raise OSError("the disk is away")
         return [record for record in self.records if record.session == session][after:]
 
+    async def heads(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, int]:
+        return {session: sum(record.session == session for record in self.records) for session in sessions}
+
 
 class World:
     """A hub, its log and its clock; ``happen`` appends like the service does: store first, then announce."""
@@ -68,6 +71,8 @@ class World:
         """One round of housekeeping."""
         for session, live in tuple(self.hub._live.items()):
             self.hub._tidy(session, live)
+        if self.hub._bus.lossy:
+            await self.hub.look()
         await asyncio.sleep(0)
 
 

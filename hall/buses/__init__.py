@@ -1,0 +1,1 @@
+"""Doorbells between workers, one way of ringing each."""
