@@ -159,7 +159,7 @@ class Membership:
     async def _join(self) -> None:
         self.number = await self._members.join(self.name, VALID, instead_of=self._instead_of, alone=self._alone)
         self._instead_of = None
-        _log.info("joined as worker %d", self.number)
+        _log.info("joined the hall's workers", extra={"number": self.number})
 
     async def _live(self) -> None:
         """Say every now and then that this worker lives, fence those who do not, and take what they led."""
@@ -173,7 +173,7 @@ class Membership:
                         await self._members.renew(self._number, VALID)
                         renew_at = loop.time() + RENEW
                         for gone in await self._members.fence(self._number):
-                            _log.warning("worker %d was silent for too long and is fenced", gone)
+                            _log.warning("a worker was silent for too long and is fenced", extra={"number": gone})
                         await self._balance()
                     await self._round()
             except Fenced:

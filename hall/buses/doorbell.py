@@ -135,7 +135,7 @@ class Doorbell(ABC):
 
     def _is_away(self, error: Exception) -> None:
         if not self._away:
-            _log.warning("the bus is away, the log is looked at instead: %s", type(error).__name__)
+            _log.warning("the bus is away, the log is looked at instead", extra={"why": type(error).__name__})
         self._away = True
 
     def _is_there(self) -> None:

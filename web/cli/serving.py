@@ -6,6 +6,8 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +21,10 @@ from sessions.store.grants import grant
 from sessions.store.integrity import chained, readable
 from sessions.store.migrations import migrate, pending
 from web.app import create_app
-from web.bootstrap import NotMigrated, Services, build
+from web.bootstrap import NotMigrated, Place, Services, build
 from web.cli.doctor import examine
 from web.cli.refused import Refused
+from web.cli.supervisor import Berth, GaveUp, Supervisor, again, listen
 from web.notify import Notifier
 from web.patience import PatientProtocol
 from web.settings import Settings, load
@@ -47,18 +50,54 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
+    berth: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Open the hall. Bring the database up to date first: `kaibiao migrate`."""
     settings = load(config, host=host, port=port, workers=workers)
-    if settings.workers > 1:
+    if berth is not None:
+        serve_in(Berth.read(berth), settings)
+        return
+    if settings.workers > 1 and not settings.team:
         raise Refused(
-            "One process serves a hall on SQLite; several need Team mode (PostgreSQL and Redis).",
+            "One process serves a hall on SQLite; several need Team mode: PostgreSQL, named by `database_url`.",
             "Leave --workers at 1: one process carries a hall and thousands of readers.",
         )
     if asyncio.run(_is_behind(settings)):
         raise Refused(str(NotMigrated()), "Run `kaibiao migrate`.")
     log_to(settings)
-    HallServer(build(settings)).run()
+    if settings.workers > 1:
+        supervise(settings, config)
+    else:
+        HallServer(build(settings)).run()
+
+
+def supervise(settings: Settings, config: Path | None) -> None:
+    """Serve with several processes until told to stop."""
+    with listen(settings.host, settings.port, BACKLOG) as door:
+        port = door.getsockname()[1]
+        given = ["--config", str(config)] if config is not None else []
+        words = [*given, "--host", settings.host, "--port", str(port), "--workers", str(settings.workers)]
+        try:
+            asyncio.run(Supervisor(partial(again, words), door, settings.workers).run())
+        except GaveUp as error:
+            raise Refused("No worker begins to serve.", error.hint) from error
+
+
+def serve_in(berth: Berth, settings: Settings) -> None:
+    """Serve as one of several workers."""
+    if settings.metrics_address is not None:
+        host, port = settings.metrics_address
+        settings = settings.model_copy(update={"metrics_listen": f"{host}:{port and port + berth.slot}"})
+    log_to(settings)
+    services = build(settings, place=Place(name=berth.name, instead_of=berth.instead_of))
+    server = HallServer(services)
+
+    def begun() -> None:
+        berth.serves()
+        berth.watch(server.stop)
+
+    server.begun = begun
+    server.run(sockets=[berth.socket()])
 
 
 def migrate_command(
@@ -90,6 +129,9 @@ def doctor(config: Config = None) -> None:
 class HallServer(uvicorn.Server):
     """A server that sends readers home as it begins to stop: a stream would otherwise be waited for."""
 
+    begun: Callable[[], object] | None = None
+    """Called once it listens."""
+
     def __init__(self, services: Services, **more: Any) -> None:
         """``more`` goes to ``uvicorn.Config``, over what ``SERVER`` says."""
         address = {"host": services.settings.host, "port": services.settings.port}
@@ -102,6 +144,12 @@ class HallServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._notifier.ready()
+            if self.begun is not None:
+                self.begun()
+
+    def stop(self) -> None:
+        """Begin to stop, as a signal would have it."""
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: streams end and are resumed elsewhere, requests that have begun are finished."""
