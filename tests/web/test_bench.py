@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.support import postgres
 from web.bench import fanout, log, machine, opening, servers, unseal
 from web.bench.crowd import NEEDLE, Crowd
 from web.cli import commands
@@ -203,8 +204,18 @@ def test_the_log_bench_prints_a_table_or_json(tmp_path: Path, monkeypatch: pytes
     table = said("log", "--folder", str(tmp_path))
     cases = (log.TOGETHER, log.SINGLY, log.SYNC, log.CHAIN, log.READ, log.HASH, "Python", "every check holds")
     assert all(case in table for case in cases)
-    assert json.loads(said("log", "--json"))["what"].startswith("5 acts and a chain of 20 events")
+    report = json.loads(said("log", "--json"))
+    assert report["what"].startswith("5 acts and a chain of 20 events")
+    assert report["postgresql"]["fsync"]
+    ratios_are_of(report["postgresql"]["appending"], "ms", "ratio", log.SYNC)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_log_bench_writes_into_no_database_that_has_something_in_it(tmp_path: Path) -> None:
+    url = postgres.cluster().url(postgres.cluster().database(tmp_path))
+    asyncio.run(log.measure_postgresql(tmp_path, url, acts=2, rounds=1))
+    with pytest.raises(log.NotEmpty):
+        asyncio.run(log.measure_postgresql(tmp_path, url, acts=2, rounds=1))
 
 
 def test_the_unseal_bench_prints_a_table_or_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
 """What the log costs: acts made durable together and one by one, the chain checked again, a whole record verified.
 
+Appending is measured on SQLite, and on PostgreSQL where there is one: at an address that is given, or in a cluster
+of the bench's own, with fsync.
+
 The acts are a supervisor's notes with idempotency keys, through the service and its store: settled, decided, chained,
 committed (SQLite, synchronous=FULL), announced. One by one means that each waits for the one before, so that the same
 code makes one transaction of each. Beside them, in turns: the bare writes and hashes that nobody can do without.
@@ -15,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +30,9 @@ from sessions.appender import MOST
 from sessions.chaining import Head, chain, check, core
 from sessions.events import Happening, Recorded, Stream, SupervisorNoted
 from sessions.ids import SessionId
-from sessions.store.migrations import migrate
-from web.bench import machine, verifying
+from sessions.store.grants import ask
+from sessions.store.migrations import migrate, pending
+from web.bench import machine, postgres, verifying
 from web.bench.servers import NOTE, SUPERVISOR, create, settings
 from web.bootstrap import Services, build
 
@@ -43,10 +48,19 @@ READ: Final = "read from the database and checked"
 HASH: Final = "bare SHA-256 of the same bytes"
 
 
-def run(json: bool, folder: Path | None = None) -> None:
+class NotEmpty(Exception):
+    """The bench was given a database with something in it."""
+
+    hint = "name an empty one: what the bench puts into a log, nobody can take out again"
+
+
+def run(json: bool, folder: Path | None = None, database_url: str = "") -> None:
     """Measure on the disk of ``folder`` (or of temporary files), and print the medians: a table, or JSON."""
     with tempfile.TemporaryDirectory(prefix="kaibiao-bench-", dir=folder) as name:
         report = asyncio.run(measure(Path(name), acts=ACTS, events=EVENTS, rounds=ROUNDS))
+        if database_url or postgres.tool("initdb"):
+            with nullcontext(database_url) if database_url else postgres.a_cluster(Path(name)) as url:
+                report["postgresql"] = asyncio.run(measure_postgresql(Path(name), url, acts=ACTS, rounds=ROUNDS))
     report["verifying"] = verifying.measure(BIDDERS, EVENTS)
     if json:
         sys.stdout.write(json_module.dumps(report, ensure_ascii=False, indent=1) + "\n")
@@ -57,6 +71,11 @@ def run(json: bool, folder: Path | None = None) -> None:
         for case, figures in report[part].items():
             sys.stdout.write(f"{case:38}{figures['per_s']:12.0f}{figures['ms']:10.1f}{figures['ratio']:12.2f}\n")
     sys.stdout.write(f"\n{TOGETHER} : {SINGLY} = {report['together_to_singly']:.3f}\n\n")
+    if there := report.get("postgresql"):
+        sys.stdout.write(f"{'appending to PostgreSQL ' + there['version']:38}{'a second':>12}{'ms':>10}\n")
+        for case, figures in there["appending"].items():
+            sys.stdout.write(f"{case:38}{figures['per_s']:12.0f}{figures['ms']:10.1f}{figures['ratio']:12.2f}\n")
+        sys.stdout.write(f"\n{TOGETHER} : {SINGLY} = {there['together_to_singly']:.3f}\n\n")
     sys.stdout.write(f"{'verifying':38}{'ms':>22}   {report['verifying']['what']}\n")
     for case, figures in report["verifying"]["cases"].items():
         said = "every check holds" if figures["ok"] else "FAILED"
@@ -80,6 +99,26 @@ async def measure(folder: Path, *, acts: int, events: int, rounds: int) -> dict[
         "appending": appending,
         "checking": checking,
         "together_to_singly": round(together / singly, 4),
+    }
+
+
+async def measure_postgresql(folder: Path, url: str, *, acts: int, rounds: int) -> dict[str, Any]:
+    """Return what appending costs in the PostgreSQL database at ``url``. Raises NotEmpty."""
+    services = build(settings(folder, 0).model_copy(update={"database_url": url}))
+    try:
+        if not await pending(services.database) and await services.sessions.calendar():
+            raise NotEmpty("there are openings in this database")
+        await migrate(services.database)
+        said = await ask(services.database)
+        appending = await _appending(services, folder, acts, rounds)
+    finally:
+        await services.sessions.close()
+        await services.database.close()
+    return {
+        "version": said.version,
+        "fsync": said.fsync,
+        "appending": appending,
+        "together_to_singly": round(appending[TOGETHER]["ms"] / appending[SINGLY]["ms"], 4),
     }
 
 

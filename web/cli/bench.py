@@ -56,7 +56,10 @@ def log(
     folder: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="Where to write: the disk of your hall's data.")
     ] = None,
+    database_url: Annotated[
+        str, typer.Option(help="An empty PostgreSQL database; without one, a cluster of the bench's own if it can.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """500 acts made durable, together and one by one; 20,000 events checked; a record of them verified. A minute."""
-    log_bench.run(as_json, folder)
+    log_bench.run(as_json, folder, database_url)
