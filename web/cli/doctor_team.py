@@ -171,6 +171,6 @@ async def _outside(
     )
     newer = await newer_outside(settings, kept, summaries, keys)
     if newer:
-        fix = "Do not serve this database: docs/runbooks/witness.en.md."
+        fix = "Do not serve this database: docs/runbooks/witness-dispute.en.md."
         return Finding(about="Outside", found="; ".join(newer), fix=fix)
     return Finding(about="Outside", found="no witness holds more of an opening than this database")
