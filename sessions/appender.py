@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
@@ -19,12 +20,14 @@ from sessions.batch import Batch, ClosedLog, Held
 from sessions.chaining import check
 from sessions.clock import Clock
 from sessions.codec import Command, command_to_json
-from sessions.commands import RecordFault
+from sessions.commands import CheckClock, OpeningCommand, RecordFault
 from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, Unchecked
 from sessions.events import Recorded, Stream
 from sessions.ids import Digest, SessionId
 from sessions.logging_receipts import close_log
 from sessions.opening import Opening
+from sessions.opening.decide import settled_until
+from sessions.plan import Plan
 from sessions.ports import Entries, EventStore, IntakeStore, Outcome, SecretStore
 from sessions.roles import Actor
 from sessions.session_key import session_key
@@ -93,6 +96,16 @@ class Tried:
     closes: datetime | None  # T0, if it closes the intake
 
 
+class Guard(Protocol):
+    """Watches over the hall itself (sessions.vigil)."""
+
+    async def findings(self, held: Held) -> tuple[OpeningCommand, ...]:
+        """Return what has to be recorded in this session before anything else is decided in it."""
+
+    def compared(self, plan: Plan) -> CheckClock | None:
+        """Return what the time sources said of the clock, for a plan that names some."""
+
+
 class Appender:
     """Decides and appends for one session. Every method belongs to one event loop."""
 
@@ -107,9 +120,11 @@ class Appender:
         committed: Callable[[Held, tuple[Recorded, ...]], None],
         limit: int,
         shared: bool,
+        guard: Guard | None = None,
     ) -> None:
         """``shared``: other workers append too, so that memory is compared with the log before each use."""
         self._session = session
+        self._guard = guard
         self._events = events
         self._intake = intake
         self._shared = shared
@@ -249,15 +264,18 @@ class Appender:
             await self._load()
         done = await self._known(waiting)
         batch = Batch(self._held, now, settles=not gated)
+        log: ClosedLog | None = None
+        findings = () if gated or self._guard is None else await self._guard.findings(self._held)
+        for found in findings:  # ahead of whatever fell due since the hall was last known to be well
+            until = settled_until(found, batch.now)
+            batch.settle(until)
+            log = await self._freeze(batch, until) or log
+            batch.stop(found)
         if not any(isinstance(one.command, RecordFault) for one in waiting):  # it comes before the end it moves
             batch.settle()
-        log: ClosedLog | None = None
-        closes: datetime | None = None
-        if batch.waits_for_freezing:
-            public = await self._session_public(batch.held)
-            log = await close_log(self._events, self._secrets, batch.held.intake)
-            batch.freeze(public, log)
-            closes = batch.held.intake.t0 if batch.held.intake else None
+        log = await self._freeze(batch) or log
+        frozen_here = _is_frozen(batch.held) and not _is_frozen(self._held)
+        closes = batch.held.intake.t0 if frozen_here and batch.held.intake else None
         results, outcomes = _decide_all(batch, waiting, done)
         batch.settle()
         entries = None if log is None else log.last
@@ -269,6 +287,16 @@ class Appender:
             entries=entries,
             closes=closes,
         )
+
+    async def _freeze(self, batch: Batch, until: datetime | None = None) -> ClosedLog | None:
+        """Fix the sealed set if T0 is over, and return how that closed the log of receipts."""
+        if not batch.waits_for_freezing or batch.held.opening is None:
+            return None
+        public = await self._session_public(batch.held)
+        log = await close_log(self._events, self._secrets, batch.held.intake)
+        clock = None if self._guard is None else self._guard.compared(batch.held.opening.plan)
+        batch.freeze(public, log, clock, until=until)
+        return log
 
     async def _append(self, tried: Tried) -> None:
         if tried.records or tried.outcomes:
@@ -333,6 +361,10 @@ class Appender:
             self._held = held
             self._current = True
             return held
+
+
+def _is_frozen(held: Held) -> bool:
+    return held.opening is not None and held.opening.frozen is not None
 
 
 def _decide_all(batch: Batch, waiting: Sequence[Waiting], done: Done) -> tuple[list[Result], list[Outcome]]:

@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sessions.appender import Appender
+from sessions.appender import Appender, Guard
 from sessions.batch import Held
 from sessions.clock import Clock
 from sessions.codec import Command
@@ -88,11 +88,15 @@ class Sessions:
         holds: Holds | None = None,
         queue: int = QUEUE,
         kept: int = KEPT,
+        guard: Guard | None = None,
     ) -> None:
         """``furnish`` adds to a plan what the hall itself brings to every opening, before it is announced.
 
         ``holds``: other workers serve the same hall. Without ``leading`` this process does what happens by itself.
+
+        ``guard`` is asked for what the hall found of itself, before anything is decided (sessions.vigil).
         """
+        self._guard = guard
         self._stores = stores
         self._clock = clock
         self._announcer = announcer
@@ -327,6 +331,7 @@ class Sessions:
             committed=self._committed,
             limit=self._queue,
             shared=self._shared,
+            guard=self._guard,
         )
         self._appenders[session] = appender  # last in line to be let go
         if len(self._appenders) > self._kept:

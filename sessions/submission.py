@@ -390,6 +390,12 @@ class Submissions:
         blob: str | None = None,
     ) -> Refused:
         """Return the refusal of a bid that came too late. A bidder's first one goes into the public record."""
+        await self._sessions.settle(plan.session)  # whether T0 is over at all, the hall may not know
+        if (await self._sessions.intake(plan.session)).held:
+            held = CommandRefused("intake_held", t0=rfc3339((await self._sessions.intake(plan.session)).t0))
+            if upload is None or blob is None:
+                raise held
+            return await self._refuse(plan, upload, actor, at, held)
         t0 = (await self._sessions.state(plan.session)).t0
         answers = await self._stores.intake.answers(plan.session, BidderId(actor.id))
         if before := next((answer for answer in answers if answer.code == LATE), None):

@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -245,4 +246,5 @@ class Witnessing:
         known = read_probes(probes_file(before))
         for lost_from, lost_until in outages(known, limits, start=run.entered_at, end=probe.at):
             if opening.hold is None and lost_until == probe.at:
-                await self._sessions.handle(session, RecordFault(began=lost_from, ended=lost_until), CLOCK)
+                with suppress(CommandRefused):  # the hall stopped for it: then all of it is given back anyway
+                    await self._sessions.handle(session, RecordFault(began=lost_from, ended=lost_until), CLOCK)

@@ -438,6 +438,7 @@ class Opening:
     clock_unsafe: bool = False
     outage: datetime | None = None  # since when the hall does not work
     lifted: datetime | None = None  # when the last of these two was over
+    recovered: datetime | None = None  # the end of the newest outage
 
     @property
     def stopped(self) -> bool:

@@ -36,7 +36,7 @@ def stopped(o: Opening, at: datetime, event: ClockUnsafe | OutageBegan) -> Openi
 
 def lifted(o: Opening, at: datetime, event: ClockSafe | OutageEnded) -> Opening:
     """Return the opening after the hall is well again; the hold stays."""
-    o = replace(o, clock_unsafe=False) if isinstance(event, ClockSafe) else replace(o, outage=None)
+    o = replace(o, clock_unsafe=False) if isinstance(event, ClockSafe) else replace(o, outage=None, recovered=at)
     return o if o.clock_unsafe or o.outage is not None else replace(o, lifted=at)
 
 

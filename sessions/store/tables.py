@@ -275,3 +275,23 @@ once = Table(  # what may be used once: tickets until they are, nonces from then
     Column("until", Moment, nullable=False),
     Index("once_by_until", "until"),
 )
+
+pulses = Table(  # the newest sign of life of each worker: a gap in them is an outage
+    "pulses",
+    metadata,
+    Column("worker", String(64), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("vote", Text, nullable=False),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("began", Moment, nullable=False),
+    Column("noticed_at", Moment, nullable=False),
+    Column("ended", Moment),
+    Column("reasons", Text, nullable=False),
+    Column("figures", Text, nullable=False),
+)
