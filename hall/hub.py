@@ -27,6 +27,7 @@ from sessions.clock import Clock
 from sessions.errors import UnknownSession
 from sessions.events import Recorded, Stream
 from sessions.ids import SessionId
+from sessions.opening import Status
 from sessions.roles import Role
 
 _log = logging.getLogger(__name__)
@@ -271,6 +272,13 @@ class Hub:
                 if role is not Role.BIDDER or listed:
                     readers[_DOORS[form], role.value] += count
         return Census(rooms=len(self._live), readers=dict(readers))
+
+    def seated(self) -> int:
+        """Return how many devices of bidders and staff are here, in sessions that are under way."""
+        running = (
+            live for live in self._live.values() if live.room.opening and live.room.opening.status is Status.LIVE
+        )
+        return sum(live.devices.total() + live.chairs.total() for live in running)
 
     # -- reading without a stream ------------------------------------------------------------------------------
 

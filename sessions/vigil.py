@@ -117,19 +117,21 @@ class Vigil:
         self._votes: tuple[Vote, ...] = ()
         self._incidents: tuple[Incident, ...] = ()
         self._unswept = True
+        self._leads: Callable[[SessionId], bool] = lambda _: True
         self._pulsing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self.judgement = Judgement(state=State.HEALTHY, reasons=(), figures={})
 
     # -- signs of life ----------------------------------------------------------------------------------------
 
-    async def recover(self) -> None:
+    async def recover(self, _: object = None) -> None:
         """Reckon with the time since the last sign of life, before anything that fell due meanwhile is settled."""
         await self._pulse()
 
-    def start(self, sessions: Sweeps) -> None:
-        """Begin to watch, and to tell the sessions."""
+    def start(self, sessions: Sweeps, leads: Callable[[SessionId], bool] = lambda _: True) -> None:
+        """Begin to watch, and to tell the sessions that this process leads."""
         self._sessions = sessions
+        self._leads = leads
         self._task = asyncio.get_running_loop().create_task(self._watch(), name="vigil")
 
     async def close(self) -> None:
@@ -141,6 +143,11 @@ class Vigil:
     async def incidents(self) -> tuple[Incident, ...]:
         """Return every incident of this hall, oldest first."""
         return await self._store.incidents()
+
+    @property
+    def recent(self) -> tuple[Incident, ...]:
+        """The incidents of the last day as they were read last: for when the database is away."""
+        return self._incidents
 
     async def _watch(self) -> None:
         while True:
@@ -243,6 +250,8 @@ class Vigil:
             return
         self._unswept, whole = False, True
         for session in await self._sessions.live():
+            if not self._leads(session):
+                continue
             try:
                 await self._sessions.settle(session)
             except UnknownSession:

@@ -446,6 +446,12 @@ def point_words(name: str) -> Words:
     return POINTS.get(name) or Words(zh=f"抽取 {name.removeprefix('draw-')}", en=f"draw {name.removeprefix('draw-')}")
 
 
+def length_words(length: timedelta) -> Words:
+    """Return a length of time in minutes and seconds."""
+    zh, en = _minutes(length)
+    return Words(zh=zh, en=en)
+
+
 def _minutes(length: timedelta) -> tuple[str, str]:
     minutes, seconds = divmod(round(length.total_seconds()), 60)
     zh = (f"{minutes} 分" if minutes else "") + (f"{seconds} 秒" if seconds or not minutes else "钟")

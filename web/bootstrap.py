@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -31,22 +33,25 @@ from sessions.membership import Duties, Membership
 from sessions.notary import Notary, Outside
 from sessions.officers import Officers
 from sessions.opening_log import OpeningLog
-from sessions.plan import IntakeLog, Plan
+from sessions.plan import ClockTerms, IntakeLog, Plan
 from sessions.readying import Readying
 from sessions.receipt_proofs import ReceiptProofs
 from sessions.releasing import Releasing
 from sessions.rescuing import Rescuing
 from sessions.service import Sessions, Stores
 from sessions.stamping import Stamping
+from sessions.steady import ClockGuard
 from sessions.store.blobs import FolderBlobs
 from sessions.store.database import Database
 from sessions.store.members import SqlMembers
 from sessions.store.migrations import pending
 from sessions.store.once import SqlOnce
 from sessions.store.opened import blobs_at, stores
+from sessions.store.pulses import SqlPulses
 from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.submission import Limits as BidLimits
 from sessions.submission import Submissions
+from sessions.vigil import Local, Vigil
 from sessions.witnessing import Witnessing
 from web.addresses import client_address
 from web.bundles import Bundles
@@ -62,6 +67,7 @@ from web.problems import Problem
 from web.pulse import Pulse
 from web.revocation import Authorities
 from web.settings import Settings
+from web.sntp import TimeSources, read_source
 from web.stamps import post, read_authorities
 from web.statics import Statics
 from web.trust import TrustFolders
@@ -128,6 +134,8 @@ class Services:
     metrics: Metrics
     metrics_door: MetricsDoor | None
     pulse: Pulse
+    vigil: Vigil | None
+    time_sources: TimeSources
 
     async def start(self) -> None:
         """Become one of the hall's workers and take up what nobody leads: see ``duties``.
@@ -142,7 +150,10 @@ class Services:
             await self.metrics_door.open()
         await self.hub.start()
         self.bus.listen(self.sessions.heard)
+        await self.time_sources.start()
         await self.membership.start(self.duties())
+        if self.vigil is not None:
+            self.vigil.start(self.sessions, self.membership.leads)
         self.timekeeper.start()
         self.revocation.start()
         self.ticking.start()
@@ -152,6 +163,7 @@ class Services:
         shared = self.database.shared
         return Duties(
             catch_up=(
+                *((self.vigil.recover,) if self.vigil is not None else ()),  # was the hall out meanwhile?
                 self.submissions.recover,  # answer what came in before whoever led stopped
                 self.witnessing.recover,  # before what fell due while nobody could act is settled
                 self.notary.greet,
@@ -170,6 +182,9 @@ class Services:
     async def stop(self) -> None:
         """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
         await self.hub.close()
+        await self.time_sources.close()
+        if self.vigil is not None:
+            await self.vigil.close()
         await self.membership.retire()
         await self.timekeeper.stop()
         await self.ticking.stop()
@@ -234,6 +249,10 @@ def build(
     members = SqlMembers(database)
     place = place or Place()
     membership = Membership(members, clock, name=place.name, instead_of=place.instead_of, alone=not database.shared)
+    vigil = None
+    if isinstance(clock, SystemClock):  # another clock cannot tell that somebody set it
+        look = partial(_seen_here, hub, settings.data_dir)
+        vigil = Vigil(SqlPulses(database), ClockGuard(clock), now=clock.now, worker=membership.name, look=look)
     sessions = Sessions(
         kept,
         clock=clock,
@@ -241,6 +260,7 @@ def build(
         furnish=partial(furnished, settings, watching, keys),
         leading=membership,
         holds=members if database.shared else None,
+        guard=vigil,
     )
     asking = client()
     openings = OpeningLog(kept.events, kept.checkpoints, keys)
@@ -338,6 +358,12 @@ def build(
         revocation=revocation,
         hall_keys=keys,
         statics=Statics(),
+        vigil=vigil,
+        time_sources=TimeSources(
+            [read_source(source) for source in settings.clock_sources],
+            clock,
+            tell=vigil.clock.measured if vigil is not None else lambda _: None,
+        ),
         buckets=Buckets(),
         metrics=metrics,
         metrics_door=_metrics_door(settings, metrics),
@@ -365,11 +391,17 @@ def bus_for(settings: Settings) -> Bus:
     return LocalBus()
 
 
+def _seen_here(hub: Hub, folder: Path) -> Local:
+    return Local(present=hub.seated(), free_bytes=shutil.disk_usage(folder).free)
+
+
 def furnished(settings: Settings, watching: Watching, keys: HallKeys, plan: Plan) -> Plan:
     """Return the plan with what this hall brings: its newest key, witnesses, proofs, its log of receipts."""
     kid = plan.hall_key or keys.newest.public.kid
     watched = replace(plan, proofs=True, watch=plan.watch or watching.watch(plan.session), hall_key=kid)
     pace = timedelta(**{"seconds" if plan.rehearsal else "minutes": settings.intake_log_minutes})
+    if settings.clock_sources and watched.clock is None:
+        watched = replace(watched, clock=ClockTerms(sources=settings.clock_sources))
     return replace(watched, intake_log=plan.intake_log or IntakeLog(every=pace, leaves=settings.intake_log_leaves))
 
 

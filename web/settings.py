@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from web.sntp import MOST, read_source
 
 PREFIX = "KAIBIAO_"
 CONFIG = PREFIX + "CONFIG"
@@ -134,6 +136,12 @@ class Settings(BaseSettings):
         description="File with the witnesses of the logs (c2sp.org/tlog-policy: `witness NAME VKEY URL` lines, "
         "one `group`, a `quorum`). Openings announced from then on name them.",
     )
+    clock_sources: tuple[str, ...] = Field(
+        (),
+        description="Time servers (`host:port`, NTP) that the hall compares its clock with, at the start and every "
+        "minute; three or more, so that one that is wrong is outvoted. Openings announced from then on name them and "
+        "record the offset at their opening time. Nothing is set by them.",
+    )
     login_hours: int = Field(12, ge=1, le=24, description="How long a login lasts.")
     max_watchers: int = Field(15_000, ge=1, description="Open streams beyond which this process answers 503.")
     readiness_token_file: Path | None = Field(
@@ -163,6 +171,13 @@ class Settings(BaseSettings):
         if self.bus_url and urlsplit(self.bus_url).scheme not in ("redis", "rediss", "unix"):
             raise ValueError("bus_url is redis://, rediss:// or unix://")
         return self
+
+    @field_validator("clock_sources")
+    @classmethod
+    def _sources_are_addresses(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        if len(given) > MOST or len({read_source(source) for source in given}) < len(given):
+            raise ValueError(f"at most {MOST} different time servers")
+        return given
 
     @property
     def origin(self) -> str:

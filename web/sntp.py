@@ -60,7 +60,7 @@ def read_source(text: str) -> Source:
         host, port = text, str(PORT)
     if host.startswith("[") and host.endswith("]"):
         host = str(ip_address(host[1:-1]))
-    if not host or ":" in host and not text.startswith("[") or any(c.isspace() for c in host):
+    if not host or (":" in host and not text.startswith("[")) or any(c.isspace() for c in host):
         raise ValueError(f"{text!r} is not host:port")
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise ValueError(f"{text!r} has no port between 1 and 65535")

@@ -32,6 +32,7 @@ MODULES = {
     "unseal": "sealing",
     "submit": "submitting",
     "officer": "officer",
+    "postpone": "postponing",
     "receipt": "submitting",
     "rescue": "submitting",
     "preflight": "preflight",

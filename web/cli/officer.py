@@ -94,7 +94,7 @@ def _as_officer(
     session = parts.path.strip("/").rpartition("/")[2]
     if not session:
         raise Refused("The address names no opening.", "Give that of its page: --url https://hall.example/s/ID")
-    password, code = _login(login_file)
+    password, code = login(login_file)
 
     async def acted() -> None:
         async with Hall(f"{parts.scheme}://{parts.netloc}") as hall:
@@ -112,7 +112,8 @@ def _as_officer(
         ) from error
 
 
-def _login(file: Path | None) -> tuple[str, str]:
+def login(file: Path | None) -> tuple[str, str]:
+    """Return password and one-time code of an account, from a file or asked for on the terminal."""
     if file is not None:
         lines = file.read_text("utf-8").splitlines()
         if len(lines) < 2:
