@@ -224,7 +224,7 @@ class Vigil:
             id=0, kind=kind, began=began, noticed_at=now, ended=ended, reasons=reasons, figures=dict(figures)
         )
         await self._store.begin(incident)
-        _log.error("the hall stops: %s %s", kind, " ".join(reasons))
+        _log.error("the hall stops", extra={"kind": kind, "reasons": " ".join(reasons)})
         self._unswept = True
 
     async def _end(self, kind: str, now: datetime) -> None:

@@ -131,7 +131,7 @@ class _Asking(asyncio.DatagramProtocol):
         try:
             found = answered(data, self._number, self._sent, came)
         except NotAnAnswer as error:
-            _log.debug("a time server's packet was left aside: %s", error)
+            _log.debug("a time server's packet was left aside", extra={"why": str(error)})
             return
         if not self.answer.done():
             self.answer.set_result(found)
@@ -172,7 +172,7 @@ class TimeSources:
         asked = await asyncio.gather(*(ask(source, self._clock) for source in self._sources), return_exceptions=True)
         silent = [name for name, said in zip(self.names, asked, strict=True) if isinstance(said, BaseException)]
         if silent:
-            _log.warning("time sources that did not answer: %s", ", ".join(silent))
+            _log.warning("time sources did not answer", extra={"sources": ", ".join(silent)})
         found = compare([said for said in asked if isinstance(said, Sample)], self._clock.now())
         self._tell(found)
         return found
