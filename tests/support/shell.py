@@ -39,6 +39,7 @@ from sessions.store.database import Database
 from sessions.store.migrations import migrate
 from sessions.store.opened import stores
 from sessions.submission import Limits, Submissions
+from sessions.vigil import Vigil
 from sessions.witnessing import Witnessing
 from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
@@ -214,15 +215,24 @@ def the_trust() -> Trust:
 
 @asynccontextmanager
 async def a_shell(
-    folder: Path, clock: Clock | None = None, *, start: bool = True, bucket: bool = False
+    folder: Path,
+    clock: Clock | None = None,
+    *,
+    start: bool = True,
+    bucket: bool = False,
+    watched: Callable[[Database], Vigil] | None = None,
 ) -> AsyncIterator[Shell]:
-    """Start a hall over ``folder`` and stop it in good order. ``bucket``: its bids lie in an S3 store."""
+    """Start a hall over ``folder`` and stop it in good order.
+
+    ``bucket``: its bids lie in an S3 store. ``watched`` makes what watches over the hall itself.
+    """
     database = Database(database_url(folder))
     await migrate(database)
     clock = clock or FakeClock()
     kept = stores(database, folder, clock, blobs_of(folder, clock) if bucket else None)
     bell = Bell()
-    sessions = Sessions(kept, clock=clock, announcer=bell)
+    vigil = None if watched is None else watched(database)
+    sessions = Sessions(kept, clock=clock, announcer=bell, guard=vigil)
     certifying = Certifying(the_trust, proofs=kept.proofs)
     keys = HallKeys.in_folder(folder)
     submissions = Submissions(sessions, kept, clock=clock, certifying=certifying, hall=keys, limits=LIMITS)
@@ -231,6 +241,8 @@ async def a_shell(
     rescuing = Rescuing(sessions, kept, clock=clock, certifying=certifying)
     witnessing = Witnessing(sessions, kept, clock=clock, hall=keys)
     try:
+        if vigil is not None:
+            await vigil.recover()
         if start:
             await submissions.recover()
             await sessions.start()
