@@ -25,6 +25,10 @@ class Bus(Protocol):
     def lossy(self) -> bool:
         """Whether rings can get lost, so that the hub has to look at the log now and then."""
 
+    @property
+    def away(self) -> bool:
+        """Whether nothing gets through at the moment: the log is looked at instead, a second later at most."""
+
     def ring(self, session: SessionId, number: int) -> None:
         """Tell every listener, everywhere, that ``session`` reached ``number``. Returns at once, never raises."""
 
@@ -45,6 +49,7 @@ class LocalBus:
     """The bus of a single process."""
 
     lossy = False
+    away = False
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []

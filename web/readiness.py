@@ -17,10 +17,11 @@ DRIFT: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What was looked at, and what speaks against it."""
+    """What was looked at, and what speaks against it; for what is not ``needed`` nobody is sent away."""
 
     about: str
     reasons: tuple[str, ...] = ()
+    needed: bool = True
 
     @property
     def well(self) -> bool:
@@ -35,6 +36,8 @@ async def look(services: Services) -> tuple[Look, ...]:
         await _disk(services),
         _clock(services),
         await _log(services),
+        _bus(services),
+        _worker(services),
         _serving(services),
     )
     services.metrics.ready((each.about, each.well) for each in looked)
@@ -71,6 +74,17 @@ async def _log(services: Services) -> Look:
             return Look(about="log", reasons=await services.notary.doubts())
     except Exception:  # a database that does not answer says nothing; ``database`` tells that
         return Look(about="log")
+
+
+def _bus(services: Services) -> Look:
+    away = ("the bus is away: readers hear of what happens on other workers a second later",) * services.bus.away
+    return Look(about="bus", reasons=away, needed=False)
+
+
+def _worker(services: Services) -> Look:
+    """A worker that the others take for dead writes nothing until it has joined again."""
+    fenced = services.membership.number is None
+    return Look(about="worker", reasons=("this process is not, or no longer, one of the hall's workers",) * fenced)
 
 
 def _serving(services: Services) -> Look:

@@ -133,6 +133,11 @@ class Doorbell(ABC):
             except Exception:
                 _log.exception("a listener failed", extra={"session": session})
 
+    @property
+    def away(self) -> bool:
+        """See Bus."""
+        return self._away
+
     def _is_away(self, error: Exception) -> None:
         if not self._away:
             _log.warning("the bus is away, the log is looked at instead", extra={"why": type(error).__name__})

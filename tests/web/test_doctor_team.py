@@ -16,7 +16,7 @@ from tests.support.house import T0, a_house
 from tests.support.proxies import NAME, certificate
 from tests.web.test_locks import LOCKS
 from web.cli import doctor_team
-from web.cli.doctor_team import about_openings, proxy, readers, tls
+from web.cli.doctor_team import about_openings, bus, proxy, readers, tls
 from web.cli.finding import Finding
 from web.settings import Settings
 
@@ -69,6 +69,13 @@ async def test_what_people_are_shown_is_looked_at_as_they_see_it(
     assert "Renew" in soon.fix  # type: ignore[union-attr]
     assert "does not answer" in gone.found  # type: ignore[union-attr]
     assert await tls(Settings(), NOW) is None
+
+
+async def test_a_bus_that_is_away_is_named_without_its_password() -> None:
+    gone = await bus(Settings(bus_url="redis://:geheim@127.0.0.1:1/0"))
+    assert "127.0.0.1:1 does not answer" in gone.found
+    assert "geheim" not in str(gone)
+    assert (await bus(Settings())).ok
 
 
 async def of(settings: Settings, now: datetime) -> dict[str, Finding]:

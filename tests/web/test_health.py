@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.support.house import a_house
+from web import readiness
 
 FAR = {"x-forwarded-for": "203.0.113.9"}
 
@@ -13,7 +17,16 @@ async def test_a_hall_is_alive_and_ready(tmp_path: Path) -> None:
         answer = await here.get("/readyz")
     assert (answer.status_code, answer.json()) == (
         200,
-        {"ready": True, "database": True, "disk": True, "clock": True, "log": True, "serving": True},
+        {
+            "ready": True,
+            "database": True,
+            "disk": True,
+            "clock": True,
+            "log": True,
+            "bus": True,
+            "worker": True,
+            "serving": True,
+        },
     )
 
 
@@ -45,6 +58,42 @@ async def test_without_a_token_file_no_token_helps(tmp_path: Path) -> None:
     async with a_house(tmp_path, trusted_proxies=("127.0.0.0/8",)) as house, house.client() as client:
         answer = await client.get("/readyz", headers=FAR | {"authorization": "Bearer "})
     assert answer.json() == {"ready": True}
+
+
+async def test_a_bus_that_is_away_is_told_and_sends_nobody_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_house(tmp_path) as house, house.client() as here:
+        monkeypatch.setattr(house.services.bus, "away", True)
+        answer = await here.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"], answer.json()["bus"]) == (200, True, False)
+    assert "a second later" in answer.json()["reasons"][0]
+
+
+async def test_a_fenced_worker_and_one_that_stops_take_nobody_new(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house, house.client() as here:
+        number, house.services.membership.number = house.services.membership.number, None
+        fenced = await here.get("/readyz")
+        house.services.membership.number = number
+        house.services.hub.closing = True
+        leaving = await here.get("/readyz")
+        house.services.hub.closing = False
+    assert (fenced.status_code, fenced.json()["worker"]) == (503, False)
+    assert (leaving.status_code, leaving.json()["serving"]) == (503, False)
+
+
+async def test_a_database_that_does_not_answer_in_time_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def for_ever() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(readiness, "PATIENCE", 0.05)
+    async with a_house(tmp_path) as house, house.client() as here:
+        monkeypatch.setattr(house.services.sessions, "next_due", for_ever)
+        answer = await here.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == ["the database did not answer within 0.05 s"]
 
 
 async def test_crawlers_are_kept_to_what_is_public(tmp_path: Path) -> None:

@@ -107,6 +107,27 @@ def readers(limit: int, settings: Settings) -> Finding:
     )
 
 
+async def bus(settings: Settings) -> Finding:
+    """Look whether the workers can ring each other: without it each hears of the others' facts a second later."""
+    about = "Bus"
+    if not settings.bus_url:
+        own = "PostgreSQL rings" if settings.team else "one process rings itself"
+        return Finding(about=about, found=own)
+    from redis.asyncio import Redis  # of the extra `team`, which only a hall with a bus_url needs
+
+    where = urlsplit(settings.bus_url)
+    place = f"{where.hostname}:{where.port or 6379}" if where.hostname else where.path
+    server = Redis.from_url(settings.bus_url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+    try:
+        await server.ping()
+    except Exception as error:  # its text may have the password in it
+        fix = "Start Redis, or correct bus_url. It keeps nothing that could be lost."
+        return Finding(about=about, found=f"{place} does not answer ({type(error).__name__})", fix=fix)
+    finally:
+        await server.aclose()
+    return Finding(about=about, found=f"{place} answers")
+
+
 async def about_openings(settings: Settings, now: datetime) -> AsyncIterator[Finding]:
     """Yield what stands against the openings to come: keys that are missing, officers whose certificates end."""
     database = Database(settings.database)

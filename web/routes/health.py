@@ -28,12 +28,12 @@ async def ready(request: Request) -> Response:
     """Answer 200 if a new reader or bidder may be sent here, else 503 and, for the operator, why."""
     services = services_of(request)
     looked = await look(services)
-    well = all(each.well for each in looked)
+    well = all(each.well for each in looked if each.needed)
     body: dict[str, object] = {"ready": well}
     if _may_know(request, services):
         body |= {each.about: each.well for each in looked}
-        if not well:
-            body["reasons"] = [reason for each in looked for reason in each.reasons]
+        if reasons := [reason for each in looked for reason in each.reasons]:
+            body["reasons"] = reasons
     return JSONResponse(body, status_code=200 if well else 503)
 
 
