@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from crypto.digest import sha256_hex
 from crypto.errors import NoteRefused
-from crypto.tlog import open_checkpoint
+from crypto.tlog import open_checkpoint, peek_checkpoint
 from sessions.clock import Clock
 from sessions.commands import RecordAnchor, RecordDispute
 from sessions.errors import CommandRefused
@@ -45,6 +45,8 @@ FIRST_REST, LONGEST_REST = 0.5, 30.0
 GREETING = 2.0
 """Seconds in which witnesses may say at the start what they hold, before a restored backup signs anything."""
 
+REMEMBERED = 5.0
+
 UNFINISHED = timedelta(days=7)
 """How long after its end a session's witnesses are asked again at a start."""
 
@@ -73,6 +75,14 @@ class Outside:
         return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Who shows another log under this hall's own signature, and how many entries that has."""
+
+    by: str
+    size: int
+
+
 class Notary:
     """Works for every session of this process. All methods belong to one event loop; ``close`` it last."""
 
@@ -98,6 +108,7 @@ class Notary:
         self._stirred: dict[SessionId, asyncio.Event] = {}
         self._finished: set[SessionId] = set()
         self._waited: set[SessionId] = set()
+        self._convictions: tuple[float, tuple[tuple[SessionId, str, str], ...]] | None = None
 
     async def greet(self, sessions: Collection[SessionId] | None = None) -> None:
         """Compare what the witnesses hold with what this database holds, before anything is signed or settled.
@@ -165,6 +176,21 @@ class Notary:
         told = [f"witness {by} holds another log of {session} under this hall's key" for session, by, _ in found]
         lost = [said for session, said in self._openings.lost.items() if session not in convicted]
         return (*told, *lost)
+
+    async def since_the_end(self, session: SessionId) -> tuple[Split, ...]:
+        """Return the proofs against the logs of an opening that came when its own log could take them no more.
+
+        Read from the database once in ``REMEMBERED`` seconds, whoever asks: everybody who looks at the page does.
+        """
+        opening = await self._sessions.state(session)
+        if opening.status not in OVER:
+            return ()
+        now = asyncio.get_running_loop().time()
+        if self._convictions is None or now - self._convictions[0] >= REMEMBERED:
+            self._convictions = (now, await self._checkpoints.convictions())
+        told = {dispute.by for dispute in opening.disputes}
+        mine = [(by, note) for convicted, by, note in self._convictions[1] if convicted == session and by not in told]
+        return tuple(Split(by=by, size=peek_checkpoint(note).size) for by, note in mine)
 
     async def close(self) -> None:
         """Stop asking."""

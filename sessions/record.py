@@ -12,12 +12,13 @@ from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from sessions.amounts import grouped, in_chinese, is_amount
 from sessions.ids import AccountId, Digest
+from sessions.plan import AnchorKind
 from sessions.roles import Role
 from sessions.shape import to_json
 
 if TYPE_CHECKING:  # the state keeps the record as it was drawn, so the import at run time goes the other way
     from sessions.opening.state import Bid, Extension, Interruption, Move, Objection, Opening, StepRun
-    from sessions.plan import Lock, Tender
+    from sessions.plan import Lock, Tender, Watch
 
 
 def record(opening: Opening) -> dict[str, Any]:
@@ -71,10 +72,31 @@ def project(o: Opening) -> dict[str, Any]:
     }
     if plan.every_lock:  # a record of an opening without locks is what it always was
         document["locks"] = [_lock(o, lock) for lock in plan.every_lock]
+    if plan.watch is not None:
+        document["watch"] = _watch(o, plan.watch)
     if o.clock is not None:
         document["clock"] = o.clock
     content: dict[str, Any] = to_json(document)
     return content
+
+
+def _watch(o: Opening, watch: Watch) -> dict[str, Any]:
+    """Who outside holds the log: those announced, and those who had answered when the record was drawn."""
+    return {
+        "origin": watch.origin,
+        "witnesses": [vkey.partition("+")[0] for vkey in watch.witnesses],
+        "quorum": watch.quorum,
+        "authorities": watch.authorities,
+        "points": [
+            {
+                "point": point.name,
+                "held_by": point.by(AnchorKind.WITNESS),
+                "stamped_by": point.by(AnchorKind.STAMP),
+                "missed": point.missed,
+            }
+            for point in o.points
+        ],
+    }
 
 
 def _lock(o: Opening, lock: Lock) -> dict[str, Any]:

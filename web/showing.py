@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from crypto.words import WORDS as CRYPTO_WORDS
 from sessions.expiring import Ending
+from sessions.notary import Split
 from sessions.ports import Summary
 from web.agenda import STATUSES, Entry, Filters, arrange, entry
 from web.binding import Bound
@@ -80,8 +81,9 @@ def live_page(
     login: Mapping[str, str] | None = None,
     template: str = "live.html",
     source: str | None = None,
+    splits: Sequence[Split] = (),
 ) -> bytes:
-    """Return the public page of an opening.
+    """Return the public page of an opening. ``splits`` convict the hall after its end.
 
     ``reading`` counts rows begun (`screen.rows_read`). ``refresh`` lets a reader without JavaScript be reloaded.
     ``source`` is where the script gets its facts; None for the API of this opening.
@@ -100,6 +102,7 @@ def live_page(
         login=login,
         source=source,
         refresh=refresh and view["status"] not in {"ended", "failed", "aborted"},
+        splits=splits,
     )
 
 
@@ -164,6 +167,7 @@ def record_page(
     language: Language,
     *,
     origin: str,
+    splits: Sequence[Split] = (),
     **given: Any,
 ) -> bytes:
     """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.record's."""
@@ -181,6 +185,7 @@ def record_page(
         r=Bound(document, language),
         qr=qr,
         place=place,
+        splits=splits,
         **given,
     )
 

@@ -232,3 +232,11 @@ def test_the_plan_of_a_watched_opening_names_its_witnesses() -> None:
     plan = json.loads(files()["plan.json"])
     assert [vkey.split("+")[0] for vkey in plan["watch"]["witnesses"]] == ["w1.example", "w2.example"]
     assert canonical(plan) == files()["plan.json"]
+
+
+def test_the_record_names_those_outside_and_what_they_held_when_it_was_drawn() -> None:
+    record = json.loads(files()["record.json"])["watch"]
+    assert len(record["witnesses"]) == 2
+    assert all("+" not in name for name in record["witnesses"])
+    close = next(point for point in record["points"] if point["point"] == "close")
+    assert sorted(close["held_by"]) == sorted(record["witnesses"])

@@ -83,6 +83,12 @@ async def test_two_officers_at_two_terminals_let_the_bids_open(tmp_path: Path) -
         view = await house.view(house.client())
         assert [bid["quote"] for bid in view["bids"].values()] == [{"price": "1280000.00"}] * 3
         assert [lock["state"] for lock in view["locks"].values()] == ["off", "off"]
+        async with house.client() as client:
+            sheet = (await client.get(f"/s/{house.session}/record?lang=en")).text
+        section = sheet.partition("Removed by")[2].partition("</table>")[0]
+        assert section.count("<time") == 2
+        for lock in (await house.services.sessions.state(house.session)).plan.locks:
+            assert any(officer.name in section for officer in lock.officers)
 
 
 async def test_before_the_barrier_no_share_goes_out(tmp_path: Path) -> None:

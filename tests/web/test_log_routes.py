@@ -11,7 +11,15 @@ import pytest
 
 from crypto.digest import leaf_hash, root, verify_consistency
 from crypto.signing import HallPublicKey
-from crypto.tlog import VerifierKey, open_checkpoint, read_entry_bundle, read_policy, read_proof
+from crypto.tlog import (
+    Checkpoint,
+    VerifierKey,
+    open_checkpoint,
+    read_entry_bundle,
+    read_policy,
+    read_proof,
+    sign_checkpoint,
+)
 from crypto.tlog.notes import unhash
 from crypto.tlog.tiles import tiles_of
 from sessions.notary import Notary
@@ -154,6 +162,21 @@ async def test_a_convicted_hall_says_so_and_is_not_ready(house: House) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "log_doubted")
     assert (ready.status_code, ready.json()["log"]) == (503, False)
     assert "w.example" in ready.json()["reasons"][0]
+
+
+async def test_another_log_shown_after_the_end_stands_on_the_page_and_on_the_record(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house, house.client() as client:
+        await house.announce()
+        await house.turn(T0 + timedelta(seconds=1))  # nobody has bid: it fails, and is over
+        pages = [f"/s/{house.session}?lang=en", f"/s/{house.session}/record?lang=en"]
+        before = [(await client.get(page)).text for page in pages]
+        origin = f"{house.services.settings.hall_name}/s/{house.session}"
+        other = sign_checkpoint(Checkpoint(origin=origin, size=99, root=b"y" * 32), house.services.hall_keys.newest)
+        await house.services.stores.checkpoints.convict(house.session, "w.example", other)
+        house.services.notary._convictions = None  # what was read a moment ago
+        after = [(await client.get(page)).text for page in pages]
+    told = "w.example has a checkpoint of 99 entries under"
+    assert ([told in text for text in before], [told in text for text in after]) == ([False] * 2, [True] * 2)
 
 
 async def test_a_hall_without_witnesses_has_a_log_too(tmp_path: Path) -> None:

@@ -117,13 +117,23 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
     document = record(await services.sessions.state(session))
     facts = await newest_facts(services, session, PUBLIC, snapshot)
     origin = services.settings.origin
+    splits = await services.notary.since_the_end(session)
 
     def make() -> bytes:
         return record_page(
-            who.pages, snapshot.view, facts, document, who.language, theme=who.theme, path=who.path, origin=origin
+            who.pages,
+            snapshot.view,
+            facts,
+            document,
+            who.language,
+            theme=who.theme,
+            path=who.path,
+            origin=origin,
+            splits=splits,
         )
 
-    return await _served(request, who, ("record", session), _version(snapshot), make, _FOR_ALL)
+    version = f"{_version(snapshot)}-{len(splits)}"
+    return await _served(request, who, ("record", session), version, make, _FOR_ALL)
 
 
 @router.get("/s/{session}/record.pdf")
@@ -171,6 +181,7 @@ async def _live(request: Request, session: SessionId, template: str, headers: Ma
     facts = await newest_facts(services, session, PUBLIC, snapshot)
     reading = rows_read(snapshot.view, services.clock.now())
     refresh = request.query_params.get("refresh") != "off"
+    splits = await services.notary.since_the_end(session)
 
     def make() -> bytes:
         return live_page(
@@ -183,9 +194,10 @@ async def _live(request: Request, session: SessionId, template: str, headers: Ma
             path=who.path,
             refresh=refresh,
             template=template,
+            splits=splits,
         )
 
-    version = f"{_version(snapshot)}-{reading}"
+    version = f"{_version(snapshot)}-{reading}-{len(splits)}"
     return await _served(request, who, (template, session, refresh), version, make, {**_FOR_ALL, **headers})
 
 

@@ -1,7 +1,7 @@
 /** The opening record as the events make it, member for member (sessions/record.py says the same). */
 
 import { canonicalText, type Json } from "../canonical.js";
-import type { Bid, Change, Lock, Opening, StepRun } from "./ceremony.js";
+import type { Bid, Change, Lock, Opening, Point, StepRun } from "./ceremony.js";
 import { drawRules } from "./draw.js";
 import { digestHex } from "./sha256.js";
 import type { Data } from "./shapes.js";
@@ -53,8 +53,25 @@ function project(o: Opening): Data {
     postponements: o.moves.map(change),
     present: o.chairs.map((chair) => ({ ...chair, host: chair.account === o.acting })),
     draws: draws(o),
+    ...(o.watch === null ? {} : { watch: watched(o, o.watch) }),
     ...(o.clock === null ? {} : { clock: o.clock }),
     ...(o.locks.length > 0 ? { locks: o.locks.map((lock) => lockRow(o, lock)) } : {}),
+  };
+}
+
+function watched(o: Opening, watch: Data): Json {
+  const by = (point: Point, kind: string): readonly string[] => point.held.filter((one) => one.kind === kind).map((one) => one.by);
+  return {
+    origin: watch["origin"]!,
+    witnesses: (watch["witnesses"] as readonly string[]).map((key) => key.split("+")[0]!),
+    quorum: watch["quorum"]!,
+    authorities: watch["authorities"] ?? [],
+    points: o.points.map((point) => ({
+      point: point.name,
+      held_by: by(point, "witness"),
+      stamped_by: by(point, "stamp"),
+      missed: point.missed,
+    })),
   };
 }
 
