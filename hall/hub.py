@@ -251,6 +251,8 @@ class Hub:
         live = await self._warm(session)
         if audience.bidder is not None and live.devices[audience.bidder] >= self.limits.watchers_per_bidder:
             raise TooManyWatchers(retry_after=30)
+        if after > live.room.number and self._bus.lossy:  # another worker showed what was not rung for here yet
+            await self._read_missing(live)
         if not 0 <= after <= live.room.number:
             raise BadCursor
         return live
