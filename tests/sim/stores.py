@@ -1,0 +1,262 @@
+"""What survives every machine, in memory: the log, uploads and answers, blobs, secrets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from io import BytesIO
+from itertools import count
+from typing import Any, BinaryIO
+
+from sessions.clock import Clock
+from sessions.errors import Fenced, Unchecked
+from sessions.events import Recorded
+from sessions.ids import BidderId, SessionId
+from sessions.opening import Status
+from sessions.ports import Answer, Appended, Released, Upload, UploadState, WrongOffset
+from tests.support.memory_events import MemoryEvents
+
+HOLDING = (UploadState.ARRIVED, UploadState.COMPLETE)
+
+
+class MemoryIntake:
+    """An IntakeStore, as the machine with this number sees it: each upload may be in the hands of one."""
+
+    def __init__(self, disk: Disk, mine: Callable[[], int | None]) -> None:
+        self._disk = disk
+        self._mine = mine
+
+    async def add_upload(self, upload: Upload) -> None:
+        self._disk.uploads[upload.id] = upload
+
+    async def upload(self, upload: str) -> Upload | None:
+        return self._disk.uploads.get(upload)
+
+    async def unanswered(self) -> tuple[Upload, ...]:
+        return self._those(lambda upload: upload.state is not UploadState.ANSWERED)
+
+    async def uploaded_bytes(self, bidder: BidderId, since: datetime) -> int:
+        mine = (upload for upload in self._disk.uploads.values() if upload.bidder == bidder)
+        return sum(upload.length for upload in mine if upload.first_byte_at > since)
+
+    async def claim(self, upload: str) -> bool:
+        if self._disk.holder(upload) is not None:
+            return False
+        self._disk.holders[upload] = self._mine()
+        return True
+
+    async def let_go(self, upload: str) -> None:
+        self._disk.holders[upload] = None
+
+    async def arrive(self, upload: str) -> bool:
+        if await self._disk.is_closed():
+            return False
+        self._set(upload, UploadState.ARRIVED, self._disk.uploads[upload].completed_at)
+        return True
+
+    async def depart(self, upload: str) -> None:
+        self._set(upload, UploadState.OPEN, None, held=False)
+
+    async def complete_upload(self, upload: str, at: datetime) -> None:
+        self._set(upload, UploadState.COMPLETE, at)
+
+    async def abandon(self, upload: str) -> None:
+        self._set(upload, UploadState.ABANDONED, self._disk.uploads[upload].completed_at, held=False)
+
+    async def adopt(self, upload: Upload) -> bool:
+        now = self._disk.uploads.get(upload.id)
+        if now is None or now.state is not upload.state or self._disk.holder(upload.id) is not None:
+            return False
+        self._disk.holders[upload.id] = self._mine()
+        return True
+
+    async def orphans(self) -> tuple[Upload, ...]:
+        return self._those(lambda upload: upload.state in HOLDING and self._disk.holder(upload.id) is None)
+
+    async def holding(self, session: SessionId, t0: datetime) -> bool:
+        return self._disk.holds_t0(t0)
+
+    async def drop_upload(self, upload: str) -> None:
+        del self._disk.uploads[upload]
+
+    async def answer(self, answer: Answer, upload: str | None) -> None:
+        self._disk.answers.append(answer)
+        if upload is not None:
+            self._set(upload, UploadState.ANSWERED, self._disk.uploads[upload].completed_at, held=False)
+
+    async def answers(self, session: SessionId, bidder: BidderId | None = None) -> tuple[Answer, ...]:
+        return tuple(answer for answer in self._disk.answers if bidder in (None, answer.bidder))
+
+    async def releases(self, session: SessionId) -> tuple[Released, ...]:
+        return ()
+
+    def _those(self, wanted: Callable[[Upload], bool]) -> tuple[Upload, ...]:
+        return tuple(sorted(filter(wanted, self._disk.uploads.values()), key=lambda upload: upload.first_byte_at))
+
+    def _set(self, upload: str, state: UploadState, at: datetime | None, *, held: bool = True) -> None:
+        self._disk.uploads[upload] = replace(self._disk.uploads[upload], state=state, completed_at=at)
+        self._disk.holders[upload] = self._mine() if held else None
+
+
+class MemoryLog:
+    """An EventStore: the log, and in the same transaction what T0 waits for."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    async def append(self, session: SessionId, records: Sequence[Recorded], **more: Any) -> None:
+        closes = more.pop("closes", None)
+        if closes is not None and self._disk.holds_t0(closes):
+            raise Unchecked
+        await self._disk.events.append(session, records, **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._disk.events, name)
+
+
+class MemoryMembers:
+    """A Members and a Holds: who may write, who leads, which acts are being answered."""
+
+    def __init__(self, disk: Disk, clock: Clock, joined: Callable[[int], None]) -> None:
+        self._disk = disk
+        self._clock = clock
+        self._joined = joined
+
+    async def join(self, name: str, valid: timedelta, *, instead_of: str | None = None, alone: bool = False) -> int:
+        number = next(self._disk.numbers)
+        self._disk.workers[number] = self._clock.now() + valid
+        self._joined(number)
+        return number
+
+    async def renew(self, number: int, valid: timedelta) -> None:
+        if number not in self._disk.workers:
+            raise Fenced
+        self._disk.workers[number] = self._clock.now() + valid
+
+    async def fence(self, number: int) -> tuple[int, ...]:
+        now = self._clock.now()
+        gone = tuple(other for other, until in self._disk.workers.items() if until < now and other != number)
+        for other in gone:
+            await self.leave(other)
+        return gone
+
+    async def leave(self, number: int) -> None:
+        self._disk.workers.pop(number, None)
+        await self.release(number)
+
+    async def free(self, since: datetime) -> tuple[SessionId, ...]:
+        return tuple(session for session, _ in await self._disk.events.live() if session not in self._disk.leases)
+
+    async def holders(self) -> Mapping[int, int]:
+        led = list(self._disk.leases.values())
+        return {number: led.count(number) for number in self._disk.workers}
+
+    async def take(self, number: int, sessions: Sequence[SessionId]) -> tuple[SessionId, ...]:
+        taken = tuple(session for session in sessions if session not in self._disk.leases)
+        self._disk.leases |= dict.fromkeys(taken, number)
+        return taken
+
+    async def release(self, number: int, sessions: Sequence[SessionId] | None = None) -> None:
+        mine = [
+            each for each, by in self._disk.leases.items() if by == number and sessions in (None, [each], (each,))
+        ]
+        for session in mine:
+            del self._disk.leases[session]
+
+    async def hold(self, name: str, session: SessionId, longest: timedelta) -> None:
+        self._disk.holds[name] = self._clock.now() + longest
+
+    async def let_go(self, name: str) -> None:
+        self._disk.holds.pop(name, None)
+
+    async def held(self, session: SessionId) -> bool:
+        return any(until > self._clock.now() for until in self._disk.holds.values())
+
+
+class MemoryBlobs:
+    """A BlobStore, for one machine: every piece is durable when it is here."""
+
+    def __init__(self, kept: dict[str, bytearray], clock: Clock, alive: Callable[[], None]) -> None:
+        self._kept = kept
+        self._clock = clock
+        self._alive = alive
+
+    async def append(self, name: str, offset: int, pieces: AsyncIterable[bytes], limit: int) -> Appended:
+        blob = self._kept[name]
+        if len(blob) != offset:
+            raise WrongOffset(len(blob))
+        async for piece in pieces:
+            self._alive()
+            if len(blob) + len(piece) > limit:
+                raise WrongOffset(len(blob))
+            blob += piece
+        return Appended(size=len(blob), at=self._clock.now())
+
+    async def size(self, name: str) -> int:
+        return len(self._kept[name])
+
+    async def room(self) -> int:
+        return 1 << 40
+
+    async def finish(self, name: str) -> None:
+        self._alive()
+
+    async def discard(self, name: str) -> None:
+        self._alive()
+        self._kept.pop(name, None)
+
+    def open(self, name: str) -> BinaryIO:
+        return BytesIO(self._kept[name])
+
+
+class MemorySecrets:
+    """A SecretStore."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[SessionId, str], bytes] = {}
+
+    async def keep(self, session: SessionId, name: str, secret: bytes) -> bytes:
+        return self.kept.setdefault((session, name), secret)
+
+    async def get(self, session: SessionId, name: str) -> bytes | None:
+        return self.kept.get((session, name))
+
+
+class Nothing:
+    """Stores of which this world has nothing to tell."""
+
+    async def evidence(self, *_: object, **__: object) -> tuple[()]:
+        return ()
+
+    async def keep(self, *_: object) -> None:
+        return None
+
+
+class Disk:
+    """All of it."""
+
+    def __init__(self) -> None:
+        self.events = MemoryEvents()
+        self.secrets = MemorySecrets()
+        self.blobs: dict[str, bytearray] = defaultdict(bytearray)
+        self.uploads: dict[str, Upload] = {}
+        self.answers: list[Answer] = []
+        self.holders: dict[str, int | None] = {}
+        self.workers: dict[int, datetime] = {}
+        self.leases: dict[SessionId, int] = {}
+        self.holds: dict[str, datetime] = {}
+        self.numbers = count(1)
+
+    def holder(self, upload: str) -> int | None:
+        """Return the machine that an upload is in the hands of, unless that is gone."""
+        number = self.holders.get(upload)
+        return number if number in self.workers else None
+
+    def holds_t0(self, t0: datetime) -> bool:
+        waiting = (upload for upload in self.uploads.values() if upload.state in HOLDING)
+        return any(upload.completed_at is None or upload.completed_at < t0 for upload in waiting)
+
+    async def is_closed(self) -> bool:
+        return all(each.status not in (Status.SCHEDULED, Status.CHECKIN) for each in await self.events.calendar())

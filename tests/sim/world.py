@@ -1,0 +1,255 @@
+"""One opening in virtual time, with whatever goes wrong: a seed is a world.
+
+``play(seed)`` returns the world after the end, every promise checked; ``Broken`` tells the story of the seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache, partial
+from pathlib import Path
+from tempfile import mkdtemp
+
+from hall.audience import PUBLIC, Audience
+from sessions.announcement import make_plan
+from sessions.hallkey import HallKeys
+from sessions.ids import BidderId
+from sessions.opening import OVER
+from sessions.plan import Plan
+from sessions.roles import Role
+from sessions.rulebook import load
+from tests.sim.machines import SESSION, Machine, Wire, on_its_machine
+from tests.sim.people import Official, Onlooker, Person, Tenderer
+from tests.sim.promises import check
+from tests.sim.stores import Disk
+from tests.sim.virtual import VirtualClock, VirtualLoop, run
+from tests.support.bidders import Sealed
+from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, T0, TENDER
+from tests.support.shell import a_bid_for_this, the_actor
+
+LONGEST = timedelta(hours=2)
+"""Beyond it an opening hangs."""
+
+BEFORE = timedelta(minutes=3)
+SHORT = {"checkin": 120, "draw": 30, "decrypt": 60, "confirm": 30, "objection": 30, "sign": 30}
+"""Windows of a rehearsal, in seconds: what happens in them does not depend on their length."""
+
+DRAWS = [{"id": "k", "title": {"zh": "系数", "en": "Coefficient"}, "values": ["0.95", "0.96", "0.97"], "pick": 1}]
+
+
+@cache
+def the_keys() -> HallKeys:
+    return HallKeys.in_folder(Path(mkdtemp(prefix="kaibiao-sim-")))
+
+
+@cache
+def a_bid(number: int, version: int) -> Sealed:
+    """Return one of a pool of sealed bids: sealing is dear, and every world is of the same tender."""
+    return a_bid_for_this(f"第{number}号有限公司", f"{1_000_000 + 7 * number}.0{version}")
+
+
+class Broken(AssertionError):
+    """A promise was broken: the seed, and what happened until then."""
+
+
+@dataclass
+class World:
+    seed: int
+    loop: VirtualLoop
+    chance: random.Random = field(init=False)
+    machines: list[Machine] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
+    onlookers: list[Onlooker] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+    disk: Disk = field(default_factory=Disk)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.clock = VirtualClock(self.loop, T0 - BEFORE)
+        self.wire = Wire(self.chance)
+        self.keys = the_keys()
+        self.loop.set_task_factory(on_its_machine)
+        self.plan = self._plan()
+        self.tenderers = [self._tenderer(number) for number in range(self.chance.choice((3, 4, 4, 5, 6, 12)))]
+        self.people = [*(Official(who, self, self.chance) for who in (HOST, DEPUTY, SUPERVISOR)), *self.tenderers]
+        watchers = [PUBLIC, PUBLIC, Audience(self.chance.choice((Role.HOST, Role.SUPERVISOR)))]
+        watchers += [Audience(Role.BIDDER, BidderId(one.actor.id)) for one in self.tenderers[:1]]
+        self.onlookers = [Onlooker(each, self, self.chance) for each in watchers]
+
+    def _plan(self) -> Plan:
+        pack = self.chance.choice(("cn-works", "cn-works", "cn-gov", "intl-two-role"))
+        ceiling = None if pack == "intl-two-role" else self.chance.choice((None, "1500000.00"))
+        drawn = [] if pack == "intl-two-role" else self.chance.choice(([], DRAWS))
+        rules = load(pack)
+        windows = {name: SHORT[name] for name in rules.windows}
+        tender = {**TENDER, "pack": pack, "ceiling": ceiling, "draws": drawn, "windows": windows, "reading_pace_s": 1}
+        return make_plan(tender, session=SESSION, rehearsal=True)
+
+    def _tenderer(self, number: int) -> Tenderer:
+        chance = self.chance
+        around = [-150_000, -100_000, -60_000, -30_000, -1000, -500, -1, 0, 1, 500]  # milliseconds to T0
+        moments = sorted(
+            T0 + timedelta(milliseconds=chance.choice(around) + chance.randint(-300, 300) * (chance.random() < 0.5))
+            for _ in range(chance.choice((1, 1, 1, 2)))
+        )
+        bids = [(moment, a_bid(number, version).data) for version, moment in enumerate(moments)]
+        return Tenderer(
+            the_actor(a_bid(number, 0).bidder),
+            self,
+            chance,
+            bids=bids,
+            comes=chance.random() < 0.95,
+            keeps_its_key=chance.random() < 0.9,
+            quarrels=chance.random() < 0.1,
+        )
+
+    @property
+    def prices(self) -> dict[BidderId, str]:
+        """What each bidder sealed."""
+        return {BidderId(one.actor.id): f"{1_000_000 + 7 * n}.00" for n, one in enumerate(self.tenderers)}
+
+    def note(self, what: str) -> None:
+        self.story.append(f"{self.clock.now():%H:%M:%S.%f}"[:-3] + f"  {what}")
+
+    def any_machine(self) -> Machine | None:
+        """Return a machine that answers, if there is one: whoever connects gets any."""
+        ready = [machine for machine in self.machines if machine.ready]
+        return self.chance.choice(ready) if ready else None
+
+    async def boots(self) -> Machine:
+        """Start a machine; when the disk fails it, start it again, as its supervisor does."""
+        while True:
+            name = f"m{len(self.machines) + 1}"
+            machine = Machine(name, self.disk, self.wire, self.clock, self.chance, self.keys, self.prices)
+            self.machines.append(machine)
+            starting = machine.spawn(machine.start())
+            await asyncio.wait({starting, machine.died}, return_when=asyncio.FIRST_COMPLETED)
+            if not machine.dead and starting.done() and starting.exception() is None:
+                self.note(f"{name} is up")
+                return machine
+            why = starting.exception() if starting.done() and not starting.cancelled() else "killed"
+            machine.kill()
+            self.note(f"{name} could not start: {why!r}")
+            await asyncio.sleep(0.5)
+
+    async def over(self) -> None:
+        """Return when the log says that the opening is over."""
+        until = T0 + LONGEST
+        while True:
+            summary = await self.disk.events.summary(SESSION)
+            if summary is not None and summary.status in OVER:
+                return
+            if self.clock.now() > until:
+                raise Broken(f"nothing ended: {summary and (summary.status, summary.step, summary.due)}")
+            await asyncio.sleep(5)
+
+    # -- what goes wrong -----------------------------------------------------------------------------------------
+
+    async def a_machine_dies(self) -> None:
+        if (machine := self.any_machine()) is not None:
+            self.note(f"{machine.name} is killed")
+            machine.kill()
+            await asyncio.sleep(self.chance.choice((0.1, 3, 20)))
+            await self.boots()
+
+    async def writes_fail(self) -> None:
+        if (machine := self.any_machine()) is not None:
+            machine.trouble.writes_fail = self.chance.randint(1, 4)
+            self.note(f"{machine.name}: {machine.trouble.writes_fail} writes will fail")
+
+    async def answers_get_lost(self) -> None:
+        if (machine := self.any_machine()) is not None:
+            machine.trouble.answers_lost = self.chance.randint(1, 3)
+            self.note(f"{machine.name}: {machine.trouble.answers_lost} answers of the disk will be lost")
+
+    async def the_disk_is_slow(self) -> None:
+        if (machine := self.any_machine()) is not None:
+            machine.trouble.disk_delay = self.chance.choice((0.2, 2, 10))
+            self.note(f"{machine.name}: the disk takes {machine.trouble.disk_delay} s")
+            await asyncio.sleep(self.chance.uniform(1, 20))
+            machine.trouble.disk_delay = 0
+
+    async def the_bus_goes_quiet(self) -> None:
+        if (machine := self.any_machine()) is not None:
+            machine.trouble.rings_lost, machine.trouble.ring_delay = self.chance.choice(((True, 0.0), (False, 5.0)))
+            self.note(f"{machine.name}: rings are {'lost' if machine.trouble.rings_lost else 'late'}")
+            await asyncio.sleep(self.chance.uniform(1, 60))
+            machine.trouble.rings_lost, machine.trouble.ring_delay = False, 0.0
+
+    async def a_machine_stands_still(self) -> None:
+        if (machine := self.any_machine()) is not None:
+            seconds = self.chance.choice((1, 7, 12, 30))
+            self.note(f"{machine.name} is stopped for {seconds} s")
+            machine.trouble.goes_on.clear()
+            await asyncio.sleep(seconds)
+            machine.trouble.goes_on.set()
+
+    async def goes_wrong(self) -> None:
+        """Up to ten faults, most of them where it hurts: around T0 and while keys come in."""
+        faults: tuple[Callable[[], Awaitable[None]], ...] = (
+            self.a_machine_dies,
+            self.a_machine_dies,
+            self.writes_fail,
+            self.answers_get_lost,
+            self.a_machine_stands_still,
+            self.the_disk_is_slow,
+            self.the_bus_goes_quiet,
+        )
+        moments = sorted(
+            self.chance.choice(
+                (self.chance.gauss(180, 3), self.chance.uniform(1, 180), self.chance.uniform(180, 600))
+            )
+            for _ in range(self.chance.randint(0, 10))
+        )
+        for moment in moments:
+            await asyncio.sleep(max(0.0, moment - self.loop.time()))
+            await self.chance.choice(faults)()
+
+    # -- the whole of it -----------------------------------------------------------------------------------------
+
+    async def lives(self) -> None:
+        first = await self.boots()
+        for _ in range(self.chance.choice((0, 1, 1, 2))):
+            await self.boots()
+        await first.ask(partial(first.sessions.create, self.plan))
+        at_it = [asyncio.create_task(one.live()) for one in (*self.people, *self.onlookers)]
+        at_it += [asyncio.create_task(one.submits()) for one in self.tenderers]
+        at_it.append(asyncio.create_task(self.goes_wrong()))
+        ending = asyncio.create_task(self.over())
+        running = {ending, *at_it}
+        while not ending.done():
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        await asyncio.sleep(60)  # whoever reads slowly comes to the end
+        for task in at_it:
+            task.cancel()
+        await asyncio.gather(*at_it, return_exceptions=True)
+        machine = await self.boots()
+        await check(self, machine)
+
+
+def play(seed: int) -> World:
+    """Play the world of ``seed`` to its end; raise ``Broken`` with its story when a promise is broken."""
+    worlds: list[World] = []
+
+    async def story(loop: VirtualLoop) -> None:
+        worlds.append(World(seed, loop))
+        await worlds[0].lives()
+
+    try:
+        run(story)
+    except Exception as error:
+        told = "\n".join(worlds[0].story[-40:]) if worlds else ""
+        raise Broken(f"seed={seed}: {type(error).__name__}: {error}\n{told}") from error
+    return worlds[0]
+
+
+if __name__ == "__main__":
+    for number in range(int(sys.argv[1]), int(sys.argv[2])):
+        play(number)
