@@ -16,7 +16,7 @@ from sessions.verify.sentences import SENTENCES
 from tests.support import audit_words, corpus
 from tests.support.audited import by_python, by_typescript, disagreements
 from tests.support.bundles import signed_anew, the_bundle, the_files
-from tests.support.finished import an_aborted_bundle
+from tests.support.finished import a_bundle, an_aborted_bundle
 from tests.support.tampering import TAMPERINGS
 from tests.support.two_verifiers import AT_ONCE, Tally, compare
 
@@ -36,6 +36,8 @@ def test_both_agree_on_every_kind_of_ending(tmp_path: Path) -> None:
         "no zip file": b"not a zip file",
         "nothing": b"",
     }
+    (tmp_path / "watched").mkdir()
+    bundles["held by witnesses outside"] = run(a_bundle(tmp_path / "watched", watchers=2))
     for moment, after in (("before", False), ("after", True)):
         (tmp_path / moment).mkdir()
         bundles[f"aborted {moment} the opening time"] = run(an_aborted_bundle(tmp_path / moment, after_t0=after))
