@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-TEAM := tests/sessions_shell tests/migrations
+TEAM := tests/sessions_shell tests/migrations $(addprefix tests/web/test_,uploads.py api_ceremony.py streams.py identity.py)
 
 .PHONY: demo test test-team test-slow lint services install lock clean
 
