@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, cast
 
 from sessions.clock import Clock
 from sessions.steady import Comparison, Sample, compare
@@ -123,8 +123,7 @@ class _Asking(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._sent = self._now()
-        if isinstance(transport, asyncio.DatagramTransport):
-            transport.sendto(question(self._number))
+        cast(asyncio.DatagramTransport, transport).sendto(question(self._number))
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         came = self._now()
