@@ -51,6 +51,8 @@ async def incidents(request: Request) -> Response:
 
 
 def _state(vigil: Vigil | None, found: tuple[Incident, ...]) -> str:
+    if vigil is not None and vigil.clock.doubt() is not None:
+        return CLOCK_STOP
     if any(incident.kind == CLOCK_STOP and incident.ended is None for incident in found):
         return CLOCK_STOP
     return State.HEALTHY if vigil is None else vigil.judgement.state
