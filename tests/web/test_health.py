@@ -64,7 +64,7 @@ async def test_a_bus_that_is_away_is_told_and_sends_nobody_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with a_house(tmp_path) as house, house.client() as here:
-        monkeypatch.setattr(house.services.bus, "away", True)
+        monkeypatch.setattr(type(house.services.bus), "away", True)
         answer = await here.get("/readyz")
     assert (answer.status_code, answer.json()["ready"], answer.json()["bus"]) == (200, True, False)
     assert "a second later" in answer.json()["reasons"][0]

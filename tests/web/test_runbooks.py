@@ -81,7 +81,7 @@ def test_what_a_runbook_says_to_type_works(hall: Path, tmp_path: Path, name: str
         typed(hall, "kaibiao backup /var/backups/kaibiao/kaibiao-0.zip", tmp_path)
     for line in lines(book(name, "en")):
         ran = typed(hall, line, tmp_path / "new")
-        assert ran is None or ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"
+        assert ran is None or ran.returncode == 0 or _only_the_tests_own(ran), f"{line}\n{ran.stdout}{ran.stderr}"
         for path in (hall / "backups").glob("kaibiao-2*.zip"):
             path.rename(path.with_name("kaibiao-0.zip"))  # two in one second have one name
 
@@ -93,6 +93,12 @@ def test_both_languages_say_the_same_to_type_and_have_the_same_steps(name: str) 
     steps = [re.findall(r"^(\d)\. ", text, re.M) for text in (english, chinese)]
     assert steps[0] == steps[1] != []
     assert english.count("](") == chinese.count("](")
+
+
+def _only_the_tests_own(ran: Ran) -> bool:
+    """The tests' PostgreSQL does without what costs time, and the doctor is right to say so."""
+    wrong = [each for each in ran.stdout.splitlines() if each.startswith("fix ")]
+    return team.TEAM and wrong == ["fix  PostgreSQL: fsync and full_page_writes is off"]
 
 
 async def test_the_addresses_in_them_answer(tmp_path: Path) -> None:
