@@ -253,6 +253,7 @@ def build(
     if isinstance(clock, SystemClock):  # another clock cannot tell that somebody set it
         look = partial(_seen_here, hub, settings.data_dir)
         vigil = Vigil(SqlPulses(database), ClockGuard(clock), now=clock.now, worker=membership.name, look=look)
+        metrics.watch_clock(vigil.clock)
     sessions = Sessions(
         kept,
         clock=clock,

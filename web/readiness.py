@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
-from sessions.clock import SystemClock
+from sessions.health import State
 from web.bootstrap import Services
 
 PATIENCE: Final = 2.0  # seconds for the database: a monitor asks every few
-DRIFT: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +33,7 @@ async def look(services: Services) -> tuple[Look, ...]:
         await _database(services),
         await _disk(services),
         _clock(services),
+        _hall(services),
         await _log(services),
         _bus(services),
         _worker(services),
@@ -60,11 +59,22 @@ async def _disk(services: Services) -> Look:
 
 
 def _clock(services: Services) -> Look:
-    """A clock that cannot tell whether somebody set it is one of a test."""
-    clock = services.clock
-    drift = clock.drift() if isinstance(clock, SystemClock) else timedelta()
-    off = f"somebody set the machine's clock by {drift.total_seconds():+.1f} s since the start"
-    return Look(about="clock", reasons=(off,) if abs(drift) >= DRIFT else ())
+    """Openings stop by themselves while the clock is doubted. One that cannot tell is the clock of a test."""
+    doubt = services.vigil.clock.doubt() if services.vigil is not None else None
+    if doubt is None:
+        return Look(about="clock")
+    seconds = f"{doubt.by.total_seconds():+.1f} s"
+    said = {"offset": f"the time sources are {seconds} away", "stepped": f"somebody set it by {seconds}"}
+    return Look(about="clock", reasons=(f"the clock is not safe: {said.get(doubt.reason, doubt.reason)}",))
+
+
+def _hall(services: Services) -> Look:
+    """What the workers' votes come to; one that is poor shows it here before anything stops."""
+    judged = services.vigil.judgement if services.vigil is not None else None
+    if judged is None or judged.state is State.HEALTHY:
+        return Look(about="hall", needed=False)
+    reasons = tuple(f"the hall is {judged.state.value}: {reason}" for reason in judged.reasons)
+    return Look(about="hall", reasons=reasons or (judged.state.value,), needed=False)
 
 
 async def _log(services: Services) -> Look:

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from sessions.clock import SystemClock
 from tests.support import team
 from tests.support.commands import kaibiao
 from tests.support.house import T0, a_house
 from tests.support.proxies import NAME, certificate
 from tests.web.test_locks import LOCKS
 from web.cli import doctor_team
-from web.cli.doctor_team import about_openings, bus, proxy, readers, tls
+from web.cli.doctor_team import about_openings, bus, clock_sources, proxy, readers, tls
 from web.cli.finding import Finding
 from web.settings import Settings
 
@@ -76,6 +77,13 @@ async def test_a_bus_that_is_away_is_named_without_its_password() -> None:
     assert "127.0.0.1:1 does not answer" in gone.found
     assert "geheim" not in str(gone)
     assert (await bus(Settings())).ok
+
+
+async def test_a_time_source_that_does_not_answer_is_named() -> None:
+    (silent,) = await clock_sources(Settings(clock_sources=("127.0.0.1:1",)), SystemClock())
+    assert "127.0.0.1:1 does not answer" in silent.found
+    (none,) = await clock_sources(Settings(), SystemClock())
+    assert none.ok
 
 
 async def of(settings: Settings, now: datetime) -> dict[str, Finding]:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from sessions.clock import SystemClock
+from sessions.steady import ClockGuard
+from sessions.store.pulses import SqlPulses
+from sessions.vigil import Local, Vigil
 from tests.support.house import a_house
 from web import readiness
 
@@ -22,6 +27,7 @@ async def test_a_hall_is_alive_and_ready(tmp_path: Path) -> None:
             "database": True,
             "disk": True,
             "clock": True,
+            "hall": True,
             "log": True,
             "bus": True,
             "worker": True,
@@ -68,6 +74,25 @@ async def test_a_bus_that_is_away_is_told_and_sends_nobody_away(
         answer = await here.get("/readyz")
     assert (answer.status_code, answer.json()["ready"], answer.json()["bus"]) == (200, True, False)
     assert "a second later" in answer.json()["reasons"][0]
+
+
+async def test_a_clock_that_somebody_set_is_told_with_by_how_much(tmp_path: Path) -> None:
+    class Stepped(SystemClock):
+        def drift(self) -> timedelta:
+            return timedelta(seconds=300)
+
+    async with a_house(tmp_path) as house, house.client() as here:
+        guard = ClockGuard(Stepped())
+        vigil = Vigil(SqlPulses(house.services.database), guard, now=house.clock.now, worker="w", look=_nothing)
+        object.__setattr__(house.services, "vigil", vigil)
+        answer = await here.get("/readyz")
+        object.__setattr__(house.services, "vigil", None)
+    assert (answer.status_code, answer.json()["clock"]) == (503, False)
+    assert answer.json()["reasons"] == ["the clock is not safe: somebody set it by +300.0 s"]
+
+
+def _nothing() -> Local:
+    return Local(present=0, free_bytes=1 << 40)
 
 
 async def test_a_fenced_worker_and_one_that_stops_take_nobody_new(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from sessions.store.blobs import BlobsRefused, FolderBlobs
 from web.bootstrap import blobs
 from web.cli.doctor_database import about_database
 from web.cli.doctor_secrets import about_secrets
-from web.cli.doctor_team import SOON, about_openings, bus, proxy, readers, tls
+from web.cli.doctor_team import SOON, about_openings, bus, clock_sources, proxy, readers, tls
 from web.cli.finding import Finding
 from web.papers import SealUnusable, load_seal
 from web.settings import Settings, SettingsRefused
@@ -49,6 +49,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     findings += [synchronised(rehearsal=settings.rehearsal_allowed), *anchors(settings, now)]
     findings += [*await timestamps(settings, clock), seal(settings, now), *await witnesses(settings)]
     findings += [proxy(settings), *filter(None, [await tls(settings, now)])]
+    findings += await clock_sources(settings, clock)
     findings += [await bus(settings), readers(resource.getrlimit(resource.RLIMIT_NOFILE)[0], settings)]
     findings += about_secrets(settings)
     if findings[2].ok:

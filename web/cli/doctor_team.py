@@ -20,9 +20,10 @@ from crypto.errors import CryptoRefused
 from crypto.signing import HallPublicKey
 from sessions import keyfiles
 from sessions.backup.checking import Kept
-from sessions.clock import SystemClock
+from sessions.clock import Clock, SystemClock
 from sessions.hallkey import HALL, HallKeys, KeysBroken, kid_in
 from sessions.ports import Summary
+from sessions.steady import LIMIT
 from sessions.store.checkpoints import SqlCheckpoints
 from sessions.store.database import Database
 from sessions.store.events import SqlEvents
@@ -31,6 +32,7 @@ from web.bootstrap import blobs
 from web.cli.finding import Finding
 from web.cli.outside import newer_outside
 from web.settings import Settings
+from web.sntp import ask, read_source
 
 SOON: Final = timedelta(days=30)
 """A certificate that ends within it is to be renewed: authorities take days."""
@@ -105,6 +107,23 @@ def readers(limit: int, settings: Settings) -> Finding:
         if limit >= need or settings.rehearsal_allowed
         else f"Raise the limit (LimitNOFILE) to {need}, or lower max_watchers to {max(limit - SPARE, 100)}.",
     )
+
+
+async def clock_sources(settings: Settings, clock: Clock) -> list[Finding]:
+    """Ask every time server: openings announced here record at T0 how far they were from the hall's clock."""
+    about, found = "Clock sources", []
+    for name in settings.clock_sources:
+        try:
+            said = await ask(read_source(name), clock)
+        except (OSError, TimeoutError) as error:
+            fix = "Correct clock_sources, or let its answers through (UDP 123)."
+            found.append(Finding(about=about, found=f"{name} does not answer ({type(error).__name__})", fix=fix))
+            continue
+        away = f"{name} is {said.offset.total_seconds():+.3f} s away, to {said.uncertainty.total_seconds():.3f} s"
+        wrong = abs(said.offset) - said.uncertainty > LIMIT
+        fix = "Let a time service (chrony) set this machine's clock before you serve." if wrong else ""
+        found.append(Finding(about=about, found=away, fix=fix))
+    return found or [Finding(about=about, found="none named: nobody outside says how this clock stands")]
 
 
 async def bus(settings: Settings) -> Finding:

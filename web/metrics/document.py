@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from hall.hub import Census
+from sessions.clock import SystemClock
+from sessions.steady import ClockGuard
 from web.metrics.instruments import Metrics
 
 ABOUT = """# Metrics
@@ -33,6 +35,7 @@ def document() -> str:
     """Return ``docs/metrics.md``."""
     metrics = Metrics()
     metrics.watch(_Nobody())
+    metrics.watch_clock(ClockGuard(SystemClock()))
     labels = {next(iter(each.describe())).name: each._labelnames for each in metrics.instruments}
     labels["kaibiao_readers"] = ("door", "who")
     lines = [

@@ -18,6 +18,7 @@ from sessions.errors import CommandRefused, Overloaded, Stale
 from sessions.events import BiddersListed, Recorded, Stream
 from sessions.opening import Opening
 from sessions.roles import STAFF, Actor, Role
+from sessions.steady import ClockGuard
 from web.metrics.process import ProcessFigures
 
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -100,6 +101,10 @@ class Metrics:
         """Show who is in the rooms of ``hub`` whenever somebody looks."""
         self.registry.register(_Rooms(hub))
 
+    def watch_clock(self, guard: ClockGuard) -> None:
+        """Show what the time sources say of the clock."""
+        self.registry.register(_Clock(guard))
+
     def lagged(self, seconds: float) -> None:
         """The loop came back so much later than it was asked to. What a single request may cost counts as nothing."""
         self._lag.observe(seconds if seconds >= LAGS[0] else 0)
@@ -148,6 +153,23 @@ def _outcome(error: Exception | None) -> str:
             return "out_of_step"
         case _:
             return "fault"
+
+
+class _Clock(Collector):
+    """What the time sources said last."""
+
+    def __init__(self, guard: ClockGuard) -> None:
+        self._guard = guard
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """See Collector."""
+        last = self._guard.last
+        family = GaugeMetricFamily(
+            "kaibiao_clock_offset_seconds", "How far the time sources are from the hall's clock, by the last look."
+        )
+        if last is not None:
+            family.add_metric([], last.offset.total_seconds())
+        yield family
 
 
 class _Rooms(Collector):
