@@ -645,7 +645,7 @@ class Making:
         everyone = [number for number in range(bidders) if self.it.bid(self.who(number).id)]
         host = next((one for one in STAFF if one.id == self.it.acting), HOST)
         if self.it.stopped:
-            self._recover()
+            self.attempt(self._recover)
             self.attempt(lambda: self.act(c.Resume(reason="恢复正常"), host))
             self.attempt(lambda: self.act(c.Approve(proposal=len(self.it.proposals)), SUPERVISOR))
         elif self.it.hold is not None:
