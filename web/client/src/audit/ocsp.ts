@@ -3,7 +3,7 @@
 import { type Bytes, equal } from "../bytes.js";
 import * as der from "../der.js";
 import { type Certificate, readCertificate } from "../x509.js";
-import { extensionOf } from "./paths.js";
+import { extensionOf } from "./extensions.js";
 import { demand } from "./report.js";
 import { signed, verifies } from "./signed.js";
 

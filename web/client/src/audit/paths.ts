@@ -3,14 +3,31 @@
  * crypto/FORMAT.md section 9 and sessions/ARCHIVE.md ask).
  */
 
-import { type Bytes, equal } from "../bytes.js";
+import { type Bytes, equal, hex } from "../bytes.js";
 import * as der from "../der.js";
 import { canEncrypt, canSign, type Certificate } from "../x509.js";
+import { extensionOf, extensionsOf } from "./extensions.js";
+import { permits, sameName, selfIssued } from "./names.js";
 import { type Answer, answeredBy, unchecked } from "./ocsp.js";
 import { demand } from "./report.js";
 import { signed, type Signed } from "./signed.js";
 
 const MOST_BETWEEN = 6;
+
+/** Critical extensions that are understood here: everything else in one of them is refused. */
+const KNOWN: readonly string[] = [
+  "2.5.29.15", // keyUsage
+  "2.5.29.17", // subjectAltName
+  "2.5.29.19", // basicConstraints
+  "2.5.29.30", // nameConstraints
+  "2.5.29.32", // certificatePolicies: asked for by nobody here
+  "2.5.29.33", // policyMappings
+  "2.5.29.36", // policyConstraints
+  "2.5.29.37", // extKeyUsage: whoever needs a purpose asks for it
+  "2.5.29.54", // inhibitAnyPolicy
+];
+const POLICY_CONSTRAINTS = "2.5.29.36";
+const FRESHEST = "2.5.29.46";
 
 /** Whom the bundle asks us to trust, and what it has of revocation. */
 export interface Trust {
@@ -29,6 +46,8 @@ export interface RevocationList {
   readonly revoked: ReadonlyMap<string, { readonly at: number; readonly held: boolean }>;
   /** Whether it has a critical extension: a delta, or one that is not of everything or not of its own issuer. */
   readonly partial: boolean;
+  /** Whether deltas amend it, which are not read: what it does not say they may. */
+  readonly amended: boolean;
   readonly signed: Signed;
 }
 
@@ -48,6 +67,7 @@ export function pathTo(
   at: number,
   offered: readonly Certificate[] = [],
 ): Promise<readonly Certificate[] | null> {
+  if (!current(certificate, at)) return Promise.resolve(null);
   return climb([certificate], [...trust.intermediates, ...offered.slice(0, 16)], trust, at);
 }
 
@@ -91,19 +111,41 @@ async function climb(
 ): Promise<readonly Certificate[] | null> {
   const last = path.at(-1)!;
   if (trust.anchors.some((anchor) => equal(anchor.der, last.der))) return path;
-  for (const anchor of trust.anchors) if (await issued(anchor, last, path.length - 1, at)) return [...path, anchor];
+  const below = path.slice(1).filter((each) => !selfIssued(each)).length;
+  for (const anchor of trust.anchors) if ((await issued(anchor, last, below, at)) && acceptable([...path, anchor])) return [...path, anchor];
   if (path.length > MOST_BETWEEN) return null;
   for (const issuer of between) {
-    if (path.some((one) => equal(one.der, issuer.der)) || !(await issued(issuer, last, path.length - 1, at))) continue;
+    if (path.some((one) => equal(one.der, issuer.der)) || !(await issued(issuer, last, below, at))) continue;
     const whole = await climb([...path, issuer], between, trust, at);
     if (whole !== null) return whole;
   }
   return null;
 }
 
+/**
+ * Whether names, policies and extensions let this path be. Of policies only what is easily said: an authority that
+ * asks for one to be stated explicitly is refused, whatever is stated.
+ */
+function acceptable(path: readonly Certificate[]): boolean {
+  try {
+    return path.every((certificate, i) => {
+      const named = selfIssued(certificate) && i > 0 ? true : path.slice(i + 1).every((issuer) => permits(issuer, certificate));
+      const top = i === path.length - 1;
+      return named && (top || (!asksForPolicy(certificate) && extensionsOf(certificate).every(({ id, critical }) => !critical || KNOWN.includes(id))));
+    });
+  } catch {
+    return false; // an extension of another form than it has
+  }
+}
+
+function asksForPolicy(certificate: Certificate): boolean {
+  const constraints = extensionOf(certificate, POLICY_CONSTRAINTS);
+  return constraints !== null && der.children(der.read(constraints.value), der.TAG.sequence).some(({ tag }) => tag === der.contextPrimitive(0));
+}
+
 /** Whether `issuer` could issue `subject` at `at`, with `below` authorities between it and the signer, and did. */
 async function issued(issuer: Certificate, subject: Certificate, below: number, at: number): Promise<boolean> {
-  if (!equal(issuer.subjectDer, subject.issuerDer) || !current(issuer, at)) return false;
+  if (!sameName(issuer.subjectDer, subject.issuerDer) || !current(issuer, at)) return false;
   if (!issuer.isAuthority || !issuer.keyUsage.has("keyCertSign")) return false;
   const limit = pathLength(issuer);
   if (limit !== null && below > limit) return false;
@@ -128,13 +170,13 @@ async function revocation(subject: Certificate, issuer: Certificate, trust: Trus
 async function listed(subject: Certificate, issuer: Certificate, trust: Trust, at: number): Promise<Standing> {
   let known = false;
   for (const list of trust.lists) {
-    if (list.partial || !equal(list.issuer, issuer.subjectDer)) continue;
+    if (list.partial || !sameName(list.issuer, issuer.subjectDer)) continue;
     if (!issuer.keyUsage.has("cRLSign") || !(await list.signed.by(issuer))) continue;
-    const entry = list.revoked.get(subject.serial);
+    const entry = list.revoked.get(hex(der.read(subject.serialDer).body));
     const inDate = list.until !== null && at <= list.until && list.from <= subject.notAfter.getTime();
     // An entry counts even in a list that is out of date: revocation does not wear off. One on hold may.
     if (entry !== undefined && entry.at <= at && (!entry.held || inDate)) return "revoked";
-    known ||= inDate;
+    known ||= inDate && !list.amended;
   }
   return known ? "good" : "unknown";
 }
@@ -145,18 +187,6 @@ function pathLength(certificate: Certificate): number | null {
   if (constraints === null) return null;
   const [, limit] = der.children(der.read(constraints.value), der.TAG.sequence);
   return limit === undefined ? null : der.smallInteger(limit);
-}
-
-/** An extension of a certificate by its identifier, or null. */
-export function extensionOf(certificate: Certificate, id: string): { readonly critical: boolean; readonly value: Bytes } | null {
-  const [tbs] = der.children(der.read(certificate.der), der.TAG.sequence);
-  const field = der.children(tbs).find(({ tag }) => tag === der.context(3));
-  if (field === undefined) return null;
-  for (const extension of der.children(der.inner(field), der.TAG.sequence)) {
-    const parts = der.children(extension, der.TAG.sequence);
-    if (der.oid(parts[0]) === id) return { critical: parts.length === 3 && parts[1]!.body[0] === 0xff, value: der.octets(parts.at(-1)) };
-  }
-  return null;
 }
 
 /** Read a revocation list. */
@@ -171,16 +201,17 @@ export function readList(bytes: Bytes): RevocationList {
   for (const entry of entries) {
     const [serial, when, more] = der.children(entry, der.TAG.sequence);
     const at = der.time(when).getTime();
-    revoked.set(serialOf(der.expect(serial, der.TAG.integer).body), { at, held: onHold(more) });
+    revoked.set(hex(der.expect(serial, der.TAG.integer).body), { at, held: onHold(more) });
   }
   const extensions = rest.find(({ tag }) => tag === der.context(0));
-  const partial = extensions !== undefined && der.children(der.inner(extensions), der.TAG.sequence).some(isCritical);
+  const said = extensions === undefined ? [] : der.children(der.inner(extensions), der.TAG.sequence);
   return {
     issuer: der.expect(issuer).raw,
     from: der.time(from).getTime(),
     until: until === undefined ? null : der.time(until).getTime(),
     revoked,
-    partial,
+    partial: said.some(isCritical),
+    amended: said.some((each) => der.oid(der.children(each)[0]) === FRESHEST),
     signed: whole,
   };
 }
@@ -196,9 +227,4 @@ function onHold(extensions: der.Element | undefined): boolean {
   const reason = der.children(extensions, der.TAG.sequence).find((each) => der.oid(der.children(each)[0]) === "2.5.29.21");
   const code = reason === undefined ? undefined : der.read(der.octets(der.children(reason).at(-1))).body[0];
   return code === 6 || code === 8;
-}
-
-function serialOf(number: Bytes): string {
-  const bare = number.length > 1 && number[0] === 0 ? number.subarray(1) : number;
-  return Array.from(bare, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

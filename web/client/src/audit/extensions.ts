@@ -1,0 +1,27 @@
+/** Extensions of certificates (RFC 5280 section 4.2). */
+
+import type { Bytes } from "../bytes.js";
+import * as der from "../der.js";
+import type { Certificate } from "../x509.js";
+
+export interface Extension {
+  readonly id: string;
+  readonly critical: boolean;
+  readonly value: Bytes;
+}
+
+/** Every extension of a certificate. */
+export function extensionsOf(certificate: Certificate): readonly Extension[] {
+  const [tbs] = der.children(der.read(certificate.der), der.TAG.sequence);
+  const field = der.children(tbs).find(({ tag }) => tag === der.context(3));
+  if (field === undefined) return [];
+  return der.children(der.inner(field), der.TAG.sequence).map((extension) => {
+    const parts = der.children(extension, der.TAG.sequence);
+    return { id: der.oid(parts[0]), critical: parts.length === 3 && parts[1]!.body[0] === 0xff, value: der.octets(parts.at(-1)) };
+  });
+}
+
+/** An extension of a certificate by its identifier, or null. */
+export function extensionOf(certificate: Certificate, id: string): Extension | null {
+  return extensionsOf(certificate).find((each) => each.id === id) ?? null;
+}
