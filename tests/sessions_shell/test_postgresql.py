@@ -29,6 +29,7 @@ from tests.support.ceremony import SUPERVISOR, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, Bell
 
+WORD = "geheim"
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = "session, stream, number, at, role, actor, actor_name, type, data, private, salt, prev, digest"
 
@@ -193,7 +194,7 @@ async def test_two_that_migrate_at_once_make_one_database(tmp_path: Path) -> Non
         await database.close()
 
 
-@pytest.mark.parametrize("url", ["mysql+aiomysql://hall:geheim@db/x", "nonsense geheim"])
+@pytest.mark.parametrize("url", [f"mysql+aiomysql://hall:{WORD}@db/x", "nonsense geheim"])
 def test_an_address_that_cannot_be_used_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(DatabaseRefused) as caught:
         Database(url)

@@ -13,6 +13,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -76,7 +78,11 @@ class Cluster:
 
 
 def start(*, fsync: bool = False) -> Cluster:
-    """Start a cluster with a migrated template in it."""
+    """Start a cluster with a migrated template in it, and clear away what killed runs left an hour ago or more."""
+    for left in Path("/tmp").glob("kaibiao-pg-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 3600 and not (left / "data" / "postmaster.pid").exists():
+                shutil.rmtree(left)
     folder = Path(tempfile.mkdtemp(prefix="kaibiao-pg-", dir="/tmp"))  # a socket's path has room for 107 bytes
     durable = "on" if fsync else "off"
     try:

@@ -92,7 +92,8 @@ async def test_a_trigger_that_is_gone_is_noticed(tmp_path: Path) -> None:
 
 
 async def test_a_database_that_is_not_there_is_one_finding_without_its_password(tmp_path: Path) -> None:
-    url = "postgresql+asyncpg://hall:geheim@127.0.0.1:1/kaibiao"
+    word = "geheim"
+    url = f"postgresql+asyncpg://hall:{word}@127.0.0.1:1/kaibiao"
     said = await told(Settings(data_dir=tmp_path, database_url=url))
     assert len(said) == 1
     assert "does not answer" in next(iter(said))
