@@ -68,7 +68,7 @@ def test_what_is_logged_has_a_name_that_never_changes() -> None:
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)
-        and call.func.value.id in ("_log", "log", "logger", "logging")
+        and call.func.value.id.lower() in ("_log", "log", "logger", "logging")
         and call.func.attr in ("debug", "info", "warning", "error", "exception", "critical")
     ]
     loose = [

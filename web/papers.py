@@ -160,7 +160,7 @@ class Papers:
                 sealed = await asyncio.to_thread(lambda: seal.put_on(typeset(paper(seal.name), at)))
                 return Made(content=sealed, sealed=True)
             except NotSealed as error:
-                _LOG.warning("a paper goes out unsealed: %s", error)
+                _LOG.warning("a paper goes out unsealed", extra={"why": str(error)})
                 until = self.clock.now() + AGAIN
         return replace(await self._plain(paper, at), until=until)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -42,14 +41,27 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
     return metrics.registry.get_sample_value(name, labels) or 0.0
 
 
+@asynccontextmanager
+async def reading(house: House, audience: Audience, form: Form) -> AsyncIterator[None]:
+    """Follow the opening through a door until the block ends."""
+    read: list[bytes] = []
+    seat = await house.services.hub.attach(
+        house.session, audience, 0, form=form, write=read.append, closed=lambda *_: None
+    )
+    try:
+        assert read
+        yield
+    finally:
+        seat.leave()
+
+
 async def a_bidders_day(house: House, number: int) -> None:
     """Log in, look, follow, upload a bid, have one refused, replace it, withdraw it or check in."""
     bidder = a_bidder(f"第{number}投标人有限公司")
     client = await house.bidder(bidder)
     await client.get(f"/seat/{house.session}")
     audience = Audience(Role.BIDDER, BidderId(bidder.id))
-    async with aclosing(await house.services.hub.follow(house.session, audience, 0, form=Form.SSE)) as stream:
-        await anext(stream)
+    async with reading(house, audience, Form.SSE):
         broken = replace(a_bid(bidder), data=b"%PDF-1.7" + b"x" * 992)
         assert (await house.submit(client, broken)).status_code == 409
         assert (await house.submit(client, a_bid(bidder))).status_code == 200
@@ -60,9 +72,7 @@ async def a_bidders_day(house: House, number: int) -> None:
 async def test_before_t0_the_figures_are_the_same_without_bids_with_one_and_with_twelve(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         await house.announce()
-        watching = await house.services.hub.follow(house.session, PUBLIC, 0, form=Form.SSE)
-        async with aclosing(watching):
-            await anext(watching)
+        async with reading(house, PUBLIC, Form.SSE):
             before = page(house.services.metrics)
             await a_bidders_day(house, 0)
             assert page(house.services.metrics) == before
@@ -99,12 +109,9 @@ async def test_readers_are_counted_by_door_and_bidders_only_once_they_are_listed
     async with a_house(tmp_path) as house:
         await house.announce()
         ((bidder, _), *_) = await house.receive_bids(3)
-        hub, metrics = house.services.hub, house.services.metrics
+        metrics = house.services.metrics
         audience = Audience(Role.BIDDER, BidderId(bidder.id))
-        first = await hub.follow(house.session, PUBLIC, 0, form=Form.SSE)
-        second = await hub.follow(house.session, audience, 0, form=Form.LINES)
-        async with aclosing(first), aclosing(second):
-            await asyncio.gather(anext(first), anext(second))
+        async with reading(house, PUBLIC, Form.SSE), reading(house, audience, Form.LINES):
             assert value(metrics, "kaibiao_rooms") == 1
             assert value(metrics, "kaibiao_readers", door="sse", who="public") == 1
             assert value(metrics, "kaibiao_readers", door="websocket", who="bidder") == 0
