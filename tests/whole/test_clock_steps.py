@@ -64,7 +64,7 @@ async def a_hall(folder: Path, t0_in: int) -> AsyncIterator[tuple[httpx.AsyncCli
             sys.executable, "-m", "web.cli", "serve", env=environment, stdout=log, stderr=log
         )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             await until(lambda: answers(client), 60)
             yield client, step
     finally:
