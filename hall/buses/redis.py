@@ -26,8 +26,8 @@ class RedisBus(Doorbell):
         """``url``: ``redis://``, ``rediss://`` or ``unix://``. Halls that share a server have a channel each."""
         super().__init__()
         self._channel = channel
-        self._out = _client(url)
-        self._in = _client(url)
+        self._out = client(url)
+        self._in = client(url)
 
     async def _send(self, messages: Sequence[str]) -> None:
         try:
@@ -56,7 +56,8 @@ class RedisBus(Doorbell):
         await self._in.aclose()
 
 
-def _client(url: str) -> Redis:
+def client(url: str) -> Redis:
+    """Return a client that never tries twice: its callers know better when to."""
     return Redis.from_url(
         url, socket_connect_timeout=CONNECT, health_check_interval=QUIET, retry=Retry(NoBackoff(), 0)
     )

@@ -13,11 +13,12 @@ import pytest
 
 from hall.audience import Audience
 from hall.bus import Bus
+from hall.buses.buckets import SharedBuckets, Unreachable
 from hall.buses.postgres import PostgresBus
 from hall.buses.redis import RedisBus
 from hall.frames import Form
 from hall.hub import Hub
-from hall.limits import Limits
+from hall.limits import Buckets, Limits, Rate
 from hall.presence import Elsewhere, Here, heard
 from sessions.events import Recorded, Stream
 from sessions.ids import BidderId, SessionId
@@ -122,6 +123,34 @@ def test_a_worker_that_falls_silent_has_nobody_in_the_room() -> None:
 def test_nonsense_is_no_count_of_readers(said: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a count|Expecting value|invalid literal"):
         heard(said)
+
+
+MINUTE = Rate(count=5, per=timedelta(minutes=1), burst=3)
+
+
+async def test_all_workers_together_have_one_bucket(redis: RedisServer) -> None:
+    redis.say("FLUSHALL")
+    one, other = (SharedBuckets(redis.url, "kaibiao/test") for _ in range(2))
+    alone, now = Buckets(), T0
+    for step in range(12):
+        now = T0 + timedelta(seconds=3 * step)
+        taken = await (one, other)[step % 2].take(("login", "host"), MINUTE, now)
+        assert taken == alone.take(("login", "host"), MINUTE, now)
+    assert await one.take(("login", "deputy"), MINUTE, now) is None
+    assert "host" not in redis.say("KEYS", "*")
+    await one.close()
+    await other.close()
+
+
+async def test_a_bucket_that_cannot_be_asked_says_so() -> None:
+    with a_redis() as redis:
+        buckets = SharedBuckets(redis.url, "kaibiao/test")
+        assert await buckets.take("a", MINUTE, T0) is None
+        redis.freeze()
+        with pytest.raises(Unreachable):
+            await buckets.take("a", MINUTE, T0)
+        redis.thaw()
+        await buckets.close()
 
 
 class SharedLog:

@@ -29,7 +29,7 @@ _CERTIFICATES_LIMIT: Final = 524_288  # a statement and a chain of certificates 
 async def challenge(request: Request) -> Response:
     """`{"nonce", "origin", "at"}`, to be signed as a statement of kind `login` within two minutes."""
     services = services_of(request)
-    services.pace("login_address", ("challenge", services.address(request)))
+    await services.pace_login("login_address", ("challenge", services.address(request)))
     return JSONResponse(await services.identity.challenge())
 
 
@@ -37,7 +37,7 @@ async def challenge(request: Request) -> Response:
 async def certificate(request: Request) -> Response:
     """`{"statement": jws, "certificate": b64u DER, "chain": [b64u DER, ..]}`; answers a cookie and whose it is."""
     services = services_of(request)
-    services.pace("login_address", ("certificate", services.address(request)))
+    await services.pace_login("login_address", ("certificate", services.address(request)))
     form = await bodies.read_object(request, limit=_CERTIFICATES_LIMIT)
     chain = form.get("chain", [])
     texts = [form.get("statement"), form.get("certificate"), *(chain if isinstance(chain, list) else [None])]
@@ -61,8 +61,8 @@ async def password(request: Request) -> Response:
     if not all(isinstance(value, str) for value in wanted.values()):
         raise Problem("malformed_request", detail="account, password, code")
     try:
-        services.pace("login_address", ("password", services.address(request)))
-        services.pace("login", wanted["account"])
+        await services.pace_login("login_address", ("password", services.address(request)))
+        await services.pace_login("login", wanted["account"])
         token, who = await services.identity.login_password(**wanted)
     except LoginRefused:
         return _again(request, Problem("login_failed"), form, is_form=is_form)
