@@ -52,7 +52,7 @@ class DocumentSeal:
             try:
                 return pades.sealed(paper, self.credential, self.stamp, self.trust())
             except pades.NotLasting as error:
-                _LOG.warning("the seal will not outlast its certificates: %s", error)
+                _LOG.warning("the seal will not outlast its certificates", extra={"why": str(error)})
                 return pades.sealed(paper, self.credential, self.stamp, None)
         except (Unreachable, CryptoRefused, pades.NotLasting) as error:
             raise NotSealed(str(error)) from error
