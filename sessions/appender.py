@@ -23,6 +23,7 @@ from sessions.codec import Command, command_to_json
 from sessions.commands import CheckClock, OpeningCommand, RecordFault
 from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, Unchecked
 from sessions.events import Recorded, Stream
+from sessions.failpoint import Point, failpoint
 from sessions.ids import Digest, SessionId
 from sessions.logging_receipts import close_log
 from sessions.opening import Opening
@@ -254,8 +255,10 @@ class Appender:
                 self._held = tried.held
                 for one, result in zip(waiting, tried.results, strict=True):
                     one.answer(result)
-                if tried.records:
+                if tried.records:  # whoever waits for an answer goes on when this has returned
+                    failpoint(Point.BEFORE_ANNOUNCE, tried.records)
                     self._committed(tried.held, tried.records)
+                    failpoint(Point.BEFORE_ANSWER, tried.records)
                 return
         raise Overloaded(1) if tried is None else Unanswered
 

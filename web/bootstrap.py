@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from hall.buses.redis import RedisBus
 from hall.hub import Hub
 from hall.limits import LIMITS, RATES, Buckets, Limits
 from hall.timekeeper import Timekeeper
+from sessions import failpoint
 from sessions.accounts import Accounts
 from sessions.archive import Archive
 from sessions.certifying import Certifying
@@ -246,6 +248,7 @@ def build(
 
     ``place``: which of several workers this process is.
     """
+    failpoint.arm(os.environ.get(failpoint.VARIABLE), allowed=settings.rehearsal_allowed)
     clock = clock or SystemClock()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)

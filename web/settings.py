@@ -23,8 +23,8 @@ from web.sntp import MOST, read_source
 
 PREFIX = "KAIBIAO_"
 CONFIG = PREFIX + "CONFIG"
-NOT_OURS = frozenset(PREFIX + name for name in ("FORBID_SKIPS", "SHOTS", "TEST_TEAM", "TEST_CLUSTER"))
-"""What the test suite is told (tests/)."""
+NOT_OURS = frozenset(PREFIX + name for name in ("FAILPOINT", "FORBID_SKIPS", "SHOTS", "TEST_TEAM", "TEST_CLUSTER"))
+"""What rehearsals of failures (sessions.failpoint) and the test suite (tests/) are told."""
 
 
 class SettingsRefused(Exception):

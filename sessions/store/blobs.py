@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sessions.clock import Clock
+from sessions.failpoint import Point, failpoint
 from sessions.ports import Appended, WrongOffset
 
 PIECE = 1 << 20
@@ -93,12 +94,14 @@ class FolderBlobs:
             with file:
                 file.flush()
                 size = file.tell()
+                failpoint(Point.CHUNK_WRITTEN)
                 os.fsync(file.fileno())
         except OSError:
             # What could not be written may count as written at the next try (fsync(2), EIO): it has to come again.
             os.truncate(file.name, before)
             raise
         _sync_folder(self._folder)
+        failpoint(Point.CHUNK_DURABLE)
         return Appended(size=size, at=self._clock.now())
 
     def _durable(self, part: Path) -> int:
@@ -118,6 +121,7 @@ class FolderBlobs:
         if part.exists():
             part.rename(whole)
             whole.chmod(0o400)
+            failpoint(Point.UPLOAD_RENAMED)
             _sync_folder(self._folder)
         elif not whole.exists():
             raise FileNotFoundError(whole)

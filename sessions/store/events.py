@@ -22,6 +22,7 @@ from crypto.encoding import canonical
 from sessions.codec import event_from_json, event_to_json
 from sessions.errors import Stale, Unchecked
 from sessions.events import Recorded, Stream
+from sessions.failpoint import Point, failpoint
 from sessions.ids import Digest, SessionId
 from sessions.opening import Status
 from sessions.ports import Entries, Outcome, Summary
@@ -64,6 +65,7 @@ class SqlEvents:
                     await connection.execute(tables.outcomes.insert(), rows)
                 if entries is not None and entries.added:
                     await _put_entries(connection, session, entries)
+                failpoint(Point.BEFORE_COMMIT, records)
         except DBAPIError as error:
             if lost_the_race(error):
                 raise Stale from error

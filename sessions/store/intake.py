@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sessions.failpoint import Point, failpoint
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.opening import Status
 from sessions.ports import Answer, Released, Upload, UploadState
@@ -38,6 +39,7 @@ class SqlIntake:
         }
         async with self._database.writing() as connection:
             await connection.execute(tables.uploads.insert().values(row))
+        failpoint(Point.UPLOAD_OPENED)
 
     async def upload(self, upload: str) -> Upload | None:
         """See IntakeStore."""
@@ -84,6 +86,7 @@ class SqlIntake:
             if (await connection.execute(status.with_for_update(read=True))).scalar_one() not in BEFORE_T0:
                 return False
             await connection.execute(arrived.values(state=UploadState.ARRIVED.value, worker=self._database.worker))
+        failpoint(Point.UPLOAD_ARRIVED)
         return True
 
     async def depart(self, upload: str) -> None:
@@ -94,6 +97,7 @@ class SqlIntake:
         """See IntakeStore."""
         mine = {"completed_at": at, "worker": self._database.worker}
         await self._set(upload, state=UploadState.COMPLETE.value, **mine)
+        failpoint(Point.UPLOAD_COMPLETE)
 
     async def abandon(self, upload: str) -> None:
         """See IntakeStore."""
@@ -140,6 +144,8 @@ class SqlIntake:
             if upload is not None:
                 done = update(tables.uploads).where(tables.uploads.c.id == upload)
                 await connection.execute(done.values(state=UploadState.ANSWERED.value, worker=None))
+            failpoint(Point.RECEIPT_BEFORE_COMMIT)
+        failpoint(Point.RECEIPT_KEPT)
 
     async def answers(self, session: SessionId, bidder: BidderId | None = None) -> tuple[Answer, ...]:
         """See IntakeStore."""
