@@ -373,7 +373,8 @@ class Submissions:
         header, declaration = await asyncio.to_thread(self._names, upload.id)
         command = RefuseBid(bidder=upload.bidder, name=actor.name, code=error.code, header_sha256=header)
         with suppress(CommandRefused):  # the intake may have been closed by then: the slip stands without an event
-            await self._sessions.handle(upload.session, command, CLOCK, at=at)
+            # Under a key: a hall that dies between this and the slip comes by again, and it was refused once.
+            await self._sessions.handle(upload.session, command, CLOCK, f"refuse {upload.id}", at=at)
         slip = self._slip(plan, actor, upload.length, at, error.code, header, declaration)
         await self._keep(upload, at, slip, header=header, blob=upload.id, code=error.code)
         facts = error.facts if isinstance(error, CommandRefused) else {}
@@ -399,13 +400,10 @@ class Submissions:
         t0 = (await self._sessions.state(plan.session)).t0
         answers = await self._stores.intake.answers(plan.session, BidderId(actor.id))
         if before := next((answer for answer in answers if answer.code == LATE), None):
+            await self._publish_late(plan, actor, before.statement)  # the hall may have died before it did
             return Refused(LATE, before.statement, t0=rfc3339(t0), received_at=rfc3339(before.at))
         header, declaration = await asyncio.to_thread(self._names, blob) if blob else (None, None)
         slip = self._slip(plan, actor, length, at, LATE, header, declaration)
-        with suppress(CommandRefused):  # nothing is recorded any more once the session is over
-            digest = Digest(sha256_hex(slip.encode()))
-            command = RecordLateBid(bidder=BidderId(actor.id), name=actor.name, slip_sha256=digest, code=LATE)
-            await self._sessions.handle(plan.session, command, CLOCK)
         answer = Answer(
             session=plan.session,
             bidder=BidderId(actor.id),
@@ -415,8 +413,20 @@ class Submissions:
             statement=slip,
             code=LATE,
         )
-        await self._stores.intake.answer(answer, upload.id if upload else None)
+        if upload is None or blob is None:  # kept first: another try comes at another moment, and is another slip
+            await self._stores.intake.answer(answer, None)
+            await self._publish_late(plan, actor, slip)
+        else:  # its moment is kept with it, and its slip is the same at every try; once answered nobody tries again
+            await self._publish_late(plan, actor, slip)
+            await self._stores.intake.answer(answer, upload.id)
         return Refused(LATE, slip, t0=rfc3339(t0), received_at=rfc3339(at))
+
+    async def _publish_late(self, plan: Plan, actor: Actor, slip: Jws) -> None:
+        """Put the late bid into the public record; the same slip only once."""
+        digest = Digest(sha256_hex(slip.encode()))
+        command = RecordLateBid(bidder=BidderId(actor.id), name=actor.name, slip_sha256=digest, code=LATE)
+        with suppress(CommandRefused):  # nothing is recorded any more once the session is over
+            await self._sessions.handle(plan.session, command, CLOCK)
 
     def _names(self, blob: str) -> tuple[Digest | None, Digest | None]:
         """Return the digests of header and declaration, as far as the file has them."""

@@ -28,8 +28,8 @@ from sessions.ports import Answer
 from sessions.roles import Actor
 from sessions.submission import Refused
 from tests.support.bidders import Sealed
-from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SUPERVISOR, T0, a_plan
-from tests.support.finished import LOG
+from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
+from tests.support.finished import LOG, an_archive
 from tests.support.hallkey import hall_key
 from tests.support.killed import Stage, Step
 from tests.support.locked import AGENT, TRUSTEES, a_locked_plan
@@ -38,6 +38,7 @@ from tests.support.shell import SESSION, a_bid_for_this, a_token, pieces, the_ac
 DRAWS = [{"id": "k", "title": {"zh": "系数", "en": "Factor"}, "values": ["0.95", "0.96", "0.97"], "pick": 1}]
 NAMES = ("华东建设有限公司", "江南水利股份有限公司", "北岸工程集团有限公司", "西山路桥有限公司", "南港疏浚有限公司")
 PRICES = {name: f"1{number}00000.00" for number, name in enumerate(NAMES)}
+BUNDLE = "session.zip"
 WAYS_IN = (
     (Point.UPLOAD_ARRIVED,),
     (Point.UPLOAD_COMPLETE,),
@@ -271,11 +272,17 @@ def whole() -> list[Step]:
         signs(HOST, "host signs"),
         signs(SUPERVISOR, "supervisor signs"),
         waits("signing ends", "SessionEnded"),
+        Step(name="archive", play=archives),
     ]
+
+
+async def archives(stage: Stage) -> None:
+    (stage.hall.folder / BUNDLE).write_bytes(await an_archive(stage.hall).bundle(SESSION))
 
 
 def sends_late(bid: Sealed, *kills: str) -> Step:
     async def play(stage: Stage) -> None:
+        stage.clock.advance(SECOND)  # another try is another moment
         try:
             await stage.hall.submissions.begin(SESSION, the_actor(bid.bidder), len(bid.data))
         except Refused as refused:
