@@ -7,11 +7,26 @@ silent for too long, and a worker whose time is over keeps its right until someb
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, cast, delete, exists, extract, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    cast,
+    delete,
+    exists,
+    extract,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sessions.errors import Fenced
 from sessions.ids import SessionId
@@ -20,6 +35,14 @@ from sessions.store import tables
 from sessions.store.database import Database
 
 _MS = timedelta(milliseconds=1)
+
+CUT_AFTER = 0.5
+"""Seconds that a fence waits for transactions of the worker it is for; they take milliseconds."""
+
+_CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE pid = ANY (pg_blocking_pids(:waiting)) AND xact_start < clock_timestamp() - interval '3 seconds'
+"""
 
 
 class SqlMembers:
@@ -62,8 +85,28 @@ class SqlMembers:
             if not (await connection.execute(select(worker.number).where(*overdue))).all():
                 return ()
         async with self._database.writing() as connection:
-            gone = await connection.execute(delete(tables.workers).where(*overdue).returning(worker.number))
-            return tuple(gone.scalars())
+            cutting = await self._begin_to_cut(connection)
+            try:
+                gone = await connection.execute(delete(tables.workers).where(*overdue).returning(worker.number))
+                return tuple(gone.scalars())
+            finally:
+                if cutting is not None:
+                    cutting.cancel()
+
+    async def _begin_to_cut(self, connection: AsyncConnection) -> asyncio.Task[None] | None:
+        """Make an end of transactions that a paused worker left open, if the fence has to wait for them.
+
+        PostgreSQL does not time out a connection that stopped amid a statement's messages, however long it is silent.
+        """
+        if self._dialect != "postgresql":
+            return None
+        mine = (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
+        return asyncio.get_running_loop().create_task(self._cut(mine), name="cut the dead off")
+
+    async def _cut(self, waiting: int) -> None:
+        await asyncio.sleep(CUT_AFTER)
+        async with self._database.reading() as connection:
+            await connection.execute(text(_CUT), {"waiting": waiting})
 
     async def leave(self, number: int) -> None:
         """See Members."""
