@@ -31,6 +31,18 @@ class TooManyWatchers(HallRefused):
         self.retry_after = retry_after
 
 
+class FullHouse(TooManyWatchers):
+    """This process has all the readers it can carry: take the log's segments, from the head document on."""
+
+
+class Stalled(HallRefused):
+    """A reader took nothing for too long: come back with the number it has."""
+
+    code = "stalled"
+    close = 1013
+    status = 503
+
+
 class GoingAway(HallRefused):
     """The server is going down: come back after a moment of your own choosing."""
 

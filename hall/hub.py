@@ -10,18 +10,20 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from hall.audience import PUBLIC, Audience
 from hall.bus import Bus, LocalBus
-from hall.errors import BadCursor, GoingAway, TooManyWatchers
-from hall.frames import Form
+from hall.errors import BadCursor, FullHouse, GoingAway, Stalled, TooManyWatchers
+from hall.frames import PING, Form
 from hall.limits import LIMITS, Limits
-from hall.live import Live, Seat
+from hall.live import Live
 from hall.presence import heard
 from hall.room import Room, Snapshot
+from hall.seat import Seat, Write
 from hall.watcher import Watcher
 from sessions.clock import Clock
 from sessions.errors import UnknownSession
@@ -35,7 +37,7 @@ _log = logging.getLogger(__name__)
 _ROUND = 1.0  # seconds between housekeeping rounds: counts, beats, rooms that nobody needs
 
 
-_DOORS = {Form.LINES: "websocket", Form.SSE: "sse"}
+_DOORS = {Form.LINES: "lines", Form.SSE: "sse", Form.WEBSOCKET: "websocket", Form.DEFLATED: "websocket"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +93,8 @@ class Hub:
         self.closing = True
         tasks = [self._housekeeper, self._poller, *self._warming.values()]
         for live in self._live.values():
-            live.wake.set()
-            for seat in tuple(live.seats):
-                seat.closed()
+            for seat in live.seats:
+                seat.closed(GoingAway.close)
             tasks.append(live.catching_up)
             if live.flush is not None:
                 live.flush.cancel()
@@ -176,35 +177,9 @@ class Hub:
     def _tell(self, live: Live) -> None:
         live.flush, live.flushed_at = None, asyncio.get_running_loop().time()
         live.last_word = self._clock.now()
-        live.tell()
+        live.seats.tell()
 
     # -- readers -----------------------------------------------------------------------------------------------
-
-    async def follow(
-        self, session: SessionId, audience: Audience, after: int, *, form: Form, address: str | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """Return the stream of what ``audience`` may see after fact ``after``: chunks of framed messages, for ever.
-
-        It ends by itself only when the server goes down. Nobody waits for a slow reader, but its chunk is held in
-        memory: a door that cannot get one written within ``limits.stall`` closes the reader (1013).
-
-        Raises:
-            UnknownSession, BadCursor, TooManyWatchers, GoingAway: here, before anything is streamed.
-        """
-        live = await self._admit(session, audience, after, address)
-        return self._stream(live, Watcher(audience, form, after=after), address)
-
-    async def _stream(self, live: Live, watcher: Watcher, address: str | None) -> AsyncGenerator[bytes, None]:
-        self._count(live, watcher.audience, watcher.form, address, 1)
-        try:
-            while not self.closing:
-                wake = live.wake  # before looking, so that nothing said in between is missed
-                if chunk := watcher.take(live.room):
-                    yield chunk
-                else:
-                    await wake.wait()
-        finally:
-            self._count(live, watcher.audience, watcher.form, address, -1)
 
     async def attach(
         self,
@@ -213,49 +188,84 @@ class Hub:
         after: int,
         *,
         form: Form,
-        write: Callable[[bytes], object],
-        closed: Callable[[], object],
+        write: Write,
+        closed: Callable[[int], object],
         address: str | None = None,
     ) -> Seat:
-        """Take in a reader that the hub writes to by itself, without a task: for crowds. Raises like ``follow``.
+        """Take in a reader of what ``audience`` may see after fact ``after``: without a task, for crowds.
 
-        Set ``seat.paused`` when the transport's buffer is full; once it drained, unset it and call ``resume``. Call
-        ``seat.leave`` when the connection is gone.
+        Call ``seat.resume`` to begin, ``seat.pause`` and ``seat.resume`` as the transport's buffer fills and drains,
+        ``seat.leave`` when the connection is gone. ``closed`` is called with a close code once the hub wants it gone.
+
+        Raises:
+            UnknownSession, BadCursor, TooManyWatchers, GoingAway: nobody was taken in.
         """
-        live = await self._admit(session, audience, after, address)
-
-        def leave() -> None:
-            if seat in live.seats:
-                live.seats.discard(seat)
-                self._count(live, audience, form, address, -1)
-
-        seat = Seat(watcher=Watcher(audience, form, after=after), write=write, closed=closed, leave=leave)
-        live.seats.add(seat)
-        self._count(live, audience, form, address, 1)
-        seat.pump(live.room)
-        return seat
-
-    def resume(self, session: SessionId, seat: Seat) -> None:
-        """Go on writing to a seat whose transport drained."""
-        live = self._live.get(session)
-        if live is not None and seat in live.seats:
-            seat.pump(live.room)
-
-    async def _admit(self, session: SessionId, audience: Audience, after: int, address: str | None) -> Live:
-        if self.closing:
-            raise GoingAway
-        if self._readers >= self.limits.watchers:
-            raise TooManyWatchers(retry_after=5)
-        if address is not None and self._addresses[address] >= self.limits.watchers_per_address:
-            raise TooManyWatchers(retry_after=30)
-        live = await self._warm(session)
-        if audience.bidder is not None and live.devices[audience.bidder] >= self.limits.watchers_per_bidder:
-            raise TooManyWatchers(retry_after=30)
+        self.refuse_crowd(audience, address)  # before anything is read for it
+        live = await self.warm(session)
         if after > live.room.number and self._bus.lossy:  # another worker showed what was not rung for here yet
             await self._read_missing(live)
+        self.refuse_crowd(audience, address)
+        return self._seat(live, audience, after, form, write, closed, address)
+
+    def attach_now(
+        self,
+        session: SessionId,
+        audience: Audience,
+        after: int,
+        *,
+        form: Form,
+        write: Write,
+        closed: Callable[[int], object],
+        address: str | None = None,
+    ) -> Seat | None:
+        """Do as ``attach`` does if nothing has to be read for it, else return None."""
+        self.refuse_crowd(audience, address)
+        live = self._live.get(session)
+        if live is None or (after > live.room.number and self._bus.lossy):
+            return None
+        return self._seat(live, audience, after, form, write, closed, address)
+
+    def _seat(
+        self,
+        live: Live,
+        audience: Audience,
+        after: int,
+        form: Form,
+        write: Write,
+        closed: Callable[[int], object],
+        address: str | None,
+    ) -> Seat:
+        if audience.bidder is not None and live.devices[audience.bidder] >= self.limits.watchers_per_bidder:
+            raise TooManyWatchers(retry_after=30)
         if not 0 <= after <= live.room.number:
             raise BadCursor
-        return live
+        self._count(live, audience, form, address, 1)
+        watcher = Watcher(audience, form, after=after)
+        gone = partial(self._count, live, audience, form, address, -1)
+        seat = Seat(live.seats, watcher, write, closed, gone)
+        live.seats.behind.add(seat)
+        return seat
+
+    def refuse_crowd(self, audience: Audience, address: str | None) -> None:
+        """Raise ``GoingAway``, ``FullHouse`` or ``TooManyWatchers`` if a reader like this cannot come in now."""
+        if self.closing:
+            raise GoingAway
+        if self._readers >= self.limits.watchers + self.limits.reserve(audience):
+            raise FullHouse(retry_after=5)
+        if address is not None and self._addresses[address] >= self.limits.watchers_per_address:
+            raise TooManyWatchers(retry_after=30)
+
+    def shed(self, count: int) -> int:
+        """Send up to ``count`` readers without a login home (1013), the newest first; return how many.
+
+        For when descriptors run out: who keeps the opening going needs them more, and the public can poll.
+        """
+        public = [seat for live in self._live.values() for seat in live.seats if seat.watcher.audience == PUBLIC][
+            -count:
+        ]
+        for seat in public:
+            seat.closed(FullHouse.close)
+        return len(public)
 
     def _count(self, live: Live, audience: Audience, form: Form, address: str | None, by: int) -> None:
         live.count(audience, form, by)
@@ -286,18 +296,38 @@ class Hub:
 
     async def snapshot(self, session: SessionId, audience: Audience) -> Snapshot:
         """Return the audience's view at the newest fact; raise UnknownSession."""
-        return (await self._warm(session)).room.snapshot(audience)
+        return (await self.warm(session)).room.snapshot(audience)
 
     async def facts(self, session: SessionId, audience: Audience, after: int) -> bytes:
         """Return ``{"view_n": int, "events": [...]}`` as JSON: what follows ``after``, at most 500 facts."""
-        room = (await self._warm(session)).room
+        room = (await self.warm(session)).room
         events = room.facts(audience, after, self.limits.facts_per_call)
         return b'{"view_n":%d,"events":[%b]}' % (room.number, b",".join(events))
 
+    async def head(self, session: SessionId) -> tuple[bytes, str]:
+        """Return how far the public's log is, as JSON, and the ETag that changes with it."""
+        snapshot = await self.snapshot(session, PUBLIC)
+        told = b'{"n":%d,"head":"%b","segment":%d}'
+        body = told % (snapshot.number, snapshot.view["head"].encode(), self.limits.segment)
+        return body, snapshot.etag
+
+    async def segment(self, session: SessionId, number: int) -> tuple[bytes, bool] | None:
+        """Return one segment of the public's log, numbered from 0, and whether it is full; None if it has nothing."""
+        room = (await self.warm(session)).room
+        size = self.limits.segment
+        if number < 0 or number * size >= room.number:
+            return None
+        facts = room.facts(PUBLIC, number * size, size)
+        return b'{"segment":%d,"events":[%b]}' % (number, b",".join(facts)), len(facts) == size
+
     # -- rooms -------------------------------------------------------------------------------------------------
 
-    async def _warm(self, session: SessionId) -> Live:
-        """Return the room, read from the log if this worker does not have it. Many may ask; one reads."""
+    async def warm(self, session: SessionId) -> Live:
+        """Return the room, read from the log if this worker does not have it. Many may ask; one reads.
+
+        Raises:
+            UnknownSession, GoingAway.
+        """
         live = self._live.get(session)
         if live is not None:
             live.empty_since = None
@@ -329,8 +359,13 @@ class Hub:
         return live
 
     async def _keep_house(self) -> None:
+        rounds = 0
         while True:
             await asyncio.sleep(_ROUND)
+            rounds += 1
+            if not rounds % round(self.limits.ping.total_seconds() / _ROUND):
+                for live in self._live.values():
+                    live.seats.ping(PING)
             for session, live in tuple(self._live.items()):
                 try:
                     self._tidy(session, live)
@@ -339,6 +374,8 @@ class Hub:
 
     def _tidy(self, session: SessionId, live: Live) -> None:
         now = self._clock.now()
+        for seat in live.seats.stalled(round(self.limits.stall.total_seconds() / _ROUND)):
+            seat.closed(Stalled.close)
         quiet = live.readers and now - live.last_word >= self.limits.beat
         if quiet:
             live.beat(now)

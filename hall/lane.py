@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from hall.audience import BIDDERS, Audience
-from hall.frames import Form, fact_frame
+from hall.frames import Form, facts_frame
 from hall.kept import Kept
 from hall.patch import apply, diff
 from hall.views import fact, own, owner, view
@@ -178,20 +178,21 @@ class Joins:
 
     def __init__(self, chunk: int) -> None:
         self._chunk = chunk
-        self._made: dict[tuple[Form, int], tuple[bytes, int]] = {}
+        self._made: dict[tuple[Form, int], tuple[bytes, int, bool]] = {}
 
     def run(self, lane: Lane, form: Form, after: int, newest: int) -> tuple[bytes, int]:
         """Return the facts after ``after``, as many as fill a chunk but at least one, and the number of the last."""
         made = self._made.get((form, after))
-        if made is not None and (made[1] == newest or len(made[0]) >= self._chunk):
-            return made
-        pieces: list[bytes] = []
+        if made is not None and (made[1] == newest or made[2]):
+            return made[:2]
+        messages: list[bytes] = []
         size, last = 0, after
         while last < newest and size < self._chunk:
             last += 1
-            pieces.append(fact_frame(form, last, lane.fact(last)))
-            size += len(pieces[-1])
+            messages.append(lane.fact(last))
+            size += len(messages[-1])
         if len(self._made) >= _JOINS_KEPT:
             del self._made[next(iter(self._made))]
-        self._made[form, after] = joined = b"".join(pieces), last
-        return joined
+        joined = facts_frame(form, after + 1, messages)
+        self._made[form, after] = joined, last, size >= self._chunk
+        return joined, last

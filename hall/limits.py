@@ -6,21 +6,37 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from hall.audience import Audience
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one worker allows. The defaults hold a county on a small machine (realtime notes: 2-6 KiB a watcher)."""
 
     watchers: int = 15_000  # in total; stays below the usual 20,000 descriptors
+    for_bidders: int = 2_000  # beyond that, so that a crowd keeps no bidder out
+    for_staff: int = 200  # and beyond that
     watchers_per_address: int = 200  # a carrier's NAT is one address
     watchers_per_bidder: int = 3  # a seat, its spare and a phone
     chunk: int = 262_144  # bytes handed to a door at once, so that a long replay needs no long buffer
     inbound_frame: int = 4_096  # a stream is receive-only: what comes in are close and ping frames
     facts_per_call: int = 500
+    segment: int = 50  # facts; on the wire, so it never changes
     tick: timedelta = timedelta(milliseconds=100)  # events closer together than this travel in one write
     beat: timedelta = timedelta(seconds=15)
     stall: timedelta = timedelta(seconds=30)  # a door closes (1013) a reader that takes nothing for so long
+    ping: timedelta = timedelta(seconds=25)  # keeps a line in use that goes through proxies, which cut idle ones
+    unheard: timedelta = timedelta(seconds=14)  # TCP gives a line up that acknowledges nothing: with the beat, 29 s
+    send_buffer: int = 65_536  # in the kernel, which takes 4 MiB for a reader that stalls if nobody says how much
+    write_buffer: int = 65_536  # in the process; beyond it a seat is paused
+    pings: int = 50  # control frames that a reader may send at once, and then four a second
     idle: timedelta = timedelta(minutes=10)  # then an unwatched room is forgotten; the log has everything
+
+    def reserve(self, audience: Audience) -> int:
+        """Return how many streams beyond ``watchers`` readers like this may have: the public is shed first."""
+        if audience.staff:
+            return self.for_bidders + self.for_staff
+        return 0 if audience.bidder is None else self.for_bidders
 
 
 LIMITS = Limits()

@@ -1,11 +1,9 @@
-"""A warm room and who is in it: counted, woken, and told apart by what they may know of each other."""
+"""A warm room and who is in it: counted, and told apart by what they may know of each other."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,34 +11,10 @@ from hall.audience import PUBLIC, Audience
 from hall.frames import Form
 from hall.presence import Elsewhere, Here
 from hall.room import Room
-from hall.watcher import Watcher
+from hall.seat import Seats
 from sessions.ids import BidderId
 from sessions.roles import STAFF, Role
 from sessions.shape import rfc3339
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Seat:
-    """A reader whose bytes the hub writes by itself. ``write`` must not block: a transport's will do.
-
-    Set ``paused`` when the transport's buffer is full. ``closed`` is called when the server goes down.
-    """
-
-    watcher: Watcher
-    write: Callable[[bytes], object]
-    closed: Callable[[], object]
-    leave: Callable[[], None]
-    paused: bool = False
-
-    def pump(self, room: Room) -> None:
-        """Write what the reader lacks, until it has everything or its transport says stop."""
-        while not self.paused:
-            chunk = self.watcher.take(room)
-            if not chunk:
-                return
-            self.write(chunk)
 
 
 @dataclass(slots=True)
@@ -49,8 +23,7 @@ class Live:
 
     room: Room
     last_word: datetime
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    seats: set[Seat] = field(default_factory=set)
+    seats: Seats = field(init=False)
     readers: int = 0
     spectators: int = 0
     devices: Counter[BidderId] = field(default_factory=Counter)
@@ -66,6 +39,9 @@ class Live:
     _told_devices: dict[BidderId, int] = field(default_factory=dict)
     _told_chairs: dict[Role, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.seats = Seats(self.room)
+
     def count(self, audience: Audience, form: Form, by: int) -> None:
         """Count a reader in (1) or out (-1)."""
         self.readers += by
@@ -79,17 +55,6 @@ class Live:
                 del self.devices[audience.bidder]
         if audience.staff:
             self.chairs[audience.role] += by
-
-    def tell(self) -> None:
-        """Let everything that is ready be read: wake the streams, write to the seats."""
-        self.wake.set()
-        self.wake = asyncio.Event()
-        for seat in tuple(self.seats):
-            try:
-                seat.pump(self.room)
-            except Exception:  # one broken connection is no reason for the others to hear nothing
-                _log.exception("a seat could not be written to", extra={"session": self.room.session})
-                seat.leave()
 
     def presence(self) -> bool:
         """Renew the signals about who is here; return whether one changed."""

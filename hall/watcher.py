@@ -25,6 +25,12 @@ class Watcher:
         self.cursor = after
         self.signals = NEW
 
+    def copy(self) -> Watcher:
+        """Return another reader that has the same."""
+        other = Watcher(self.audience, self.form, after=self.cursor)
+        other.signals = self.signals
+        return other
+
     def take(self, room: Room) -> bytes:
         """Return the next bytes for this reader, framed and joined; empty when it is up to date.
 

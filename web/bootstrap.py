@@ -59,6 +59,7 @@ from sessions.witnessing import Witnessing
 from web.addresses import client_address
 from web.bundles import Bundles
 from web.challenges import Challenges
+from web.descriptors import most_watchers
 from web.identity import Identity
 from web.metrics import measured
 from web.metrics.door import MetricsDoor
@@ -261,7 +262,9 @@ def build(
     revocation = Authorities(settings.revocation_sources, clock=clock, seconds=settings.revocation_seconds)
     certifying = Certifying(trust.current, revocation=revocation, proofs=kept.proofs)
     bus = bus_for(settings)
-    hub = Hub(kept.events, clock, bus=bus, limits=replace(limits, watchers=settings.max_watchers))
+    hub = Hub(
+        kept.events, clock, bus=bus, limits=replace(limits, watchers=min(settings.max_watchers, most_watchers()))
+    )
     metrics.watch(hub)
     stamping = Stamping(authorities=read_authorities(settings.timestamps), post=post, clock=clock)
     watching = read_witnesses(settings, authorities=tuple(stamping.anchors()))

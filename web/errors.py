@@ -10,6 +10,7 @@ import secrets
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crypto.errors import CryptoRefused
 from crypto.words import WORDS as CRYPTO_WORDS
-from hall.errors import HallRefused
+from hall.errors import FullHouse, HallRefused
 from sessions.errors import CommandRefused, Fenced, Overloaded, Stale, Unanswered, UnknownSession
 from sessions.plan import Article, RulePack, Words
 from sessions.ports import WrongOffset
@@ -140,6 +141,11 @@ def to_problem(error: Exception) -> Document | None:
     return None
 
 
+def head_of(session: str) -> str:
+    """Return the ``Link`` (RFC 8288) to where a session can be followed without a stream."""
+    return f'</api/v1/sessions/{quote(session)}/log/head.json>; rel="alternate"'
+
+
 def refusal_of(error: CommandRefused, pack: RulePack | None) -> Document:
     """Return the document of a refusal by the rules, with the article that the session's pack puts behind it."""
     title, next_step = words_of(error.code, error.facts)
@@ -176,6 +182,8 @@ def install(app: FastAPI, *, pack_of: PackOf, page: ProblemPage | None = None) -
         response = answer(request, problem, page)
         if isinstance(error, HTTPException) and error.headers:
             response.headers.update(error.headers)  # Allow, with 405
+        if isinstance(error, FullHouse):
+            response.headers["link"] = head_of(request.path_params["session"])
         return response
 
     app.add_exception_handler(CommandRefused, refused)

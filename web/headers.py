@@ -53,6 +53,10 @@ def policy_with_worker(origin: str) -> str:
     )
 
 
+UNDRESSED = "kaibiao.send"
+"""The extension under which a stream finds the server's own ``send``: a response that has begun needs nobody else."""
+
+
 class SecurityHeaders:
     """Add ``security_headers`` to each response, wherever the response does not have the header already."""
 
@@ -72,4 +76,5 @@ class SecurityHeaders:
                 message["headers"] = own + [pair for pair in self._headers if pair[0] not in set_already]
             await send(message)
 
+        scope.setdefault("extensions", {})[UNDRESSED] = send
         await self.app(scope, receive, send_dressed)

@@ -26,6 +26,7 @@ from sessions.ids import BidderId, SessionId
 from sessions.roles import Role
 from tests.support import postgres
 from tests.support.fake_clock import FakeClock
+from tests.support.following import follow
 from tests.support.hall_story import SESSION, T0, a_full_story
 from tests.support.redis import RedisServer, a_redis
 
@@ -199,7 +200,7 @@ class TwoHubs:
             await hub.close()
 
     async def _read(self, hub: Hub, got: list[int]) -> None:
-        async for chunk in await hub.follow(SESSION, PUBLIC, 0, form=Form.LINES):
+        async for chunk in await follow(hub, SESSION, PUBLIC, 0, form=Form.LINES):
             messages = map(json.loads, chunk.splitlines())
             got += [message["n"] for message in messages if message.get("n") is not None and "type" in message]
 

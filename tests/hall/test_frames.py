@@ -4,7 +4,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from hall.frames import Form, fact_frame, signal_frame, text_frame
+from hall.frames import Form, facts_frame, signal_frame, text_frame
 
 
 def read_frame(data: bytes) -> tuple[Frame, bytes]:
@@ -26,14 +26,14 @@ def test_a_text_frame_of_any_size_is_read_back(size: int) -> None:
 
 
 def test_joined_frames_come_apart_again() -> None:
-    joined = fact_frame(Form.WEBSOCKET, 1, b'{"n":1}') + signal_frame(Form.WEBSOCKET, b'{"signal":"beat"}')
+    joined = facts_frame(Form.WEBSOCKET, 1, [b'{"n":1}']) + signal_frame(Form.WEBSOCKET, b'{"signal":"beat"}')
     first, rest = read_frame(joined)
     second, rest = read_frame(rest)
     assert [bytes(first.data), bytes(second.data), rest] == [b'{"n":1}', b'{"signal":"beat"}', b""]
 
 
 def test_a_fact_carries_its_number_as_the_event_id() -> None:
-    assert fact_frame(Form.SSE, 58, b'{"n":58}') == b'id: 58\ndata: {"n":58}\n\n'
+    assert facts_frame(Form.SSE, 58, [b'{"n":58}']) == b'id: 58\ndata: {"n":58}\n\n'
 
 
 def test_a_signal_moves_no_event_id() -> None:
@@ -41,4 +41,4 @@ def test_a_signal_moves_no_event_id() -> None:
 
 
 def test_a_line_is_a_message() -> None:
-    assert fact_frame(Form.LINES, 1, b"{}") + signal_frame(Form.LINES, b"{}") == b"{}\n{}\n"
+    assert facts_frame(Form.LINES, 1, [b"{}"]) + signal_frame(Form.LINES, b"{}") == b"{}\n{}\n"

@@ -22,6 +22,7 @@ from sessions.events import Recorded, Stream
 from sessions.ids import SessionId
 from sessions.roles import Role
 from tests.support.fake_clock import FakeClock
+from tests.support.following import follow
 from tests.support.hall_story import SESSION, T0, Story, a_full_story, bidder_id
 
 PUBLIC = Audience(Role.PUBLIC)
@@ -96,7 +97,7 @@ def numbers(chunk: bytes) -> list[int]:
 
 async def test_a_stream_begins_with_what_was_missed_and_goes_on_live() -> None:
     async with a_world(5) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 3, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 3, form=Form.LINES)
         assert numbers(await anext(stream)) == [4, 5]
         world.happen(full_story().records[5:8])
         assert numbers(await anext(stream)) == [6, 7, 8]
@@ -104,7 +105,7 @@ async def test_a_stream_begins_with_what_was_missed_and_goes_on_live() -> None:
 
 async def test_what_happens_at_intake_is_told_to_nobody() -> None:
     async with a_world(5) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         waiting = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         world.hub.announce(SESSION, (replace(full_story().records[5], stream=Stream.INTAKE),))
@@ -116,7 +117,7 @@ async def test_what_happens_at_intake_is_told_to_nobody() -> None:
 
 async def test_one_event_reaches_every_follower() -> None:
     async with a_world(5) as world:
-        streams = [await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES) for _ in range(50)]
+        streams = [await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES) for _ in range(50)]
         waiting = [asyncio.create_task(anext(stream)) for stream in streams]
         await asyncio.sleep(0)
         world.happen(full_story().records[5:6])
@@ -127,8 +128,8 @@ async def test_one_event_reaches_every_follower() -> None:
 
 async def test_a_reader_that_takes_nothing_holds_up_nobody() -> None:
     async with a_world(5) as world:
-        slow = await world.hub.follow(SESSION, PUBLIC, 0, form=Form.LINES)
-        quick = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        slow = await follow(world.hub, SESSION, PUBLIC, 0, form=Form.LINES)
+        quick = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         assert numbers(await anext(slow)) == [1, 2, 3, 4, 5]  # and now it sits on its chunk
         for record in full_story().records[5:40]:
             world.happen([record])
@@ -138,7 +139,7 @@ async def test_a_reader_that_takes_nothing_holds_up_nobody() -> None:
 
 async def test_events_close_together_travel_in_one_write() -> None:
     async with a_world(5, limits=Limits(tick=timedelta(milliseconds=30))) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         first = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         world.happen(full_story().records[5:6])
@@ -152,7 +153,7 @@ async def test_events_close_together_travel_in_one_write() -> None:
 
 async def test_what_an_announcement_left_out_is_read_from_the_log() -> None:
     async with a_world(5) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         world.happen(full_story().records[5:9], announced=False)
         world.happen(full_story().records[9:10])
         taken: list[int] = []
@@ -164,7 +165,7 @@ async def test_what_an_announcement_left_out_is_read_from_the_log() -> None:
 async def test_a_ring_from_another_worker_is_enough() -> None:
     bus = LocalBus()
     async with a_world(5, bus=bus) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         world.happen(full_story().records[5:7], announced=False)
         bus.ring(SESSION, 7)
         assert numbers(await anext(stream)) == [6, 7]
@@ -174,19 +175,21 @@ async def test_a_bus_that_loses_rings_only_delays() -> None:
     bus = LocalBus()
     bus.lossy = True
     async with a_world(5, bus=bus) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         waiting = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         world.happen(full_story().records[5:7], announced=False)
         await world.round()
-        chunk = await waiting
+        chunk = await waiting  # who is watching may be told before the log was read
+        while b'"n":7' not in chunk:
+            chunk += await anext(stream)
         assert numbers(b"\n".join(line for line in chunk.splitlines() if b'"n":' in line)) == [6, 7]
 
 
 async def test_a_log_that_cannot_be_read_is_asked_again() -> None:
     bus = LocalBus()
     async with a_world(5, bus=bus) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         world.happen(full_story().records[5:7], announced=False)
         world.log.fails = 1
         bus.ring(SESSION, 7)
@@ -197,13 +200,13 @@ async def test_a_log_that_cannot_be_read_is_asked_again() -> None:
 
 async def test_many_who_come_at_once_cost_one_reading() -> None:
     async with a_world(30) as world:
-        await asyncio.gather(*(world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE) for _ in range(40)))
+        await asyncio.gather(*(follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE) for _ in range(40)))
         assert world.log.reads == 2  # the room, and what may have come while it was furnished
 
 
 async def test_what_happens_while_a_room_is_furnished_is_not_lost() -> None:
     async with a_world(5) as world:
-        coming = asyncio.create_task(world.hub.follow(SESSION, PUBLIC, 0, form=Form.LINES))
+        coming = asyncio.create_task(follow(world.hub, SESSION, PUBLIC, 0, form=Form.LINES))
         await asyncio.sleep(0)
         world.happen(full_story().records[5:8])
         stream = await coming
@@ -231,7 +234,7 @@ async def test_a_poll_is_answered_in_pieces() -> None:
 async def test_a_session_nobody_announced_is_unknown() -> None:
     async with a_world(5) as world:
         with pytest.raises(UnknownSession):
-            await world.hub.follow(SessionId("no-such"), PUBLIC, 0, form=Form.SSE)
+            await follow(world.hub, SessionId("no-such"), PUBLIC, 0, form=Form.SSE)
         assert not world.hub._live
 
 
@@ -239,36 +242,36 @@ async def test_a_session_nobody_announced_is_unknown() -> None:
 async def test_a_cursor_off_the_log_is_refused(after: int) -> None:
     async with a_world(5) as world:
         with pytest.raises(BadCursor):
-            await world.hub.follow(SESSION, PUBLIC, after, form=Form.SSE)
+            await follow(world.hub, SESSION, PUBLIC, after, form=Form.SSE)
 
 
 async def test_a_full_house_takes_nobody_more() -> None:
     async with a_world(5, limits=Limits(watchers=2)) as world:
-        streams = [await world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE) for _ in range(2)]
+        streams = [await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE) for _ in range(2)]
         for stream in streams:
             await anext(stream)
         with pytest.raises(TooManyWatchers):
-            await world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE)
+            await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE)
         await streams[0].aclose()
-        await world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE)
+        await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE)
 
 
 async def test_one_address_has_its_share_and_no_more() -> None:
     async with a_world(5, limits=Limits(watchers_per_address=1)) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE, address="192.0.2.1")
+        stream = await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE, address="192.0.2.1")
         await anext(stream)
         with pytest.raises(TooManyWatchers):
-            await world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE, address="192.0.2.1")
-        await world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE, address="192.0.2.2")
+            await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE, address="192.0.2.1")
+        await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE, address="192.0.2.2")
 
 
 async def test_a_bidder_has_three_devices_and_no_more() -> None:
     bidder = Audience(Role.BIDDER, bidder_id(1))
     async with a_world(30) as world:
         for _ in range(3):
-            await anext(await world.hub.follow(SESSION, bidder, 0, form=Form.SSE))
+            await anext(await follow(world.hub, SESSION, bidder, 0, form=Form.SSE))
         with pytest.raises(TooManyWatchers):
-            await world.hub.follow(SESSION, bidder, 0, form=Form.SSE)
+            await follow(world.hub, SESSION, bidder, 0, form=Form.SSE)
 
 
 # -- who is here ---------------------------------------------------------------------------------------------
@@ -276,7 +279,7 @@ async def test_a_bidder_has_three_devices_and_no_more() -> None:
 
 async def test_spectators_are_counted_and_told_at_most_once_a_round() -> None:
     async with a_world(5) as world:
-        streams = [await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES) for _ in range(3)]
+        streams = [await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES) for _ in range(3)]
         waiting = [asyncio.create_task(anext(stream)) for stream in streams]
         await asyncio.sleep(0)
         await world.round()
@@ -287,10 +290,10 @@ async def test_spectators_are_counted_and_told_at_most_once_a_round() -> None:
 
 async def test_bidders_in_the_room_are_not_counted_before_t0_or_after() -> None:
     async with a_world(5) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         waiting = asyncio.create_task(anext(stream))
         bidders = [
-            await world.hub.follow(SESSION, Audience(Role.BIDDER, bidder_id(n)), 0, form=Form.LINES)
+            await follow(world.hub, SESSION, Audience(Role.BIDDER, bidder_id(n)), 0, form=Form.LINES)
             for n in range(1, 6)
         ]
         for bidder in bidders:
@@ -302,8 +305,8 @@ async def test_bidders_in_the_room_are_not_counted_before_t0_or_after() -> None:
 async def test_a_bidders_devices_are_told_to_it_and_the_staff_once_it_is_listed() -> None:
     bidder, rival = (Audience(Role.BIDDER, bidder_id(n)) for n in (1, 2))
     async with a_world(5) as world:
-        seats = [await world.hub.follow(SESSION, bidder, 5, form=Form.LINES) for _ in range(2)]
-        others = {a.key: await world.hub.follow(SESSION, a, 5, form=Form.LINES) for a in (PUBLIC, HOST, rival)}
+        seats = [await follow(world.hub, SESSION, bidder, 5, form=Form.LINES) for _ in range(2)]
+        others = {a.key: await follow(world.hub, SESSION, a, 5, form=Form.LINES) for a in (PUBLIC, HOST, rival)}
         waiting = [asyncio.create_task(anext(stream)) for stream in (*seats, *others.values())]
         await asyncio.sleep(0)
         await world.round()
@@ -328,7 +331,7 @@ async def test_a_bidders_devices_are_told_to_it_and_the_staff_once_it_is_listed(
 
 async def test_a_quiet_stream_beats_and_says_what_time_it_is() -> None:
     async with a_world(5) as world:
-        stream = await world.hub.follow(SESSION, HOST, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, HOST, 5, form=Form.LINES)
         waiting = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         world.clock.advance(timedelta(seconds=14))
@@ -341,14 +344,14 @@ async def test_a_quiet_stream_beats_and_says_what_time_it_is() -> None:
 
 async def test_a_room_nobody_needs_is_forgotten_and_comes_back_the_same() -> None:
     async with a_world(40) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE)
+        stream = await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE)
         before = await anext(stream)
         await stream.aclose()
         await world.round()
         world.clock.advance(timedelta(minutes=11))
         await world.round()
         assert not world.hub._live
-        again = await world.hub.follow(SESSION, PUBLIC, 0, form=Form.SSE)
+        again = await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE)
         assert await anext(again) == before
 
 
@@ -360,19 +363,20 @@ class Transport:
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
-        self.closed = False
+        self.code = 0
 
-    def close(self) -> None:
-        self.closed = True
+    def close(self, code: int) -> None:
+        self.code = code
 
 
 async def test_a_seat_gets_the_frames_that_a_stream_gets() -> None:
     async with a_world(5) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 0, form=Form.WEBSOCKET)
+        stream = await follow(world.hub, SESSION, PUBLIC, 0, form=Form.WEBSOCKET)
         transport = Transport()
-        await world.hub.attach(
+        seat = await world.hub.attach(
             SESSION, PUBLIC, 0, form=Form.WEBSOCKET, write=transport.written.append, closed=transport.close
         )
+        seat.resume()
         assert transport.written == [await anext(stream)]
 
 
@@ -382,13 +386,13 @@ async def test_a_paused_seat_gets_nothing_and_then_everything_it_missed() -> Non
         seat = await world.hub.attach(
             SESSION, PUBLIC, 5, form=Form.LINES, write=transport.written.append, closed=transport.close
         )
-        seat.paused = True
+        seat.resume()
+        seat.pause()
         for record in full_story().records[5:20]:
             world.happen([record])
             await asyncio.sleep(0)
         assert transport.written == []
-        seat.paused = False
-        world.hub.resume(SESSION, seat)
+        seat.resume()
         assert numbers(b"".join(transport.written)) == list(range(6, 21))
 
 
@@ -398,6 +402,7 @@ async def test_a_seat_that_left_is_written_to_no_more() -> None:
         seat = await world.hub.attach(
             SESSION, PUBLIC, 5, form=Form.LINES, write=transport.written.append, closed=transport.close
         )
+        seat.resume()
         seat.leave()
         seat.leave()
         world.happen(full_story().records[5:6])
@@ -413,8 +418,9 @@ async def test_a_broken_connection_does_not_keep_the_news_from_the_others() -> N
             raise OSError("connection lost")
 
         good = Transport()
-        await world.hub.attach(SESSION, PUBLIC, 5, form=Form.LINES, write=broken, closed=good.close)
-        await world.hub.attach(SESSION, PUBLIC, 5, form=Form.LINES, write=good.written.append, closed=good.close)
+        for write in (broken, good.written.append):
+            seat = await world.hub.attach(SESSION, PUBLIC, 5, form=Form.LINES, write=write, closed=good.close)
+            seat.resume()
         world.happen(full_story().records[5:6])
         await asyncio.sleep(0.01)
         assert numbers(b"".join(good.written)) == [6]
@@ -426,24 +432,25 @@ async def test_a_broken_connection_does_not_keep_the_news_from_the_others() -> N
 
 async def test_closing_ends_every_stream_and_tells_every_seat() -> None:
     async with a_world(5) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES)
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES)
         waiting = asyncio.create_task(anext(stream))
         transport = Transport()
-        await world.hub.attach(
+        seat = await world.hub.attach(
             SESSION, PUBLIC, 5, form=Form.LINES, write=transport.written.append, closed=transport.close
         )
+        seat.resume()
         await asyncio.sleep(0)
         await world.hub.close()
         with pytest.raises(StopAsyncIteration):
             await waiting
-        assert transport.closed
+        assert transport.code == 1012
         with pytest.raises(GoingAway):
-            await world.hub.follow(SESSION, PUBLIC, 0, form=Form.LINES)
+            await follow(world.hub, SESSION, PUBLIC, 0, form=Form.LINES)
 
 
 async def test_closing_while_a_room_is_read_sends_the_reader_away() -> None:
     async with a_world(5) as world:
-        coming = asyncio.create_task(world.hub.follow(SESSION, PUBLIC, 0, form=Form.LINES))
+        coming = asyncio.create_task(follow(world.hub, SESSION, PUBLIC, 0, form=Form.LINES))
         await asyncio.sleep(0)
         await world.hub.close()
         with pytest.raises(GoingAway):
@@ -452,7 +459,9 @@ async def test_closing_while_a_room_is_read_sends_the_reader_away() -> None:
 
 async def test_a_reader_that_goes_away_while_a_room_is_read_takes_nothing_from_the_others() -> None:
     async with a_world(5) as world:
-        first, second = (asyncio.create_task(world.hub.follow(SESSION, PUBLIC, 0, form=Form.LINES)) for _ in range(2))
+        first, second = (
+            asyncio.create_task(follow(world.hub, SESSION, PUBLIC, 0, form=Form.LINES)) for _ in range(2)
+        )
         await asyncio.sleep(0)
         first.cancel()
         assert numbers(await anext(await second)) == [1, 2, 3, 4, 5]
@@ -461,7 +470,7 @@ async def test_a_reader_that_goes_away_while_a_room_is_read_takes_nothing_from_t
 
 async def test_a_reader_that_goes_away_is_counted_out() -> None:
     async with a_world(5) as world:
-        stream = await world.hub.follow(SESSION, PUBLIC, 5, form=Form.LINES, address="192.0.2.1")
+        stream = await follow(world.hub, SESSION, PUBLIC, 5, form=Form.LINES, address="192.0.2.1")
         waiting = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         assert world.hub._readers == 1
@@ -480,7 +489,7 @@ async def test_readers_that_join_lag_and_resume_at_random_miss_and_repeat_nothin
     async def reader(number: int) -> list[int]:
         got: list[int] = []
         while len(got) < len(records):
-            stream = await world.hub.follow(SESSION, PUBLIC, len(got), form=Form.LINES)
+            stream = await follow(world.hub, SESSION, PUBLIC, len(got), form=Form.LINES)
             for _ in range(number % 4 + 1):
                 got += [m["n"] for m in messages(await anext(stream)) if "n" in m]
                 if len(got) >= len(records):

@@ -10,11 +10,12 @@ import pytest
 from hall import lane as lanes
 from hall.audience import Audience
 from hall.errors import BadCursor
-from hall.frames import Form
+from hall.frames import FRAMED, Form
 from hall.limits import Limits
 from hall.room import Room
 from hall.watcher import Watcher
 from sessions.roles import Role
+from tests.support.frames import lines_of
 from tests.support.hall_story import SESSION, Story, a_full_story, a_plan, bidder_id
 
 PUBLIC = Audience(Role.PUBLIC)
@@ -36,7 +37,16 @@ def everything(room: Room, audience: Audience, after: int, form: Form = Form.LIN
     return b"".join(taken)
 
 
-@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize("form", sorted(FRAMED))
+@pytest.mark.parametrize("audience", [PUBLIC, BIDDER], ids=lambda audience: audience.key)
+def test_frames_hold_the_same_lines_whether_packed_or_not(audience: Audience, form: Form) -> None:
+    room = a_room()
+    for after in range(0, room.number + 1, 7):
+        lines = everything(room, audience, after, Form.LINES).decode().splitlines()
+        assert lines_of(everything(room, audience, after, form)) == lines
+
+
+@pytest.mark.parametrize("form", [Form.LINES, Form.SSE])
 @pytest.mark.parametrize("audience", [PUBLIC, BIDDER], ids=lambda audience: audience.key)
 def test_from_every_number_a_reader_gets_the_same_bytes(audience: Audience, form: Form) -> None:
     room = a_room()

@@ -31,6 +31,7 @@ from sessions.roles import Actor, Role
 from sessions.submission import NoSuchUpload
 from tests.sim.machines import SESSION, Gone, Machine
 from tests.support.ceremony import SUPERVISOR, a_release, check_in, digest
+from tests.support.following import follow
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -275,7 +276,7 @@ class Onlooker:
 
     async def _follow(self, machine: Machine) -> None:
         patience = self.chance.randint(3, 60)
-        stream = await machine.hub.follow(SESSION, self.audience, self.number, form=Form.LINES)
+        stream = await follow(machine.hub, SESSION, self.audience, self.number, form=Form.LINES)
         try:
             async for chunk in stream:
                 for line in chunk.splitlines():

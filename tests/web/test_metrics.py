@@ -48,6 +48,7 @@ async def reading(house: House, audience: Audience, form: Form) -> AsyncIterator
     seat = await house.services.hub.attach(
         house.session, audience, 0, form=form, write=read.append, closed=lambda *_: None
     )
+    seat.resume()
     try:
         assert read
         yield
@@ -111,7 +112,7 @@ async def test_readers_are_counted_by_door_and_bidders_only_once_they_are_listed
         ((bidder, _), *_) = await house.receive_bids(3)
         metrics = house.services.metrics
         audience = Audience(Role.BIDDER, BidderId(bidder.id))
-        async with reading(house, PUBLIC, Form.SSE), reading(house, audience, Form.LINES):
+        async with reading(house, PUBLIC, Form.SSE), reading(house, audience, Form.WEBSOCKET):
             assert value(metrics, "kaibiao_rooms") == 1
             assert value(metrics, "kaibiao_readers", door="sse", who="public") == 1
             assert value(metrics, "kaibiao_readers", door="websocket", who="bidder") == 0

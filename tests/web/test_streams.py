@@ -154,9 +154,12 @@ async def test_a_frame_over_the_limit_is_closed(hall: Served) -> None:
     assert code == 1009
 
 
-async def test_frames_are_not_compressed_for_each_reader(hall: Served) -> None:
-    async with hall.live("/live/zb-1") as socket:
-        assert socket.protocol.extensions == []
+async def test_packed_frames_stand_by_themselves_so_that_readers_share_them(hall: Served) -> None:
+    async with hall.live("/live/zb-1") as one, hall.live("/live/zb-1", compression=None) as other:
+        (packing,) = one.protocol.extensions
+        assert (packing.local_no_context_takeover, packing.remote_no_context_takeover) == (True, True)  # type: ignore[attr-defined]
+        assert other.protocol.extensions == []
+        assert await one.recv() == await other.recv()
 
 
 async def test_a_bidder_has_only_so_many_streams(hall: Served) -> None:
@@ -228,3 +231,64 @@ async def test_a_crowd_from_one_address_is_bounded(hall: Served) -> None:
     for socket in sockets:
         await socket.close()
     assert code == 1013
+
+
+# -- without a stream ----------------------------------------------------------------------------------------------
+
+
+async def test_segments_hold_the_public_log_and_stay_once_they_are_full(hall: Served) -> None:
+    staff = await hall.house.staff("supervisor")
+    async with hall.client() as client:
+        head = (await client.get("/api/v1/sessions/zb-1/log/head.json")).json()
+        while head["n"] < 51:
+            hall.house.clock.turn(hall.house.clock.now() + LIMITS.beat)
+            assert (await hall.house.act(staff, "Note", text="一切正常")).status_code == 200
+            head = (await client.get("/api/v1/sessions/zb-1/log/head.json")).json()
+        assert head["segment"] == 50
+        full, rest, none = [await client.get(f"/api/v1/sessions/zb-1/log/{k}.json") for k in (0, 1, 2)]
+        streamed = await facts_by_websocket(hall, 0, head["n"])
+    assert full.text == f'{{"segment":0,"events":[{",".join(streamed[:50])}]}}'
+    assert rest.text == f'{{"segment":1,"events":[{",".join(streamed[50:])}]}}'
+    assert (full.headers["cache-control"], rest.headers["cache-control"], none.status_code) == (
+        "public, max-age=31536000, immutable",
+        "public, max-age=1",
+        404,
+    )
+
+
+async def test_segments_are_the_publics_whoever_asks(hall: Served) -> None:
+    supervisor = await hall.house.staff("supervisor")
+    assert (await hall.house.act(supervisor, "Note", text="只给监督人看")).status_code == 200
+    async with hall.client(supervisor) as client:
+        answer = await client.get("/api/v1/sessions/zb-1/log/0.json")
+    assert "SupervisorNoted" in answer.text
+    assert "只给监督人看" not in answer.text
+
+
+async def test_the_head_is_asked_for_in_vain_until_something_happens(hall: Served) -> None:
+    async with hall.client() as client:
+        before = await client.get("/api/v1/sessions/zb-1/log/head.json")
+        known = {"if-none-match": before.headers["etag"]}
+        assert (await client.get("/api/v1/sessions/zb-1/log/head.json", headers=known)).status_code == 304
+        await hall.house.act(await hall.house.staff("deputy"), "TakeChair")
+        after = await client.get("/api/v1/sessions/zb-1/log/head.json", headers=known)
+    assert after.json()["n"] == before.json()["n"] + 1
+
+
+async def test_a_full_house_names_the_door_that_is_never_full(tmp_path: Path) -> None:
+    async with served(tmp_path, max_watchers=1) as hall:
+        await hall.house.announce()
+        async with hall.live("/live/zb-1") as first:
+            await first.recv()
+            with pytest.raises(InvalidStatus) as refused:
+                async with hall.live("/live/zb-1"):
+                    pass
+            async with hall.client() as client:
+                events = await client.get("/api/v1/sessions/zb-1/stream")
+            async with hall.live("/live/zb-1", await hall.house.bidder(a_bidder(NAMES[0]))) as bidder:
+                assert json.loads(str(await bidder.recv()).split("\n")[0])["n"] == 1
+    for answer in (refused.value.response, events):
+        headers = answer.headers
+        assert headers["retry-after"] == "5"
+        assert headers["link"] == '</api/v1/sessions/zb-1/log/head.json>; rel="alternate"'
+    assert (refused.value.response.status_code, events.status_code) == (503, 503)

@@ -25,8 +25,9 @@ from web.bootstrap import NotMigrated, Place, Services, build
 from web.cli.doctor import examine
 from web.cli.refused import Refused
 from web.cli.supervisor import Berth, GaveUp, Supervisor, again, listen
+from web.descriptors import allowed
+from web.door import HallGate, through
 from web.notify import Notifier
-from web.patience import PatientProtocol
 from web.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
@@ -135,7 +136,12 @@ class HallServer(uvicorn.Server):
     def __init__(self, services: Services, **more: Any) -> None:
         """``more`` goes to ``uvicorn.Config``, over what ``SERVER`` says."""
         address = {"host": services.settings.host, "port": services.settings.port}
-        super().__init__(uvicorn.Config(create_app(services), **(SERVER | address | more)))
+        super().__init__(
+            uvicorn.Config(
+                create_app(services),
+                **(SERVER | {"http": through(HallGate(services, descriptors=allowed()))} | address | more),
+            )
+        )
         self._services = services
         self._notifier = Notifier()
 
@@ -166,7 +172,6 @@ SERVER: dict[str, Any] = {
     "server_header": False,
     "date_header": True,
     "proxy_headers": False,  # web.addresses believes only the proxies it was told of
-    "http": PatientProtocol,
     "ws": "websockets-sansio",
     "ws_max_size": 4096,  # a stream is receive-only
     "ws_per_message_deflate": False,

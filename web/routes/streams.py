@@ -1,35 +1,36 @@
-"""The doors through which facts go outward: a WebSocket, server-sent events, and plain reading from a number.
+"""The doors outward that are plain HTTP: server-sent events, reading from a number, and numbered segments.
 
-All three carry the same bytes, encoded once for each audience. Nothing comes in here: commands are POSTs.
+They carry the same bytes as the WebSocket (web.door), encoded once for each audience. Nothing comes in here: commands
+are POSTs.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
-from typing import Final
+from collections.abc import Generator
+from typing import Any, Final
 
-from fastapi import APIRouter, Request, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from hall.audience import Audience
-from hall.errors import BadCursor, HallRefused
+from hall.errors import Stalled
 from hall.frames import Form
-from hall.limits import LIMITS
-from sessions.errors import UnknownSession
+from hall.seat import Seat
 from sessions.ids import SessionId
 from sessions.roles import Role
-from web.bootstrap import Services, services_of
+from web.bootstrap import services_of
+from web.door import cursor
+from web.headers import UNDRESSED
 from web.identity import audience_for
 from web.problems import Problem
-from web.sameorigin import own_origin
 
 router = APIRouter()
 
 _RETRY: Final = b"retry: 3000\n\n"
-_UNKNOWN, _FOREIGN, _INCOMING = 4404, 4403, 1008
+_BRIEF: Final = {"cache-control": "public, max-age=1"}
+_FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 
 
 @router.get("/api/v1/sessions/{session}/events", summary="Facts after a number")
@@ -48,113 +49,123 @@ async def stream(request: Request, session: SessionId) -> Response:
     audience = await audience_for(request, session)
     services.pace_reader(audience)
     after = cursor(request.headers.get("last-event-id", request.query_params.get("after")))
-    chunks = await services.hub.follow(session, audience, after, form=Form.SSE, address=services.address(request))
-    return EventStream(chunks)
+    events = EventStream()
+    address = services.address(request)
+    events.seat = await services.hub.attach(
+        session, audience, after, form=Form.SSE, write=events.write, closed=events.close, address=address
+    )
+    return events
 
 
-@router.websocket("/live/{session}")
-async def live(socket: WebSocket, session: SessionId) -> None:
-    """Facts as text frames, the same bytes as the other door's data. A message from the client closes it (1008)."""
-    services: Services = services_of(socket)
-    if not own_origin(socket.headers, services.settings.origin):
-        await socket.close(_FOREIGN)
-        return
-    await socket.accept()
-    try:
-        audience = await audience_for(socket, session)
-        services.pace_reader(audience)
-        after = cursor(socket.query_params.get("after"))
-        chunks = await services.hub.follow(
-            session, audience, after, form=Form.LINES, address=services.address(socket)
-        )
-    except UnknownSession:
-        await socket.close(_UNKNOWN)
-    except HallRefused as refused:
-        await socket.close(refused.close)
-    except Problem as problem:
-        await socket.close(1013 if problem.code == "too_many" else _FOREIGN)
-    else:
-        await _converse(socket, chunks)
+@router.get("/api/v1/sessions/{session}/log/head.json", summary="How far the public log is")
+async def head(request: Request, session: SessionId) -> Response:
+    """Where a reader without a stream looks every two seconds: a hundred bytes that anybody may keep for one."""
+    body, etag = await services_of(request).hub.head(session)
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={**_BRIEF, "etag": etag})
+    return Response(body, media_type="application/json", headers={**_BRIEF, "etag": etag})
 
 
-async def _converse(socket: WebSocket, chunks: AsyncGenerator[bytes]) -> None:
-    """Write until one side has enough, and close with the reason."""
-    writing = asyncio.create_task(_write_frames(socket, chunks))
-    hearing = asyncio.create_task(_hear(socket))
-    try:
-        done, _ = await asyncio.wait({writing, hearing}, return_when=asyncio.FIRST_COMPLETED)
-        code = next(iter(done)).result()
-    finally:
-        writing.cancel()
-        hearing.cancel()
-        await asyncio.gather(writing, hearing, return_exceptions=True)
-    if code is not None:
-        with suppress(WebSocketDisconnect):  # the reader may leave while we say why we do
-            await socket.close(code)
-
-
-async def _write_frames(socket: WebSocket, chunks: AsyncGenerator[bytes]) -> int | None:
-    try:
-        async with aclosing(chunks):
-            async for chunk in chunks:  # one frame for all that is ready: a frame costs more than what is in it
-                async with asyncio.timeout(LIMITS.stall.total_seconds()):
-                    await socket.send_text(chunk.decode().removesuffix("\n"))
-    except TimeoutError:
-        return 1013
-    except (WebSocketDisconnect, OSError):
-        return None
-    return 1012
-
-
-async def _hear(socket: WebSocket) -> int | None:
-    """Wait for the client to leave, or to say something, which it must not."""
-    message = await socket.receive()
-    return None if message["type"] == "websocket.disconnect" else _INCOMING
+@router.get("/api/v1/sessions/{session}/log/{number:int}.json", summary="Fifty facts of the public log")
+async def segment(request: Request, session: SessionId, number: int) -> Response:
+    """Facts 50 `number` + 1 to 50 `number` + 50, as the public gets them: for ever, once all fifty are there."""
+    found = await services_of(request).hub.segment(session, number)
+    if found is None:
+        raise Problem("not_found")
+    body, full = found
+    return Response(body, media_type="application/json", headers=_FOR_EVER if full else _BRIEF)
 
 
 class EventStream(Response):
-    """Server-sent events from chunks that are framed already and shared by everyone who reads them."""
+    """Server-sent events from chunks that are framed already and shared by everyone who reads them.
+
+    The hub writes; there is no task a chunk and nobody between it and the server. A send is begun at once, and only
+    one that has to wait, because the reader does not read, is finished by a task, while the seat is paused.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, chunks: AsyncGenerator[bytes]) -> None:
+    def __init__(self) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._chunks = chunks
+        self.seat: Seat | None = None
+        self._send: Send
+        self._sending: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+        self._code: int | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Write until the reader leaves, takes nothing for too long, or the server goes down."""
+        """Go on until the reader leaves, takes nothing for too long, or the server goes down."""
+        assert self.seat is not None
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        writing = asyncio.create_task(self._write(send))
-        leaving = asyncio.create_task(_left(receive))
+        self._send = scope.get("extensions", {}).get(UNDRESSED, send)
+        leaving = asyncio.create_task(self._left(receive))
         try:
-            await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await self._send(_body(_RETRY))
+            self.seat.resume()
+            await self._ended.wait()
         finally:
-            writing.cancel()
+            self.seat.leave()
             leaving.cancel()
-            await asyncio.gather(writing, leaving, return_exceptions=True)
+            if self._sending is not None:
+                self._sending.cancel()
+        if self._code is not None and self._code != Stalled.close:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _write(self, send: Send) -> None:
-        await send({"type": "http.response.body", "body": _RETRY, "more_body": True})
-        async with aclosing(self._chunks):
-            async for chunk in self._chunks:
-                async with asyncio.timeout(LIMITS.stall.total_seconds()):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def write(self, chunk: bytes) -> None:
+        """Write what the hub has."""
+        going = self._send(_body(chunk)).__await__()
+        try:
+            waits_for = next(going)
+        except StopIteration:
+            return
+        assert self.seat is not None
+        self.seat.pause()
+        self._sending = asyncio.create_task(_finish(_Begun(going, waits_for)))
+        self._sending.add_done_callback(self._sent)
+
+    def close(self, code: int) -> None:
+        """End, because the hub wants it."""
+        self._code = code
+        self._ended.set()
+        if self.seat is not None:
+            self.seat.leave()
+
+    def _sent(self, done: asyncio.Task[None]) -> None:
+        self._sending = None
+        if done.cancelled() or done.exception() is not None:
+            self._ended.set()
+        elif self.seat is not None:
+            self.seat.resume()
+
+    async def _left(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._ended.set()
 
 
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Begun:
+    """The rest of something awaitable whose first step is done; Python 3.12 has eager tasks for this."""
+
+    def __init__(self, going: Generator[Any, Any, None], waits_for: Any) -> None:
+        self._going = going
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            yield self._waits_for
+        except BaseException:
+            self._going.close()
+            raise
+        yield from self._going
 
 
-def cursor(text: str | None) -> int:
-    """Return the number a reader stands at; nothing given is the beginning. Raise ``BadCursor`` for anything else."""
-    if text is None:
-        return 0
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise BadCursor
-    return int(text)
+async def _finish(begun: _Begun) -> None:
+    await begun
+
+
+def _body(chunk: bytes) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": True}
 
 
 def kept_for(audience: Audience) -> dict[str, str]:

@@ -1,5 +1,5 @@
 /**
- * One stream of facts through whichever door opens: WebSocket, else SSE, else polling (hall/PROTOCOL.md).
+ * One stream of facts through whichever door opens: WebSocket, else SSE, else the log's segments (hall/PROTOCOL.md).
  *
  * @remarks Always resumes from the number it has. What went wrong is a state with words, never a blank page.
  */
@@ -21,11 +21,19 @@ export interface Listener {
 
 const QUIET = 20_000; // the server beats every 15 s on a quiet stream
 const POLL = 2_000;
+const FULL = 1013; // before anything was said: too many streams; later: we took nothing for too long
 const TRIES = 2; // failures in a row before the next door is tried
 
 /** The wait before try number `failures`: between 0 and 1, 2, 4 ... 30 s (full jitter), so a crowd does not come back as one. */
 export function backOff(failures: number, random: number): number {
   return Math.round(random * Math.min(30_000, 1_000 * 2 ** Math.max(0, failures - 1)));
+}
+
+/** The segments of `size` facts that hold what follows `after`, up to `newest`. */
+export function segments(after: number, newest: number, size: number): number[] {
+  const first = Math.floor(after / size);
+  const last = Math.floor((newest - 1) / size);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, k) => first + k);
 }
 
 /** The door to try after `failures` in a row at `door`. A page that may not use sockets starts at SSE. */
@@ -38,6 +46,7 @@ export class Channel {
   readonly #listener: Listener;
   readonly #api: string;
   readonly #socket: string | null;
+  readonly #public: boolean;
   #door: Door;
   #failures = 0;
   #heard = 0;
@@ -45,8 +54,9 @@ export class Channel {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  /** `api` is `/api/v1/sessions/ID`, `socket` `/live/ID` or null to do without. */
-  constructor(api: string, socket: string | null, listener: Listener) {
+  /** `api` is `/api/v1/sessions/ID`, `socket` `/live/ID` or null to do without; `everybody`: it shows what the public sees. */
+  constructor(api: string, socket: string | null, everybody: boolean, listener: Listener) {
+    this.#public = everybody;
     this.#api = api;
     this.#socket = socket;
     this.#door = socket === null ? "sse" : "ws";
@@ -92,16 +102,18 @@ export class Channel {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(url);
     let over = false;
+    let said = false;
     this.#close = () => {
       over = true;
       socket.close();
     };
     socket.onopen = () => over || this.#connected();
     socket.onmessage = (event) => {
+      said = true;
       for (const message of (event.data as string).split("\n")) if (!over) this.#received(message);
     };
-    socket.onclose = () => {
-      if (!over) this.#fail();
+    socket.onclose = (event) => {
+      if (!over) this.#fail(event.code === FULL && !said);
       over = true;
     };
   }
@@ -127,9 +139,7 @@ export class Channel {
   async #poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        const answer = await fetch(`${this.#api}/events?after=${this.#listener.after()}`, { signal, cache: "no-store" });
-        if (!answer.ok) throw new Error(String(answer.status));
-        const { events } = (await answer.json()) as { events: Fact[] };
+        const events = this.#public ? await this.#segments(signal) : await this.#missed(signal);
         if (signal.aborted) return;
         this.#connected();
         for (const fact of events) this.#listener.fact(fact);
@@ -139,6 +149,30 @@ export class Channel {
       }
       await new Promise((resolve) => setTimeout(resolve, POLL));
     }
+  }
+
+  async #get<T>(path: string, signal: AbortSignal, cache: RequestCache): Promise<T> {
+    const answer = await fetch(this.#api + path, { signal, cache });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return (await answer.json()) as T;
+  }
+
+  /** What this login may see, from our number on. */
+  async #missed(signal: AbortSignal): Promise<Fact[]> {
+    const path = `/events?after=${this.#listener.after()}`;
+    return (await this.#get<{ events: Fact[] }>(path, signal, "no-store")).events;
+  }
+
+  /** What the public sees, in pieces that anybody on the way may keep. */
+  async #segments(signal: AbortSignal): Promise<Fact[]> {
+    const head = await this.#get<{ n: number; segment: number }>("/log/head.json", signal, "default");
+    const after = this.#listener.after();
+    const found: Fact[] = [];
+    for (const k of segments(after, head.n, head.segment)) {
+      const { events } = await this.#get<{ events: Fact[] }>(`/log/${k}.json`, signal, "default");
+      found.push(...events.filter((fact) => fact.n > after));
+    }
+    return found;
   }
 
   #connected(): void {
@@ -154,10 +188,12 @@ export class Channel {
     else this.#listener.fact(message);
   }
 
-  #fail(): void {
+  /** `full`: the house is; it would not let us in by the next door either. */
+  #fail(full = false): void {
     this.#close();
     clearTimeout(this.#retry);
     this.#failures++;
+    if (full) this.#door = "poll";
     const door = nextDoor(this.#door, this.#failures);
     if (door !== this.#door) {
       this.#door = door;

@@ -54,7 +54,7 @@ export class Page {
     this.#reading = data.reading;
     this.#changed = changed;
     this.#heard = heard;
-    this.#channel = new Channel(data.source, data.socket, {
+    this.#channel = new Channel(data.source, data.socket, data.role === "public", {
       after: () => this.view.n,
       fact: (fact) => this.#fact(fact),
       signal: (signal) => this.#signal(signal),

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { backOff, nextDoor } from "../../static/js/channel.js";
+import { backOff, nextDoor, segments } from "../../static/js/channel.js";
 import { best, countdown } from "../../static/js/clock.js";
 import { holds, moment, shown } from "../../static/js/dom.js";
 import { merge, reduce } from "../../static/js/hall.js";
@@ -148,4 +148,12 @@ test("a door that fails twice gives way to the next, and polling is the last", (
 
 test("moments are shown in Beijing time", () => {
   assert.equal(moment(Date.parse("2026-11-22T16:30:00Z"), "moment", "en"), "2026-11-23 00:30:00");
+});
+
+test("a reader without a stream asks for the segments that hold what it lacks, and no others", () => {
+  assert.deepEqual(segments(0, 49, 50), [0]);
+  assert.deepEqual(segments(49, 50, 50), [0]);
+  assert.deepEqual(segments(50, 50, 50), []);
+  assert.deepEqual(segments(50, 51, 50), [1]);
+  assert.deepEqual(segments(120, 260, 50), [2, 3, 4, 5]);
 });
