@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from hall.bus import Listener
+from hall.bus import Hearer, Listener
 from hall.hub import Hub
 from hall.limits import Limits
 from hall.timekeeper import Timekeeper
@@ -156,7 +156,12 @@ class Wire:
 
     def __init__(self, chance: random.Random) -> None:
         self.listeners: dict[str, list[Listener]] = {}
+        self.hearers: dict[str, Hearer] = {}
         self._chance = chance
+
+    def silence(self, name: str) -> None:
+        self.listeners.pop(name, None)
+        self.hearers.pop(name, None)
 
     def carry(self, sender: Machine, session: SessionId, number: int) -> None:
         loop = asyncio.get_running_loop()
@@ -173,6 +178,7 @@ class Line:
     """One machine's end of the bus."""
 
     lossy = True
+    away = False
 
     def __init__(self, machine: Machine, wire: Wire) -> None:
         self._machine = machine
@@ -185,8 +191,17 @@ class Line:
     def listen(self, listener: Listener) -> None:
         self._wire.listeners.setdefault(self._machine.name, []).append(listener)
 
+    def tell(self, session: SessionId, what: bytes) -> None:
+        if not self._machine.dead and not self._machine.trouble.rings_lost:
+            for name, hearer in self._wire.hearers.items():
+                if name != self._machine.name:
+                    asyncio.get_running_loop().call_soon(hearer, session, what)
+
+    def hear(self, hearer: Hearer) -> None:
+        self._wire.hearers[self._machine.name] = hearer
+
     async def close(self) -> None:
-        self._wire.listeners.pop(self._machine.name, None)
+        self._wire.silence(self._machine.name)
 
 
 @dataclass
@@ -268,7 +283,7 @@ class Machine:
     def kill(self) -> None:
         """Kill -9."""
         self.dead, self.ready = True, False
-        self.wire.listeners.pop(self.name, None)
+        self.wire.silence(self.name)
         if not self.died.done():
             self.died.set_result(None)
         for task in self.tasks:

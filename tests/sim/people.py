@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,6 @@ from sessions.roles import Actor, Role
 from sessions.submission import NoSuchUpload
 from tests.sim.machines import SESSION, Gone, Machine
 from tests.support.ceremony import SUPERVISOR, a_release, check_in, digest
-from tests.support.following import follow
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -275,24 +275,39 @@ class Onlooker:
                 await asyncio.sleep(self.chance.uniform(0.05, 2))
 
     async def _follow(self, machine: Machine) -> None:
-        patience = self.chance.randint(3, 60)
-        stream = await follow(machine.hub, SESSION, self.audience, self.number, form=Form.LINES)
+        """Be written to until the patience is over or the hall sends everybody home; stop reading now and then."""
+        gone = asyncio.Event()
+        seat = await machine.hub.attach(
+            SESSION,
+            self.audience,
+            self.number,
+            form=Form.LINES,
+            write=lambda chunk: self._hears(chunk, machine),
+            closed=lambda _: gone.set(),
+        )
         try:
-            async for chunk in stream:
-                for line in chunk.splitlines():
-                    self._take(json.loads(line))
-                patience -= 1
-                if patience <= 0:
+            for _ in range(self.chance.randint(1, 6)):
+                seat.resume()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self.chance.uniform(0.5, 30)):
+                        await gone.wait()
+                if gone.is_set():
                     return
-                if self.chance.random() < 0.1:  # reads slowly
-                    await asyncio.sleep(self.chance.uniform(0, 20))
+                seat.pause()
+                await asyncio.sleep(self.chance.choice((0, 0.5, 20)))
         finally:
-            await stream.aclose()
+            seat.leave()
+
+    def _hears(self, chunk: bytes, machine: Machine) -> None:
+        if not machine.dead:
+            for line in chunk.splitlines():
+                self._take(json.loads(line))
 
     def _take(self, message: dict[str, Any]) -> None:
         if "n" not in message:
             return
-        assert message["n"] == self.number + 1, f"{self.audience.key} got {message['n']} after {self.number}"
+        if message["n"] != self.number + 1:
+            self.world.broken.append(f"{self.audience.key} got {message['n']} after {self.number}")
         self.number = message["n"]
         self.view = apply(self.view, message["patch"])
         self.seen.append(message["digest"])

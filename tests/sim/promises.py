@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 async def check(world: World, machine: Machine) -> None:
     """Raise AssertionError for the first promise that does not hold."""
+    assert not world.broken, world.broken
     events = world.disk.events
     opening = await events.read(SESSION, Stream.OPENING)
     intake = await events.read(SESSION, Stream.INTAKE)

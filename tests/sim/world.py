@@ -66,6 +66,7 @@ class World:
     people: list[Person] = field(default_factory=list)
     onlookers: list[Onlooker] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)  # promises, noticed where nobody could raise
     disk: Disk = field(default_factory=Disk)
 
     def __post_init__(self) -> None:
@@ -123,7 +124,7 @@ class World:
 
     async def boots(self) -> Machine:
         """Start a machine; when the disk fails it, start it again, as its supervisor does."""
-        while True:
+        for _ in range(100):
             name = f"m{len(self.machines) + 1}"
             machine = Machine(name, self.disk, self.wire, self.clock, self.chance, self.keys, self.prices)
             self.machines.append(machine)
@@ -136,6 +137,7 @@ class World:
             machine.kill()
             self.note(f"{name} could not start: {why!r}")
             await asyncio.sleep(0.5)
+        raise Broken("no machine starts any more")
 
     async def over(self) -> None:
         """Return when the log says that the opening is over."""
