@@ -173,6 +173,7 @@ class RequestEscrow:
 
     bidder: BidderId
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,6 +374,7 @@ class CommitDraw:
     round: int
     commitment: Digest
     statement: Jws | None = None
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -271,6 +271,7 @@ class EscrowRequested:
 
     bidder: BidderId
     statement: Jws
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,6 +388,7 @@ class DrawCommitted:
     party: str
     commitment: Digest
     statement: Jws | None
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

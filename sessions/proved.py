@@ -10,6 +10,8 @@ from sessions.events import (
     BidderCheckedIn,
     BidReceived,
     BidWithdrawn,
+    DrawCommitted,
+    EscrowRequested,
     Event,
     KeyReleased,
     Recorded,
@@ -42,8 +44,10 @@ def proof_in(event: Event) -> tuple[BidderId, Proof] | None:
             pass
         case BidderCheckedIn(bidder=bidder, proof=proof) | RowConfirmed(bidder=bidder, proof=proof):
             pass
-        case KeyReleased(bidder=bidder, proof=proof):
+        case KeyReleased(bidder=bidder, proof=proof) | EscrowRequested(bidder=bidder, proof=proof):
             pass
+        case DrawCommitted(party=party, role=Role.BIDDER, proof=proof):
+            bidder = BidderId(party)
         case AttemptFailed(bidder=bidder, private=private):
             proof = from_texts(private)
         case RecordSigned(signer=signer, role=Role.BIDDER, proof=proof):

@@ -24,7 +24,7 @@ from sessions.roles import Actor
 from sessions.service import Sessions
 from web.problems import Problem
 
-Proved = CheckIn | WithdrawBid | ConfirmRow | SignRecord
+Proved = CheckIn | WithdrawBid | CommitDraw | ConfirmRow | RequestEscrow | SignRecord
 """The acts whose proof goes on record, and with it to the archive."""
 
 
@@ -51,14 +51,8 @@ async def check_act(
         raise Problem("no_certificate")
     leaf = certificates[0]
     proof = await certifying.check_signer(certificates, at=now)
-    if isinstance(command, CheckIn | WithdrawBid | CommitDraw | ConfirmRow | RequestEscrow | SignRecord):
-        await _must_be_the_bidders(
-            sessions,
-            session,
-            leaf,
-            certifying,
-            renewed=not isinstance(command, WithdrawBid | CommitDraw | RequestEscrow),
-        )
+    if isinstance(command, Proved):
+        await _must_be_the_bidders(sessions, session, leaf, certifying, renewed=not isinstance(command, WithdrawBid))
     match command:
         case CheckIn():
             said = verify(command.statement, "checkin", leaf)

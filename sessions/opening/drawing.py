@@ -21,6 +21,7 @@ from sessions.opening.draft import Draft, by_clock
 from sessions.opening.draws import draw_of, outcome, share_of
 from sessions.opening.state import Draw, Opening, StepRun
 from sessions.plan import StepKind
+from sessions.proofs import Act
 from sessions.roles import Actor, Role
 
 ASKED = (Role.HOST, Role.SUPERVISOR)
@@ -47,9 +48,16 @@ def commit(draft: Draft, command: CommitDraw) -> None:
         raise CommandRefused("left_out")
     if (role is Role.BIDDER) != (command.statement is not None):
         raise CommandRefused("not_signed")
+    if role is Role.BIDDER:
+        draft.accept(Act.DRAW, command.proof)
     draft.put(
         DrawCommitted(
-            round=draw.round, role=role, party=party, commitment=command.commitment, statement=command.statement
+            round=draw.round,
+            role=role,
+            party=party,
+            commitment=command.commitment,
+            statement=command.statement,
+            proof=command.proof if role is Role.BIDDER else None,
         )
     )
 

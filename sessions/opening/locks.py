@@ -13,6 +13,7 @@ from sessions.opening.draft import Draft
 from sessions.opening.locked import MISSABLE, behind, is_off, missed, rehearsed, removals
 from sessions.opening.state import BidState, Opening
 from sessions.plan import Lock
+from sessions.proofs import Act
 
 SHARE_MISMATCH = "share_mismatch"
 NOT_DECRYPTABLE = "not_decryptable"
@@ -55,7 +56,8 @@ def request_escrow(draft: Draft, command: RequestEscrow) -> None:
     if o.plan.escrow is None or bid is None:
         raise CommandRefused("no_escrow")
     if bid.state is BidState.WAITING and bid.escrow_asked_at is None:
-        draft.put(EscrowRequested(bidder=command.bidder, statement=command.statement))
+        draft.accept(Act.ESCROW, command.proof)
+        draft.put(EscrowRequested(bidder=command.bidder, statement=command.statement, proof=command.proof))
 
 
 def missable(o: Opening, act: MissLock) -> None:

@@ -55,10 +55,10 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.ReadyOfficer(lock=lock, passed=passed), actor
         case e.LockOpened(lock=lock, opened=held, failed=failed):
             yield c.OpenLock(lock=lock, opened=held, failed=failed), actor
-        case e.EscrowRequested(bidder=bidder, statement=statement):
-            yield c.RequestEscrow(bidder=bidder, statement=statement), actor
-        case e.DrawCommitted(round=number, commitment=commitment, statement=statement):
-            yield c.CommitDraw(round=number, commitment=commitment, statement=statement), actor
+        case e.EscrowRequested(bidder=bidder, statement=statement, proof=proof):
+            yield c.RequestEscrow(bidder=bidder, statement=statement, proof=proof), actor
+        case e.DrawCommitted(round=number, commitment=commitment, statement=statement, proof=proof):
+            yield c.CommitDraw(round=number, commitment=commitment, statement=statement, proof=proof), actor
         case e.DrawRevealed(round=number, private=private):
             yield c.RevealDraw(round=number, seed=private["seed"]), actor
         case e.RowConfirmed(bidder=bidder, statement=statement, proof=proof):

@@ -10,11 +10,13 @@ from crypto.draw import Share, check_seed, mix, pick
 from crypto.signing import verify
 from sessions.events import DrawCommitted, DrawMade, DrawRevealed
 from sessions.roles import Role
+from sessions.verify.papers import signer
+from sessions.verify.proofs import Proved
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Found, require
 
 
-def result(replayed: Replayed, certificates: Mapping[str, x509.Certificate]) -> Found:
+def result(replayed: Replayed, certificates: Mapping[str, x509.Certificate], proved: Proved) -> Found:
     """Repeat every round: each seed fits what was committed to before, and the last round's draw what was drawn."""
     opening = replayed.opening
     session, events = opening.plan.session, [record.event for record in replayed.log.records]
@@ -22,7 +24,7 @@ def result(replayed: Replayed, certificates: Mapping[str, x509.Certificate]) -> 
     for (number, role, party), joined in committed.items():
         if role is Role.BIDDER:
             expected = {"v": 1, "session": session, "bidder": party, "round": number, "commitment": joined.commitment}
-            said = verify(joined.statement or "", "draw", certificates[party])
+            said = verify(joined.statement or "", "draw", signer(certificates, proved, party, joined.proof))
             require(said == expected, f"round {number}: what {party} signed is something else")
     shares: dict[int, list[Share]] = {}
     for event in events:

@@ -25,6 +25,8 @@ from sessions.events import (
 )
 from sessions.plan import ESCROW, TENDERER, Lock, Plan, StepKind
 from sessions.roles import STAFF
+from sessions.verify.papers import signer
+from sessions.verify.proofs import Proved
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
 
@@ -60,8 +62,8 @@ def order(replayed: Replayed) -> Found:
     return Found(True, f"{len(plan.every_lock)} locks, {len(removed)} removed before the bids were opened")
 
 
-def escrows(files: Files, replayed: Replayed, certificates: Mapping[str, x509.Certificate]) -> Found:
-    """Every bidder for whom trustees opened had asked for it, signed by the certificate under its bid."""
+def escrows(files: Files, replayed: Replayed, certificates: Mapping[str, x509.Certificate], proved: Proved) -> Found:
+    """Every bidder for whom trustees opened had asked for it, signed by its certificate."""
     o, asked = replayed.opening, set()
     events = [record.event for record in replayed.log.records]
     for event in events:
@@ -69,7 +71,8 @@ def escrows(files: Files, replayed: Replayed, certificates: Mapping[str, x509.Ce
             bid = o.bid(event.bidder)
             if bid is None:
                 raise Failed(f"{event.bidder} is not of the set")
-            payload = verify(event.statement, "escrow", certificates[event.bidder])
+            by = signer(certificates, proved, event.bidder, event.proof)
+            payload = verify(event.statement, "escrow", by)
             expected = {"v": 1, "session": o.plan.session, "bidder": bid.bidder, "header_sha256": bid.header_sha256}
             require(payload == expected, f"row {bid.row}: the request says something else")
             require(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from crypto.draw import Share, commitment
 from sessions.commands import Approve, CommitDraw, Pause, RepeatDraw, Resume, RevealDraw, TakeChair
 from sessions.errors import CommandRefused, PlanRefused
-from sessions.events import DrawClosed, DrawMade, DrawRepeated, StepCompleted
+from sessions.events import DrawClosed, DrawCommitted, DrawMade, DrawRepeated, StepCompleted
 from sessions.ids import Digest, Jws
 from sessions.opening.drawing import waited_for
+from sessions.plan import Plan
+from sessions.proofs import Act, OnSilence, Proof, State
 from sessions.roles import Actor, Role
 from tests.support.ceremony import (
     DEPUTY,
@@ -193,6 +197,45 @@ def test_a_bidders_commitment_is_signed_and_nobody_elses_is() -> None:
     signed = CommitDraw(round=1, commitment=Digest("ab" * 32), statement=Jws("a.b.c"))
     assert refusal(c, signed, HOST) == "not_signed"
     assert refusal(c, CommitDraw(round=1, commitment=Digest("ab"), statement=Jws("a.b.c")), A) == "not_a_commitment"
+
+
+def test_a_commitment_stands_on_a_proof_where_the_rules_ask_for_one() -> None:
+    plan = replace(a_plan(draws=DRAWS), proofs=True)
+    assert _joins(plan, None) == "unproved"
+    assert _joins(plan, a_proof(State.REVOKED)) == "revoked"
+    silent = a_proof(State.UNAVAILABLE)
+    assert _joins(plan, silent) == silent
+    strict = {**(plan.pack.revocation or {}), Act.DRAW: OnSilence.REFUSE}
+    assert _joins(replace(plan, pack=replace(plan.pack, revocation=strict)), silent) == "revocation_unavailable"
+
+
+def test_rules_that_do_not_speak_of_draws_want_no_proof_for_them() -> None:
+    plan = replace(a_plan(draws=DRAWS), proofs=True)
+    rules = {act: rule for act, rule in (plan.pack.revocation or {}).items() if act is not Act.DRAW}
+    assert _joins(replace(plan, pack=replace(plan.pack, revocation=rules)), None) is None
+
+
+def test_a_proof_is_of_a_bidder_and_never_of_the_staff() -> None:
+    c = drawing()
+    c.send(replace(a_commitment(c, HOST), proof=a_proof(State.GOOD)), HOST, c.now + SECOND)
+    (event,) = c.named(DrawCommitted)
+    assert event.proof is None
+
+
+def a_proof(state: State) -> Proof:
+    return Proof(certificate=Digest("ab" * 32), state=state, evidence=Digest("cd" * 32))
+
+
+def _joins(plan: Plan, proof: Proof | None) -> str | Proof | None:
+    """Return the proof in the event, or the code of the refusal. How the draw is reached takes no proofs here."""
+    c = drawing()
+    c.state = replace(c.it, plan=plan)
+    try:
+        c.send(replace(a_commitment(c, A), proof=proof), A, c.now + SECOND)
+    except CommandRefused as refused:
+        return refused.code
+    (event,) = c.named(DrawCommitted)
+    return event.proof
 
 
 def test_the_deputy_draws_only_as_acting_host() -> None:

@@ -23,10 +23,11 @@ from sessions.commands import (
     Resume,
 )
 from sessions.errors import CommandRefused
-from sessions.events import BidNotOpened, BidOpened, EscrowGranted, LockMissed, LockOpened
-from sessions.ids import BidderId, Jws, StepId
+from sessions.events import BidNotOpened, BidOpened, EscrowGranted, EscrowRequested, LockMissed, LockOpened
+from sessions.ids import BidderId, Digest, Jws, StepId
 from sessions.opening import OpenBids, next_due, permitted, work_due
 from sessions.opening.locked import not_ready, still_locked
+from sessions.proofs import Proof, State
 from sessions.record import record
 from sessions.roles import CLOCK
 from tests.support.ceremony import (
@@ -289,6 +290,19 @@ def test_the_trustees_are_for_nobody_else_and_only_while_the_window_is_open() ->
     story.released(C)
     assert refused(story, RequestEscrow(bidder=BidderId(C.id), statement=Jws("x")), C) == "window_closed"
     assert not story.named(EscrowGranted)
+
+
+def test_asking_for_the_trustees_stands_on_a_proof_where_the_rules_ask_for_one() -> None:
+    story = Locked(a_locked_plan(escrow=True)).decrypting()
+    story.state = replace(story.it, plan=replace(story.it.plan, proofs=True))
+    asking = RequestEscrow(bidder=WHO_A, statement=Jws("lost"))
+    assert refused(story, asking, A) == "unproved"
+    proof = Proof(certificate=Digest("ab" * 32), state=State.REVOKED, evidence=Digest("cd" * 32))
+    assert refused(story, replace(asking, proof=proof), A) == "revoked"
+    good = replace(proof, state=State.GOOD)
+    (asked,) = story.send(replace(asking, proof=good), A)
+    assert isinstance(asked, EscrowRequested)
+    assert asked.proof == good
 
 
 def test_without_escrow_in_the_announcement_nobody_gets_it() -> None:

@@ -524,10 +524,11 @@ class Making:
         draw = self.it.draw or Draw()
         share = Share(role=self._side(who), party=who.id, seed=self._seed(who))
         stated = commitment(SESSION, draw.round, share).hex()
-        said = None
+        said, proof = None, None
         if number is not None:
             said = self.said(number, "draw", bidder=who.id, round=draw.round, commitment=stated)
-        self.act(c.CommitDraw(round=draw.round, commitment=Digest(stated), statement=said), who)
+            proof = self.proof(number)
+        self.act(c.CommitDraw(round=draw.round, commitment=Digest(stated), statement=said, proof=proof), who)
 
     def _reveal(self, who: Actor) -> None:
         self.act(c.RevealDraw(round=(self.it.draw or Draw()).round, seed=self._seed(who).hex()), who)
@@ -597,7 +598,7 @@ class Making:
             *self._shared(),
             lambda: self._bring(who, lock),
             lambda: self.act(c.MissLock(lock=lock, reason="没有来"), self.chance.choice((HOST, DEPUTY))),
-            lambda: self.act(c.RequestEscrow(**own, statement=asking), actor),
+            lambda: self.act(c.RequestEscrow(**own, statement=asking, proof=proof), actor),
             lambda: self.act(c.GrantEscrow(**own, reason="钥匙遗失"), HOST),
             lambda: self._commit(actor, number),
             lambda: self._commit(self.chance.choice(STAFF)),

@@ -77,11 +77,11 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept =
   await run.check("bids.evidence", [files, replayed, signers, hall], evidence);
   await run.check("bids.causes", [replayed], bids.causes);
   await run.check("bids.failures", [files, replayed, hall], failures);
-  await run.check("draws.result", [replayed, signers], drawResult);
+  await run.check("draws.result", [replayed, signers, proved], drawResult);
   await run.check("late.slips", [files, replayed, hall], papers.slips);
   await run.check("statements.checkin", [files, replayed, intake, signers, proved], papers.checkins);
   await run.check("statements.confirm", [files, replayed, signers, proved], papers.confirmations);
-  await run.check("statements.escrow", [files, replayed, signers], papers.escrows);
+  await run.check("statements.escrow", [files, replayed, signers, proved], papers.escrows);
   await run.check("record.projection", [files, replayed], papers.projection);
   await run.check("record.signatures", [files, replayed, signers, proved, hall], papers.signatures);
   await run.check("record.page", [files, replayed], papers.pages);

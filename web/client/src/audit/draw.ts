@@ -6,6 +6,7 @@ import type { Certificate } from "../x509.js";
 import type { Opening } from "./ceremony.js";
 import { same } from "./intake.js";
 import type { Told } from "./log.js";
+import { accepts, type Proved, proofOf, signerOf } from "./proofs.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
 import { digest } from "./sha256.js";
@@ -72,6 +73,7 @@ export function commits(o: Opening, told: Told): boolean {
     !draw.closed &&
     !draw.out.includes(told.id) &&
     (role === "bidder") === (statement !== null) &&
+    (role === "bidder" ? accepts(o.plan, "draw", proofOf(told)) : proofOf(told) === null) &&
     find(draw, role, told.id) === undefined
   );
 }
@@ -197,19 +199,18 @@ function pick(randomness: Bytes, name: string, values: readonly string[], count:
 }
 
 /** Every round once more: each seed fits what was committed to, and the same is drawn again (sessions/ARCHIVE.md). */
-export async function drawResult({ opening: o, log }: Replayed, signers: ReadonlyMap<string, Certificate>): Promise<Found<true>> {
+export async function drawResult({ opening: o, log }: Replayed, signers: ReadonlyMap<string, Certificate>, proved: Proved): Promise<Found<true>> {
   const { session } = o.plan;
   const rounds = new Map<number, Party[]>();
   let parties = 0;
-  for (const { type, data, private: hidden } of log) {
+  for (const told of log) {
+    const { type, data, private: hidden } = told;
     if (type === "DrawCommitted") {
       const { round, role, party, commitment, statement } = data as { round: number; role: string; party: string; commitment: string; statement: string };
       rounds.set(round, [...(rounds.get(round) ?? []), { role, party, commitment, seed: null }]);
       parties++;
       if (role !== "bidder") continue;
-      const signer = signers.get(party);
-      demand(signer !== undefined, `round ${round}: nothing shows the certificate of ${party}`);
-      const said = await verifyByCertificate(statement, "draw", signer);
+      const said = await verifyByCertificate(statement, "draw", signerOf(o, signers, proved, party, told));
       demand(same(said, { v: 1, session, bidder: party, round, commitment }), `round ${round}: what ${party} signed is something else`);
     } else if (type === "DrawRevealed") {
       const before = rounds.get(data["round"] as number)?.find((each) => each.role === data["role"] && each.party === data["party"]);

@@ -71,15 +71,14 @@ export async function confirmations(files: Files, { opening: o, log }: Replayed,
   return found(true, `${said.length} confirmations`);
 }
 
-export async function escrows(files: Files, { opening: o, log }: Replayed, signers: Signers): Promise<Found<true>> {
+export async function escrows(files: Files, { opening: o, log }: Replayed, signers: Signers, proved: Proved): Promise<Found<true>> {
   const asked = new Set<string>();
-  for (const { type, data } of log) {
+  for (const told of log) {
+    const { type, data } = told;
     const bidder = data["bidder"] as string;
     if (type === "EscrowRequested") {
       const bid = rowOf(o, bidder);
-      const signer = signers.get(bidder);
-      demand(signer !== undefined, `row ${bid.row}: nothing shows its certificate`);
-      const payload = await verifyByCertificate(data["statement"] as string, "escrow", signer);
+      const payload = await verifyByCertificate(data["statement"] as string, "escrow", signerOf(o, signers, proved, bidder, told));
       const expected = { v: 1, session: o.plan.session, bidder, header_sha256: bid.header };
       demand(same(payload, expected), `row ${bid.row}: the request says something else`);
       demand(holds(files, `bids/${bid.row}/escrow.jws`, data["statement"] as string), `row ${bid.row}: another file`);

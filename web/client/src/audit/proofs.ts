@@ -38,10 +38,13 @@ export function proofOf({ type, data, private: hidden }: Told): Proof | null {
   return { certificate, state, evidence };
 }
 
+/** Acts that proofs came to later: one is wanted only where the rule pack speaks of the act. */
+const SINCE: readonly string[] = ["draw", "escrow"];
+
 /** Whether an act of a bidder may stand on what is known of its certificate. */
 export function accepts(plan: Plan, act: string, proof: Proof | null): boolean {
-  if (proof === null) return plan.form["proofs"] !== true;
   const rules = (plan.pack["revocation"] ?? {}) as Data;
+  if (proof === null) return plan.form["proofs"] !== true || (SINCE.includes(act) && !Object.hasOwn(rules, act));
   const refuses = Object.hasOwn(rules, act) && rules[act] === "refuse";
   return proof.state !== "revoked" && !(proof.state === "unavailable" && refuses);
 }
@@ -63,7 +66,10 @@ function whose({ type, data }: Told): string | null {
     case "RowConfirmed":
     case "KeyReleased":
     case "AttemptFailed":
+    case "EscrowRequested":
       return data["bidder"] as string;
+    case "DrawCommitted":
+      return data["role"] === "bidder" ? (data["party"] as string) : null;
     case "RecordSigned":
       return data["role"] === "bidder" ? (data["signer"] as string) : null;
     default:

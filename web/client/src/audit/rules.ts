@@ -241,7 +241,7 @@ function asked(o: Opening, told: Told): boolean {
     case "LockOpened":
       return allowed(RIGHT.unlock) && removes(o, told);
     case "EscrowRequested":
-      return allowed(RIGHT.askTrustees) && own && hasEscrow(o) && bid?.state === "waiting" && bid.escrowAskedAt === null;
+      return allowed(RIGHT.askTrustees) && own && hasEscrow(o) && bid?.state === "waiting" && bid.escrowAskedAt === null && accepts(o.plan, "escrow", proofOf(told));
     case "ClockChecked":
       return allowed(RIGHT.freeze) && checksClock(o, told);
     case "ClockUnsafe":
