@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from web.bench import alone
 from web.bench import fanout as fanout_bench
 from web.bench import log as log_bench
 from web.bench import opening as opening_bench
@@ -27,9 +28,17 @@ def fanout(
     *,
     watchers: Annotated[int, typer.Option(min=2, max=15_000, help="Streams open at once.")] = fanout_bench.WATCHERS,
     events: Annotated[int, typer.Option(min=1, help="Facts in a turn.")] = fanout_bench.EVENTS,
+    serve: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Measure nothing: open the hub alone, for load from outside.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="With --serve: address to listen on.")] = "127.0.0.1",
+    tick_ms: Annotated[int, typer.Option(min=0, help="With --serve: how long facts are gathered.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """One fact to a crowd: the hall's WebSocket and SSE, FastAPI's usual loop, `websockets`. A minute or two."""
+    if serve is not None:
+        alone.serve(host, serve, tick_ms)
+        return
     fanout_bench.run(as_json, watchers, events)
 
 
