@@ -19,6 +19,7 @@ from hall.audience import PUBLIC, Audience
 from hall.bus import Bus, LocalBus
 from hall.errors import BadCursor, FullHouse, GoingAway, Stalled, TooManyWatchers
 from hall.frames import PING, Form
+from hall.lag import Rounds
 from hall.limits import LIMITS, Limits
 from hall.live import Live
 from hall.presence import heard
@@ -126,9 +127,10 @@ class Hub:
 
     def _told(self, session: SessionId, what: bytes) -> None:
         live = self._live.get(session)
-        worker, here = heard(what)
+        now = asyncio.get_running_loop().time()
+        worker, here = heard(what, now)
         if live is not None and worker != self._name:
-            live.elsewhere.hear(worker, here, asyncio.get_running_loop().time())
+            live.elsewhere.hear(worker, here, now)
 
     async def look(self) -> None:
         """Ask the log for the newest number of every open room: a ring may have been lost."""
@@ -275,6 +277,10 @@ class Hub:
             if not self._addresses[address]:
                 del self._addresses[address]
 
+    async def reported(self, session: SessionId, within_ms: int) -> None:
+        """Count that a spectator saw what is new within so many milliseconds (hall.lag), or raise UnknownSession."""
+        (await self.warm(session)).report(within_ms)
+
     def census(self) -> Census:
         """Return who is here now. Bidders are left out until their opening has listed who bid."""
         readers: Counter[tuple[str, str]] = Counter()
@@ -353,7 +359,9 @@ class Hub:
         if not records:
             raise UnknownSession(session)
         room = await asyncio.to_thread(_furnished, Room(session, self.limits), records)
-        live = self._live[session] = Live(room=room, last_word=self._clock.now())
+        live = self._live[session] = Live(
+            room=room, last_word=self._clock.now(), rounds=Rounds(alone=not self._bus.lossy)
+        )
         # From here on announcements reach the room; this finds what came between the first reading and now.
         await self._read_missing(live)
         return live
@@ -380,9 +388,10 @@ class Hub:
         if quiet:
             live.beat(now)
         if self._bus.lossy:
-            live.elsewhere.forget(asyncio.get_running_loop().time())
+            moment = asyncio.get_running_loop().time()
+            live.elsewhere.forget(moment)
             if live.readers:
-                self._bus.tell(session, live.here().told(self._name))
+                self._bus.tell(session, live.here().told(self._name, moment))
         if live.presence() or quiet:
             self._tell_soon(live)
         if live.readers:

@@ -64,6 +64,7 @@ RATES = {
     "heartbeat": Rate(count=3, per=timedelta(seconds=1), burst=20),
     "speed": Rate(count=10, per=timedelta(minutes=1), burst=10),
     "stream": Rate(count=10, per=timedelta(minutes=1), burst=10),
+    "lag": Rate(count=15, per=timedelta(seconds=1), burst=200),  # an address has 200 watchers, each every 16 s
     "upload": Rate(count=30, per=timedelta(hours=1), burst=30),
     "receipt": Rate(count=10, per=timedelta(seconds=1), burst=10),
 }

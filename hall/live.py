@@ -9,6 +9,7 @@ from datetime import datetime
 
 from hall.audience import PUBLIC, Audience
 from hall.frames import Form
+from hall.lag import Rounds, Told
 from hall.presence import Elsewhere, Here
 from hall.room import Room
 from hall.seat import Seats
@@ -35,6 +36,8 @@ class Live:
     catching_up: asyncio.Task[None] | None = None
     heard_of: int = 0  # the highest number that the bus told of
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    rounds: Rounds = field(default_factory=Rounds)
+    _told_lag: Told | None = None
     _told_spectators: int = 0
     _told_devices: dict[BidderId, int] = field(default_factory=dict)
     _told_chairs: dict[Role, int] = field(default_factory=dict)
@@ -49,6 +52,8 @@ class Live:
         self.empty_since = None
         if audience == PUBLIC:
             self.spectators += by
+            if by < 0:
+                self.rounds.leave()
         if audience.bidder is not None:
             self.devices[audience.bidder] += by
             if not self.devices[audience.bidder]:
@@ -62,6 +67,7 @@ class Live:
         self._spectators()
         self._staff()
         self._devices()
+        self._lag()
         return self.room.signalled > before
 
     def here(self) -> Here:
@@ -69,7 +75,16 @@ class Live:
         opening = self.room.opening
         listed = opening is not None and opening.listed
         chairs = {role: count for role, count in self.chairs.items() if count}
-        return Here(spectators=self.spectators, devices=dict(self.devices) if listed else {}, chairs=chairs)
+        return Here(
+            spectators=self.spectators,
+            devices=dict(self.devices) if listed else {},
+            chairs=chairs,
+            round=self.rounds.last,
+        )
+
+    def report(self, within_ms: int) -> None:
+        """Count how late the newest facts came to a spectator."""
+        self.rounds.take(within_ms, self.spectators, asyncio.get_running_loop().time())
 
     def beat(self, now: datetime) -> None:
         """Show a quiet stream that it is alive, and what time it is here."""
@@ -81,6 +96,14 @@ class Live:
         if spectators != self._told_spectators:
             self._told_spectators = spectators
             self.room.signal("watching", {"count": spectators})
+
+    def _lag(self) -> None:
+        """Tell everyone how late the newest facts came; what was told stands until there is something new to say."""
+        self.rounds.settle(self.spectators, asyncio.get_running_loop().time())
+        lag = self.elsewhere.lag(self.spectators, self.rounds)
+        if lag is not None and lag != self._told_lag:
+            self._told_lag = lag
+            self.room.signal("lag", lag.members())
 
     def _staff(self) -> None:
         """Tell each member of staff on how many devices its chair is taken."""

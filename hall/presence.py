@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from hall.lag import Histogram, Round, Rounds, Told, told
 from sessions.ids import BidderId
 from sessions.roles import Role
 
@@ -21,20 +22,27 @@ class Here:
     spectators: int = 0
     devices: Mapping[BidderId, int] = field(default_factory=dict)
     chairs: Mapping[Role, int] = field(default_factory=dict)
+    round: Round | None = None  # closed by the clock of whoever holds this; it is told by its age
 
-    def told(self, worker: str) -> bytes:
-        """Return it as ``worker`` tells the others."""
-        what = {"w": worker, "s": self.spectators, "d": dict(self.devices), "c": dict(self.chairs)}
+    def told(self, worker: str, now: float) -> bytes:
+        """Return it as ``worker`` tells the others; ``now`` in seconds of any clock that only goes forward."""
+        what: dict[str, Any] = {"w": worker, "s": self.spectators, "d": dict(self.devices), "c": dict(self.chairs)}
+        if self.round is not None:
+            what["l"] = [round(now - self.round.closed, 1), self.round.of, *self.round.reports.counts]
         return json.dumps(what, separators=(",", ":")).encode()
 
 
-def heard(what: bytes) -> tuple[str, Here]:
+def heard(what: bytes, now: float) -> tuple[str, Here]:
     """Return who said what; raise ValueError for nonsense."""
     said: Any = json.loads(what)
     try:
         chairs = {Role(role): int(count) for role, count in said["c"].items()}
         devices = {BidderId(bidder): int(count) for bidder, count in said["d"].items()}
-        return str(said["w"]), Here(spectators=int(said["s"]), devices=devices, chairs=chairs)
+        closed = None
+        if "l" in said:
+            age, of, *counts = said["l"]
+            closed = Round(reports=Histogram(tuple(map(int, counts))), of=int(of), closed=now - float(age))
+        return str(said["w"]), Here(spectators=int(said["s"]), devices=devices, chairs=chairs, round=closed)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a count of readers") from error
 
@@ -56,6 +64,11 @@ class Elsewhere:
     @property
     def spectators(self) -> int:
         return sum(here.spectators for _, here in self._said.values())
+
+    def lag(self, spectators: int, rounds: Rounds) -> Told | None:
+        """Return what can be said of lag here and there; the arguments are this worker's."""
+        others = ((here.spectators, here.round) for _, here in self._said.values())
+        return told([(spectators, rounds.last), *others])
 
     def devices(self, bidder: BidderId) -> int:
         """Return on how many devices a bidder is here."""

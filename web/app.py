@@ -26,6 +26,7 @@ from web.routes import (
     gallery,
     health,
     incidents,
+    lag,
     locks,
     log,
     login,
@@ -68,6 +69,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.pages = Pages(services.statics.url)
     for part in (
         api,
+        lag,
         locks,
         log,
         receipts,

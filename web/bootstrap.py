@@ -22,6 +22,7 @@ from hall.buses.buckets import SharedBuckets, Unreachable
 from hall.buses.postgres import PostgresBus
 from hall.buses.redis import RedisBus
 from hall.hub import Hub
+from hall.lags import Lags
 from hall.limits import LIMITS, RATES, Buckets, Limits
 from hall.timekeeper import Timekeeper
 from sessions import failpoint
@@ -46,6 +47,7 @@ from sessions.stamping import Stamping
 from sessions.steady import ClockGuard
 from sessions.store.blobs import FolderBlobs
 from sessions.store.database import Database
+from sessions.store.lags import SqlLags
 from sessions.store.members import SqlMembers
 from sessions.store.migrations import pending
 from sessions.store.once import SqlOnce
@@ -136,6 +138,7 @@ class Services:
     statics: Statics
     buckets: Buckets
     shared_buckets: SharedBuckets | None
+    lags: Lags
     metrics: Metrics
     metrics_door: MetricsDoor | None
     pulse: Pulse
@@ -154,6 +157,7 @@ class Services:
         if self.metrics_door is not None:
             await self.metrics_door.open()
         await self.hub.start()
+        self.lags.start()
         self.bus.listen(self.sessions.heard)
         await self.time_sources.start()
         await self.membership.start(self.duties())
@@ -187,6 +191,7 @@ class Services:
     async def stop(self) -> None:
         """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
         await self.hub.close()
+        await self.lags.close()
         await self.time_sources.close()
         if self.vigil is not None:
             await self.vigil.close()
@@ -389,6 +394,7 @@ def build(
         ),
         buckets=Buckets(),
         shared_buckets=SharedBuckets(settings.bus_url, f"kaibiao/{settings.hall_name}") if settings.bus_url else None,
+        lags=Lags(SqlLags(database)),
         metrics=metrics,
         metrics_door=_metrics_door(settings, metrics),
         pulse=Pulse(metrics.lagged, Notifier()),

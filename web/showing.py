@@ -13,6 +13,7 @@ import segno
 from markupsafe import Markup
 
 from crypto.words import WORDS as CRYPTO_WORDS
+from hall.lag import FEWEST, Histogram
 from sessions.expiring import Ending
 from sessions.notary import Split
 from sessions.ports import Summary
@@ -50,7 +51,7 @@ _PUBLIC_WORDS: Final = (
     "door",
     "ui",
 )
-_LIVE_WORDS: Final = (*_PUBLIC_WORDS, "held", "alarm", "proof")
+_LIVE_WORDS: Final = (*_PUBLIC_WORDS, "held", "alarm", "proof", "lag")
 
 
 def calendar_values(
@@ -168,6 +169,7 @@ def record_page(
     *,
     origin: str,
     splits: Sequence[Split] = (),
+    lag: Histogram | None = None,
     **given: Any,
 ) -> bytes:
     """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.record's."""
@@ -186,6 +188,7 @@ def record_page(
         qr=qr,
         place=place,
         splits=splits,
+        lag=lag if lag is not None and lag.count >= FEWEST else None,
         **given,
     )
 

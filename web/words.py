@@ -215,6 +215,17 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "stale": _w("数据可能滞后", "Data may be behind"),
         "offline": _w("离线", "Offline"),
     },
+    "lag": {
+        "all": _w("{count} 位观众都在 {seconds} 秒内看到", "All {count} viewers within {seconds} s"),
+        "some": _w(
+            "{of} 位观众中 {count} 位已报告，都在 {seconds} 秒内看到",
+            "{count} of {of} viewers reported: all within {seconds} s",
+        ),
+        "late": _w(
+            "{of} 位观众中 {count} 位已报告，最晚的超过 {seconds} 秒",
+            "{count} of {of} viewers reported: the latest after more than {seconds} s",
+        ),
+    },
     "door": {
         "ws": _w("WebSocket", "WebSocket"),
         "sse": _w("SSE", "SSE"),

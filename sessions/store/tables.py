@@ -295,3 +295,11 @@ incidents = Table(
     Column("reasons", Text, nullable=False),
     Column("figures", Text, nullable=False),
 )
+
+lags = Table(  # how late an opening reached those who watched, as their pages reported it
+    "lags",
+    metadata,
+    Column("session", String(128), ForeignKey("sessions.id"), primary_key=True),
+    Column("within_ms", Integer, primary_key=True),
+    Column("reports", Big, nullable=False),
+)

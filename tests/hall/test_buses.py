@@ -95,7 +95,7 @@ async def test_what_is_told_comes_to_the_others_as_it_was(two: tuple[Bus, Bus]) 
     there: list[tuple[SessionId, bytes]] = []
     other.hear(lambda session, what: there.append((session, what)))
     one.hear(lambda session, what: None)
-    said = Here(spectators=3, devices={BidderId("华"): 2}, chairs={Role.HOST: 1}).told("w1")
+    said = Here(spectators=3, devices={BidderId("华"): 2}, chairs={Role.HOST: 1}).told("w1", 0.0)
     await until(lambda: there, again=lambda: one.tell(A, said))
     assert there[0] == (A, said)
 
@@ -112,19 +112,27 @@ async def test_a_bus_whose_server_is_away_neither_raises_nor_waits(tmp_path: Pat
 def test_a_worker_that_falls_silent_has_nobody_in_the_room() -> None:
     elsewhere = Elsewhere()
     for worker, at in (("w1", 0.0), ("w2", 3.0)):
-        said = Here(spectators=3, devices={BidderId("b"): 1}, chairs={Role.HOST: 1}).told(worker)
-        elsewhere.hear(*heard(said), now=at)
+        said = Here(spectators=3, devices={BidderId("b"): 1}, chairs={Role.HOST: 1}).told(worker, at)
+        elsewhere.hear(*heard(said, at), now=at)
     assert (elsewhere.spectators, elsewhere.devices(BidderId("b")), elsewhere.chairs()) == (6, 2, {Role.HOST: 2})
     elsewhere.forget(5.0)
     assert (elsewhere.spectators, elsewhere.devices(BidderId("b")), elsewhere.chairs()) == (3, 1, {Role.HOST: 1})
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"{}", b"[]", b'{"w":1,"s":"x","d":{},"c":{}}', b'{"w":1,"s":1,"d":[],"c":{}}']
+    "said",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"w":1,"s":"x","d":{},"c":{}}',
+        b'{"w":1,"s":1,"d":[],"c":{}}',
+        b'{"w":1,"s":1,"d":{},"c":{},"l":3}',
+    ],
 )
 def test_nonsense_is_no_count_of_readers(said: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a count|Expecting value|invalid literal"):
-        heard(said)
+        heard(said, 0.0)
 
 
 MINUTE = Rate(count=5, per=timedelta(minutes=1), burst=3)

@@ -118,6 +118,7 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
     facts = await newest_facts(services, session, PUBLIC, snapshot)
     origin = services.settings.origin
     splits = await services.notary.since_the_end(session)
+    lag = await services.lags.of(session)
 
     def make() -> bytes:
         return record_page(
@@ -130,9 +131,10 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
             path=who.path,
             origin=origin,
             splits=splits,
+            lag=lag,
         )
 
-    version = f"{_version(snapshot)}-{len(splits)}"
+    version = f"{_version(snapshot)}-{len(splits)}-{lag.count}"
     return await _served(request, who, ("record", session), version, make, _FOR_ALL)
 
 

@@ -7,6 +7,7 @@
 import { Channel, type Door, type Link } from "./channel.js";
 import { countdown, ServerClock } from "./clock.js";
 import { at, cloneRow, fill, moment, type Speech } from "./dom.js";
+import { Lag, line, send, type Told } from "./lag.js";
 import { type Fact, type Members, reduce, type View } from "./hall.js";
 import { rowsRead, type Said, screen } from "./screen.js";
 
@@ -39,6 +40,8 @@ export class Page {
   #refetching = false;
   #known: Members = {};
   #retryAt: number | null = null;
+  #watching: number | null = null;
+  #lag: Lag | null = null;
   #link: Link | "static" = "static";
   #unsaid: string[] = [];
   #saidAt = 0;
@@ -65,6 +68,9 @@ export class Page {
   start(): void {
     document.querySelector('[data-link="retry"]')?.addEventListener("click", () => this.#channel.again());
     if (this.data.live) {
+      // Only the public's pages report: how many bidders are there is a secret before the opening time.
+      if (this.data.role === "public") this.#lag = new Lag(Math.random(), Math.random());
+      document.addEventListener("visibilitychange", () => this.#inView());
       this.clock.start();
       this.#channel.start();
       setInterval(() => {
@@ -129,6 +135,20 @@ export class Page {
     if (Date.parse(fact.at) - this.clock.now() > AHEAD) void this.clock.measure(); // a fact cannot be of the future
     this.#log(fact);
     this.draw();
+    const offset = this.clock.offset();
+    if (offset !== null) this.#lag?.saw(this.clock.now() - Date.parse(fact.at), offset.uncertainty, performance.now());
+  }
+
+  /** Polling is late by design and nobody counts who polls; a page out of view shows nothing to anybody. */
+  #inView(): void {
+    const door = document.getElementById("link")?.dataset["door"];
+    if (document.hidden || door === "poll") this.#lag?.end();
+    else if (this.#link === "connected") this.#lag?.begin(performance.now());
+  }
+
+  #report(): void {
+    const report = this.#lag?.take(this.#watching, performance.now()) ?? null;
+    if (report !== null) send(this.data.source, report);
   }
 
   async #missed(after: number): Promise<void> {
@@ -154,7 +174,14 @@ export class Page {
   }
 
   #signal(signal: { readonly signal: string; readonly [member: string]: unknown }): void {
+    if (signal.signal === "lag") {
+      for (const element of document.querySelectorAll<HTMLElement>("[data-lag]")) {
+        element.hidden = false;
+        element.textContent = line(signal as unknown as Told, this.data.words);
+      }
+    }
     if (signal.signal !== "watching") return;
+    this.#watching = signal["count"] as number;
     for (const element of document.querySelectorAll<HTMLElement>("[data-watching]")) {
       element.hidden = false;
       element.querySelector("[data-watching-count]")!.textContent = String(signal["count"]);
@@ -171,6 +198,7 @@ export class Page {
     line.querySelector('[data-link="state"]')!.textContent = words[`link.${state}`] ?? state;
     line.querySelector<HTMLElement>('[data-link="retry"]')!.hidden = state !== "reconnecting" && state !== "offline";
     line.dataset["door"] = door;
+    this.#inView();
     this.#detail();
   }
 
@@ -214,6 +242,7 @@ export class Page {
     if (document.title !== title) document.title = title;
     this.#detail();
     this.#speak();
+    if (this.data.live) this.#report();
   }
 
   /** One sentence for a screen reader, at most every two seconds; many facts become their newest. */
