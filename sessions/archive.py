@@ -152,7 +152,12 @@ class Archive:
             intake=intake,
             answers=await self._intake.answers(session),
             checkpoints=await cosigned(session, opening, self._openings, self._checkpoints)
-            | stamped(opening, await self._checkpoints.kept(session), self._authorities)
+            | stamped(
+                opening,
+                await self._checkpoints.kept(session),
+                self._authorities,
+                await self._checkpoints.kept(session, intake=True),
+            )
             | await closed_checkpoint(session, opening, self._events, self._checkpoints, self._hall),
             entries=await self._events.entries(session),
             decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",

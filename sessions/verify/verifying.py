@@ -149,7 +149,7 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     folders |= {"slips/"} if o.late else set()
     folders |= {"withdrawn/"} if o.status is Status.ENDED else set()
     folders |= {"signatures/"} if o.signatures else set()
-    allowed |= checkpoints(files, o) | stamped.members(o)
+    allowed |= checkpoints(files, o) | stamped.members(files, o)
     strays = [name for name in files.keys() - allowed if name[: name.rfind("/") + 1] not in folders]
     require(not strays, f"does not belong here: {', '.join(sorted(strays)[:5])}")
     for record in replayed.log.records:

@@ -284,6 +284,7 @@ class Making:
         if log is not None:
             count = intake_log.ticks(log, self.intake.announced_at, self.intake.t0, self.intake.t0)
             self.kept.entries = tuple(intake_log.last(log, (), self.intake.entries, count, BLINDING))
+            self._stamp_receipts(log, count, self.intake.announced_at)
         offset = self.chance.choice((None, 3))
         if self.plan.clock is not None:
             answered = SOURCES if offset is not None else ()
@@ -302,6 +303,15 @@ class Making:
             ),
             CLOCK,
         )
+
+    def _stamp_receipts(self, log: IntakeLog, count: int, announced: datetime) -> None:
+        """Some authorities stamp what the log of receipts held at some of its ticks, and as T0 closed it."""
+        moments = {n * log.leaves: announced + n * log.every for n in range(1, count + 1)}
+        for by in self.plan.watch.authorities if self.plan.watch and self.chance.random() < 0.8 else ():
+            sizes = {self.chance.choice(sorted(moments) or [len(self.kept.entries)]), len(self.kept.entries)}
+            for size in sorted(sizes):
+                tree = Tree(self.kept.entries[:size])
+                self.checkpoints.stamp_receipts(self.it, by, tree, moments.get(size, self.now))
 
     def _opened(self, bid: openings.Bid) -> c.Opened:
         empty = {"quote": None, "quote_sha256": None, "quote_key": None}

@@ -29,8 +29,9 @@ from sessions.opening import Opening
 from sessions.opening.evidence import Probe
 from sessions.opening.points import named
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
-from sessions.ports import Evidence, Kept, Kind, Said, Signed
+from sessions.ports import INTAKE, Evidence, Kept, Kind, Said, Signed
 from sessions.proofs import Grounds, Looked, Proof, State, Tried, proof_of, written
+from sessions.receipt_proofs import origin_of
 from tests.support.authorities import URL
 from tests.support.bidders import BEGIN, Bidder, Sealed, the_authority
 from tests.support.ceremony import SECOND, T0
@@ -109,6 +110,16 @@ class Checkpoints:
         kept = Kept(session=o.plan.session, point=point, kind=who[0], by=who[1], size=stated.size, said=said)
         self.given.append(kept)
         return kept
+
+    def stamp_receipts(self, o: Opening, by: str, tree: Tree, now: datetime) -> None:
+        """Keep the stamp of this authority over the log of receipts."""
+        assert o.plan.watch is not None
+        text = Checkpoint(origin=origin_of(o.plan.watch), size=len(tree), root=tree.root()).text
+        said = _said((AnchorKind.STAMP, by), "", text.encode(), now)
+        point = f"{INTAKE}{len(tree)}"
+        self.given.append(
+            Kept(session=o.plan.session, point=point, kind=AnchorKind.STAMP, by=by, size=len(tree), said=said)
+        )
 
 
 @cache

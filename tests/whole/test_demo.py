@@ -88,6 +88,7 @@ def test_every_point_of_it_was_stamped(played: tuple[Path, str]) -> None:
     with zipfile.ZipFile(out / "session.zip") as bundle:
         stamps = {name for name in bundle.namelist() if name.startswith("stamps/")}
     assert {"stamps/close-1.tst", "stamps/record-1.tst", "stamps/final-1.tst"} <= stamps
+    assert any(name.startswith("stamps/intake-") for name in stamps), "and the log of receipts on the way"
 
 
 def test_it_tells_the_wrong_key_the_silence_and_the_late_bid_with_their_causes(played: tuple[Path, str]) -> None:

@@ -122,7 +122,7 @@ function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
   if (o.status === "ended") folders.add("withdrawn/");
   if (o.late.length > 0) folders.add("slips/");
   if (o.signatures.length > 0) folders.add("signatures/");
-  const may = new Set([...needed, ...checkpointNames(files, o), ...stampNames(o)]);
+  const may = new Set([...needed, ...checkpointNames(files, o), ...stampNames(files, o)]);
   const strays = [...files.keys()].filter((name) => !may.has(name) && !folders.has(name.slice(0, name.lastIndexOf("/") + 1)));
   demand(strays.length === 0, `does not belong here: ${strays.slice(0, 5).join(", ")}`);
   for (const { n, type, hidden, disclosed } of log) {

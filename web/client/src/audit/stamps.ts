@@ -15,6 +15,7 @@ import type { Replayed } from "./rules.js";
 import { HASHES, verifies } from "./signed.js";
 import { digestHex } from "./sha256.js";
 import { type Data, moment } from "./shapes.js";
+import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";
 
 const DRIFT = 60_000;
@@ -29,12 +30,18 @@ const OID = {
   timeStamping: "1.3.6.1.5.5.7.3.8",
 };
 
-/** A moment that an authority stamped: the first `size` events; `event` is what the log says of it. */
+const ENTRIES = "log/intake.entries";
+const RECEIPTS = /^stamps\/intake-([1-9][0-9]{0,8})-([1-9][0-9]?)\.tst$/;
+
+/** A moment that an authority stamped: what a log held then; `event` is what the opening says of it. */
 interface Point {
   readonly where: string;
   readonly name: string;
   readonly place: number;
+  readonly origin: string;
   readonly size: number;
+  readonly root: Uint8Array;
+  readonly newest: number;
   readonly event: Data | null;
   readonly recorded: number;
 }
@@ -47,53 +54,86 @@ function authoritiesOf(o: Opening): readonly string[] {
 }
 
 /** The members that a watched opening may leave. */
-export function stampNames(o: Opening): readonly string[] {
+export function stampNames(files: Files, o: Opening): readonly string[] {
+  const authorities = authoritiesOf(o);
   const names = [...o.points.map(({ name }) => name), "final"];
-  return authoritiesOf(o).flatMap((_, i) => [anchorName(i + 1), ...names.map((name) => tokenName(name, i + 1))]);
+  const logged = (o.plan.form["intake_log"] ?? null) !== null && o.frozen !== null;
+  const receipts = [...files.keys()].filter((name) => logged && Number(RECEIPTS.exec(name)?.[2] ?? Infinity) <= authorities.length);
+  return [...receipts, ...authorities.flatMap((_, i) => [anchorName(i + 1), ...names.map((name) => tokenName(name, i + 1))])];
 }
 
 export async function tokens(files: Files, replayed: Replayed): Promise<Found<true>> {
   const { opening: o, log } = replayed;
   const authorities = authoritiesOf(o);
   if (authorities.length === 0) return found(true, "no timestamp authority was announced");
-  const points: Point[] = log
-    .filter(({ type, data }) => type === "Anchored" && data["kind"] === "stamp")
-    .map(({ data, n, at }) => ({
-      where: `event ${n}`,
-      name: data["point"] as string,
-      place: authorities.indexOf(data["by"] as string) + 1,
-      size: data["size"] as number,
-      event: data,
-      recorded: at,
-    }));
+  const origin = String(o.watch!["origin"]);
+  const stamped = log.filter(({ type, data }) => type === "Anchored" && data["kind"] === "stamp");
+  const known = roots(replayed, new Set([log.length, ...stamped.map(({ data }) => data["size"] as number)]));
+  const held = (size: number): Pick<Point, "origin" | "size" | "root" | "newest"> => ({
+    origin,
+    size,
+    root: known.get(size)!,
+    newest: log[size - 1]!.at,
+  });
+  const points: Point[] = stamped.map(({ data, n, at }) => ({
+    where: `event ${n}`,
+    name: data["point"] as string,
+    place: authorities.indexOf(data["by"] as string) + 1,
+    ...held(data["size"] as number),
+    event: data,
+    recorded: at,
+  }));
   authorities.forEach((_, i) => {
     if (files.has(tokenName("final", i + 1))) {
-      points.push({ where: "the end", name: "final", place: i + 1, size: log.length, event: null, recorded: Infinity });
+      points.push({ where: "the end", name: "final", place: i + 1, ...held(log.length), event: null, recorded: Infinity });
     }
   });
-  const known = roots(replayed, new Set(points.map(({ size }) => size)));
-  for (const point of points) await checkPoint(files, replayed, point, known.get(point.size)!);
+  const receipts = overReceipts(files, replayed, authorities.length, `${origin}/intake`);
+  points.push(...receipts);
+  for (const point of points) await checkPoint(files, point);
   const used = new Set(points.flatMap(({ name, place }) => [tokenName(name, place), anchorName(place)]));
   const spare = [...files.keys()].find((name) => /^(?:stamps\/|trust\/stamps-)/.test(name) && !used.has(name));
   demand(spare === undefined, `${spare ?? ""} is of no point that was stamped`);
   const lacking = [...o.points.map(({ name }) => name), "final"].flatMap((name) =>
     authorities.filter((_, i) => !used.has(tokenName(name, i + 1))).map((by) => `${name} by ${by}`),
   );
-  return found(true, `${points.length} timestamps${lacking.length > 0 ? `; missing: ${lacking.join(", ")}` : ""}`);
+  const over = receipts.length > 0 ? `, ${receipts.length} of them over receipts` : "";
+  return found(true, `${points.length} timestamps${over}${lacking.length > 0 ? `; missing: ${lacking.join(", ")}` : ""}`);
 }
 
-async function checkPoint(files: Files, { opening: o, log }: Replayed, point: Point, root: Uint8Array): Promise<void> {
-  const { where, event } = point;
+/** What the log of receipts held at each size that was stamped. It reaches none before its tick, or before T0. */
+function overReceipts(files: Files, { opening: o, log }: Replayed, authorities: number, origin: string): readonly Point[] {
+  const grows = (o.plan.form["intake_log"] ?? null) as { every: number; leaves: number } | null;
+  const names = [...files.keys()].filter((name) => RECEIPTS.test(name));
+  if (grows === null || o.frozen === null || names.length === 0) return [];
+  const entries = member(files, ENTRIES);
+  const tree = new Tree();
+  const wanted = new Map<number, Uint8Array>(names.map((name) => [Number(RECEIPTS.exec(name)![1]), new Uint8Array(0)]));
+  for (let at = 0; at + 32 <= entries.length; at += 32) {
+    tree.add(entries.subarray(at, at + 32));
+    if (wanted.has(tree.size)) wanted.set(tree.size, tree.root());
+  }
+  return names.map((name) => {
+    const [size, place] = RECEIPTS.exec(name)!.slice(1).map(Number) as [number, number];
+    demand(size <= tree.size && place <= authorities, `${name} is of no checkpoint there was`);
+    const tick = log[0]!.at + Math.ceil(size / grows.leaves) * grows.every;
+    const root = wanted.get(size)!;
+    return { where: `${size} receipts`, name: `intake-${size}`, place, origin, size, root, newest: Math.min(tick, o.t0), event: null, recorded: Infinity };
+  });
+}
+
+async function checkPoint(files: Files, point: Point): Promise<void> {
+  const { where, event, root } = point;
   const bytes = member(files, tokenName(point.name, point.place));
   const anchor = readCertificate(fromPem(member(files, anchorName(point.place)), "CERTIFICATE"));
-  const text = `${String(o.watch!["origin"])}\n${point.size}\n${base64(root)}\n`;
+  const text = `${point.origin}\n${point.size}\n${base64(root)}\n`;
   const said = await readToken(bytes, utf8(text), anchor);
   if (event !== null) {
     demand(event["root"] === hex(root), `${where} gives another root`);
     demand(event["sha256"] === digestHex(bytes), `${where} is of another token`);
     demand(moment(event["said_at"]) === said, `${where} gives another time`);
   }
-  demand(said >= log[point.size - 1]!.at - DRIFT, `${where}: stamped before what is under the stamp had happened`);
+  demand(said >= point.newest - DRIFT, `${where}: stamped before what is under the stamp had happened`);
   demand(said <= point.recorded + DRIFT, `${where}: recorded before it was stamped`);
 }
 
