@@ -29,7 +29,7 @@ from sessions.unsealing import Unsealing
 THREADS = 2
 """The work hashes and decrypts at the disk's speed; more threads would only take the loop's processor."""
 
-LONGEST_REST = 30.0
+FIRST_REST, LONGEST_REST = 1.0, 30.0
 
 LONGEST_ANSWER = timedelta(seconds=60)
 """How long an act may hold the bids shut. Checking one takes a second at most."""
@@ -136,7 +136,7 @@ class Worker:
         self._threads.shutdown(wait=True)
 
     async def _work(self, session: SessionId) -> None:
-        rest = 1.0
+        rest = FIRST_REST
         try:
             while True:
                 try:
@@ -144,7 +144,7 @@ class Worker:
                     if command is None:
                         return
                     await self._service.handle(session, command, CLOCK)
-                    rest = 1.0
+                    rest = FIRST_REST
                 except Exception:
                     _log.exception("the work of a session failed, trying again", extra={"session": session})
                     await asyncio.sleep(rest)

@@ -7,6 +7,7 @@ with the next power cut, and the moment it was durable, which decides whether a 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from typing import BinaryIO
 from sessions.clock import Clock
 from sessions.failpoint import Point, failpoint
 from sessions.ports import Appended, WrongOffset
+from sessions.store import failing
 
 PIECE = 1 << 20
 """Small pieces of a request are gathered to this many bytes: one trip to a thread for each, not for every packet."""
@@ -95,9 +97,8 @@ class FolderBlobs:
                 file.flush()
                 size = file.tell()
                 failpoint(Point.CHUNK_WRITTEN)
-                os.fsync(file.fileno())
-        except OSError:
-            # What could not be written may count as written at the next try (fsync(2), EIO): it has to come again.
+                _sync(file, before)
+        except OSError:  # no room: what could not be written has to come again
             os.truncate(file.name, before)
             raise
         _sync_folder(self._folder)
@@ -112,7 +113,7 @@ class FolderBlobs:
             return 0
         with file:
             size = os.fstat(file.fileno()).st_size
-            os.fsync(file.fileno())
+            _sync(file, 0)  # how much of it was durable before, nobody knows
         _sync_folder(self._folder)
         return size
 
@@ -152,9 +153,22 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _sync(file: BinaryIO, kept: int) -> None:
+    """Make a file durable. If the disk fails at it, leave only the ``kept`` bytes that are for certain, and stop."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        os.truncate(file.name, kept)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        failing.stop()
+
+
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError:
+        failing.stop()
     finally:
         os.close(handle)

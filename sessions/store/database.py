@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
 from typing import Any, Final
 
 from sqlalchemy import URL, event, select
@@ -19,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sessions.errors import Fenced, Unanswered
-from sessions.store import tables
+from sessions.store import failing, tables
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "recursive_triggers=ON")
 
@@ -136,6 +137,10 @@ def _told_when_away() -> Iterator[None]:
     except (ConnectionError, TimeoutError, PoolTimeout, FileNotFoundError) as error:  # the last: no socket there
         raise Unanswered from error
     except DBAPIError as error:
+        if failing.not_kept(error.orig):
+            failing.stop()
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (SQLITE_BUSY, SQLITE_LOCKED):
+            raise Unanswered from error  # somebody else holds SQLite's file, longer than busy_timeout
         # Class 08: the connection; 57P: the server is stopping or starting; 53300: it takes no more connections.
         state = getattr(error.orig, "sqlstate", None) or ""
         if error.connection_invalidated or state.startswith(("08", "57P", "53300")):

@@ -227,7 +227,11 @@ async def a_shell(
     ``bucket``: its bids lie in an S3 store. ``watched`` makes what watches over the hall itself.
     """
     database = Database(database_url(folder))
-    await migrate(database)
+    try:
+        await migrate(database)
+    except BaseException:
+        await database.close()
+        raise
     clock = clock or FakeClock()
     kept = stores(database, folder, clock, blobs_of(folder, clock) if bucket else None)
     bell = Bell()
