@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 
 from hall.audience import Audience
-from hall.errors import GoingAway, HallRefused
+from hall.errors import GoingAway, HallRefused, Stalled
 from hall.frames import Form, close_frame
 from hall.hub import Hub
 from hall.inbound import Inbound, is_lone_pong
 from hall.limits import Limits
 from hall.seat import Seat
-from sessions.errors import UnknownSession
+from sessions.errors import Unanswered, UnknownSession
 from sessions.ids import SessionId
 
 UNKNOWN: Final = 4404
@@ -151,6 +151,8 @@ class Door(asyncio.Protocol):
             self.close(UNKNOWN)
         except HallRefused as refused:
             self.close(refused.close)
+        except Unanswered:  # the store is away: come again
+            self.close(Stalled.close)
         except asyncio.CancelledError:
             raise
         except Exception:

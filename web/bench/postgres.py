@@ -44,23 +44,29 @@ def sql(folder: Path, statement: str, database: str = "postgres") -> str:
 
 def start(folder: Path, **settings: str) -> subprocess.Popen[bytes]:
     """Make a cluster in ``folder``, which is empty, and run it; ``settings`` are postgresql.conf's."""
-    initdb, postgres = tool("initdb"), tool("postgres")
-    if initdb is None or postgres is None:
+    initdb = tool("initdb")
+    if initdb is None:
         raise FileNotFoundError("initdb")
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
-    who = ["--reuid", "postgres", "--regid", "postgres", "--init-groups"] if os.geteuid() == 0 else []
-    plain = ["setpriv", *who, "--pdeathsig", "QUIT"]
-    data = str(folder / "data")
     options = ["-A", "trust", "-U", OWNER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
     subprocess.run(  # noqa: S603  # our own words
-        [*plain, initdb, "-D", data, *options], check=True, capture_output=True, cwd=folder
+        [*_plain(), initdb, "-D", str(folder / "data"), *options], check=True, capture_output=True, cwd=folder
     )
-    flags = [f"--{name}={value}" for name, value in settings.items()]
+    return run(folder, **settings)
+
+
+def run(folder: Path, **settings: str) -> subprocess.Popen[bytes]:
+    """Run the cluster that was made in ``folder``."""
+    postgres = tool("postgres") or "postgres"
+    flags = ["-D", str(folder / "data"), *(f"--{name}={value}" for name, value in settings.items())]
     flags += [f"--unix_socket_directories={folder}", "--listen_addresses="]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(  # noqa: S603  # our own words
-            [*plain, postgres, "-D", data, *flags], cwd=folder, stdout=subprocess.DEVNULL, stderr=log
+            [*_plain(), postgres, *flags],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
         )
     for _ in range(PATIENCE):
         try:
@@ -73,6 +79,11 @@ def start(folder: Path, **settings: str) -> subprocess.Popen[bytes]:
             return server
     stop(server)
     raise RuntimeError("PostgreSQL did not start")
+
+
+def _plain() -> list[str]:
+    who = ["--reuid", "postgres", "--regid", "postgres", "--init-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *who, "--pdeathsig", "QUIT"]
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
