@@ -33,7 +33,7 @@ def facts_frame(form: Form, first: int, messages: Sequence[bytes]) -> bytes:
         case Form.LINES:
             return b"".join(message + b"\n" for message in messages)
         case Form.WEBSOCKET:
-            return text_frame(b"\n".join(messages))
+            return b"".join(map(text_frame, messages))
         case Form.DEFLATED:
             return deflated_frame(b"\n".join(messages))
 

@@ -11,7 +11,7 @@ import gc
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import uvicorn
@@ -57,6 +57,13 @@ class Echo(Room):
         return self
 
 
+class Quiet(Echo):
+    """An echo without signals: what comes is what was posted."""
+
+    def signal(self, kind: str, message: dict[str, Any], *, to: frozenset[str] | None = None) -> None:
+        """Say nothing."""
+
+
 class NoLog:
     """A log in which nothing is."""
 
@@ -74,7 +81,7 @@ class Alone(Hub):
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(NoLog(), SystemClock(), limits=limits)
-        self.echo = Echo(limits)
+        self.echo = Quiet(limits)
 
     async def _read_room(self, session: SessionId) -> Live:
         if session != SESSION:
