@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 TEAM := tests/sessions_shell tests/migrations $(addprefix tests/web/test_,uploads.py api_ceremony.py streams.py identity.py)
 
-.PHONY: demo test test-team test-slow lint services install lock clean
+.PHONY: demo test test-team test-slow test-sim lint services install lock clean
 
 demo: install
 	$(BIN)/kaibiao demo $(ARGS)
@@ -19,7 +19,11 @@ test-team: install services
 
 # Whole openings in real time, real browsers, memory searched: each may take minutes on a slow machine.
 test-slow: install services
-	$(BIN)/pytest -m slow --timeout 400
+	$(BIN)/pytest -m slow --timeout 400 --ignore tests/sim
+
+# A thousand openings in virtual time, whatever goes wrong in them.
+test-sim: install
+	$(BIN)/pytest -n 2 -m slow --timeout 400 tests/sim
 
 lint: install
 	$(BIN)/ruff format --check .
