@@ -8,14 +8,17 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from crypto import authority
 from tests.support.bidders import Bidder
+from web.cli.serving import SERVER
+from web.descriptors import allowed
+from web.door import HallGate, through
 
 KEY_PASSWORD = "测试 password"
 CHROMIUM = shutil.which("chromium")
@@ -40,13 +43,16 @@ async def a_browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def served(app: Any, port: int = 0) -> AsyncIterator[str]:
-    """Serve ``app``, whose lifespan somebody else runs, on ``port``, or on any free one; yield its origin."""
+async def served(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
+    """Serve ``app``, whose lifespan somebody else runs, as every hall is served; yield its origin.
+
+    On ``port``, or on any free one.
+    """
     with socket.socket() as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(("127.0.0.1", port))
-        config = uvicorn.Config(app, lifespan="off", log_level="warning", ws="websockets-sansio")
-        server = uvicorn.Server(config)
+        gate = through(HallGate(app.state.services, descriptors=allowed()))
+        server = uvicorn.Server(uvicorn.Config(app, **SERVER | {"lifespan": "off", "http": gate}))
         serving = asyncio.create_task(server.serve(sockets=[door]))
         while not server.started:  # noqa: ASYNC110 - uvicorn has a flag and no event
             await asyncio.sleep(0.01)

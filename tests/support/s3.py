@@ -52,7 +52,14 @@ def s3() -> S3:
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
     names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
     flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
-    flags += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-s3", f"-s3.config={config}"]
+    flags += [
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        f"-dir={folder}",
+        "-s3",
+        f"-s3.config={config}",
+        "-s3.port.iceberg=0",
+    ]
     flags += ["-volume.max=20", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
     weed = Path(sys.executable).with_name("weed")
     with (folder / "log").open("wb") as log:
