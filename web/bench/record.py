@@ -259,7 +259,7 @@ class _Making:
     async def entries(self, _: SessionId) -> tuple[bytes, ...]:
         return ()
 
-    async def kept(self, _: SessionId) -> tuple[()]:
+    async def kept(self, *_: object, **__: object) -> tuple[()]:
         return ()
 
     async def evidence(self, *_: object, **__: object) -> tuple[()]:
