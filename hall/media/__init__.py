@@ -1,0 +1,1 @@
+"""Picture and sound: processes beside the hall. The opening goes on with all of them dead."""
