@@ -253,6 +253,24 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "可在记录页查阅全部内容。",
         "Read it all on the record page.",
     ),
+    "not_recorded": (
+        "本场开标公告时没有说明录像。",
+        "This opening was announced without a recording.",
+        "无需操作；要录像，请在公告时开启音视频。",
+        "Nothing to do; to have one, announce the opening with media on.",
+    ),
+    "recording_closed": (
+        "录像已经结束。",
+        "The recording is closed.",
+        "可在记录页查阅录像。",
+        "Watch it on the record page.",
+    ),
+    "recording_gap": (
+        "片段与已留存的录像不相接。",
+        "These fragments do not follow what is recorded.",
+        "请从索引重新读取。",
+        "Read the index again from where the recording stands.",
+    ),
     "not_over": (
         "开标还没有结束。",
         "The session is not over yet.",

@@ -149,6 +149,7 @@ const RIGHT = {
   repeatDraw: { roles: HOSTS, when: running("draw") },
   anchor: { roles: CLOCK, when: frozen, held: true },
   dispute: { roles: CLOCK, when: untilEnd, held: true },
+  noteRecording: { roles: CLOCK, when: fromCheckin, held: true },
   sign: { roles: [...BIDDER, ...STAFF], when: running("sign") },
 } satisfies { readonly [act: string]: Right };
 
@@ -252,6 +253,8 @@ function asked(o: Opening, told: Told): boolean {
       return allowed(RIGHT.dispute) && fails(o, told);
     case "OutageEnded":
       return allowed(RIGHT.dispute) && recovers(o, told);
+    case "RecordingNoted":
+      return allowed(RIGHT.noteRecording) && o.plan.form["recording"] === true && (data["size"] as number) > o.recorded;
     case "Anchored":
       return allowed(RIGHT.anchor) && anchors(o, told);
     case "LogDisputed":

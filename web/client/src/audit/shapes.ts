@@ -262,6 +262,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   ClockSafe: shape({ by_ms: orNull(count) }),
   OutageBegan: shape({ noticed_at: time, reasons: listOf(text), votes: texts }),
   OutageEnded: shape({ lasted_ms: count }),
+  RecordingNoted: shape({ size: count, root: text }),
   ActProposed: shape({ proposal: count, act: text, fields: texts, reason: text }),
   ActDeclined: shape({ proposal: count, reason: text }),
   SessionAborted: shape({ reason: text, approved_by: orNull(text) }),
