@@ -152,11 +152,12 @@ class Archive:
             intake=intake,
             answers=await self._intake.answers(session),
             checkpoints=await cosigned(session, opening, self._openings, self._checkpoints)
-            | stamped(
+            | await stamped(
                 opening,
                 await self._checkpoints.kept(session),
                 self._authorities,
                 await self._checkpoints.kept(session, intake=True),
+                proofs=self._proofs,
             )
             | await closed_checkpoint(session, opening, self._events, self._checkpoints, self._hall),
             entries=await self._events.entries(session),

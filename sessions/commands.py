@@ -264,6 +264,7 @@ class RecordAnchor:
     root: Digest
     sha256: Digest
     said_at: datetime
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -597,7 +597,8 @@ class Anchored:
     """Somebody outside holds the log as it stood after ``size`` events, for a point of the ceremony.
 
     ``by`` is a name from plan.watch. ``sha256`` is of what was said, as it is kept: a witness's signature line, or an
-    authority's token over the checkpoint's text. ``said_at`` is the moment it states.
+    authority's token over the checkpoint's text. ``said_at`` is the moment it states. ``proof``: how the authority's
+    certificate stood at that moment.
     """
 
     point: str  # close | draw-N | record
@@ -607,6 +608,7 @@ class Anchored:
     root: Digest
     sha256: Digest
     said_at: datetime
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -294,7 +294,7 @@ def build(
     openings = OpeningLog(kept.events, kept.checkpoints, keys)
     outside = Outside(
         witnesses=measured.witnesses(remote(watching.witnesses, asking), metrics),
-        authorities=measured.authorities(stamping.anchors(), metrics),
+        authorities=measured.authorities(stamping.anchors(certifying), metrics),
     )
     notary = Notary(sessions, openings, kept.checkpoints, outside, hall=keys, clock=clock, leading=membership)
     sessions.on_commit(notary.look)

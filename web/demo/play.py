@@ -34,7 +34,7 @@ from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
 from web.demo.papers import stamps_and_seal
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
-from web.demo.revocation import answering
+from web.demo.revocation import Answering, answering
 from web.demo.witnesses import two_witnesses
 from web.i18n import LANGUAGES
 from web.remote import Hall, HallRefused
@@ -132,18 +132,24 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
         troupe = cast.engage(options.bidders, SystemClock().now(), wrong_key=wrong_key, asked_at=asked.url)
         asked.knows(troupe)
         given["revocation_sources"] = (f"{asked.url}/",)
-        async with _outside(options, out, settings, door, troupe, given) as stage:
+        async with _outside(options, out, settings, door, troupe, asked, given) as stage:
             yield stage
 
 
 @contextlib.asynccontextmanager
 async def _outside(
-    options: Options, out: Path, settings: Settings, door: socket.socket, troupe: cast.Troupe, given: dict[str, Any]
+    options: Options,
+    out: Path,
+    settings: Settings,
+    door: socket.socket,
+    troupe: cast.Troupe,
+    asked: Answering,
+    given: dict[str, Any],
 ) -> AsyncIterator[Stage]:
     """Let witnesses and timestamp authorities of the demo come to life, and open the hall's room."""
     async with (
         two_witnesses(out, settings) as witnesses,
-        stamps_and_seal(out, settings, troupe.authority) as named,
+        stamps_and_seal(out, settings, troupe.authority, asked) as named,
     ):
         witnessed = load(**given, port=settings.port, witnesses_file=witnesses, **named)
         async with _room(options, out, witnessed, door, troupe) as stage:

@@ -288,6 +288,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
     root: text,
     sha256: text,
     said_at: time,
+    "proof?": proof,
   }),
   AnchorMissed: shape({ point: text, have: listOf(text), quorum: count }),
   LogDisputed: shape({ by: text, kind: text, size: count, root: text, held: count, sha256: text }),
@@ -296,7 +297,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
 
 const looked = record({
   certificate: text,
-  usage: oneOf("sign", "encrypt"),
+  usage: oneOf("sign", "encrypt", "stamp"),
   state: oneOf("good", "unasked", "unavailable", "revoked"),
   chain: listOf(text),
   ocsps: listOf(text),
@@ -304,13 +305,16 @@ const looked = record({
 });
 const grounds = record({ v: count, at: time, looked: listOf(looked), tried: listOf(record({ url: text, at: time, outcome: text })) });
 
+/** What a certificate is for. */
+export type Usage = "sign" | "encrypt" | "stamp";
+
 /** What was looked at for one act: a document of evidence. */
 export interface Grounds {
   readonly v: number;
   readonly at: string;
   readonly looked: readonly {
     readonly certificate: string;
-    readonly usage: "sign" | "encrypt";
+    readonly usage: Usage;
     readonly state: string;
     readonly chain: readonly string[];
     readonly ocsps: readonly string[];
