@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sessions.store.migrations import migrate
 from tests.support import postgres
+from tests.support.ports import free_port
 from tests.support.redis import RedisServer, a_redis
 from web.bootstrap import Services, build
 from web.demo import cast
@@ -76,13 +76,10 @@ class TeamHall:
 @asynccontextmanager
 async def a_team_hall(folder: Path, troupe: cast.Troupe, *, workers: int = 2) -> AsyncIterator[TeamHall]:
     """Serve with two workers, with the demo's staff and trust in its authority."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     cluster, home = postgres.cluster(), folder / "hall"
     name = cluster.database(home)
     with a_redis() as redis:
-        given = {"data_dir": home, "database_url": cluster.url(name), "bus_url": redis.url, "port": port}
+        given = {"data_dir": home, "database_url": cluster.url(name), "bus_url": redis.url, "port": free_port()}
         settings = Settings(**given, rehearsal_allowed=True, intake_log_minutes=1)  # type: ignore[arg-type]
         services = build(settings)
         await migrate(services.database)

@@ -88,7 +88,7 @@ async def play(folder: Path, place: Path) -> Robbed:
     anchors = folder / "anchors"
     anchors.mkdir(parents=True)
     (anchors / "root.pem").write_bytes(troupe.authority.certificate.public_bytes(Encoding.PEM))
-    t0 = (now + timedelta(seconds=12)).replace(microsecond=0)
+    t0 = (now + timedelta(seconds=24)).replace(microsecond=0)
     tender = cast.tender(t0, troupe=troupe)
     tender = {name: value for name, value in tender.items() if name not in ("tenderer_share", "draws")}
     tender |= {"session": cast.SESSION, "windows": {"checkin": 3600, "decrypt": 300}, "ceiling": None}
