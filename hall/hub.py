@@ -245,7 +245,7 @@ class Hub:
         watcher = Watcher(audience, form, after=after)
         gone = partial(self._count, live, audience, form, address, -1)
         seat = Seat(live.seats, watcher, write, closed, gone)
-        live.seats.behind.add(seat)
+        live.seats.behind[seat] = None
         return seat
 
     def refuse_crowd(self, audience: Audience, address: str | None) -> None:

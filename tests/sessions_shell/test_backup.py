@@ -106,8 +106,8 @@ async def test_whatever_the_moment_a_restore_holds_all_that_was_acknowledged_bef
         for number in range(times):
             sessions = house.services.sessions
             await asyncio.sleep(chance.uniform(0, 0.12))
-            while (before := (await sessions.head(house.session))[0]) == (moments[-1][0] if moments else 0):
-                await asyncio.sleep(0.01)  # a slow machine: something has to happen between two backups
+            while (before := (await sessions.head(house.session))[0]) == (moments[-1][0] if moments else 0):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             answered = len(await house.services.stores.intake.answers(house.session))
             await backed_up(house, tmp_path / f"{number}.zip")
             assert not evening.done()
