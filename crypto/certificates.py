@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 
@@ -57,8 +58,9 @@ class Credential:
     chain: tuple[x509.Certificate, ...] = ()
 
 
+@lru_cache(maxsize=4096)
 def parse_certificate(data: bytes) -> x509.Certificate:
-    """Return the certificate in ``data``, DER or PEM, at most 16 KiB."""
+    """Return the certificate in ``data``, DER or PEM, at most 16 KiB; the same object for the same bytes."""
     if len(data) > 2 * MAX_CERTIFICATE:
         raise CertificateRefused("malformed_certificate", detail="too large")
     try:

@@ -281,7 +281,7 @@ def _lines(values: Iterable[object]) -> bytes:
 def _private(material: _Material) -> Iterator[dict[str, object]]:
     for recorded in material.log:
         _, _, value = event_to_json(recorded.event)
-        if value is not None and public_afterwards(material.opening, recorded.event):
+        if value is not None and public_afterwards(material.opening, type(recorded.event)):
             yield {"n": recorded.number, "salt": recorded.salt, "value": value}
 
 

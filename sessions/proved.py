@@ -89,7 +89,7 @@ def published(o: Opening, records: Iterable[Recorded]) -> Iterator[tuple[Recorde
         found = proof_in(record.event)
         if found is None or o.bid(found[0]) is None:
             continue
-        if not isinstance(record.event, AttemptFailed) or public_afterwards(o, record.event):
+        if not isinstance(record.event, AttemptFailed) or public_afterwards(o, type(record.event)):
             yield record, *found
 
 
