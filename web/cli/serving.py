@@ -199,6 +199,7 @@ class HallServer(uvicorn.Server):
 
 _TURNS = 3  # of the loop, until an accepted connection stands in the server's list
 
+
 def reached_at(host: str, port: int) -> str:
     """Return the address at which a program of this machine reaches a hall that listens there."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # compared, not bound
