@@ -38,7 +38,13 @@ _log = logging.getLogger(__name__)
 _ROUND = 1.0  # seconds between housekeeping rounds: counts, beats, rooms that nobody needs
 
 
-_DOORS = {Form.LINES: "lines", Form.SSE: "sse", Form.WEBSOCKET: "websocket", Form.DEFLATED: "websocket"}
+_DOORS = {
+    Form.LINES: "lines",
+    Form.SSE: "sse",
+    Form.CHUNKED: "sse",
+    Form.WEBSOCKET: "websocket",
+    Form.DEFLATED: "websocket",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, unquote
 
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -30,6 +29,7 @@ from web.bootstrap import Services
 from web.descriptors import SPARE
 from web.errors import head_of
 from web.identity import audience_for
+from web.line import LINE, Line
 from web.patience import PatientProtocol
 from web.problems import SAYINGS, Problem
 from web.sameorigin import own_origin
@@ -110,6 +110,9 @@ class HallProtocol(PatientProtocol):
 
     gate: Gate
 
+    _line: Line | None = None
+    _upgrades: bool | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn's
         """Take the connection, unless there is no descriptor for what it will ask for."""
         super().connection_made(transport)
@@ -119,11 +122,43 @@ class HallProtocol(PatientProtocol):
         elif left < SPARE:
             self.gate.hub.shed(_MAKE_ROOM)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let a stream end with its connection."""
+        super().connection_lost(exc)
+        if self._line is not None:
+            self._line.lost()
+
+    def pause_writing(self) -> None:
+        """Let a stream wait for its reader."""
+        super().pause_writing()
+        if self._line is not None:
+            self._line.pause()
+
+    def resume_writing(self) -> None:
+        """Let a stream go on."""
+        super().resume_writing()
+        if self._line is not None:
+            self._line.resume()
+
+    def on_message_begin(self) -> None:
+        """Know nothing of the request before."""
+        super().on_message_begin()
+        self._upgrades = None
+
     def on_headers_complete(self) -> None:
-        """Bound what the kernel keeps for a stream of events that nobody reads."""
+        """Let a stream of events write for itself, and bound what the kernel keeps of it when nobody reads."""
         if self.url.partition(b"?")[0].endswith(b"/stream"):
             bound(self.transport, self.gate.hub.limits)
+            if self.cycle is None or self.cycle.response_complete:  # else another response is under way
+                self._line = Line(self.transport, self.flow.resume_reading)
+                self.scope["extensions"] = {LINE: self._line}  # type: ignore[dict-item]  # ASGI leaves it to us
         super().on_headers_complete()
+
+    def _should_upgrade(self) -> bool:
+        """Look once through the headers: uvicorn asks three times, which is 8 us of the 160 of a reader who comes."""
+        if self._upgrades is None:
+            self._upgrades = super()._should_upgrade()
+        return self._upgrades
 
     def handle_websocket_upgrade(self) -> None:
         """Shake hands and let the door have the connection; other sockets are FastAPI's."""
@@ -132,7 +167,8 @@ class HallProtocol(PatientProtocol):
             return
         path, _, query = self.url.decode("latin-1").partition("?")
         session = SessionId(unquote(path[len(LIVE) :]))
-        headers = Headers(raw=self.headers)
+        # The first of each name, as everywhere else; looked up in a dictionary, because five are asked for.
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(self.headers)}
         try:
             accepted = accept(self.scope["method"], self.headers)
             if not self.gate.is_own_page(headers):
@@ -152,7 +188,7 @@ class HallProtocol(PatientProtocol):
             self._answer(refused.status, refused.code, {"retry-after": "1"})
             return
         try:
-            after = self.gate.cursor(parse_qs(query))
+            after = self.gate.cursor(asked(query))
         except BadCursor:
             after = -1  # the hub refuses it as it does any other
         audience = PUBLIC if public else self.gate.audience(session, self.headers)
@@ -193,6 +229,14 @@ def through(gate: Gate) -> type[HallProtocol]:
             super().__init__(config, server_state, app_state, _loop)
 
     return ThroughGate
+
+
+def asked(query: str) -> Mapping[str, list[str]]:
+    """Return what ``parse_qs`` does, which takes 6 us for the one number that a reader gives."""
+    name, _, value = query.partition("=")
+    if name.isalnum() and value.isalnum() and query.isascii():
+        return {name: [value]}
+    return parse_qs(query)
 
 
 def cursor(text: str | None) -> int:

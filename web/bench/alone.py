@@ -21,7 +21,6 @@ from starlette.types import Receive, Scope, Send
 
 from hall.audience import PUBLIC, Audience
 from hall.errors import HallRefused
-from hall.frames import Form
 from hall.hub import Hub
 from hall.limits import LIMITS, Limits
 from hall.live import Live
@@ -135,10 +134,10 @@ def server(host: str, port: int, *, tick_ms: int = 0, limits: Limits = LIMITS) -
             await hub.publish(await request.body(), int(query.get("n", ["1"])[0]))
             await PlainTextResponse("")(scope, receive, send)
         elif scope["path"] == "/bench/stream":
-            events = EventStream()
+            events = EventStream(scope)
             try:
                 events.seat = await hub.attach(
-                    SESSION, PUBLIC, gate.cursor(query), form=Form.SSE, write=events.write, closed=events.close
+                    SESSION, PUBLIC, gate.cursor(query), form=events.form, write=events.write, closed=events.close
                 )
             except HallRefused as refused:
                 await PlainTextResponse(refused.code, refused.status)(scope, receive, send)
