@@ -22,6 +22,13 @@ Source = NewType("Source", str)
 PROGRAMME = Source("programme")
 
 
+class Show(StrEnum):
+    """What a viewer watches."""
+
+    PROGRAMME = "programme"  # the composed picture, what the public sees
+    FLOOR = "floor"  # who speaks, as it comes in
+
+
 class Away(Exception):
     """Nobody answers: the process is down, or just starting again."""
 
@@ -76,7 +83,7 @@ class MediaEngine(Protocol):
     async def publish(self, session: SessionId, source: Source, sdp: str) -> Answer:
         """Take what ``source`` sends: an SDP offer for an answer. A second connection of a source ends the first."""
 
-    async def watch(self, session: SessionId, sdp: str) -> Answer:
+    async def watch(self, session: SessionId, sdp: str, show: Show = Show.PROGRAMME) -> Answer:
         """Show ``session`` to whoever made this offer."""
 
     async def close(self, media: MediaId) -> None:
@@ -84,6 +91,9 @@ class MediaEngine(Protocol):
 
     async def select(self, session: SessionId, source: Source) -> None:
         """Put ``source`` on the air: the floor. Viewers change over at its next keyframe."""
+
+    async def end(self, session: SessionId, source: Source | None = None) -> None:
+        """End what ``source`` sends, or everything that is sent."""
 
     async def sources(self, session: SessionId) -> tuple[Source, ...]:
         """Return who is connected as a source."""

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from hall.media.engine import Answer, Away, Change, EngineRefused, MediaId, Notice, Source, WatchUrls
+from hall.media.engine import Answer, Away, Change, EngineRefused, MediaId, Notice, Show, Source, WatchUrls
 from hall.media.places import Places, short
 from sessions.ids import SessionId
 
@@ -211,9 +211,9 @@ class LinkedEngine:
         """See MediaEngine."""
         return _answer(await self.link.ask("publish", session=session, source=source, sdp=sdp))
 
-    async def watch(self, session: SessionId, sdp: str) -> Answer:
+    async def watch(self, session: SessionId, sdp: str, show: Show = Show.PROGRAMME) -> Answer:
         """See MediaEngine."""
-        return _answer(await self.link.ask("watch", session=session, sdp=sdp))
+        return _answer(await self.link.ask("watch", session=session, show=show, sdp=sdp))
 
     async def close(self, media: MediaId) -> None:
         """See MediaEngine."""
@@ -222,6 +222,10 @@ class LinkedEngine:
     async def select(self, session: SessionId, source: Source) -> None:
         """See MediaEngine."""
         await self.link.ask("select", session=session, source=source)
+
+    async def end(self, session: SessionId, source: Source | None = None) -> None:
+        """See MediaEngine."""
+        await self.link.ask("end", session=session, source=source)
 
     async def sources(self, session: SessionId) -> tuple[Source, ...]:
         """See MediaEngine."""

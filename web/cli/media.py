@@ -57,9 +57,12 @@ def edge(
 ) -> None:
     """Carry the media of all sessions: one UDP and one TCP port for cameras, seats and supervisors."""
     settings = ready(config, data_dir)
+    from hall.media.edge.keyframes import Video
     from hall.media.edge.serving import serve
 
-    run(lambda: serve(Places(settings.data_dir)), lifeline)
+    places, video = Places(settings.data_dir), Video(settings.media_video)
+    addresses, port = settings.media_addresses, settings.media_port
+    run(lambda: serve(places, host=settings.host, port=port, addresses=addresses, video=video), lifeline)
 
 
 def ready(config: Path | None, data_dir: Path | None) -> Settings:

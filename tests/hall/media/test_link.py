@@ -24,14 +24,14 @@ def places(tmp_path: Path) -> Places:
 
 
 async def test_a_question_is_answered_over_a_path_of_any_length(places: Places) -> None:
-    async def watch(session: str, sdp: str) -> dict[str, str]:
-        return {"id": f"{session}/1", "sdp": sdp.upper()}
+    async def watch(session: str, show: str, sdp: str) -> dict[str, str]:
+        return {"id": f"{session}/{show}", "sdp": sdp.upper()}
 
     server = LinkServer(places.edge, {"watch": watch})
     await server.open()
     engine = LinkedEngine(places)
     answer = await engine.watch(SESSION, "offer")
-    assert (answer.id, answer.sdp) == ("s-1/1", "OFFER")
+    assert (answer.id, answer.sdp) == ("s-1/programme", "OFFER")
     await engine.link.close()
     await server.close()
 

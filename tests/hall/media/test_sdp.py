@@ -102,7 +102,7 @@ def test_another_implementation_reads_the_answer_and_finds_both_ways_to_the_one_
     audio, video = read.media
     assert (audio.direction, video.direction) == ("recvonly", "recvonly")
     assert [codec.payloadType for codec in video.rtp.codecs] == [108, 109]
-    assert video.rtp.codecs[0].parameters["x-google-start-bitrate"] == 1200
+    assert video.rtp.codecs[0].parameters["x-google-start-bitrate"] == "1200"
     assert video.dtls is not None
     assert video.dtls.role == "server"
     assert video.ice.iceLite
