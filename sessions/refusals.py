@@ -753,8 +753,8 @@ PLAN_REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "The host's lock is for host and deputy, the supervisor's for supervisors.",
     ),
     "two_locks": (
-        "{field} 已经用于另一处：一人只掌管一把锁，一张证书只属于一人。",
-        "{field} is used elsewhere: one person holds one lock, and one certificate is one person's.",
+        "{field} 已经用于另一处：一人只掌管一把锁，一把密钥只属于一人。",
+        "{field} is used elsewhere: one person holds one lock, and one key is one person's.",
         "请换一个人或一张证书。",
         "Name another person, or another certificate.",
     ),
