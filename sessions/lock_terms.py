@@ -145,7 +145,7 @@ def key_of(certificate: x509.Certificate) -> bytes:
 
 
 def _certificate(text: object, where: str) -> x509.Certificate:
-    """Return the certificate, given as its DER in base64, if shares can be sealed to it: P-256, and for encryption."""
+    """Return the certificate, given as DER in base64, if shares can be sealed to it: P-256, for encryption."""
     try:
         if not isinstance(text, str) or len(text) > _LONGEST:
             raise ValueError("not a certificate")
