@@ -59,6 +59,11 @@ def text_frame(payload: bytes) -> bytes:
     return _head(0x81, len(payload)) + payload
 
 
+def binary_frame(payload: bytes) -> bytes:
+    """Return one whole unfragmented binary frame as a server sends it."""
+    return _head(0x82, len(payload)) + payload
+
+
 def deflated_frame(payload: bytes) -> bytes:
     """Return the frame that stands by itself, so that all who agreed to no context takeover can share it.
 
