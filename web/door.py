@@ -23,6 +23,8 @@ from hall.door import Arrival, Door, bound
 from hall.errors import BadCursor, FullHouse, HallRefused, TooManyWatchers
 from hall.handshake import NoHandshake, accept
 from hall.hub import Hub
+from hall.media.places import Places
+from hall.media.viewers import FULL, VARIANTS, Handover, NobodyHome, hand_over
 from sessions.ids import SessionId
 from web.addresses import client_address
 from web.bootstrap import Services
@@ -35,6 +37,8 @@ from web.problems import SAYINGS, Problem
 from web.sameorigin import own_origin
 
 LIVE: Final = b"/live/"
+MEDIA: Final = b"/media/"
+_EXTENSIONS: Final = b"sec-websocket-extensions"  # pictures are packed already
 _MAKE_ROOM: Final = 32  # spectators sent to the segments at a time when the rest runs out
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -50,6 +54,10 @@ class Gate(Protocol):
     @property
     def descriptors(self) -> int:
         """How many connections this process can have."""
+
+    @property
+    def places(self) -> Places:
+        """Where viewers of the programme are handed over."""
 
     def is_own_page(self, headers: Mapping[str, str]) -> bool:
         """Whether a page of this hall asks, or a program, and no other site's page."""
@@ -73,6 +81,7 @@ class HallGate:
     def __init__(self, services: Services, *, descriptors: int) -> None:
         self.hub = services.hub
         self.descriptors = descriptors
+        self.places = Places(services.settings.data_dir)
         self._services = services
 
     def is_own_page(self, headers: Mapping[str, str]) -> bool:
@@ -162,6 +171,9 @@ class HallProtocol(PatientProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Shake hands and let the door have the connection; other sockets are FastAPI's."""
+        if self.url.startswith(MEDIA):
+            self._hand_over()
+            return
         if not self.url.startswith(LIVE):
             super().handle_websocket_upgrade()
             return
@@ -200,6 +212,32 @@ class HallProtocol(PatientProtocol):
         self.transport.set_protocol(door)
         door.open(self.transport, accepted.answer, arrival)
         self.parser = None  # type: ignore[assignment]  # as uvicorn does: it and we hold each other, 2 KiB a reader
+
+    def _hand_over(self) -> None:
+        """Give a viewer of the programme, socket and all, to the process that makes it, and forget the viewer."""
+        path, _, query = self.url.decode("latin-1").partition("?")
+        session, _, rest = path[len(MEDIA) :].partition("/")
+        variant = parse_qs(query).get("variant", [FULL])[-1]
+        if rest != "ws" or variant not in VARIANTS:
+            self._answer(404, "not_found")
+            return
+        try:
+            accepted = accept(self.scope["method"], [one for one in self.headers if one[0] != _EXTENSIONS])
+            if not self.gate.is_own_page(Headers(raw=self.headers)):
+                self._answer(403, "not_same_origin")
+                return
+            line = self.transport.get_extra_info("socket")
+            if line is None or self.transport.get_extra_info("ssl_object") is not None:
+                raise NobodyHome  # what TLS has ciphered cannot be handed over: let a proxy end it
+            handover = Handover(session=SessionId(unquote(session)), variant=variant, answer=accepted.answer)
+            hand_over(self.gate.places, handover, line.fileno())
+        except NoHandshake as no:
+            self._answer(no.status, "malformed_request", {"sec-websocket-version": "13"}, detail=str(no))
+            return
+        except NobodyHome:
+            self._answer(503, "overloaded", {"retry-after": "2"})
+            return
+        self.transport.abort()  # our copy of the descriptor; the line stays open in the other process
 
     def _answer(self, status: int, code: str, more: Mapping[str, str] | None = None, **members: str) -> None:
         """Answer with a problem and close."""

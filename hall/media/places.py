@@ -29,7 +29,7 @@ class Places:
 
     @property
     def programme(self) -> Path:
-        """Where the programme is asked, and given the connections of its viewers."""
+        """Where the programme is asked."""
         return self.run / "programme.sock"
 
     @property
@@ -41,6 +41,15 @@ class Places:
     def on_air(self) -> Path:
         """Where the programme takes the packets of the source that is on air, if it listens."""
         return self.run / "on-air.sock"
+
+    @property
+    def viewers(self) -> Path:
+        """Where the programme is given the connections of its viewers (hall.media.viewers)."""
+        return self.run / "viewers.sock"
+
+    def hls(self, session: SessionId) -> Path:
+        """Where the files of a session's HLS stream lie, for any file server."""
+        return self.data / "hls" / session
 
     def recordings(self, session: SessionId) -> Path:
         """Where the recordings of ``session`` lie."""

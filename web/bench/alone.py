@@ -11,6 +11,7 @@ import gc
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -24,6 +25,7 @@ from hall.errors import HallRefused
 from hall.hub import Hub
 from hall.limits import LIMITS, Limits
 from hall.live import Live
+from hall.media.places import Places
 from hall.room import Room
 from sessions.clock import SystemClock
 from sessions.errors import UnknownSession
@@ -102,6 +104,7 @@ class OpenGate:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.descriptors = allowed()
+        self.places = Places(Path("nowhere"))  # and so no picture
 
     def is_own_page(self, headers: Mapping[str, str]) -> bool:
         return True

@@ -6,6 +6,7 @@ What they are made of is imported in each command: whoever only wants to know ho
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ import typer
 
 from hall.media.places import Places
 from hall.media.processes import Processes, installed, watch
+from sessions.clock import SystemClock
 from web.cli.refused import Refused
 from web.settings import Settings, load
 
@@ -23,7 +25,10 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file with se
 Hall = Annotated[str, typer.Option("--hall", help="Where the hall is reached from here; else as the settings say.")]
 Lifeline = Annotated[int | None, typer.Option(hidden=True)]
 
-COMMANDS = ("edge",)
+POLITE = 10
+"""Niceness of the programme: the ceremony always goes first."""
+
+COMMANDS = ("edge", "programme")
 """The processes of a machine, as `kaibiao media` names them."""
 
 
@@ -31,6 +36,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module to ``app``."""
     group = typer.Typer(no_args_is_help=True, help="Picture and sound, in processes of their own.")
     group.command("edge")(edge)
+    group.command("programme")(programme)
     app.add_typer(group, name="media")
 
 
@@ -63,6 +69,20 @@ def edge(
     places, video = Places(settings.data_dir), Video(settings.media_video)
     addresses, port = settings.media_addresses, settings.media_port
     run(lambda: serve(places, host=settings.host, port=port, addresses=addresses, video=video), lifeline)
+
+
+def programme(
+    config: Config = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The hall's data folder.")] = None,
+    hall: Hall = "",
+    lifeline: Lifeline = None,
+) -> None:
+    """Put every opening that is on before the public: picture, read-outs and captions, whoever has a camera."""
+    os.nice(POLITE)
+    settings = ready(config, data_dir)
+    from hall.media.programme import serve
+
+    run(lambda: serve(Places(settings.data_dir), hall or settings.origin, SystemClock()), lifeline)
 
 
 def ready(config: Path | None, data_dir: Path | None) -> Settings:

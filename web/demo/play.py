@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from sessions.clock import SystemClock
 from sessions.store.migrations import migrate
 from sessions.verify import verify
 from web.bootstrap import Services, build
+from web.cli.media import processes
 from web.cli.refused import Refused
 from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
@@ -170,7 +172,7 @@ async def _room(
     root = troupe.authority.certificate.public_bytes(Encoding.PEM)
     (settings.anchors / "demo.pem").write_bytes(root)
     log_to(settings)
-    web = HallServer(services)
+    web = HallServer(services, beside=partial(processes, settings, None))
     serving = asyncio.create_task(web.serve(sockets=[door]))
     while not web.started:
         if serving.done():
