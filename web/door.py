@@ -179,8 +179,7 @@ class HallProtocol(PatientProtocol):
             return
         path, _, query = self.url.decode("latin-1").partition("?")
         session = SessionId(unquote(path[len(LIVE) :]))
-        # The first of each name, as everywhere else; looked up in a dictionary, because five are asked for.
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(self.headers)}
+        headers = self._heads()
         try:
             accepted = accept(self.scope["method"], self.headers)
             if not self.gate.is_own_page(headers):
@@ -213,6 +212,10 @@ class HallProtocol(PatientProtocol):
         door.open(self.transport, accepted.answer, arrival)
         self.parser = None  # type: ignore[assignment]  # as uvicorn does: it and we hold each other, 2 KiB a reader
 
+    def _heads(self) -> dict[str, str]:
+        """The first of each name, as everywhere else; looked up in a dictionary, because five are asked for."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(self.headers)}
+
     def _hand_over(self) -> None:
         """Give a viewer of the programme, socket and all, to the process that makes it, and forget the viewer."""
         path, _, query = self.url.decode("latin-1").partition("?")
@@ -223,7 +226,7 @@ class HallProtocol(PatientProtocol):
             return
         try:
             accepted = accept(self.scope["method"], [one for one in self.headers if one[0] != _EXTENSIONS])
-            if not self.gate.is_own_page(Headers(raw=self.headers)):
+            if not self.gate.is_own_page(self._heads()):
                 self._answer(403, "not_same_origin")
                 return
             line = self.transport.get_extra_info("socket")

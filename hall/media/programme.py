@@ -13,16 +13,19 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import httpx
 
 from hall.media.boxes import FragmentSink
-from hall.media.broadcast import Broadcast
+from hall.media.broadcast import Broadcast, Outlets
 from hall.media.datagrams import Payload, pack
 from hall.media.following import PublicDoor
+from hall.media.link import Link
 from hall.media.package import Crowd, Folder
 from hall.media.places import Places, short
+from hall.media.record import Recorder
 from hall.media.rtp import Packetiser
 from hall.media.speaker import Speaker
 from hall.media.viewers import Reception
@@ -31,6 +34,8 @@ from sessions.ids import SessionId
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the calendar
 ON: Final = frozenset({"checkin", "live"})
+
+TRACK: Final = "programme"  # of the recording
 
 _log = logging.getLogger(__name__)
 
@@ -74,10 +79,13 @@ class Programme:
         self._out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._out.setblocking(False)
         self._reception = Reception(places, self._crowd)
+        self._edge = Link(places.edge)
+        self._edge.on("keyframe", self._want_keyframe)
 
     async def run(self) -> None:
         """Look for openings that are on, and broadcast each, until cancelled."""
         self._reception.open()
+        self._edge.follow()
         try:
             while True:
                 with suppress(httpx.HTTPError, ValueError, KeyError):
@@ -88,6 +96,7 @@ class Programme:
                 await asyncio.sleep(LOOK_EVERY)
         finally:
             self._reception.close()
+            await self._edge.close()
             tasks = [task for _, task in self._on.values()]
             for task in tasks:
                 task.cancel()
@@ -98,6 +107,10 @@ class Programme:
         found = self._on.get(session)
         return found[0].crowds.get(variant) if found and not found[1].done() else None
 
+    def _want_keyframe(self, session: str) -> None:
+        if found := self._on.get(SessionId(session)):
+            found[0].want_keyframe()
+
     def _begin(self, session: SessionId) -> None:
         kept = self._kept
         broadcast = Broadcast(
@@ -105,7 +118,7 @@ class Programme:
             self._clock,
             self._speaker,
             folder=Folder(self._places.hls(session), int(self._clock.now().timestamp())),
-            kept=(lambda at: kept(session, at)) if kept is not None else None,
+            kept=(lambda at: Outlets(kept(session, at))) if kept is not None else None,
             packets=Edge(self._places, session, self._out),
         )
         self._on[session] = broadcast, asyncio.get_running_loop().create_task(self._broadcast(broadcast))
@@ -126,11 +139,15 @@ class Programme:
                 await reading
 
 
+def _recorder(places: Places, session: SessionId, anchor: datetime) -> FragmentSink:
+    return Recorder(places.recordings(session), TRACK, anchor)
+
+
 async def serve(places: Places, hall: str, clock: Clock) -> None:
     """Be the programme process until cancelled. ``hall``: where the hall is reached."""
     door, speaker = PublicDoor(hall), Speaker(places.run / "speech")
     try:
-        await Programme(places, door, clock, speaker).run()
+        await Programme(places, door, clock, speaker, kept=partial(_recorder, places)).run()
     finally:
         await speaker.close()
         await door.close()
