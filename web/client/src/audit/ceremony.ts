@@ -5,7 +5,7 @@ import type { Json } from "../canonical.js";
 import { type Draw, newDraw } from "./draw.js";
 import type { Told } from "./log.js";
 import { demand } from "./report.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { readSheet } from "./sheet.js";
 import { movedBy, withStop } from "./stops.js";
 import { checkSealedBids, type Data, moment, type Plan } from "./shapes.js";

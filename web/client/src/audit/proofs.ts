@@ -12,7 +12,7 @@ import { checkLeaf, pathTo, readList, standing, type Trust } from "./paths.js";
 import { fromPem } from "./pem.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { type Data, type Grounds, moment, type Plan, readGrounds, worst } from "./shapes.js";
 import type { Files } from "./zipped.js";
 

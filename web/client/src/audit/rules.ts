@@ -10,7 +10,7 @@ import { canonicalText } from "../canonical.js";
 import { accuse, BY_CLIENT, CAUSES } from "./blame.js";
 import { type Bid, type Objection, Opening, type Proposal, sameFields } from "./ceremony.js";
 import { commits, repeatable, repeated, reveals } from "./draw.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { gathers, measures, unheard } from "./evidence.js";
 import { canOpen, grantable, hasEscrow, missable, rehearses, removes, stillLocked } from "./locks.js";
 import type { Told } from "./log.js";

@@ -15,7 +15,7 @@ import { accepts, judge, saysOf, sharedItems } from "./proofs.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
 import { HASHES, verifies } from "./signed.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { type Data, moment, type Plan, readGrounds } from "./shapes.js";
 import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";
