@@ -59,19 +59,20 @@ def next_time(proxy: FaultyProxy, act: Act) -> None:
     proxy.up.when(COMMIT, once)
 
 
-async def test_a_hundred_cuts_at_the_commit_double_nothing_and_lose_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cuts", [100, pytest.param(1_000, marks=pytest.mark.slow)])
+async def test_cuts_at_the_commit_double_nothing_and_lose_nothing(tmp_path: Path, cuts: int) -> None:
     async with a_hall_behind_a_proxy(tmp_path) as (sessions, proxy, bell):
         told: dict[str, int] = {}
-        for count in range(100):
+        for count in range(cuts):
             next_time(proxy, proxy.cut_after_answer if count % 2 else proxy.cut_before)
             key = f"key-{count}" if count % 4 < 2 else None  # the hall's own commands have none
             [record] = await sessions.handle(SESSION, Note(text=f"note {count}"), SUPERVISOR, key)
             told[f"note {count}"] = record.number
-        assert proxy.cuts == 100
+        assert proxy.cuts == cuts
         log = await sessions.events(SESSION)
     assert check(Head(), log).number == len(log)
     notes = [(r.event.private["text"], r.number) for r in log if isinstance(r.event, SupervisorNoted)]
-    assert len(notes) == 100
+    assert len(notes) == cuts
     assert dict(notes) == told
     assert [record.number for record in bell.rung] == list(range(1, len(log) + 1))  # announced once, in order
 

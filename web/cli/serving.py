@@ -19,7 +19,7 @@ from hall.media.processes import Processes
 from sessions.clock import SystemClock
 from sessions.store.database import Database
 from sessions.store.grants import grant
-from sessions.store.integrity import chained, readable
+from sessions.store.integrity import AT_START, chained, readable, written_down
 from sessions.store.migrations import migrate, pending
 from web.app import create_app
 from web.bootstrap import NotMigrated, Place, Services, build
@@ -294,8 +294,9 @@ async def _is_behind(settings: Settings) -> bool:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
     try:
-        await readable(database)
+        await readable(database, within=AT_START)
         await database.reach()
+        await written_down(database)
         if behind := await pending(database):
             return behind
         await chained(database)
