@@ -12,6 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -76,6 +77,8 @@ class Hub:
     def __init__(self, log: Log, clock: Clock, *, bus: Bus | None = None, limits: Limits = LIMITS) -> None:
         self.limits = limits
         self.closing = False
+        self.as_of: Callable[[], datetime | None] = lambda: None
+        """When the log was last known to be read to its end, while it cannot be: told to every reader."""
         self._log = log
         self._clock = clock
         self._bus = bus or LocalBus()
@@ -390,9 +393,10 @@ class Hub:
         now = self._clock.now()
         for seat in live.seats.stalled(round(self.limits.stall.total_seconds() / _ROUND)):
             seat.closed(Stalled.close)
-        quiet = live.readers and now - live.last_word >= self.limits.beat
+        as_of = self.as_of()
+        quiet = live.readers and (now - live.last_word >= self.limits.beat or as_of != live.as_of)
         if quiet:
-            live.beat(now)
+            live.beat(now, as_of)
         if self._bus.lossy:
             moment = asyncio.get_running_loop().time()
             live.elsewhere.forget(moment)

@@ -149,6 +149,10 @@ class Vigil:
         """The incidents of the last day as they were read last: for when the database is away."""
         return self._incidents
 
+    def as_of(self) -> datetime | None:
+        """Return when the database last answered, while it does not."""
+        return self._alive_at if self._failed else None
+
     async def _watch(self) -> None:
         while True:
             before = time.monotonic()

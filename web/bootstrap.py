@@ -281,6 +281,7 @@ def build(
         look = partial(_seen_here, hub, settings.data_dir)
         vigil = Vigil(SqlPulses(database), ClockGuard(clock), now=clock.now, worker=membership.name, look=look)
         metrics.watch_clock(vigil.clock)
+        hub.as_of = vigil.as_of
     sessions = Sessions(
         kept,
         clock=clock,
