@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 TEAM := tests/sessions_shell tests/migrations $(addprefix tests/web/test_,uploads.py api_ceremony.py streams.py identity.py)
 
-.PHONY: demo test test-team test-whole test-slow test-sim lint services install lock clean
+.PHONY: demo test test-team test-whole test-slow test-sim test-cuts lint services install lock clean
 
 demo: install
 	$(BIN)/kaibiao demo $(ARGS)
@@ -28,6 +28,10 @@ test-slow: install services
 # A thousand openings in virtual time, whatever goes wrong in them.
 test-sim: install
 	$(BIN)/pytest -n 2 -m slow --timeout 400 tests/sim
+
+# A thousand connections cut at the COMMIT.
+test-cuts: install services
+	KAIBIAO_CUTS=1000 $(BIN)/pytest --timeout 900 tests/sessions_shell/test_unknown_outcome.py
 
 lint: install
 	$(BIN)/ruff format --check .
