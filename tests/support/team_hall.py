@@ -32,6 +32,7 @@ class TeamHall:
     """``services`` are the operator's, over the same database: they serve nobody and lead nothing."""
 
     services: Services
+    cluster: postgres.Cluster
     redis: RedisServer
     database: str
     log: Path
@@ -42,7 +43,7 @@ class TeamHall:
         return self.services.settings.origin
 
     def sql(self, statement: str) -> str:
-        return postgres.cluster().sql(statement, self.database)
+        return self.cluster.sql(statement, self.database)
 
     def workers(self) -> dict[str, int]:
         """Return the processes that serve, by name."""
@@ -74,9 +75,11 @@ class TeamHall:
 
 
 @asynccontextmanager
-async def a_team_hall(folder: Path, troupe: cast.Troupe, *, workers: int = 2) -> AsyncIterator[TeamHall]:
-    """Serve with two workers, with the demo's staff and trust in its authority."""
-    cluster, home = postgres.cluster(), folder / "hall"
+async def a_team_hall(
+    folder: Path, troupe: cast.Troupe, *, workers: int = 2, cluster: postgres.Cluster | None = None
+) -> AsyncIterator[TeamHall]:
+    """Serve with two workers, with the demo's staff and trust in its authority; on a ``cluster`` of one's own."""
+    cluster, home = cluster or postgres.cluster(), folder / "hall"
     name = cluster.database(home)
     with a_redis() as redis:
         given = {"data_dir": home, "database_url": cluster.url(name), "bus_url": redis.url, "port": free_port()}
@@ -95,7 +98,9 @@ async def a_team_hall(folder: Path, troupe: cast.Troupe, *, workers: int = 2) ->
         log = folder / "serve.log"
         command = [sys.executable, "-m", "web.cli", "serve", "--workers", str(workers)]
         with log.open("wb") as out, _run(command, environment, out) as supervisor:
-            hall = TeamHall(services=services, redis=redis, database=name, log=log, supervisor=supervisor)
+            hall = TeamHall(
+                services=services, cluster=cluster, redis=redis, database=name, log=log, supervisor=supervisor
+            )
             try:
                 await hall.until(lambda: len(hall.workers()) == workers)
                 await hall.until(lambda: _answers(settings.origin))
