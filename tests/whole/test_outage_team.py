@@ -72,7 +72,7 @@ async def test_an_outage_across_t0_is_one_incident_settles_nothing_and_two_perso
     ):
         for account, person in (("host", host), ("supervisor", second)):
             await person.login_ticket(await hall.services.identity.create_ticket(account=account))
-        t0 = (hall.services.clock.now() + timedelta(seconds=45)).replace(microsecond=0)
+        t0 = (hall.services.clock.now() + timedelta(seconds=60)).replace(microsecond=0)
         await hall.services.sessions.create(
             make_plan(cast.tender(t0, troupe=troupe), session=SESSION, rehearsal=True, **cast.hastened(1, 60))
         )
@@ -81,7 +81,7 @@ async def test_an_outage_across_t0_is_one_incident_settles_nothing_and_two_perso
             await until(lambda person=person: acts(person, "TakeChair"))
         heard: list[dict[str, Any]] = []
         following = asyncio.create_task(beats(hall, heard))
-        await asyncio.sleep(max(0.0, (t0 - hall.services.clock.now()).total_seconds() - 10))
+        await asyncio.sleep(max(0.0, (t0 - hall.services.clock.now()).total_seconds() - 15))
         assert cluster.server is not None
         await asyncio.to_thread(servers.stop, cluster.server)
         gone = hall.services.clock.now()
