@@ -25,11 +25,8 @@ AFTER_FAILURE = timedelta(seconds=1)
 class Settles(Protocol):
     """What the timekeeper needs of the service."""
 
-    async def next_due(self) -> datetime | None:
-        """When something falls due next in any session, if ever."""
-
-    async def due(self, now: datetime) -> Sequence[SessionId]:
-        """The sessions in which something is due by ``now``."""
+    async def falling_due(self) -> Sequence[tuple[SessionId, datetime]]:
+        """The sessions in which something falls due, with when."""
 
     async def settle(self, session: SessionId) -> object:
         """Send a Tick."""
@@ -80,6 +77,8 @@ class Timekeeper:
             try:
                 async with asyncio.timeout(rest.total_seconds()):
                     await self._stirred.wait()
+                    # Every commit stirs. 500 keys at once are no reason to ask the database 500 times.
+                    await asyncio.sleep(SHORTEST_REST.total_seconds())
             except TimeoutError:
                 pass
 
@@ -88,14 +87,18 @@ class Timekeeper:
         now = self._clock.now()
         if self._expected is not None and self._expected <= now:
             self._late(now - self._expected)
-        for session in await self._service.due(now):
-            if session not in self._settling:
+        ahead: list[datetime] = []
+        falling = await self._service.falling_due()
+        now = self._clock.now()
+        for session, due in falling:
+            if due > now:
+                ahead.append(due)
+            elif session not in self._settling:
                 self._settling[session] = asyncio.get_running_loop().create_task(self._settle(session))
-        due = await self._service.next_due()
-        self._expected = due if due is not None and due > now else None  # the rest is being settled already
-        if due is None:
+        self._expected = min(ahead, default=None)
+        if self._expected is None:
             return LONGEST_REST
-        return min(LONGEST_REST, max(due - self._clock.now(), SHORTEST_REST))
+        return min(LONGEST_REST, max(self._expected - self._clock.now(), SHORTEST_REST))
 
     async def _settle(self, session: SessionId) -> None:
         try:
@@ -105,3 +108,4 @@ class Timekeeper:
             await asyncio.sleep(AFTER_FAILURE.total_seconds())
         finally:
             del self._settling[session]
+            asyncio.get_running_loop().call_later(SHORTEST_REST.total_seconds(), self.stir)

@@ -59,19 +59,16 @@ class ReceiptLogs:
         self._leading = leading or LeadsAll()
         self._ticked: dict[SessionId, int] = {}  # ticks that are in the store and published
 
-    async def next_due(self) -> datetime | None:
-        """Return when the next tick comes in any session, or now while one is missing."""
+    async def falling_due(self) -> Sequence[tuple[SessionId, datetime]]:
+        """Return when the next tick comes in each session: now, while one is missing."""
         now = self._clock.now()
-        coming = []
+        coming: list[tuple[SessionId, datetime]] = []
         for summary, log in await self._logged():
             missing = self._missing(summary, log, now)
             moment = now if missing else intake_log.next_tick(log, summary.created_at, summary.t0, now)
-            coming.append(moment)
-        return min(filter(None, coming), default=None)
-
-    async def due(self, now: datetime) -> Sequence[SessionId]:
-        """Return the sessions whose log is behind the clock."""
-        return [summary.session for summary, log in await self._logged() if self._missing(summary, log, now)]
+            if moment is not None:
+                coming.append((summary.session, moment))
+        return coming
 
     async def settle(self, session: SessionId) -> None:
         """Add what is due. Harmless at any moment and from any worker."""

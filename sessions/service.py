@@ -246,7 +246,7 @@ class Sessions:
 
     async def next_due(self) -> datetime | None:
         """Return when something falls due next in any session, if ever."""
-        return min((due for _, due in await self._falling_due()), default=None)
+        return min((due for _, due in await self.falling_due()), default=None)
 
     async def live(self) -> tuple[SessionId, ...]:
         """Return the sessions that are not over."""
@@ -257,9 +257,15 @@ class Sessions:
         head = (await self._held(session)).heads[Stream.OPENING]
         return head.number, head.digest
 
-    async def due(self, now: datetime) -> tuple[SessionId, ...]:
-        """Return the sessions in which something is due by ``now``."""
-        return tuple(session for session, due in await self._falling_due() if due <= now)
+    async def falling_due(self) -> list[tuple[SessionId, datetime]]:
+        """Return the sessions in which something falls due by itself, and that this process leads, with when."""
+        # A session that waits for bids to be checked settles by itself when they are.
+        waits = {session for session, appender in self._appenders.items() if appender.waits_for_bids}
+        return [
+            (session, due)
+            for session, due in await self._stores.events.live()
+            if due and session not in waits and self._leading.leads(session)
+        ]
 
     def forget(self, session: SessionId) -> None:
         """Read this session's log again before the next use, because another worker rang."""
@@ -302,15 +308,6 @@ class Sessions:
             _log.exception("a session could not be followed; the next ring or round tries again")
         finally:
             del self._looking[session]
-
-    async def _falling_due(self) -> list[tuple[SessionId, datetime]]:
-        # A session that waits for bids to be checked settles by itself when they are.
-        waits = {session for session, appender in self._appenders.items() if appender.waits_for_bids}
-        return [
-            (session, due)
-            for session, due in await self._stores.events.live()
-            if due and session not in waits and self._leading.leads(session)
-        ]
 
     async def _held(self, session: SessionId) -> Held:
         if session not in self._appenders and await self._stores.events.summary(session) is None:

@@ -26,15 +26,12 @@ class Service:
         self.failures = 0
         self.before: dict[SessionId, Callable[[], object]] = {}
 
-    async def next_due(self) -> datetime | None:
+    async def falling_due(self) -> Sequence[tuple[SessionId, datetime]]:
         self.looked.set()
-        return min(self.dues.values(), default=None)
-
-    async def due(self, now: datetime) -> Sequence[SessionId]:
         if self.failures:
             self.failures -= 1
             raise OSError("the database is away")
-        return [session for session, due in self.dues.items() if due <= now]
+        return list(self.dues.items())
 
     async def settle(self, session: SessionId) -> object:
         self.settled[session] += 1

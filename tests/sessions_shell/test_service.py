@@ -250,9 +250,9 @@ async def test_the_calendar_follows_the_log(hall: Shell, clock: FakeClock) -> No
     assert (line.status, line.step, line.t0, line.due) == ("scheduled", None, T0, T0 - 60 * MINUTE)
     assert line.plan == plan_to_json(a_plan())
     assert await hall.sessions.next_due() == T0 - 60 * MINUTE
-    assert await hall.sessions.due(clock.now()) == ()
+    assert [due for _, due in await hall.sessions.falling_due() if due <= clock.now()] == []
     clock.set(T0)  # with no bid at all
-    assert await hall.sessions.due(T0) == (SESSION,)
+    assert await hall.sessions.falling_due() == [(SESSION, T0 - 60 * MINUTE)]
     await hall.sessions.settle(SESSION)
     line = await hall.sessions.summary(SESSION)
     assert (line.status, line.due, line.ended_at) == ("failed", None, T0)
