@@ -18,7 +18,7 @@ from crypto.tlog import read_note
 from sessions.events import Recorded, Stream
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.plan import AnchorKind
-from sessions.proofs import Proof, Tried
+from sessions.proofs import Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +278,9 @@ class SecretStore(Protocol):
     async def keep(self, session: SessionId, name: str, secret: bytes) -> bytes:
         """Store the secret unless there is one, and return the one stored: the first wins."""
 
+    async def keep_all(self, session: SessionId, secrets: Mapping[str, bytes]) -> None:
+        """Store each by its name unless there is one: all or none, in one transaction."""
+
     async def get(self, session: SessionId, name: str) -> bytes | None: ...
 
 
@@ -382,12 +385,11 @@ class ToAnchor:
 class Said:
     """What came back, checked: a witness's signature line with its newline, or the DER of a timestamp token.
 
-    ``at`` is the moment it states. ``proof`` is how the certificate of a timestamp authority stood at that moment.
+    ``at`` is the moment it states.
     """
 
     evidence: bytes
     at: datetime
-    proof: Proof | None = None
 
 
 class Anchor(Protocol):

@@ -42,7 +42,7 @@ class OnSilence(StrEnum):
 
 
 class Act(StrEnum):
-    """The acts that a certificate stands behind, as a rule pack names them; all but the last are a bidder's."""
+    """The acts that a bidder's certificate stands behind, as a rule pack names them."""
 
     SUBMIT = "submit"
     WITHDRAW = "withdraw"
@@ -52,10 +52,9 @@ class Act(StrEnum):
     SIGN = "sign"
     DRAW = "draw"
     ESCROW = "escrow"
-    STAMP = "stamp"  # a timestamp authority's, for a token that it gave
 
 
-_SINCE = frozenset({Act.DRAW, Act.ESCROW, Act.STAMP})
+_SINCE = frozenset({Act.DRAW, Act.ESCROW})
 """Acts that proofs came to later: one is wanted only where the rule pack speaks of the act."""
 
 

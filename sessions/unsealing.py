@@ -115,9 +115,10 @@ class Unsealing:
         wanted = (*work.released, *work.spared)
         opens = (self._run(self._open, stored[header], keys[bidder]) for bidder, header in wanted)
         results = await asyncio.gather(*opens)
-        for result in results:
-            for name, secret in result.secrets.items():
-                await self._secrets.keep(session, f"{name}/{result.opened.bidder}", secret)
+        found = {
+            f"{name}/{result.opened.bidder}": secret for result in results for name, secret in result.secrets.items()
+        }
+        await self._secrets.keep_all(session, found)
         opened = {result.opened.bidder: result.opened for result in results}
         return tuple(opened.get(bid.bidder) or _not_opened(bid.bidder, None) for bid in opening.bids)
 

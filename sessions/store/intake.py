@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from sessions.opening import Status
 from sessions.ports import Answer, Released, Upload, UploadState
 from sessions.store import tables
 from sessions.store.database import Database
+from sessions.store.together import Together
 
 BEFORE_T0 = (Status.SCHEDULED.value, Status.CHECKIN.value)
 HOLDING = (UploadState.ARRIVED.value, UploadState.COMPLETE.value)
@@ -24,6 +26,7 @@ class SqlIntake:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._releases = Together(self._keep_releases)
 
     async def add_upload(self, upload: Upload) -> None:
         """See IntakeStore."""
@@ -158,17 +161,23 @@ class SqlIntake:
 
     async def keep_release(self, released: Released) -> None:
         """See IntakeStore."""
-        row = {
-            "session": released.session,
-            "bidder": released.bidder,
-            "group": released.group,
-            "at": released.at,
-            "sha256": released.sha256,
-            "statement": released.statement,
-            "code": released.code,
-        }
+        await self._releases.add(released)
+
+    async def _keep_releases(self, batch: Sequence[Released]) -> None:
+        rows = [
+            {
+                "session": released.session,
+                "bidder": released.bidder,
+                "group": released.group,
+                "at": released.at,
+                "sha256": released.sha256,
+                "statement": released.statement,
+                "code": released.code,
+            }
+            for released in batch
+        ]
         async with self._database.writing() as connection:
-            await connection.execute(tables.releases.insert().values(row))
+            await connection.execute(tables.releases.insert(), rows)
 
     async def releases(self, session: SessionId) -> tuple[Released, ...]:
         """See IntakeStore."""

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sessions.ids import Digest
 from sessions.store import tables
 from sessions.store.database import Database
+from sessions.store.together import Together
 
 _AT_ONCE = 500
 
@@ -20,9 +21,15 @@ class SqlProofs:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: dict[Digest, None] = {}
+        self._together = Together(self._keep)
 
     async def keep(self, items: Mapping[Digest, bytes]) -> None:
         """See ProofStore."""
+        if not items.keys() <= self._seen.keys():
+            await self._together.add(items)
+
+    async def _keep(self, batch: Sequence[Mapping[Digest, bytes]]) -> None:
+        items = {name: content for each in batch for name, content in each.items()}
         fresh = [name for name in items if name not in self._seen]
         missing = set(fresh) - await self._known(fresh)
         try:
@@ -48,9 +55,12 @@ class SqlProofs:
         if not digests:
             return set()
         kept = tables.proofs.c
+        found: set[Digest] = set()
         async with self._database.reading() as connection:
-            rows = (await connection.execute(select(kept.sha256).where(kept.sha256.in_(digests)))).all()
-        return {Digest(row.sha256) for row in rows}
+            for start in range(0, len(digests), _AT_ONCE):
+                wanted = select(kept.sha256).where(kept.sha256.in_(digests[start : start + _AT_ONCE]))
+                found |= {Digest(row.sha256) for row in (await connection.execute(wanted)).all()}
+        return found
 
     async def _put(self, items: Mapping[Digest, bytes]) -> None:
         if items:

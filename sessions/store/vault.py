@@ -6,13 +6,13 @@ The associated data binds each to its session and name, so that a sealed secret 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from crypto.encoding import lv
@@ -21,6 +21,12 @@ from sessions.store import tables
 from sessions.store.database import Database
 
 NONCE = 12
+
+# Both databases know this form.
+_ADD = text(
+    "INSERT INTO secrets (session, name, sealed) VALUES (:session, :name, :sealed)"
+    " ON CONFLICT (session, name) DO NOTHING"
+)
 
 
 class SecretDamaged(Exception):
@@ -86,6 +92,18 @@ class Vault:
                 raise
             return first
         return secret
+
+    async def keep_all(self, session: SessionId, secrets: Mapping[str, bytes]) -> None:
+        """See SecretStore."""
+        if not secrets:
+            return
+        with self._master.sealing() as key:
+            rows = [
+                {"session": session, "name": name, "sealed": key.seal(session, name, secret)}
+                for name, secret in secrets.items()
+            ]
+            async with self._database.writing() as connection:
+                await connection.execute(_ADD, rows)
 
     async def get(self, session: SessionId, name: str) -> bytes | None:
         """See SecretStore."""

@@ -220,6 +220,10 @@ class MemorySecrets:
     async def keep(self, session: SessionId, name: str, secret: bytes) -> bytes:
         return self.kept.setdefault((session, name), secret)
 
+    async def keep_all(self, session: SessionId, secrets: Mapping[str, bytes]) -> None:
+        for name, secret in secrets.items():
+            self.kept.setdefault((session, name), secret)
+
     async def get(self, session: SessionId, name: str) -> bytes | None:
         return self.kept.get((session, name))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +22,10 @@ class Vault:
 
     async def keep(self, session: SessionId, name: str, secret: bytes) -> bytes:
         return self._kept.setdefault((session, name), secret)
+
+    async def keep_all(self, session: SessionId, secrets: Mapping[str, bytes]) -> None:
+        for name, secret in secrets.items():
+            await self.keep(session, name, secret)
 
     async def get(self, session: SessionId, name: str) -> bytes | None:
         return self._kept.get((session, name))
