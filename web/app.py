@@ -32,7 +32,6 @@ from web.routes import (
     login,
     pages,
     postponing,
-    programme,
     proofs,
     readiness,
     receipts,
@@ -85,7 +84,6 @@ def create_app(services: Services) -> FastAPI:
         incidents,
         postponing,
         docs,
-        programme,
         pages,
     ):
         app.include_router(part.router)

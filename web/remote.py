@@ -13,7 +13,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
@@ -88,6 +87,11 @@ class Hall:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
+    @property
+    def cookie(self) -> str:
+        """The login as a ``Cookie`` header has it."""
+        return "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
+
     async def login_certificate(self, signer: Credential) -> None:
         """Prove possession of the signing key by a signed challenge."""
         challenge = await self._json("POST", "/api/v1/login/challenge", {})
@@ -117,6 +121,11 @@ class Hall:
         sessions: list[dict[str, Any]] = answer["sessions"]
         return sessions
 
+    async def announce(self, tender: Mapping[str, Any]) -> str:
+        """Announce an opening, as a host, by its tender file; return its session."""
+        session: str = (await self._json("POST", "/api/v1/sessions", tender))["session"]
+        return session
+
     async def view(self, session: str) -> dict[str, Any]:
         answer: dict[str, Any] = await self._json("GET", f"/api/v1/sessions/{session}")
         view: dict[str, Any] = answer["view"]
@@ -126,8 +135,9 @@ class Hall:
         """Send one command and return the numbers of the events it caused. Safe to retry: the key stays."""
         key = str(uuid.uuid4())
         body = {"command": name, **fields}
-        path = f"/api/v1/sessions/{session}/commands"
-        answer = await self._json("POST", path, body, {"Idempotency-Key": key}, repeatable=True)
+        answer = await self._retrying(
+            lambda: self._json("POST", f"/api/v1/sessions/{session}/commands", body, {"Idempotency-Key": key})
+        )
         numbers: list[int] = answer["events"]
         return numbers
 
@@ -201,7 +211,7 @@ class Hall:
         else:
             key = load_session_public(challenge["session_key"])
             message = make_release(bid, group, secret, session_key=key, **place)
-        answer = await self._json("POST", f"{path}/releases", {"release": message}, repeatable=True)
+        answer = await self._json("POST", f"{path}/releases", {"release": message})
         numbers: list[int] = answer["events"]
         return numbers
 
@@ -222,9 +232,9 @@ class Hall:
     ) -> dict[str, str]:
         """Open the shares sealed to this officer, here, and bring them; return the bids where one does not hold."""
         path = f"/api/v1/sessions/{session}/shares"
-        sealed = await self._json("GET", path)
+        sealed = await self._retrying(lambda: self._json("GET", path))
         opened = await asyncio.to_thread(open_all, sealed, officer, progress)
-        answer = await self._json("POST", path, {"shares": opened}, repeatable=True)
+        answer = await self._retrying(lambda: self._json("POST", path, {"shares": opened}))
         failed: dict[str, str] = answer["failed"]
         return failed
 
@@ -338,7 +348,7 @@ class Hall:
         """Yield every message after number ``after`` as it came, until the connection ends."""
         async with connect(
             f"{self.url.replace('http', 'ws', 1)}/live/{session}?after={after}",
-            additional_headers={"Cookie": "; ".join(f"{k}={v}" for k, v in self._http.cookies.items())},
+            additional_headers={"Cookie": self.cookie},
             origin=Origin(_origin(self.url)),
             compression=None,
             max_size=None,
@@ -350,37 +360,32 @@ class Hall:
                     yield line
 
     async def download(self, path: str) -> bytes:
-        return (await self._answer(partial(self._http.get, path), tries=TRIES)).content
-
-    async def _json(
-        self,
-        method: str,
-        path: str,
-        body: object | None = None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        repeatable: bool = False,
-    ) -> Any:
-        """Ask and return the answer. ``repeatable``: doing it twice is doing it once (RFC 9110 section 9.2.2)."""
-        headers = {"Accept": "application/json", **(headers or {})}
-        send = partial(self._http.request, method, path, json=body, headers=headers)
-        return (await self._answer(send, tries=TRIES if repeatable or method == "GET" else 0)).json()
-
-    async def _answer(self, send: Callable[[], Awaitable[httpx.Response]], *, tries: int) -> httpx.Response:
-        """Send, again while the line breaks or the hall is busy: a worker that ends takes its requests with it."""
-        for attempt in range(tries):
-            try:
-                answer = await send()
-                if answer.status_code != 503:
-                    break
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(2**attempt / 10)
-        else:
-            answer = await send()
+        answer = await self._http.get(path)
         if answer.status_code >= 400:
             raise _refusal(answer)
-        return answer
+        return answer.content
+
+    async def _retrying(self, send: Callable[[], Awaitable[Any]]) -> Any:
+        for attempt in range(TRIES):
+            try:
+                return await send()
+            except httpx.TransportError:
+                pass
+            except HallRefused as refusal:
+                if refusal.status != 503:
+                    raise
+            await asyncio.sleep(2**attempt / 10)
+        return await send()
+
+    async def _json(
+        self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        answer = await self._http.request(
+            method, path, json=body, headers={"Accept": "application/json", **(headers or {})}
+        )
+        if answer.status_code >= 400:
+            raise _refusal(answer)
+        return answer.json()
 
 
 def _fits(header: Header, group: str, key: bytes) -> bool:

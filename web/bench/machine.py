@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,42 @@ def cpu_seconds(pid: int) -> float:
 def resident(pid: int) -> int:
     """Return how many bytes of memory a process holds (proc(5), statm)."""
     return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def family(pid: int) -> tuple[int, ...]:
+    """Return a process and all that it started, directly or not, and that still run."""
+    found = [pid]
+    for each in found:
+        for task in Path(f"/proc/{each}/task").glob("[0-9]*"):
+            with suppress(OSError):  # it ended
+                found += map(int, (task / "children").read_text("ascii").split())
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a family of processes has used so far: processor seconds, seconds it stood in line for a core, bytes."""
+
+    cpu: float
+    waited: float
+    memory: int
+
+    def since(self, before: Spent) -> Spent:
+        """Return what was used since; the memory as it is now."""
+        return Spent(cpu=self.cpu - before.cpu, waited=self.waited - before.waited, memory=self.memory)
+
+
+def spent(pid: int) -> Spent:
+    """Return what a process and its children, still alive, have used (proc(5): task/TID/schedstat)."""
+    cpu = waited = memory = 0
+    for each in family(pid):
+        with suppress(OSError):
+            memory += resident(each)
+        for task in Path(f"/proc/{each}/task").glob("[0-9]*"):
+            with suppress(OSError):
+                ran, stood, _ = (task / "schedstat").read_text("ascii").split()
+                cpu, waited = cpu + int(ran), waited + int(stood)
+    return Spent(cpu=cpu / 1e9, waited=waited / 1e9, memory=memory)
 
 
 def open_files(pid: int) -> int:

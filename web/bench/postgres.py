@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 OWNER: Final = "hall"
 PATIENCE: Final = 600  # twentieths of a second: some 30 s on a busy machine
@@ -29,6 +30,12 @@ def tool(name: str) -> str | None:
 def url(folder: Path, database: str, *, user: str = OWNER) -> str:
     """Return the address of a database in the cluster at ``folder``."""
     return f"postgresql+asyncpg://{user}@/{database}?host={folder}"
+
+
+def process(address: str) -> int:
+    """Return the process that serves a database whose ``url`` this is."""
+    host = parse_qs(urlsplit(address).query)["host"][0]
+    return int((Path(host) / "data" / "postmaster.pid").read_text("ascii").split()[0])
 
 
 def sql(folder: Path, statement: str, database: str = "postgres") -> str:

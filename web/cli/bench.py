@@ -12,6 +12,7 @@ from web.bench import fanout as fanout_bench
 from web.bench import log as log_bench
 from web.bench import opening as opening_bench
 from web.bench import unseal as unseal_bench
+from web.bench.halls import Mode
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object with everything measured, not a table.")]
 
@@ -45,12 +46,16 @@ def fanout(
 @group.command()
 def opening(
     *,
-    bidders: Annotated[int, typer.Option(min=3, help="Bids in the set.")] = opening_bench.BIDDERS,
-    onlookers: Annotated[int, typer.Option(min=0, help="Public streams.")] = opening_bench.ONLOOKERS,
+    bidders: Annotated[int, typer.Option(min=3, help="Bids in each set.")] = opening_bench.BIDDERS,
+    spectators: Annotated[
+        int, typer.Option(min=1, max=15_000, help="Public streams in all.")
+    ] = opening_bench.SPECTATORS,
+    sessions: Annotated[int, typer.Option(min=1, max=99, help="Openings at the same T0.")] = 1,
+    mode: Annotated[Mode, typer.Option(help="SQLite and one process, or PostgreSQL, Redis and two.")] = Mode.SOLO,
     as_json: AsJson = False,
 ) -> None:
     """A whole opening, from T0 to the last price on the last screen."""
-    opening_bench.run(as_json, bidders, onlookers)
+    opening_bench.run(as_json, bidders, spectators, sessions, mode)
 
 
 @group.command()

@@ -1,6 +1,6 @@
 /** The second verifier beside the page: a bundle comes in, each check goes out as it is made, then the report. */
 
-import { digestHex } from "../sha256.js";
+import { digestHex } from "./sha256.js";
 import { hex } from "../bytes.js";
 import { sha256 } from "../kdf.js";
 import { audit } from "./audit.js";
@@ -26,9 +26,9 @@ self.addEventListener("message", ({ data: { bundle, kept } }: MessageEvent<Asked
 });
 
 async function run(bundle: Uint8Array<ArrayBuffer>, kept: string): Promise<void> {
-  const digest = sha256(bundle);
+  const digest = hex(await sha256(bundle));
   const report = await audit(bundle, (check) => tell({ kind: "check", check }), kept);
-  tell({ kind: "report", report, sha256: hex(await digest) });
+  tell({ kind: "report", report, sha256: digest });
 }
 
 // FIPS 180-4, one block: if this machine gets that wrong, nothing it says of a bundle is worth anything.
