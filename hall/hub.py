@@ -30,7 +30,7 @@ from sessions.clock import Clock
 from sessions.errors import UnknownSession
 from sessions.events import Recorded, Stream
 from sessions.ids import SessionId
-from sessions.opening import Status
+from sessions.opening import OVER, Status
 from sessions.roles import Role
 
 _log = logging.getLogger(__name__)
@@ -291,12 +291,21 @@ class Hub:
                     readers[_DOORS[form], role.value] += count
         return Census(rooms=len(self._live), readers=dict(readers))
 
-    def seated(self) -> int:
-        """Return how many devices of bidders and staff are here, in sessions that are under way."""
-        running = (
-            live for live in self._live.values() if live.room.opening and live.room.opening.status is Status.LIVE
+    def seated(self) -> dict[SessionId, int]:
+        """Return how many devices of bidders and staff are here, by session under way."""
+        return {
+            session: live.devices.total() + live.chairs.total()
+            for session, live in self._live.items()
+            if live.room.opening and live.room.opening.status is Status.LIVE
+        }
+
+    def dismissed(self) -> frozenset[SessionId]:
+        """Return the sessions whose people may leave: those that are over, and every one once this hub closes."""
+        return frozenset(
+            session
+            for session, live in self._live.items()
+            if self.closing or (live.room.opening and live.room.opening.status in OVER)
         )
-        return sum(live.devices.total() + live.chairs.total() for live in running)
 
     # -- reading without a stream ------------------------------------------------------------------------------
 

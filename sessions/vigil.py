@@ -83,9 +83,14 @@ class Sweeps(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
-    """What a process sees of itself besides the database."""
+    """What a process sees of itself besides the database.
 
-    present: int
+    ``present``: devices here, by session under way. ``dismissed``: sessions whose people may go, because it is over
+    or this process stops.
+    """
+
+    present: Mapping[SessionId, int]
+    dismissed: frozenset[SessionId]
     free_bytes: int
 
 
@@ -108,7 +113,7 @@ class Vigil:
         self._worker = worker
         self._look = look
         self._sessions: Sweeps | None = None
-        self._seen: deque[tuple[datetime, int]] = deque()
+        self._seen: deque[tuple[datetime, dict[SessionId, int]]] = deque()
         self._alive_at: datetime | None = None
         self._well_at = now()
         self._took_ms = 0
@@ -170,8 +175,8 @@ class Vigil:
                 database_ms=self._took_ms,
                 loop_ms=self._late_ms,
                 free_bytes=local.free_bytes,
-                present=local.present,
-                before=self._before(now, local.present),
+                present=sum(local.present.values()),
+                before=self._before(now, local),
                 clock_unsafe=doubt is not None,
             )
             try:
@@ -233,13 +238,19 @@ class Vigil:
             await self._store.end(kind, now)
             self._unswept = True
 
-    def _before(self, now: datetime, present: int) -> int:
-        """How many were present at most within the last seconds; remembered for longer once they are gone."""
-        self._seen.append((now, present))
+    def _before(self, now: datetime, local: Local) -> int:
+        """How many were present at most within the last seconds; remembered for longer once they are gone.
+
+        Who leaves after the end, or because this process stops, is not missed.
+        """
+        self._seen.append((now, dict(local.present)))
+        for _, seen in self._seen:
+            for session in local.dismissed:
+                seen.pop(session, None)
         gone = "seats" in self.judgement.reasons
         while self._seen and now - self._seen[0][0] > (timedelta(minutes=10) if gone else timedelta(seconds=20)):
             self._seen.popleft()
-        return max(count for _, count in self._seen)
+        return max(sum(seen.values()) for _, seen in self._seen)
 
     def _fresh(self, now: datetime) -> list[Vote]:
         return [vote for vote in self._votes if now - vote.at <= timedelta(seconds=10)]

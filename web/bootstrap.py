@@ -422,7 +422,8 @@ def bus_for(settings: Settings) -> Bus:
 
 
 def _seen_here(hub: Hub, folder: Path) -> Local:
-    return Local(present=hub.seated(), free_bytes=shutil.disk_usage(folder).free)
+    free = shutil.disk_usage(folder).free
+    return Local(present=hub.seated(), dismissed=hub.dismissed(), free_bytes=free)
 
 
 def furnished(settings: Settings, watching: Watching, keys: HallKeys, plan: Plan) -> Plan:

@@ -18,7 +18,7 @@ from hall.frames import Form
 from hall.hub import Hub
 from hall.limits import Limits
 from sessions.errors import UnknownSession
-from sessions.events import Recorded, Stream
+from sessions.events import Recorded, SessionEnded, Stream
 from sessions.ids import SessionId
 from sessions.roles import Role
 from tests.support.fake_clock import FakeClock
@@ -446,6 +446,27 @@ async def test_closing_ends_every_stream_and_tells_every_seat() -> None:
         assert transport.code == 1012
         with pytest.raises(GoingAway):
             await follow(world.hub, SESSION, PUBLIC, 0, form=Form.LINES)
+
+
+async def test_devices_are_counted_while_a_session_is_under_way_and_dismissed_at_its_end() -> None:
+    ends = place_of_the_end()
+    async with a_world(ends) as world:
+        host = await follow(world.hub, SESSION, HOST, ends, form=Form.LINES)
+        assert (world.hub.seated(), world.hub.dismissed()) == ({SESSION: 1}, frozenset())
+        world.happen(full_story().records[ends:])
+        await anext(host)
+        assert (world.hub.seated(), world.hub.dismissed()) == ({}, {SESSION})
+
+
+async def test_whom_a_hall_that_closes_sends_away_it_has_dismissed() -> None:
+    async with a_world(place_of_the_end()) as world:
+        await world.hub.warm(SESSION)
+        await world.hub.close()
+        assert world.hub.dismissed() == {SESSION}
+
+
+def place_of_the_end() -> int:
+    return next(n for n, record in enumerate(full_story().records) if isinstance(record.event, SessionEnded))
 
 
 async def test_closing_while_a_room_is_read_sends_the_reader_away() -> None:

@@ -11,6 +11,7 @@ import pytest
 from sessions.commands import Approve, Resume
 from sessions.errors import CommandRefused
 from sessions.events import Stream
+from sessions.health import State
 from sessions.submission import Refused
 from sessions.vigil import Vigil
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, SUPERVISOR, T0, a_plan
@@ -202,6 +203,20 @@ async def test_everybody_cut_off_at_once_is_an_outage_until_they_are_back(tmp_pa
         assert (await hall.state()).outage is None
         began = next(r.event for r in await hall.sessions.events(SESSION) if type(r.event).__name__ == "OutageBegan")
         assert "12" not in str(began)  # nothing that is said of it tells how many there were
+
+
+async def test_people_who_leave_after_the_end_are_missed_by_nobody(tmp_path: Path, clock: SetClock) -> None:
+    made: list[Vigil] = []
+    room = Room()
+    async with a_shell(tmp_path, clock, watched=over(clock, made, room)) as hall:
+        await announced(hall, clock, made[0])
+        room.present = 12
+        await made[0].recover()
+        room.present, room.over = 0, True
+        clock.advance(2 * SECOND)
+        await made[0].recover()
+        assert await made[0].incidents() == ()
+        assert made[0].judgement.state is State.HEALTHY
 
 
 async def test_a_bid_that_was_cut_off_by_the_outage_can_be_finished_after_t0_moved(

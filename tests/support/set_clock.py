@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from sessions.ids import SessionId
 from sessions.steady import ClockGuard
 from sessions.store.database import Database
 from sessions.store.pulses import SqlPulses
 from sessions.vigil import Local, Vigil
 from tests.support.ceremony import T0
 from tests.support.fake_clock import FakeClock
+
+HERE = SessionId("here")
 
 
 class SetClock(FakeClock):
@@ -32,10 +35,13 @@ class Room:
 
     def __init__(self) -> None:
         self.present = 0
+        self.over = False
         self.free_bytes = 1 << 40
 
     def look(self) -> Local:
-        return Local(present=self.present, free_bytes=self.free_bytes)
+        dismissed = frozenset({HERE} if self.over else ())
+        present = {} if self.over else {HERE: self.present}
+        return Local(present=present, dismissed=dismissed, free_bytes=self.free_bytes)
 
 
 def over(

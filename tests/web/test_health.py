@@ -92,7 +92,7 @@ async def test_a_clock_that_somebody_set_is_told_with_by_how_much(tmp_path: Path
 
 
 def _nothing() -> Local:
-    return Local(present=0, free_bytes=1 << 40)
+    return Local(present={}, dismissed=frozenset(), free_bytes=1 << 40)
 
 
 async def test_a_fenced_worker_and_one_that_stops_take_nobody_new(tmp_path: Path) -> None:
