@@ -18,6 +18,7 @@ from sessions.receipts import receipt_of
 from sessions.verify import Fate, verify
 from sessions.verify.events import cores, read
 from sessions.verify.fates import FATES
+from tests.support.audited import reports
 from tests.support.bundles import failed, signed_anew, the_bundle, the_files
 from tests.support.ceremony import a_plan
 from tests.support.dishonest import (
@@ -46,9 +47,15 @@ def the_receipts() -> tuple[str, ...]:
 
 
 def fate(bundle: bytes, receipt: bytes | str) -> Fate:
-    report = verify(bundle, receipt.encode() if isinstance(receipt, str) else receipt)
+    kept = receipt.encode() if isinstance(receipt, str) else receipt
+    report = verify(bundle, kept)
     assert report.verdict is not None
     assert report.verdict.ok or not report.ok
+    (theirs,) = reports(bundle, receipt=kept)
+    assert (theirs["verdict"]["fate"], theirs["verdict"]["ok"]) == (report.verdict.fate, report.verdict.ok)
+    assert theirs["verdict"]["ok"] or not theirs["ok"]
+    if report.verdict.fate not in (Fate.FORGED, Fate.FOREIGN) and "left aside" not in str(report.verdict.evidence):
+        assert tuple(theirs["verdict"]["evidence"]) == report.verdict.evidence  # errors are worded otherwise
     return report.verdict.fate
 
 

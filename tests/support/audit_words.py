@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sessions import readme, record_html, terms
 from sessions.plan import Words
+from sessions.verify.fates import FATES
 from sessions.verify.sentences import EXTRA, SENTENCES
 
 TARGET = Path(__file__).parents[2] / "web" / "client" / "src" / "audit" / "words.ts"
@@ -37,6 +38,7 @@ def text() -> str:
         "STOPS": terms.STOPS,
         "SENTENCES": SENTENCES,
         "EXTRA": EXTRA,
+        "FATES": FATES,
     }
     none = Words(
         zh="4. 本场没有公布投标人，也没有打开任何投标文件。",

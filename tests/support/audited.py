@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,17 +29,18 @@ def by_typescript(*bundles: bytes, kept: str = "") -> list[Verdict]:
     return [{check["id"]: check["outcome"] for check in report["checks"]} for report in reports(*bundles, kept=kept)]
 
 
-def reports(*bundles: bytes, kept: str = "") -> list[dict[str, Any]]:
-    """Return the reports of the second verifier, with milliseconds and the sentence on each check."""
+def reports(*bundles: bytes, kept: str = "", receipt: bytes | None = None) -> list[dict[str, Any]]:
+    """Return the reports of the second verifier, with milliseconds, the sentence on each check, a receipt's fate."""
     assets.build()
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{number}.zip" for number in range(len(bundles))]
         for path, bundle in zip(paths, bundles, strict=True):
             path.write_bytes(bundle)
+        beside = None if receipt is None else b64encode(receipt).decode()
         done = node(
             [str(RUNNER)],
             return_completed_process=True,
-            input=json.dumps({"paths": [str(path) for path in paths], "kept": kept}),
+            input=json.dumps({"paths": [str(path) for path in paths], "kept": kept, "receipt": beside}),
             capture_output=True,
             encoding="utf-8",
         )

@@ -58,7 +58,8 @@ def test_frozen_bundles_still_come_to_what_they_came_to() -> None:
     assert len(kept) >= 15
     theirs = by_typescript(*(bundle for bundle, _ in kept.values()))
     for (name, (bundle, verdict)), theirs_now in zip(kept.items(), theirs, strict=True):
-        assert {check: by_python(bundle).get(check) for check in verdict} == verdict, name
+        ours = by_python(bundle)
+        assert {check: ours.get(check) for check in verdict} == verdict, name
         assert {check: theirs_now.get(check) for check in verdict} == verdict, name
 
 

@@ -14,12 +14,20 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
+from crypto.receipt import issue
+from sessions.events import BidReceived, Stream
+from sessions.receipts import receipt_of
+from sessions.verify import Fate
+from sessions.verify.events import cores, read
+from sessions.verify.fates import FATES
 from sessions.verify.sentences import SENTENCES
 from sessions.zipped import pack, unpack
 from tests.support.bidders import a_bidder
 from tests.support.browsing import a_browser, complaints, open_certificate, reached, said, served
 from tests.support.bundles import the_bundle
+from tests.support.ceremony import a_plan
 from tests.support.house import T0, House, a_bid, a_house
+from tests.support.shell import SESSION
 from tests.support.unlocking import unlock
 from web import assets
 
@@ -337,6 +345,25 @@ async def test_the_verification_page_checks_a_whole_bundle_with_the_network_cut(
         assert await page.locator("[data-checks] > li").count() == len(SENTENCES)
         assert hashlib.sha256(content).hexdigest() in await page.inner_text("[data-facts]")
     assert [address for address in asked if not address.endswith("/img/seal.svg")] == []
+    assert heard == []
+
+
+async def test_a_bundle_and_a_receipt_together_tell_what_became_of_that_bid(browser: Browser, origin: str) -> None:
+    bundle, key = await asyncio.to_thread(the_bundle)
+    told = cores(unpack(bundle)["events/intake.jsonl"], SESSION, Stream.INTAKE).value
+    log = read(told, {}, a_plan()).records
+    receipts = [issue(receipt_of(r, a_plan()), key) for r in log if isinstance(r.event, BidReceived)]
+    page = await browser.new_page(locale="en-GB")
+    heard = complaints(page)
+    await page.goto(f"{origin}/verify")
+    await page.wait_for_selector("html[data-verifier=ready]")
+    archive = {"name": "session.zip", "mimeType": "application/zip", "buffer": bundle}
+    for receipt, fate in ((receipts[0], Fate.REPLACED), (receipts[1], Fate.WITHDRAWN), (receipts[-1], Fate.COUNTED)):
+        kept = {"name": "receipt.jws", "mimeType": "text/plain", "buffer": receipt.encode()}
+        await page.set_input_files("input[type=file]", [kept, archive])
+        await page.wait_for_selector("[data-found]:not([hidden])")
+        assert FATES[fate].en in await page.inner_text("[data-checks] li:first-of-type")
+        assert "Every check made here holds." in await page.inner_text("[data-outcome]")
     assert heard == []
 
 

@@ -6,7 +6,7 @@
 
 import type { Check, Report } from "./audit/report.js";
 import type { Asked, Said } from "./audit/worker.js";
-import { EXTRA, SENTENCES } from "./audit/words.js";
+import { EXTRA, FATES, SENTENCES } from "./audit/words.js";
 import type { JsonObject } from "./canonical.js";
 import type { Speech } from "./dom.js";
 import { explain, tell } from "./forms.js";
@@ -34,9 +34,9 @@ let busy = false;
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  void check(input.files?.[0], pasted.value.trim());
+  void check(input.files, pasted.value.trim());
 });
-input.addEventListener("change", () => void check(input.files?.[0], pasted.value.trim()));
+input.addEventListener("change", () => void check(input.files, pasted.value.trim()));
 pasted.addEventListener("input", () => (input.value = "")); // what was done last counts; a bundle is read beside the text
 showPaper(document, location.hash);
 document.querySelector("[data-print]")!.addEventListener("click", () => print());
@@ -44,19 +44,22 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"] as const) {
   box.addEventListener(kind, (event) => {
     event.preventDefault();
     box.toggleAttribute("data-over", kind === "dragenter" || kind === "dragover");
-    if (kind === "drop") void check((event as DragEvent).dataTransfer?.files[0], pasted.value.trim());
+    if (kind === "drop") void check((event as DragEvent).dataTransfer?.files ?? null, pasted.value.trim());
   });
 }
 
-async function check(file: File | undefined, token: string): Promise<void> {
-  if (busy || (file === undefined && token === "")) return;
+/** Check what was given: a bundle, a receipt, or both; a text may be a receipt, or what somebody kept of the log. */
+async function check(files: FileList | null, text: string): Promise<void> {
+  if (busy || ((files?.length ?? 0) === 0 && text === "")) return;
   busy = true;
   found.hidden = true;
   for (const line of list.querySelectorAll("li")) line.remove();
   tell(box, "working", say("working"));
   try {
     await requireEd25519();
-    const good = file !== undefined && (await isZip(file)) ? await checkBundle(file, token) : await checkToken(file === undefined ? token : (await file.text()).trim());
+    const { bundle, other } = await sorted(files ?? []);
+    const given = other === undefined ? text : (await other.text()).trim();
+    const good = bundle === undefined ? await checkToken(given) : await checkBundle(bundle, given);
     tell(box, good ? "done" : "failed", say(good ? "all_hold" : "some_fail"));
   } catch (error) {
     tell(box, "failed", ...(error instanceof Unable ? [error.message] : explain(error, data)));
@@ -79,6 +82,16 @@ async function requireEd25519(): Promise<void> {
   }
 }
 
+/** The bundle among some files, and the first of the others. */
+async function sorted(files: Iterable<File>): Promise<{ bundle: File | undefined; other: File | undefined }> {
+  const found: { bundle: File | undefined; other: File | undefined } = { bundle: undefined, other: undefined };
+  for (const file of files) {
+    if (await isZip(file)) found.bundle ??= file;
+    else found.other ??= file;
+  }
+  return found;
+}
+
 async function isZip(file: File): Promise<boolean> {
   const start = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   return start[0] === 0x50 && start[1] === 0x4b;
@@ -98,9 +111,11 @@ function startWorker(): Worker {
   return started;
 }
 
-/** Check a bundle, beside a checkpoint or a chain's head that the reader kept; `kept` is "" without one. */
+/** Check a bundle, beside what the reader kept: a checkpoint, a chain's head, or a receipt; "" without any. */
 async function checkBundle(file: File, kept: string): Promise<boolean> {
-  const asked: Asked = { bundle: await file.arrayBuffer(), kept: isKept(kept) ? `${kept}\n` : "" };
+  const ofLog = isKept(kept);
+  const receipt = ofLog || kept === "" ? null : new TextEncoder().encode(kept).buffer;
+  const asked: Asked = { bundle: await file.arrayBuffer(), kept: ofLog ? `${kept}\n` : "", receipt };
   const made: Check[] = [];
   progress.max = Object.keys(SENTENCES).length;
   progress.value = 0;
@@ -128,6 +143,10 @@ const ORDER: readonly Check["outcome"][] = ["failed", "skipped", "passed"];
 const RESULT = { failed: "fail", skipped: "skip", passed: "pass" } as const;
 
 function show(report: Report, sha256: string): void {
+  if (report.verdict !== null) {
+    const { fate, ok, evidence } = report.verdict;
+    add(ok ? "pass" : "fail", FATES[fate]![data.language], evidence.join(" · "));
+  }
   for (const outcome of ORDER) {
     for (const { id, detail } of report.checks.filter((each) => each.outcome === outcome)) {
       const sentence = (SENTENCES[id] ?? EXTRA[id])![data.language];

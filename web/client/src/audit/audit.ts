@@ -15,6 +15,7 @@ import { drawResult } from "./draw.js";
 import { evidence, failures } from "./evidence.js";
 import { replayIntake, type Taken } from "./intake.js";
 import { type Core, readChain, readDisclosed, readEvents, type Shown, type Told } from "./log.js";
+import { weigh } from "./omission.js";
 import { certificatesOfActs, SHARED } from "./proofs.js";
 import { receiptLog, receiptLogNames, withdrawals } from "./receiptlog.js";
 import { lockOrder } from "./lockorder.js";
@@ -30,9 +31,10 @@ const INTAKE = "events/intake.jsonl";
 
 /**
  * Check `bundle`; `tell` hears of each check as it is made. Never throws for what is in the file. `kept` is a checkpoint of
- * this opening's log, or the head of its chain, that the reader has from elsewhere (check `log.held`).
+ * this opening's log, or the head of its chain, that the reader has from elsewhere (check `log.held`); with a bidder's
+ * `receipt` (the file, or the bare JWS) the report also says what became of that bid.
  */
-export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept = ""): Promise<Report> {
+export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept = "", receipt: Bytes | null = null): Promise<Report> {
   const run = new Run(tell);
   const files = await run.check("bundle.file", [bundle], (data) => {
     const unpacked = unpack(data);
@@ -59,7 +61,7 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept =
     set === "withheld" ? found(true, "withheld, because the opening was not held") : bids.complete(all, opening, set),
   );
   const entries = await run.check("log.intake", [files, replayed, intake, hall], receiptLog);
-  await run.check("log.withdrawn", [files, replayed, intake], withdrawals);
+  const withdrawn = await run.check("log.withdrawn", [files, replayed, intake], withdrawals);
   const notes = await run.check("log.opening", [files, replayed, hall], openingLog);
   await run.check("log.witnesses", [replayed, notes], witnesses);
   await run.check("stamps.tokens", [files, replayed], tokens);
@@ -85,8 +87,12 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept =
   await run.check("record.projection", [files, replayed], papers.projection);
   await run.check("record.signatures", [files, replayed, signers, proved, hall], papers.signatures);
   await run.check("record.page", [files, replayed], papers.pages);
+  const declared = new Set((sealed ?? []).map(({ bid }) => bid.bidder));
+  const archived = { files, hall, session, replayed, intake, withdrawals: withdrawn !== null, declared };
+  const verdict = receipt === null ? null : await weigh(receipt, archived);
   return {
-    ok: run.checks.every(({ outcome }) => outcome === "passed"),
+    ok: run.checks.every(({ outcome }) => outcome === "passed") && (verdict?.ok ?? true),
+    verdict,
     session,
     title: (replayed?.opening.plan.tender["title"] as Report["title"] | undefined) ?? null,
     hallKey: hall?.kid ?? null,

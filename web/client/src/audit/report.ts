@@ -1,5 +1,7 @@
 /** What was checked and what came out (sessions/ARCHIVE.md, "The checks"). */
 
+import type { Verdict } from "./omission.js";
+
 /** `skipped`: what it needs did not pass, so nothing can be said. */
 export type Outcome = "passed" | "failed" | "skipped";
 
@@ -19,6 +21,8 @@ export interface Report {
   /** SHA-256 of each certificate that the bundle asks us to trust. */
   readonly authorities: readonly string[];
   readonly checks: readonly Check[];
+  /** What became of the bid whose receipt was laid beside the bundle; null without one. */
+  readonly verdict: Verdict | null;
 }
 
 /** A check does not hold, for the reason that the message gives. */

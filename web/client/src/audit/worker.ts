@@ -15,19 +15,20 @@ export type Said =
 
 const tell = (said: Said): void => self.postMessage(said);
 
-/** What it is asked: to check a bundle, beside something that the reader kept ("" if nothing). */
+/** What it is asked: to check a bundle, beside a checkpoint that the reader kept ("" if none) and a receipt. */
 export interface Asked {
   readonly bundle: ArrayBuffer;
   readonly kept: string;
+  readonly receipt: ArrayBuffer | null;
 }
 
-self.addEventListener("message", ({ data: { bundle, kept } }: MessageEvent<Asked>) => {
-  void run(new Uint8Array(bundle), kept);
+self.addEventListener("message", ({ data: { bundle, kept, receipt } }: MessageEvent<Asked>) => {
+  void run(new Uint8Array(bundle), kept, receipt === null ? null : new Uint8Array(receipt));
 });
 
-async function run(bundle: Uint8Array<ArrayBuffer>, kept: string): Promise<void> {
+async function run(bundle: Uint8Array<ArrayBuffer>, kept: string, receipt: Uint8Array<ArrayBuffer> | null): Promise<void> {
   const digest = hex(await sha256(bundle));
-  const report = await audit(bundle, (check) => tell({ kind: "check", check }), kept);
+  const report = await audit(bundle, (check) => tell({ kind: "check", check }), kept, receipt);
   tell({ kind: "report", report, sha256: digest });
 }
 
