@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 TEAM := tests/sessions_shell tests/migrations $(addprefix tests/web/test_,uploads.py api_ceremony.py streams.py identity.py)
 
-.PHONY: demo test test-team test-slow test-sim lint services install lock clean
+.PHONY: demo test test-team test-whole test-slow test-sim test-cuts lint services install lock clean
 
 demo: install
 	$(BIN)/kaibiao demo $(ARGS)
@@ -17,6 +17,10 @@ test: install services lint
 test-team: install services
 	KAIBIAO_TEST_TEAM=1 $(BIN)/pytest -n 2 --dist loadscope -m "not slow" $(TEAM)
 
+# The two slow ones that the gate waits for: an opening in a real browser, and that nobody opens anything alone.
+test-whole: install services
+	$(BIN)/pytest -m slow --timeout 400 tests/whole/test_browser_opening.py tests/whole/test_nobody_alone.py
+
 # Whole openings in real time, real browsers, memory searched: each may take minutes on a slow machine.
 test-slow: install services
 	$(BIN)/pytest -m slow --timeout 400 --ignore tests/sim
@@ -24,6 +28,10 @@ test-slow: install services
 # A thousand openings in virtual time, whatever goes wrong in them.
 test-sim: install
 	$(BIN)/pytest -n 2 -m slow --timeout 400 tests/sim
+
+# A thousand connections cut at the COMMIT.
+test-cuts: install services
+	KAIBIAO_CUTS=1000 $(BIN)/pytest --timeout 900 tests/sessions_shell/test_unknown_outcome.py
 
 lint: install
 	$(BIN)/ruff format --check .

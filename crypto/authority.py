@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from crypto.certificates import Credential, PrivateKey, Usage
 from crypto.digest import sha256
@@ -100,6 +100,8 @@ def issue(
             stated = key_usage(key_encipherment=True, data_encipherment=True)
         case Usage.ENCRYPT:
             stated = key_usage(key_agreement=True)
+        case Usage.STAMP:
+            stated = key_usage(digital_signature=True, content_commitment=True)
     builder = (
         started(subject, authority.certificate.subject, key.public_key(), at, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -107,13 +109,16 @@ def issue(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
     )
-    for extension in _where_to_ask(ocsp, crl):
+    if usage is Usage.STAMP:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+    for extension in where_to_ask(ocsp, crl):
         builder = builder.add_extension(extension, critical=False)
     certificate = builder.sign(authority.key, _SHA256)
     return Credential(key=key, certificate=certificate, chain=(authority.certificate,))
 
 
-def _where_to_ask(ocsp: str, crl: str) -> Iterator[x509.ExtensionType]:
+def where_to_ask(ocsp: str, crl: str) -> Iterator[x509.ExtensionType]:
+    """Yield the extensions that name these addresses, if they are given."""
     if ocsp:
         place = x509.UniformResourceIdentifier(ocsp)
         yield x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 
@@ -15,7 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs12
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from crypto import der
 from crypto.digest import sha256
@@ -41,10 +42,11 @@ STRONG_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512, type(None))
 
 
 class Usage(StrEnum):
-    """What a bidder's certificate is for. Nobody may have one certificate for both (double certificates)."""
+    """What a certificate is for. A bidder may not have one certificate for both (double certificates)."""
 
     SIGN = "sign"
     ENCRYPT = "encrypt"
+    STAMP = "stamp"  # a timestamp authority's, for nothing else (RFC 3161 section 2.3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -56,8 +58,9 @@ class Credential:
     chain: tuple[x509.Certificate, ...] = ()
 
 
+@lru_cache(maxsize=4096)
 def parse_certificate(data: bytes) -> x509.Certificate:
-    """Return the certificate in ``data``, DER or PEM, at most 16 KiB."""
+    """Return the certificate in ``data``, DER or PEM, at most 16 KiB; the same object for the same bytes."""
     if len(data) > 2 * MAX_CERTIFICATE:
         raise CertificateRefused("malformed_certificate", detail="too large")
     try:
@@ -189,6 +192,10 @@ def check_leaf(certificate: x509.Certificate, usage: Usage) -> None:
     key = public_key(certificate)
     if not strong or (usage is Usage.ENCRYPT and isinstance(key, ec.EllipticCurvePublicKey) and key.key_size != 256):
         raise CertificateRefused("weak_key")
+    if usage is Usage.STAMP:
+        if not for_stamps_alone(certificate):
+            raise CertificateRefused("wrong_key_usage")
+        return
     try:
         stated = extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
@@ -203,6 +210,15 @@ def check_leaf(certificate: x509.Certificate, usage: Usage) -> None:
             right = fits and not signs
     if not right:
         raise CertificateRefused("wrong_key_usage")
+
+
+def for_stamps_alone(certificate: x509.Certificate) -> bool:
+    """Return whether it says, critically, that it is for timestamps and nothing else (RFC 3161 section 2.3)."""
+    try:
+        purpose = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return False
+    return purpose.critical and list(purpose.value) == [ExtendedKeyUsageOID.TIME_STAMPING]
 
 
 def check_pair(sign: x509.Certificate, encrypt: x509.Certificate) -> None:

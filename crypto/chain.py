@@ -26,9 +26,22 @@ def commit_private(salt: str, value: object) -> str:
 
     ``salt`` is hex of 16 to 64 random bytes and is kept with the value; without it a short value could be guessed.
     """
+    _check_salt(salt)
+    return sha256_hex(canonical({"salt": salt, "value": value}))
+
+
+def disclosed(line: bytes, part: Mapping[str, Any]) -> str:
+    """Return the commitment to ``part``, read from its canonical ``line``: ``{"n", "salt", "value"}``.
+
+    What ``commit_private`` would encode stands in the line, to the byte, after the number.
+    """
+    _check_salt(part["salt"])
+    return sha256_hex(b"{" + line[line.index(b",") + 1 :])
+
+
+def _check_salt(salt: object) -> None:
     if not 16 <= len(unhex(salt)) <= 64:
         raise EncodingRefused("malformed_field", detail="a salt has 16 to 64 bytes")
-    return sha256_hex(canonical({"salt": salt, "value": value}))
 
 
 def verify_chain(

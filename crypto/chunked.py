@@ -119,8 +119,9 @@ def open_stream(
     incomplete. It must be done with a piece when it returns. ``read`` sees the sealed bytes, for whoever hashes them
     on the way; each piece stays untouched until its next call returns, so a thread may have it (``digest.Behind``).
     """
-    sealed, spare = memoryview(bytearray(BATCH * SEALED_CHUNK)), memoryview(bytearray(BATCH * SEALED_CHUNK))
-    plain = memoryview(bytearray(BATCH * CHUNK))
+    chunks = min(BATCH, 1 + length // SEALED_CHUNK)
+    sealed, spare = memoryview(bytearray(chunks * SEALED_CHUNK)), memoryview(bytearray(chunks * SEALED_CHUNK))
+    plain = memoryview(bytearray(chunks * CHUNK))
     head = sealed[:HEAD]
     if length < HEAD + TAG or fill(source, head) != HEAD:
         raise SealedBidRefused("damaged_part")

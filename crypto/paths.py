@@ -122,7 +122,7 @@ def issuers(
     found = _paths(_der(certificate), tuple(map(_der, trust.anchors)), tuple(map(_der, pool)))
     reason = "no trust anchors" if not trust.anchors else "no path to a trust anchor"
     for path in found:
-        chain = tuple(map(_parsed, path))
+        chain = tuple(map(parse_certificate, path))
         if not all(each.not_valid_before_utc <= at <= each.not_valid_after_utc for each in chain):
             reason = "an issuer was not valid then"
             continue
@@ -168,11 +168,6 @@ def pool_of(trust: Trust) -> tuple[x509.Certificate, ...]:
 
 def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(data: bytes) -> x509.Certificate:
-    return parse_certificate(data)
 
 
 @lru_cache(maxsize=4096)
@@ -226,7 +221,7 @@ def _comparable(name: bytes) -> str:
 def _may_issue(data: bytes) -> bool:
     """Whether this is an authority's certificate: both extensions must say so, though RFC 5280 lets one be absent."""
     try:
-        certificate = _parsed(data)
+        certificate = parse_certificate(data)
         extensions = certificate.extensions
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = extensions.get_extension_for_class(x509.KeyUsage).value
@@ -241,11 +236,11 @@ def _issued(data: bytes, issuer: bytes) -> bool:
 
 @lru_cache(maxsize=4096)
 def _signed(data: bytes, issuer: bytes) -> bool:
-    certificate = _parsed(data)
+    certificate = parse_certificate(data)
     try:
         if not isinstance(certificate.signature_hash_algorithm, STRONG_HASHES):
             return False
-        match _parsed(issuer).public_key():
+        match parse_certificate(issuer).public_key():
             case rsa.RSAPublicKey(key_size=size) as key if 2048 <= size <= 8192:
                 padding = certificate.signature_algorithm_parameters
                 algorithm = certificate.signature_hash_algorithm

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from crypto import der
-from crypto.authority import DEMONSTRATION, Authority
+from crypto.authority import DEMONSTRATION, Authority, where_to_ask
 from crypto.certificates import Credential, fingerprint, issuer_and_serial
 from crypto.digest import sha256
 
@@ -34,12 +34,14 @@ _SECOND: Final = der.sequence(der.integer(1))  # accuracy
 _BAD_ALGORITHM, _BAD_REQUEST, _BAD_DATA, _EXTENSION = 0, 2, 5, 16  # PKIFailureInfo
 
 
-def issue_authority(issuer: Authority, *, name: str, at: datetime, days: int = 365) -> Credential:
-    """Return a P-256 key with a certificate for timestamps alone."""
+def issue_authority(
+    issuer: Authority, *, name: str, at: datetime, days: int = 365, ocsp: str = "", crl: str = ""
+) -> Credential:
+    """Return a P-256 key with a certificate for timestamps alone; ``ocsp`` and ``crl`` as in ``authority.issue``."""
     key = ec.generate_private_key(ec.SECP256R1())
     unit = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, DEMONSTRATION)
     usage = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
-    certificate = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([unit, x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .issuer_name(issuer.certificate.subject)
@@ -52,8 +54,10 @@ def issue_authority(issuer: Authority, *, name: str, at: datetime, days: int = 3
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
-        .sign(issuer.key, hashes.SHA256())
     )
+    for extension in where_to_ask(ocsp, crl):
+        builder = builder.add_extension(extension, critical=False)
+    certificate = builder.sign(issuer.key, hashes.SHA256())
     return Credential(key=key, certificate=certificate, chain=(issuer.certificate,))
 
 

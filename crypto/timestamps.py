@@ -11,10 +11,9 @@ from typing import Final
 
 import rfc3161_client as rfc3161
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from crypto import der
-from crypto.certificates import fingerprint, issuer_and_serial, parse_certificate, public_key
+from crypto.certificates import fingerprint, for_stamps_alone, issuer_and_serial, parse_certificate, public_key
 from crypto.errors import CertificateRefused, TimestampRefused
 
 MAX_REPLY: Final = 65_536
@@ -32,7 +31,7 @@ _GRANTED = der.sequence(der.integer(0))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What a verified token says: these 32 bytes existed at ``said_at``, by the clock of ``signer``."""
+    """What a verified token says: these 32 bytes existed at ``said_at`` (whole ms), by the clock of ``signer``."""
 
     imprint: bytes
     said_at: datetime
@@ -81,8 +80,8 @@ def verify_token(
     """Return what a TimeStampToken says if it is over ``digest``; raise ``TimestampRefused``.
 
     The signer's path to one of ``anchors`` (self-signed roots) is judged at the moment it names, not now: so a token
-    can be checked for as long as its algorithms hold. Revocation is not looked at; an authority that lost its key
-    loses its place among the anchors.
+    can be checked for as long as its algorithms hold. Revocation is not looked at here: what is known of it is
+    judged by evidence that was taken with the stamp (sessions.certifying).
     """
     answer = _parsed(der.sequence(_GRANTED, token))
     if len(token) > MAX_REPLY or _token(answer) != token:
@@ -96,7 +95,8 @@ def verify_token(
         raise TimestampRefused("wrong_imprint")
     if nonce is not None and info.nonce != nonce:
         raise TimestampRefused("stale_timestamp")
-    signer = _signer(token)
+    said_at = said_at.replace(microsecond=said_at.microsecond // 1000 * 1000)
+    signer = signer_of(token)
     _check_signer(signer, said_at)
     _check_signature(answer, digest, anchors)
     return Stamp(imprint=digest, said_at=said_at, serial=serial, policy=policy.dotted_string, signer=signer)
@@ -126,8 +126,11 @@ def _token(answer: rfc3161.TimeStampResponse) -> bytes:
         raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
 
 
-def _signer(token: bytes) -> x509.Certificate:
-    """Return the certificate the one signature names, by issuer and number and by its digest (RFC 5816)."""
+def signer_of(token: bytes) -> x509.Certificate:
+    """Return the certificate the one signature names, by issuer and number and by its digest (RFC 5816).
+
+    Nothing is verified here: ``verify_token`` does.
+    """
     _, names, digest = _read(token)
     for certificate in carried(token):
         if (issuer_and_serial(certificate), fingerprint(certificate)) == (names, digest):
@@ -180,11 +183,7 @@ def _named(attributes: der.Fields) -> bytes:
 def _check_signer(signer: x509.Certificate, at: datetime) -> None:
     """Raise unless the certificate is for timestamps alone, says so critically, and was in date (section 2.3)."""
     public_key(signer)
-    try:
-        purpose = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except x509.ExtensionNotFound:
-        raise TimestampRefused("wrong_key_usage") from None
-    if not purpose.critical or list(purpose.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+    if not for_stamps_alone(signer):
         raise TimestampRefused("wrong_key_usage")
     if at < signer.not_valid_before_utc:
         raise TimestampRefused("not_yet_valid")

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypedDict
 
 from hall.audience import Audience
@@ -194,7 +195,8 @@ class Door(asyncio.Protocol):
             self._transport.abort()
         elif self._transport.can_write_eof():
             # Closing at once with something unread would reset the line, and take our reason away with it.
-            self._transport.write_eof()
+            with suppress(OSError):  # it was reset meanwhile
+                self._transport.write_eof()
             asyncio.get_running_loop().call_later(_FAREWELL, self._transport.abort)
         else:
             self._transport.close()
@@ -203,8 +205,9 @@ class Door(asyncio.Protocol):
 def bound(transport: asyncio.BaseTransport, limits: Limits) -> None:
     """Bound what the kernel keeps for a reader that stalls, and how long it waits for one that is gone."""
     line = transport.get_extra_info("socket")
-    if line is not None and line.family in (socket.AF_INET, socket.AF_INET6):
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer)
-        with suppress(AttributeError):  # Linux only
-            unheard = int(limits.unheard.total_seconds() * 1000)
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unheard)
+    if line is not None:
+        with suppress(
+            AttributeError, OSError
+        ):  # a socket of this machine has no timeout, and only Linux has this one
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer)
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limits.unheard // timedelta(milliseconds=1))

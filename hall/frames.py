@@ -13,6 +13,7 @@ class Form(StrEnum):
 
     LINES = "lines"  # one message a line, for doors that frame for themselves
     SSE = "sse"  # text/event-stream (WHATWG HTML, Server-sent events)
+    CHUNKED = "chunked"  # the same in chunks of HTTP/1.1, ready for the transport (RFC 9112 section 7.1)
     WEBSOCKET = "websocket"  # server text frames, unmasked, ready for the transport (RFC 6455 section 5.2)
     DEFLATED = "deflated"  # the same, packed where that pays, for readers that agreed to it (RFC 7692)
 
@@ -30,6 +31,8 @@ def facts_frame(form: Form, first: int, messages: Sequence[bytes]) -> bytes:
     match form:
         case Form.SSE:
             return b"".join(b"id: %d\ndata: %b\n\n" % numbered for numbered in enumerate(messages, first))
+        case Form.CHUNKED:
+            return _chunk(facts_frame(Form.SSE, first, messages))
         case Form.LINES:
             return b"".join(message + b"\n" for message in messages)
         case Form.WEBSOCKET:
@@ -43,6 +46,8 @@ def signal_frame(form: Form, message: bytes) -> bytes:
     match form:
         case Form.SSE:
             return b"event: signal\ndata: %b\n\n" % message
+        case Form.CHUNKED:
+            return _chunk(signal_frame(Form.SSE, message))
         case Form.LINES:
             return message + b"\n"
         case Form.WEBSOCKET | Form.DEFLATED:
@@ -52,6 +57,11 @@ def signal_frame(form: Form, message: bytes) -> bytes:
 def text_frame(payload: bytes) -> bytes:
     """Return one whole unfragmented text frame as a server sends it."""
     return _head(0x81, len(payload)) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """Return one whole unfragmented binary frame as a server sends it."""
+    return _head(0x82, len(payload)) + payload
 
 
 def deflated_frame(payload: bytes) -> bytes:
@@ -71,6 +81,10 @@ def close_frame(code: int, reason: str = "") -> bytes:
     """Return the frame that ends a conversation; ``reason`` has at most 123 bytes."""
     payload = code.to_bytes(2, "big") + reason.encode()
     return bytes((0x88, len(payload))) + payload
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def _head(first: int, size: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
@@ -14,7 +13,13 @@ from websockets.headers import parse_extension
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _DEFLATE: Final = "permessage-deflate"
-_AGREED: Final = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+_AGREED: Final = (
+    b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+)
+_ANSWER: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
+)
 
 
 class NoHandshake(Exception):
@@ -44,31 +49,29 @@ def accept(method: str, headers: Sequence[tuple[bytes, bytes]]) -> Accepted:
     """
     if method != "GET":
         raise NoHandshake(400, "A WebSocket begins with GET.")
-    if _values(headers, b"sec-websocket-version") != [b"13"]:
+    versions: list[bytes] = []
+    keys: list[bytes] = []
+    offers: list[bytes] = []
+    for name, value in headers:
+        if name.startswith(b"sec-websocket-"):
+            if name == b"sec-websocket-version":
+                versions.append(value.strip())
+            elif name == b"sec-websocket-key":
+                keys.append(value.strip())
+            elif name == b"sec-websocket-extensions":
+                offers.append(value.strip())
+    if versions != [b"13"]:
         raise NoHandshake(426, "This is version 13 of the WebSocket protocol: say Sec-WebSocket-Version: 13.")
-    keys = _values(headers, b"sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
         raise NoHandshake(400, "Sec-WebSocket-Key is 16 random bytes in Base64, once.")
-    deflated = _offered(_values(headers, b"sec-websocket-extensions"))
-    proof = base64.b64encode(hashlib.sha1(keys[0] + _GUID, usedforsecurity=False).digest())
-    lines = [
-        b"HTTP/1.1 101 Switching Protocols",
-        b"Upgrade: websocket",
-        b"Connection: Upgrade",
-        b"Sec-WebSocket-Accept: " + proof,
-        *([b"Sec-WebSocket-Extensions: " + _AGREED] if deflated else []),
-        b"\r\n",
-    ]
-    return Accepted(answer=b"\r\n".join(lines), deflated=deflated)
-
-
-def _values(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:
-    return [value.strip() for name, value in headers if name == wanted]
+    deflated = bool(offers) and _offered(offers)
+    proof = binascii.b2a_base64(hashlib.sha1(keys[0] + _GUID, usedforsecurity=False).digest(), newline=False)
+    return Accepted(answer=_ANSWER % (proof, _AGREED if deflated else b""), deflated=deflated)
 
 
 def _is_key(key: bytes) -> bool:
     try:
-        return len(base64.b64decode(key, validate=True)) == 16
+        return len(binascii.a2b_base64(key, strict_mode=True)) == 16
     except binascii.Error:
         return False
 

@@ -12,6 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -38,7 +39,13 @@ _log = logging.getLogger(__name__)
 _ROUND = 1.0  # seconds between housekeeping rounds: counts, beats, rooms that nobody needs
 
 
-_DOORS = {Form.LINES: "lines", Form.SSE: "sse", Form.WEBSOCKET: "websocket", Form.DEFLATED: "websocket"}
+_DOORS = {
+    Form.LINES: "lines",
+    Form.SSE: "sse",
+    Form.CHUNKED: "sse",
+    Form.WEBSOCKET: "websocket",
+    Form.DEFLATED: "websocket",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,8 @@ class Hub:
     def __init__(self, log: Log, clock: Clock, *, bus: Bus | None = None, limits: Limits = LIMITS) -> None:
         self.limits = limits
         self.closing = False
+        self.as_of: Callable[[], datetime | None] = lambda: None
+        """When the log was last known to be read to its end, while it cannot be: told to every reader."""
         self._log = log
         self._clock = clock
         self._bus = bus or LocalBus()
@@ -245,7 +254,7 @@ class Hub:
         watcher = Watcher(audience, form, after=after)
         gone = partial(self._count, live, audience, form, address, -1)
         seat = Seat(live.seats, watcher, write, closed, gone)
-        live.seats.behind.add(seat)
+        live.seats.behind[seat] = None
         return seat
 
     def refuse_crowd(self, audience: Audience, address: str | None) -> None:
@@ -393,9 +402,10 @@ class Hub:
         now = self._clock.now()
         for seat in live.seats.stalled(round(self.limits.stall.total_seconds() / _ROUND)):
             seat.closed(Stalled.close)
-        quiet = live.readers and now - live.last_word >= self.limits.beat
+        as_of = self.as_of()
+        quiet = live.readers and (now - live.last_word >= self.limits.beat or as_of != live.as_of)
         if quiet:
-            live.beat(now)
+            live.beat(now, as_of)
         if self._bus.lossy:
             moment = asyncio.get_running_loop().time()
             live.elsewhere.forget(moment)

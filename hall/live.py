@@ -38,6 +38,7 @@ class Live:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     rounds: Rounds = field(default_factory=Rounds)
     _told_lag: Told | None = None
+    as_of: datetime | None = None
     _told_spectators: int = 0
     _told_devices: dict[BidderId, int] = field(default_factory=dict)
     _told_chairs: dict[Role, int] = field(default_factory=dict)
@@ -86,9 +87,11 @@ class Live:
         """Count how late the newest facts came to a spectator."""
         self.rounds.take(within_ms, self.spectators, asyncio.get_running_loop().time())
 
-    def beat(self, now: datetime) -> None:
-        """Show a quiet stream that it is alive, and what time it is here."""
-        self.room.signal("beat", {"now": rfc3339(now)})
+    def beat(self, now: datetime, as_of: datetime | None) -> None:
+        """Show a quiet stream that it is alive, what time it is here, and of when what it shows is, if not of now."""
+        self.as_of = as_of
+        behind = {} if as_of is None else {"as_of": rfc3339(as_of)}
+        self.room.signal("beat", {"now": rfc3339(now), **behind})
 
     def _spectators(self) -> None:
         # Only readers without a login: before T0 the number of bidders in the room is a secret.

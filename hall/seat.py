@@ -52,7 +52,7 @@ class Seat:
         if self._group is not None:
             self.watcher = self._group.dismiss(self)
             self._group = None
-            self._seats.behind.add(self)
+            self._seats.behind[self] = None
 
     def resume(self) -> None:
         """Go on writing."""
@@ -65,7 +65,7 @@ class Seat:
         if not self._left:
             self.pause()
             self._left = True
-            self._seats.behind.discard(self)
+            self._seats.behind.pop(self, None)
             self._gone()
 
     def join(self, group: Group) -> None:
@@ -113,7 +113,7 @@ class Seats:
     """Everyone whom one room is written to."""
 
     def __init__(self, room: Room) -> None:
-        self.behind: set[Seat] = set()
+        self.behind: dict[Seat, None] = {}  # in the order they fell behind
         self._room = room
         self._groups: dict[tuple[Audience, Form], Group] = {}
         # What the groups have, which may be less than what the room has: a seat that joined in between would get it
@@ -132,7 +132,7 @@ class Seats:
             if chunk := watcher.take(room):
                 seat.write(chunk)
             elif (watcher.cursor, watcher.signals) == self._told:
-                self.behind.discard(seat)
+                self.behind.pop(seat, None)
                 seat.join(self._group(watcher))
                 return
             else:

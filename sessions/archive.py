@@ -152,11 +152,12 @@ class Archive:
             intake=intake,
             answers=await self._intake.answers(session),
             checkpoints=await cosigned(session, opening, self._openings, self._checkpoints)
-            | stamped(
+            | await stamped(
                 opening,
                 await self._checkpoints.kept(session),
                 self._authorities,
                 await self._checkpoints.kept(session, intake=True),
+                proofs=self._proofs,
             )
             | await closed_checkpoint(session, opening, self._events, self._checkpoints, self._hall),
             entries=await self._events.entries(session),
@@ -280,7 +281,7 @@ def _lines(values: Iterable[object]) -> bytes:
 def _private(material: _Material) -> Iterator[dict[str, object]]:
     for recorded in material.log:
         _, _, value = event_to_json(recorded.event)
-        if value is not None and public_afterwards(material.opening, recorded.event):
+        if value is not None and public_afterwards(material.opening, type(recorded.event)):
             yield {"n": recorded.number, "salt": recorded.salt, "value": value}
 
 

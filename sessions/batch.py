@@ -10,20 +10,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
-from sessions import intake, opening
+from sessions import intake, opening, recording
 from sessions.chaining import Head, chain
 from sessions.codec import Command
 from sessions.commands import (
     Abort,
+    BeginTrack,
+    BreakTrack,
     CheckClock,
     CheckIn,
     CloseIntake,
+    CloseRecording,
     FreeIntake,
     HoldIntake,
     IntakeCommand,
+    KeepFragments,
     OpeningCommand,
     Postpone,
     RecordFault,
+    RecordingCommand,
     RefuseBid,
     Schedule,
     SubmitBid,
@@ -48,6 +53,7 @@ from sessions.opening import FreezeSet, Opening, work_due
 from sessions.opening.state import OVER
 from sessions.opening.stops import CLOCK_STOP, OUTAGE_STOP
 from sessions.ports import Entries, Summary
+from sessions.recording import Recording
 from sessions.roles import CLOCK, Actor
 from sessions.sealed_set import set_root
 
@@ -60,6 +66,7 @@ class Held:
     opening: Opening | None = None
     intake: Intake | None = None
     heads: Mapping[Stream, Head] = field(default_factory=lambda: dict.fromkeys(Stream, Head()))
+    recording: Recording = field(default_factory=Recording)
     founded: Recorded | None = None  # SessionScheduled
 
     def after(self, record: Recorded) -> Held:
@@ -67,6 +74,8 @@ class Held:
         heads = {**self.heads, record.stream: self.heads[record.stream].after(record)}
         if record.stream is Stream.INTAKE:
             return replace(self, heads=heads, intake=intake.evolve(self.intake, record))
+        if record.stream is Stream.RECORDING:
+            return replace(self, heads=heads, recording=recording.evolve(self.recording, record))
         return replace(
             self, heads=heads, opening=opening.evolve(self.opening, record), founded=self.founded or record
         )
@@ -204,6 +213,9 @@ class Batch:
     def _decide(self, stream: Stream, command: Command, actor: Actor, now: datetime) -> tuple[Happening, ...]:
         if stream is Stream.INTAKE:
             return intake.decide(self.held.intake, cast(IntakeCommand, command), actor, now)
+        if stream is Stream.RECORDING and self.held.opening is not None:
+            asked = cast(RecordingCommand, command)
+            return recording.decide(self.held.recording, asked, actor, now, of=self.held.opening)
         return opening.decide(self.held.opening, cast(OpeningCommand, command), actor, now)
 
     def _add(self, stream: Stream, happening: Happening) -> None:
@@ -238,5 +250,7 @@ def _streams(command: Command, held: Held) -> tuple[Stream, ...]:
             return (Stream.INTAKE,)
         case CheckIn() if held.opening is not None and held.opening.frozen is None:
             return (Stream.INTAKE,)
+        case BeginTrack() | KeepFragments() | BreakTrack() | CloseRecording():
+            return (Stream.RECORDING,)
         case _:
             return (Stream.OPENING,)

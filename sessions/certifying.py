@@ -22,6 +22,7 @@ from crypto.digest import sha256_hex
 from crypto.encoding import b64u, unb64u
 from crypto.errors import CertificateRefused, Revoked
 from crypto.paths import Trust, issuers, standing
+from crypto.timestamps import carried, signer_of
 from sessions.ids import Digest
 from sessions.ports import Answered, ProofStore, Revocation
 from sessions.proofs import UNAVAILABLE_CODE, Grounds, Looked, Proof, State, Tried, proof_of, read, written
@@ -76,7 +77,11 @@ class Certifying:
             CertificateRefused: a certificate is none of ours, with the codes of ``crypto.paths.standing``.
             NotProved: ``revoked``, ``revocation_unavailable``, ``revocation_unknown``, each with its evidence.
         """
-        trust = self._trust()
+        return await self._proved(certificates, self._trust(), at, offered)
+
+    async def _proved(
+        self, certificates: Sequence[Asked], trust: Trust, at: datetime, offered: Sequence[x509.Certificate]
+    ) -> Proof:
         looks = [await self._look(certificate, usage, trust, at, offered) for certificate, usage in certificates]
         found = Grounds(
             v=1,
@@ -99,6 +104,20 @@ class Certifying:
         """Return the proof for the signing certificate that leads ``certificates``; the others are its issuers."""
         leaf, *offered = certificates
         return await self.check([(leaf, Usage.SIGN)], at=at, offered=offered)
+
+    async def check_stamp(self, token: bytes, anchor: x509.Certificate, *, at: datetime) -> Proof:
+        """Return the proof for the certificate under a verified timestamp token, at the moment that the token names.
+
+        ``anchor`` is the root this authority was announced with, the only one that counts for it. What silence leads
+        to is for the rules of the session.
+
+        Raises:
+            CertificateRefused: its path does not hold, with the codes of ``crypto.paths.standing``.
+            NotProved: ``revoked``, with its evidence.
+        """
+        signer = signer_of(token)
+        trust = replace(self._trust(), anchors=(anchor,), intermediates=(), required=False)
+        return await self._proved([(signer, Usage.STAMP)], trust, at, carried(token))
 
     async def certificate(self, digest: str) -> x509.Certificate | None:
         """Return a certificate that stood behind an act, by its SHA-256; None if no act had it."""

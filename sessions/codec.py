@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sessions import commands
-from sessions.commands import IntakeCommand, OpeningCommand
+from sessions.commands import IntakeCommand, OpeningCommand, RecordingCommand
 from sessions.events import Event
 from sessions.shape import Misshapen, from_json, to_json
 
-Command = IntakeCommand | OpeningCommand
+Command = IntakeCommand | OpeningCommand | RecordingCommand
 
 _EVENTS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(Event)}
 _COMMANDS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(Command)}

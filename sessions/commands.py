@@ -264,6 +264,7 @@ class RecordAnchor:
     root: Digest
     sha256: Digest
     said_at: datetime
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -487,6 +488,62 @@ class RecordRecovery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRecording:
+    """The first ``size`` events of the recording have this root (RecordingNoted)."""
+
+    size: int
+    root: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginTrack:
+    """The recorder began a file: see TrackBegan."""
+
+    track: str
+    part: int
+    codec: str
+    init_length: int
+    init_sha256: Digest
+    utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """A piece of a file, a ``moof`` and its ``mdat``: where it lies, what it is, when it plays."""
+
+    offset: int
+    length: int
+    sha256: Digest
+    time_ms: int
+    duration_ms: int
+    keyframe: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepFragments:
+    """Fragments that are on the disk; what was recorded of them before is passed over."""
+
+    track: str
+    part: int
+    fragments: tuple[Fragment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakTrack:
+    """The recorder is gone, and had not closed this file."""
+
+    track: str
+    part: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseRecording:
+    """Nothing more comes, because the opening is over. Before that it is refused, whoever asks."""
+
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldIntake:
     """Let T0 not close the intake: the opening stood still, and this stream follows."""
 
@@ -547,5 +604,7 @@ OpeningCommand = (
     | TrustClock
     | RecordOutage
     | RecordRecovery
+    | NoteRecording
     | Tick
 )
+RecordingCommand = BeginTrack | KeepFragments | BreakTrack | CloseRecording

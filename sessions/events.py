@@ -1,7 +1,8 @@
 """What happened. Events are past tense, are never refused and never changed (LIFECYCLE.md lists them all).
 
-Two streams per session: ``intake`` may be read by nobody before T0 (its very length would betray the number of
-bids), ``opening`` is the public ceremony. The number of an event in its stream is its number on the wire.
+Three streams per session: ``intake`` may be read by nobody before T0 (its very length would betray the number of
+bids), ``opening`` is the public ceremony, ``recording`` says what was recorded of it, piece by piece. The number of
+an event in its stream is its number on the wire.
 
 A field named ``private`` holds what only some may see. The chained event carries a salted commitment to it, so the
 chain verifies for every reader, whatever they are shown (crypto.chain).
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sessions.commands import SealedBid
+from sessions.commands import Fragment, SealedBid
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
 from sessions.plan import AnchorKind
 from sessions.proofs import Proof
@@ -25,6 +26,7 @@ from sessions.shape import LATER
 class Stream(StrEnum):
     INTAKE = "intake"
     OPENING = "opening"
+    RECORDING = "recording"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -595,7 +597,8 @@ class Anchored:
     """Somebody outside holds the log as it stood after ``size`` events, for a point of the ceremony.
 
     ``by`` is a name from plan.watch. ``sha256`` is of what was said, as it is kept: a witness's signature line, or an
-    authority's token over the checkpoint's text. ``said_at`` is the moment it states.
+    authority's token over the checkpoint's text. ``said_at`` is the moment it states. ``proof``: how the authority's
+    certificate stood at that moment.
     """
 
     point: str  # close | draw-N | record
@@ -605,6 +608,7 @@ class Anchored:
     root: Digest
     sha256: Digest
     said_at: datetime
+    proof: Proof | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -630,6 +634,58 @@ class LogDisputed:
     root: Digest
     held: int
     sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingNoted:
+    """What was recorded so far, so that it lies under this log: the recording's first ``size`` events have ``root``.
+
+    At every step, and at most once a minute besides (sessions.recording).
+    """
+
+    size: int
+    root: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackBegan:
+    """A file of a track begins: the ``part``-th, because each life of the recorder makes its own.
+
+    ``utc`` is the moment of decode time 0. The file begins with ``init_length`` bytes of ``init_sha256``, and the
+    fragments follow without a gap.
+    """
+
+    track: str
+    part: int
+    codec: str
+    init_length: int
+    init_sha256: Digest
+    utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentsKept:
+    """Fragments that have reached the disk, in order."""
+
+    track: str
+    part: int
+    fragments: tuple[Fragment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackBroken:
+    """The recorder ended without closing this file: what it had not finished is lost, at most a fragment."""
+
+    track: str
+    part: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingClosed:
+    """The opening is over, and so is this stream. ``whole``: every last part of a track had been closed by then."""
+
+    fragments: int
+    whole: bool
 
 
 IntakeEvent = (
@@ -699,8 +755,10 @@ OpeningEvent = (
     | ClockSafe
     | OutageBegan
     | OutageEnded
+    | RecordingNoted
 )
-Event = IntakeEvent | OpeningEvent
+RecordingEvent = TrackBegan | FragmentsKept | TrackBroken | RecordingClosed
+Event = IntakeEvent | OpeningEvent | RecordingEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

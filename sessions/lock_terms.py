@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from crypto.certificates import Usage, check_leaf, parse_certificate
 from crypto.encoding import b64u
@@ -80,13 +80,13 @@ def _said(lock: Lock, people: str) -> dict[str, Any]:
 
 
 class _Reading:
-    """One tender file being read: nobody holds two locks, and no certificate serves two people."""
+    """One tender file being read: nobody holds two locks, and no key serves two people, certified as it may be."""
 
     def __init__(self, seats: tuple[Seat, ...], pack: RulePack) -> None:
         self._roles = {seat.account: seat.role for seat in seats}
         self._rule = pack.barrier
         self._accounts: set[str] = set()
-        self._certificates: set[str] = set()
+        self._keys: set[bytes] = set()
 
     def locks(self, form: object) -> Iterator[Lock]:
         if form is None:
@@ -131,15 +131,21 @@ class _Reading:
         if not isinstance(name, str) or not name.strip() or len(name) > 400:
             raise PlanRefused("malformed", f"{where}.name")
         certificate = _certificate(members["certificate"], f"{where}.certificate")
-        if certificate in self._certificates:
+        if (key := key_of(certificate)) in self._keys:
             raise PlanRefused("two_locks", f"{where}.certificate")
         self._accounts.add(account)
-        self._certificates.add(certificate)
-        return Officer(account=AccountId(account), name=name, certificate=certificate)
+        self._keys.add(key)
+        encoded = b64u(certificate.public_bytes(Encoding.DER))
+        return Officer(account=AccountId(account), name=name, certificate=encoded)
 
 
-def _certificate(text: object, where: str) -> str:
-    """Return the certificate as base64url of its DER, if shares can be sealed to it: P-256, and for encryption."""
+def key_of(certificate: x509.Certificate) -> bytes:
+    """Return the public key: one person may have it in several certificates, as after a renewal."""
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _certificate(text: object, where: str) -> x509.Certificate:
+    """Return the certificate, given as DER in base64, if shares can be sealed to it: P-256, for encryption."""
     try:
         if not isinstance(text, str) or len(text) > _LONGEST:
             raise ValueError("not a certificate")
@@ -153,7 +159,7 @@ def _certificate(text: object, where: str) -> str:
         raise PlanRefused("malformed", where) from error
     if not _on_p256(certificate):
         raise PlanRefused("unfit_certificate", where, reason="weak_key")
-    return b64u(certificate.public_bytes(Encoding.DER))
+    return certificate
 
 
 def _on_p256(certificate: x509.Certificate) -> bool:

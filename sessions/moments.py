@@ -6,12 +6,12 @@ from datetime import datetime, timedelta, timezone
 
 from sessions.plan import Words
 
-_BEIJING = timezone(timedelta(hours=8))  # no daylight saving since 1991
+BEIJING = timezone(timedelta(hours=8))  # no daylight saving since 1991
 
 
 def spoken(moment: datetime) -> Words:
     """Return the moment in both languages, to the second, or to the millisecond where that matters."""
-    local = moment.astimezone(_BEIJING)
+    local = moment.astimezone(BEIJING)
     fraction = f".{moment.microsecond // 1000:03}" if moment.microsecond else ""
     zh = f"北京时间 {local:%Y-%m-%d %H:%M:%S}{fraction}"
     return Words(zh=zh, en=f"{moment:%Y-%m-%d %H:%M:%S}{fraction} UTC")

@@ -37,6 +37,7 @@ from sessions.ports import (
 )
 from sessions.roles import CLOCK
 from sessions.service import Sessions
+from sessions.stamping import suits
 
 FINAL = "final"
 """The point after the last event: kept beside the log, which it cannot be an event of."""
@@ -283,6 +284,8 @@ class Notary:
         except HoldsAnother as other:
             await self._judge(opening, anchor.name, other.note)
             return
+        if not suits(opening, anchor, said):
+            return
         for point, kind, name in wanted:
             kept = Kept(session=opening.plan.session, point=point, kind=kind, by=name, size=asked.size, said=said)
             kept = await self._checkpoints.keep(kept)
@@ -299,6 +302,7 @@ class Notary:
             root=Digest(tree.root(kept.size).hex()),
             sha256=Digest(sha256_hex(kept.said.evidence)),
             said_at=kept.said.at,
+            proof=kept.said.proof,
         )
         try:
             await self._sessions.handle(kept.session, command, CLOCK)

@@ -342,6 +342,7 @@ class Plan:
     proofs: bool | None = field(default=None, metadata=LATER)  # True: no act of a bidder without a proof
     hall_key: str | None = field(default=None, metadata=LATER)  # kid of the one key of this opening; None: the oldest
     clock: ClockTerms | None = field(default=None, metadata=LATER)  # None: nobody to compare the clock with
+    recording: bool | None = field(default=None, metadata=LATER)  # True: what is shown and said is recorded
 
     @property
     def every_lock(self) -> tuple[Lock, ...]:

@@ -18,7 +18,7 @@ from crypto.tlog import read_note
 from sessions.events import Recorded, Stream
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.plan import AnchorKind
-from sessions.proofs import Tried
+from sessions.proofs import Proof, Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,11 +385,12 @@ class ToAnchor:
 class Said:
     """What came back, checked: a witness's signature line with its newline, or the DER of a timestamp token.
 
-    ``at`` is the moment it states.
+    ``at`` is the moment it states. ``proof`` is how the certificate of a timestamp authority stood at that moment.
     """
 
     evidence: bytes
     at: datetime
+    proof: Proof | None = None
 
 
 class Anchor(Protocol):

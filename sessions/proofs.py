@@ -42,7 +42,7 @@ class OnSilence(StrEnum):
 
 
 class Act(StrEnum):
-    """The acts that a bidder's certificate stands behind, as a rule pack names them."""
+    """The acts that a certificate stands behind, as a rule pack names them; all but the last are a bidder's."""
 
     SUBMIT = "submit"
     WITHDRAW = "withdraw"
@@ -52,9 +52,10 @@ class Act(StrEnum):
     SIGN = "sign"
     DRAW = "draw"
     ESCROW = "escrow"
+    STAMP = "stamp"  # a timestamp authority's, for a token that it gave
 
 
-_SINCE = frozenset({Act.DRAW, Act.ESCROW})
+_SINCE = frozenset({Act.DRAW, Act.ESCROW, Act.STAMP})
 """Acts that proofs came to later: one is wanted only where the rule pack speaks of the act."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sessions.events import (
@@ -37,6 +37,32 @@ class ProofFiles:
     shared: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """Documents of evidence, the certificates and lists that they name, each by SHA-256; what is gone is left out."""
+
+    documents: Mapping[Digest, bytes]
+    certificates: Mapping[Digest, bytes]
+    lists: Mapping[Digest, bytes]
+
+
+async def collected(evidence: Sequence[Digest], store: ProofStore) -> Collected:
+    """Return these documents and everything they name."""
+    documents = await store.get(evidence)
+    certificates: dict[Digest, None] = {}
+    lists: dict[Digest, None] = {}
+    for digest in evidence:
+        for looked in read(documents[digest]).looked if digest in documents else ():
+            certificates |= dict.fromkeys((looked.certificate, *looked.chain))
+            lists |= dict.fromkeys(looked.crls)
+    items = await store.get([*certificates, *lists])
+    return Collected(
+        documents=documents,
+        certificates={name: items[name] for name in certificates if name in items},
+        lists={name: items[name] for name in lists if name in items},
+    )
+
+
 def proof_in(event: Event) -> tuple[BidderId, Proof] | None:
     """Return whose act this is and on which proof it stands; None for every other event."""
     match event:
@@ -63,7 +89,7 @@ def published(o: Opening, records: Iterable[Recorded]) -> Iterator[tuple[Recorde
         found = proof_in(record.event)
         if found is None or o.bid(found[0]) is None:
             continue
-        if not isinstance(record.event, AttemptFailed) or public_afterwards(o, record.event):
+        if not isinstance(record.event, AttemptFailed) or public_afterwards(o, type(record.event)):
             yield record, *found
 
 
@@ -72,20 +98,13 @@ async def collect(o: Opening, records: Iterable[Recorded], store: ProofStore) ->
     if not o.listed:
         return ProofFiles()
     acts = list(published(o, records))
-    documents = await store.get([proof.evidence for _, _, proof in acts])
+    found = await collected([proof.evidence for _, _, proof in acts], store)
     lines: dict[BidderId, dict[bytes, None]] = {}
-    certificates: dict[Digest, None] = {}
-    lists: dict[Digest, None] = {}
     for _, bidder, proof in acts:
-        if (document := documents.get(proof.evidence)) is None:
-            continue
-        lines.setdefault(bidder, {})[document] = None
-        for looked in read(document).looked:
-            certificates |= dict.fromkeys((looked.certificate, *looked.chain))
-            lists |= dict.fromkeys(looked.crls)
-    items = await store.get([*certificates, *lists])
-    shared = {f"{CERTIFICATES}{name}.der": items[name] for name in certificates if name in items}
-    shared |= {f"{LISTS}{name}.der": items[name] for name in lists if name in items}
+        if (document := found.documents.get(proof.evidence)) is not None:
+            lines.setdefault(bidder, {})[document] = None
+    shared = {f"{CERTIFICATES}{name}.der": data for name, data in found.certificates.items()}
+    shared |= {f"{LISTS}{name}.der": data for name, data in found.lists.items()}
     return ProofFiles(
         documents={who: b"".join(line + b"\n" for line in found) for who, found in lines.items()}, shared=shared
     )

@@ -31,6 +31,7 @@ from sessions.ports import (
     Signed,
     ToAnchor,
 )
+from sessions.stamping import suits
 
 CHECKPOINT = "log/intake.checkpoint"
 FIRST_REST, LONGEST_REST = 1.0, 30.0
@@ -250,6 +251,8 @@ class ReceiptProofs:
             return
         except HoldsAnother as other:
             await self._judge(session, signed.origin, anchor.name, other.note)
+            return
+        if not suits(await self._service.state(session), anchor, said):
             return
         point = f"{INTAKE}{signed.size}"
         kept = Kept(session=session, point=point, kind=anchor.kind, by=anchor.name, size=signed.size, said=said)

@@ -67,6 +67,7 @@ def record_html(document: Mapping[str, Any], opening: Opening, head: str) -> str
             _outcome(opening),
             _bids(document),
             _late(document),
+            _locks(document, opening),
             _draws(document),
             _objections(document),
             _course(document),
@@ -187,6 +188,31 @@ def _late(document: Mapping[str, Any]) -> str:
     )
     head = f"{_th('递交人', 'Who')}{_th('时间', 'When')}{_th('拒收凭证摘要', 'Digest of the refusal slip')}"
     return _table("逾期拒收", "Refused as late", head, rows)
+
+
+def _locks(document: Mapping[str, Any], opening: Opening) -> str:
+    """Every lock: who held it by the announcement, how many it took, and who removed it when."""
+    holders = {lock.id: [officer.name for officer in lock.officers] for lock in opening.plan.every_lock}
+    rows = "".join(
+        f"<tr><td>{_both(lock['title'])}</td><td>{'、'.join(map(_e, holders[lock['id']]))}</td>"
+        f'<td class="n">{lock["threshold"]} / {lock["of"]}</td><td>{_removed(lock)}</td></tr>'
+        for lock in document.get("locks", ())
+    )
+    titles = (("锁", "Lock"), ("掌锁人", "Held by"), ("需几人", "Needed"), ("移除", "Removed"))
+    return _table("开标锁", "Locks", "".join(_th(zh, en) for zh, en in titles), rows)
+
+
+def _removed(lock: Mapping[str, Any]) -> str:
+    said = [f"{_e(one['name'])} {_time(one['at'])}{_unfit(one)}" for one in lock["removed"]]
+    if (missed := lock["missed"]) is not None:
+        late = "掌锁人未到，两人决定继续<span>its officers did not come, two persons went on</span>"
+        said.append(f"{late}{_time(missed['at'])} {_e(missed['by'])}：{_e(missed['reason'])}")
+    return "<br>".join(said) or "未移除<span>not removed</span>"
+
+
+def _unfit(removal: Mapping[str, Any]) -> str:
+    count = len(removal["failed"])
+    return f'<span class="not">{count} 份不符 did not fit: {count}</span>' if count else ""
 
 
 def _draws(document: Mapping[str, Any]) -> str:

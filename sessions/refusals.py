@@ -253,6 +253,24 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "可在记录页查阅全部内容。",
         "Read it all on the record page.",
     ),
+    "not_recorded": (
+        "本场开标公告时没有说明录像。",
+        "This opening was announced without a recording.",
+        "无需操作；要录像，请在公告时开启音视频。",
+        "Nothing to do; to have one, announce the opening with media on.",
+    ),
+    "recording_closed": (
+        "录像已经结束。",
+        "The recording is closed.",
+        "可在记录页查阅录像。",
+        "Watch it on the record page.",
+    ),
+    "recording_gap": (
+        "片段与已留存的录像不相接。",
+        "These fragments do not follow what is recorded.",
+        "请从索引重新读取。",
+        "Read the index again from where the recording stands.",
+    ),
     "not_over": (
         "开标还没有结束。",
         "The session is not over yet.",
@@ -735,8 +753,8 @@ PLAN_REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "The host's lock is for host and deputy, the supervisor's for supervisors.",
     ),
     "two_locks": (
-        "{field} 已经用于另一处：一人只掌管一把锁，一张证书只属于一人。",
-        "{field} is used elsewhere: one person holds one lock, and one certificate is one person's.",
+        "{field} 已经用于另一处：一人只掌管一把锁，一把密钥只属于一人。",
+        "{field} is used elsewhere: one person holds one lock, and one key is one person's.",
         "请换一个人或一张证书。",
         "Name another person, or another certificate.",
     ),

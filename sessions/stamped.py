@@ -11,7 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sessions.opening import Opening
 from sessions.plan import AnchorKind
-from sessions.ports import INTAKE, Kept
+from sessions.ports import INTAKE, Kept, ProofStore
+from sessions.proved import collected
+
+CERTIFICATES, LISTS = "stamps/certificates/", "stamps/lists/"
+"""Where the certificates and revocation lists lie that this evidence names, by SHA-256."""
 
 FINAL = "final"
 """The point after the last event."""
@@ -34,15 +38,27 @@ def receipts_member(member: str) -> tuple[int, int] | None:
     return None if found is None else (int(found[1]), int(found[2]))
 
 
+def proof_member(point: str, place: int) -> str:
+    """Return the name of the evidence of how that authority's certificate stood when it gave that token."""
+    return f"stamps/{point}-{place}.json"
+
+
 def anchor_member(place: int) -> str:
     """Return the name of the root of the authority at ``place`` in plan.watch, from 1."""
     return f"trust/stamps-{place}.pem"
 
 
-def stamped(
-    opening: Opening, kept: Sequence[Kept], anchors: Mapping[str, x509.Certificate], receipts: Sequence[Kept] = ()
+async def stamped(
+    opening: Opening,
+    kept: Sequence[Kept],
+    anchors: Mapping[str, x509.Certificate],
+    receipts: Sequence[Kept] = (),
+    *,
+    proofs: ProofStore,
 ) -> dict[str, bytes]:
     """Return the members: every token on record, those for the end, and the roots of the authorities that gave them.
+
+    With each token the evidence of its authority's certificate that was taken then, from ``proofs``.
 
     A token for a point that came when the session was just over is on no record: the end has one of its own.
     ``receipts``: what was said of the log of receipts; its tokens come along where its entries do.
@@ -59,4 +75,10 @@ def stamped(
     members = {token_member(one.point, places[one.by]): one.said.evidence for one in tokens}
     for name in {one.by for one in tokens} & anchors.keys():
         members[anchor_member(places[name])] = anchors[name].public_bytes(Encoding.PEM)
-    return members
+    evidence = {proof_member(one.point, places[one.by]): one.said.proof for one in tokens}
+    found = await collected([proof.evidence for proof in evidence.values() if proof is not None], proofs)
+    for name, proof in evidence.items():
+        if proof is not None and proof.evidence in found.documents:
+            members[name] = found.documents[proof.evidence]
+    members |= {f"{CERTIFICATES}{name}.der": data for name, data in found.certificates.items()}
+    return members | {f"{LISTS}{name}.der": data for name, data in found.lists.items()}

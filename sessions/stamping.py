@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 from cryptography import x509
@@ -17,8 +18,11 @@ from crypto.digest import sha256
 from crypto.errors import CryptoRefused
 from crypto.timestamps import MAX_REPLY, Stamp, read_reply, request
 from sessions.clock import Clock
+from sessions.errors import CommandRefused
+from sessions.opening import Opening
 from sessions.plan import AnchorKind
 from sessions.ports import Anchor, NotAnchored, Said, ToAnchor
+from sessions.proofs import Act, Proof, accept
 
 QUERY: Final = "application/timestamp-query"
 REPLY: Final = "application/timestamp-reply"
@@ -45,6 +49,15 @@ class Post(Protocol):
 
         Raises:
             Unreachable: there was none in time, or it was too long.
+        """
+
+
+class Proving(Protocol):
+    async def check_stamp(self, token: bytes, anchor: x509.Certificate, *, at: datetime) -> Proof:
+        """See sessions.certifying.Certifying.
+
+        Raises:
+            CertificateRefused: the certificate under the token does not hold, or is revoked.
         """
 
 
@@ -102,9 +115,21 @@ class Stamping:
         answers = await asyncio.gather(*map(one, self.authorities))
         return dict(answer for answer in answers if answer is not None)
 
-    def anchors(self) -> dict[str, Anchor]:
-        """Return the authorities by name, as the notary asks them."""
-        return {each.name: StampAnchor(authority=each, stamping=self) for each in self.authorities}
+    def anchors(self, proving: Proving | None = None) -> dict[str, Anchor]:
+        """Return the authorities by name, as the notary asks them; ``proving`` asks how their certificates stand."""
+        return {each.name: StampAnchor(authority=each, stamping=self, proving=proving) for each in self.authorities}
+
+
+def suits(opening: Opening, anchor: Anchor, said: Said) -> bool:
+    """Whether the rule pack takes this answer; one whose authority is not known to stand may be asked for anew."""
+    if anchor.kind is not AnchorKind.STAMP:
+        return True
+    try:
+        accept(opening.plan.pack.revocation, Act.STAMP, said.proof, wanted=bool(opening.plan.proofs))
+    except CommandRefused as refused:
+        _log.warning("a stamp is not taken", extra={"by": anchor.name, "why": refused.code})
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +138,7 @@ class StampAnchor:
 
     authority: TimestampAuthority
     stamping: Stamping
+    proving: Proving | None = None
 
     @property
     def kind(self) -> AnchorKind:
@@ -125,9 +151,16 @@ class StampAnchor:
         return self.authority.name
 
     async def hold(self, asked: ToAnchor) -> Said:
-        """Return a verified token over the SHA-256 of the checkpoint's text. Raises NotAnchored."""
+        """Return a verified token over the SHA-256 of the checkpoint's text, under a certificate that holds.
+
+        Raises:
+            NotAnchored: there is none.
+        """
+        proof = None
         try:
             token, stamp = await self.stamping.ask(self.authority, sha256(asked.text))
+            if self.proving is not None:
+                proof = await self.proving.check_stamp(token, self.authority.anchor, at=stamp.said_at)
         except (Unreachable, CryptoRefused) as error:
             raise NotAnchored(str(error)) from error
-        return Said(evidence=token, at=stamp.said_at)
+        return Said(evidence=token, at=stamp.said_at, proof=proof)

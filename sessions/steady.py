@@ -12,7 +12,7 @@ from sessions.commands import CheckClock
 from sessions.plan import ClockTerms
 
 LIMIT = timedelta(seconds=1)
-"""How far a clock may be off (rule packs, ``outage.clock_s``)."""
+"""How far a hall's clock may be off; an opening's own rules may say otherwise (rule packs, ``outage.clock_s``)."""
 
 SLACK = timedelta(milliseconds=50)
 """A leap second is a step of one second, and no fault."""
@@ -82,7 +82,8 @@ class ClockGuard:
         self._clock = clock
         self._limit = limit
         self._vouched = timedelta()  # the drift at which the sources found the hall's own clock right
-        self._safe_at = clock.now()
+        self._began = clock.now()
+        self._safe_at: dict[timedelta, datetime] = {}  # by limit: within it at that moment
         self.last: Comparison | None = None
 
     def measured(self, found: Comparison | None) -> None:
@@ -93,29 +94,36 @@ class ClockGuard:
         if abs(found.offset) + found.uncertainty <= self._limit:
             self._vouched = self._clock.drift()
 
-    def doubt(self) -> Doubt | None:
-        """Return why the clock cannot be believed now, if it cannot."""
+    def doubt(self, limit: timedelta | None = None) -> Doubt | None:
+        """Return why the clock cannot be believed now, if it cannot: by an opening's ``limit``, or by the hall's."""
+        limit = self._limit if limit is None else limit
+        tighter = (at for other, at in self._safe_at.items() if other < limit)
+        self._safe_at.setdefault(limit, max(tighter, default=self._began))
+        found, now = {each: self._beyond(each, since) for each, since in self._safe_at.items()}, self._clock.now()
+        self._safe_at |= {each: now for each, doubt in found.items() if doubt is None}
+        return found[limit]
+
+    def _beyond(self, limit: timedelta, since: datetime) -> Doubt | None:
         last, drift = self.last, self._clock.drift()
-        if last is not None and abs(last.offset) - last.uncertainty > self._limit:
-            return Doubt(reason="offset", by=last.offset, since=self._safe_at)
-        if abs(drift - self._vouched) > self._limit + SLACK and abs(drift) > self._limit + SLACK:
-            return Doubt(reason="stepped", by=drift, since=self._safe_at)
-        self._safe_at = self._clock.now()
+        if last is not None and abs(last.offset) - last.uncertainty > limit:
+            return Doubt(reason="offset", by=last.offset, since=since)
+        if abs(drift - self._vouched) > limit + SLACK and abs(drift) > limit + SLACK:
+            return Doubt(reason="stepped", by=drift, since=since)
         return None
 
-    def behind(self, latest: datetime | None) -> Doubt | None:
+    def behind(self, latest: datetime | None, limit: timedelta | None = None) -> Doubt | None:
         """Return a doubt if what is on record is later than now."""
-        now = self._clock.now()
-        if latest is None or latest - now <= self._limit + SLACK:
+        now, limit = self._clock.now(), self._limit if limit is None else limit
+        if latest is None or latest - now <= limit + SLACK:
             return None
         return Doubt(reason="behind", by=latest - now, since=now)
 
-    def compared(self, terms: ClockTerms | None) -> CheckClock | None:
+    def compared(self, terms: ClockTerms | None, limit: timedelta | None = None) -> CheckClock | None:
         """Return what is recorded at T0 of an opening that names sources."""
         if terms is None:
             return None
         known = tuple(source for source in terms.sources if self.last and source in self.last.sources)
-        steady = abs(self._clock.drift() - self._vouched) <= self._limit + SLACK
+        steady = abs(self._clock.drift() - self._vouched) <= (self._limit if limit is None else limit) + SLACK
         if self.last is None or not known:
             return CheckClock(sources=(), offset_ms=None, uncertainty_ms=None, measured_at=None, steady=steady)
         return CheckClock(

@@ -154,6 +154,10 @@ class Vigil:
         """The incidents of the last day as they were read last: for when the database is away."""
         return self._incidents
 
+    def as_of(self) -> datetime | None:
+        """Return when the database last answered, while it does not."""
+        return self._alive_at if self._failed else None
+
     async def _watch(self) -> None:
         while True:
             before = time.monotonic()
@@ -276,7 +280,8 @@ class Vigil:
 
     def compared(self, plan: Plan) -> CheckClock | None:
         """Return what is recorded of the clock at T0, where the plan names sources."""
-        return self.clock.compared(plan.clock)
+        rule = plan.pack.outage
+        return self.clock.compared(plan.clock, None if rule is None else rule.clock)
 
     async def findings(self, held: Held) -> tuple[OpeningCommand, ...]:
         """Return what has to be recorded in this session before anything else is decided in it."""
@@ -286,10 +291,11 @@ class Vigil:
         now = self._now()
         if self._alive_at is None or now - self._alive_at > GAP / 2:
             await self._pulse()  # this process slept, or the database was away: somebody else may have worked
-        return (*self._of_the_clock(held, o, now), *self._of_outages(held, o, now))
+        limit = o.plan.pack.outage.clock
+        return (*self._of_the_clock(held, o, now, limit), *self._of_outages(held, o, now))
 
-    def _of_the_clock(self, held: Held, o: Opening, now: datetime) -> tuple[OpeningCommand, ...]:
-        doubt = self.clock.doubt() or self.clock.behind(held.last_at)
+    def _of_the_clock(self, held: Held, o: Opening, now: datetime, limit: timedelta) -> tuple[OpeningCommand, ...]:
+        doubt = self.clock.doubt(limit) or self.clock.behind(held.last_at, limit)
         if doubt is None:
             others = any(vote.clock_unsafe for vote in self._fresh(now) if vote.worker != self._worker)
             last = self.clock.last

@@ -58,11 +58,11 @@ PRIVATE: Mapping[type[Event], Datum] = {
 is DrawRevealed's: DrawMade publishes all seeds at once."""
 
 
-def public_afterwards(opening: Opening, event: Event) -> bool:
-    """Return whether the private part of ``event`` may be published now that the opening is over."""
-    if isinstance(event, SetFrozen):
+def public_afterwards(opening: Opening, kind: type[Event]) -> bool:
+    """Return whether the private part of an event of this kind may be published now that the opening is over."""
+    if kind is SetFrozen:
         return opening.listed
-    if isinstance(event, DrawRevealed):
+    if kind is DrawRevealed:
         return True  # a seed is worth nothing once nothing more can be drawn with it
-    datum = PRIVATE.get(type(event))
+    datum = PRIVATE.get(kind)
     return datum is not None and datum in sees(opening, Role.PUBLIC)

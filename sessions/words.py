@@ -293,6 +293,13 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
                 f"开标厅中断（{zh}），所有计时停止，任何期限都不到期。",
                 f"The hall is out ({en}): every clock has stopped and nothing falls due.",
             )
+        case e.RecordingNoted():
+            return (
+                f"录像留存到此（第 {event.size} 条），摘要已锁入本日志。",
+                f"The recording up to here (entry {event.size}) is locked into this log.",
+            )
+        case e.TrackBegan() | e.FragmentsKept() | e.TrackBroken() | e.RecordingClosed():
+            return _recording(event)
         case e.OutageEnded():
             zh, en = _minutes(timedelta(milliseconds=event.lasted_ms))
             return (
@@ -458,3 +465,29 @@ def _minutes(length: timedelta) -> tuple[str, str]:
     parts = [_count(minutes, "minute")] if minutes else []
     parts += [_count(seconds, "second")] if seconds or not minutes else []
     return zh, " ".join(parts)
+
+
+def _recording(event: e.RecordingEvent) -> tuple[str, str]:
+    match event:
+        case e.TrackBegan():
+            return (
+                f"开始录制 {event.track}（第 {event.part} 段）。",
+                f"Recording of {event.track} began (part {event.part}).",
+            )
+        case e.FragmentsKept(fragments=fragments):
+            return (
+                f"{event.track}：{len(fragments)} 个片段已留存。",
+                f"{event.track}: {len(fragments)} fragments kept.",
+            )
+        case e.TrackBroken():
+            return (
+                f"{event.track} 第 {event.part} 段的录制中断。",
+                f"The recording of {event.track} broke off (part {event.part}).",
+            )
+        case e.RecordingClosed():
+            return (
+                f"录像结束，共 {event.fragments} 个片段。",
+                f"The recording is closed: {event.fragments} fragments.",
+            )
+        case _:
+            assert_never(event)

@@ -14,6 +14,8 @@ settings.register_profile(
 )
 settings.load_profile("kaibiao")
 
+os.environ.setdefault("KAIBIAO_MEDIA", "off")  # picture and sound only where a test asks for them
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In Team mode leave out what says that it is about Solo alone: deselected, and counted as such."""

@@ -18,7 +18,9 @@ def client_address(peer: str | None, headers: Mapping[str, str], trusted: Sequen
     address = _parsed(peer)
     if address is None:
         return "local"
-    hops = [_parsed(hop) for hop in headers.get("x-forwarded-for", "").split(",")[-20:]]
+    hops: list[Address | None] = []
+    if _is_in(address, trusted):
+        hops = [_parsed(hop) for hop in headers.get("x-forwarded-for", "").split(",")[-20:]]
     while hops and _is_in(address, trusted):
         hop = hops.pop()
         if hop is None:

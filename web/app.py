@@ -32,6 +32,7 @@ from web.routes import (
     login,
     pages,
     postponing,
+    programme,
     proofs,
     readiness,
     receipts,
@@ -84,6 +85,7 @@ def create_app(services: Services) -> FastAPI:
         incidents,
         postponing,
         docs,
+        programme,
         pages,
     ):
         app.include_router(part.router)

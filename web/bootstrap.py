@@ -281,6 +281,7 @@ def build(
         look = partial(_seen_here, hub, settings.data_dir)
         vigil = Vigil(SqlPulses(database), ClockGuard(clock), now=clock.now, worker=membership.name, look=look)
         metrics.watch_clock(vigil.clock)
+        hub.as_of = vigil.as_of
     sessions = Sessions(
         kept,
         clock=clock,
@@ -294,7 +295,7 @@ def build(
     openings = OpeningLog(kept.events, kept.checkpoints, keys)
     outside = Outside(
         witnesses=measured.witnesses(remote(watching.witnesses, asking), metrics),
-        authorities=measured.authorities(stamping.anchors(), metrics),
+        authorities=measured.authorities(stamping.anchors(certifying), metrics),
     )
     notary = Notary(sessions, openings, kept.checkpoints, outside, hall=keys, clock=clock, leading=membership)
     sessions.on_commit(notary.look)

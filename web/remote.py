@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
@@ -135,9 +136,8 @@ class Hall:
         """Send one command and return the numbers of the events it caused. Safe to retry: the key stays."""
         key = str(uuid.uuid4())
         body = {"command": name, **fields}
-        answer = await self._retrying(
-            lambda: self._json("POST", f"/api/v1/sessions/{session}/commands", body, {"Idempotency-Key": key})
-        )
+        path = f"/api/v1/sessions/{session}/commands"
+        answer = await self._json("POST", path, body, {"Idempotency-Key": key}, repeatable=True)
         numbers: list[int] = answer["events"]
         return numbers
 
@@ -211,7 +211,7 @@ class Hall:
         else:
             key = load_session_public(challenge["session_key"])
             message = make_release(bid, group, secret, session_key=key, **place)
-        answer = await self._json("POST", f"{path}/releases", {"release": message})
+        answer = await self._json("POST", f"{path}/releases", {"release": message}, repeatable=True)
         numbers: list[int] = answer["events"]
         return numbers
 
@@ -232,9 +232,9 @@ class Hall:
     ) -> dict[str, str]:
         """Open the shares sealed to this officer, here, and bring them; return the bids where one does not hold."""
         path = f"/api/v1/sessions/{session}/shares"
-        sealed = await self._retrying(lambda: self._json("GET", path))
+        sealed = await self._json("GET", path)
         opened = await asyncio.to_thread(open_all, sealed, officer, progress)
-        answer = await self._retrying(lambda: self._json("POST", path, {"shares": opened}))
+        answer = await self._json("POST", path, {"shares": opened}, repeatable=True)
         failed: dict[str, str] = answer["failed"]
         return failed
 
@@ -360,32 +360,37 @@ class Hall:
                     yield line
 
     async def download(self, path: str) -> bytes:
-        answer = await self._http.get(path)
-        if answer.status_code >= 400:
-            raise _refusal(answer)
-        return answer.content
-
-    async def _retrying(self, send: Callable[[], Awaitable[Any]]) -> Any:
-        for attempt in range(TRIES):
-            try:
-                return await send()
-            except httpx.TransportError:
-                pass
-            except HallRefused as refusal:
-                if refusal.status != 503:
-                    raise
-            await asyncio.sleep(2**attempt / 10)
-        return await send()
+        return (await self._answer(partial(self._http.get, path), tries=TRIES)).content
 
     async def _json(
-        self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        repeatable: bool = False,
     ) -> Any:
-        answer = await self._http.request(
-            method, path, json=body, headers={"Accept": "application/json", **(headers or {})}
-        )
+        """Ask and return the answer. ``repeatable``: doing it twice is doing it once (RFC 9110 section 9.2.2)."""
+        headers = {"Accept": "application/json", **(headers or {})}
+        send = partial(self._http.request, method, path, json=body, headers=headers)
+        return (await self._answer(send, tries=TRIES if repeatable or method == "GET" else 0)).json()
+
+    async def _answer(self, send: Callable[[], Awaitable[httpx.Response]], *, tries: int) -> httpx.Response:
+        """Send, again while the line breaks or the hall is busy: a worker that ends takes its requests with it."""
+        for attempt in range(tries):
+            try:
+                answer = await send()
+                if answer.status_code != 503:
+                    break
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(2**attempt / 10)
+        else:
+            answer = await send()
         if answer.status_code >= 400:
             raise _refusal(answer)
-        return answer.json()
+        return answer
 
 
 def _fits(header: Header, group: str, key: bytes) -> bool:

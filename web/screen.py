@@ -8,9 +8,9 @@ computes the same; ``tests/vectors/screen.json`` holds both to it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
+from hall.readout import rows_read as rows_read
 from web.binding import keys_in_order
 from web.words import WORDS
 
@@ -31,16 +31,6 @@ def screen(view: View, reading: int = 0) -> dict[str, Any]:
             **_tasks(view),
         },
     }
-
-
-def rows_read(view: View, now: datetime) -> int:
-    """Return how many rows of the read-out have begun at ``now``: the row being read follows from the clock alone."""
-    reading = view.get("reading")
-    if not reading or view.get("hold"):
-        return 0
-    elapsed = now - datetime.fromisoformat(reading["from"])
-    begun = int(elapsed / timedelta(milliseconds=max(1, reading["pace_ms"]))) + 1
-    return max(0, min(begun, len(reading["rows"]) + 1))
 
 
 def said() -> dict[str, dict[str, str]]:

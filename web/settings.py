@@ -11,7 +11,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -153,6 +153,24 @@ class Settings(BaseSettings):
         pattern=r"^(|[0-9]{1,5}|\S+:[0-9]{1,5})$",
         description="Where monitoring reads the figures (`/metrics`, docs/metrics.md): a port of this machine, or "
         "`ADDRESS:PORT` where others may come too. Without one there is no such door. It has no login.",
+    )
+    media: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether the hall has picture and sound, in processes of their own; `auto`: where the extra "
+        "`media` is installed.",
+    )
+    media_port: int = Field(
+        8189, ge=0, le=65535, description="The one UDP and TCP port of cameras and seats; 0 takes a free one."
+    )
+    media_addresses: tuple[IPv4Address | IPv6Address, ...] = Field(
+        (),
+        description="Addresses at which browsers reach that port, as the firewall has them; without one, those of "
+        "`host`. Every one is listened on by way of all addresses, and none is ever dialled.",
+    )
+    media_video: Literal["h264", "vp8"] = Field(
+        "h264",
+        description="Codec of the picture: H.264 constrained baseline, or VP8, which needs no patent and reaches "
+        "fewer players.",
     )
     log_format: Literal["lines", "json"] = Field("lines", description="Log as readable lines or as JSON.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is worth logging.")

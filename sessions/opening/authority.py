@@ -68,6 +68,7 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.TrustClock: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
     c.RecordOutage: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
     c.RecordRecovery: Right(roles=_CLOCK, when=When.UNTIL_END, held=True),
+    c.NoteRecording: Right(roles=_CLOCK, when=When.CHECKIN_ON, held=True),
     c.CheckIn: Right(roles=_BIDDER, when=When.LISTED_ON, held=True),
     c.TakeChair: Right(roles=STAFF, when=When.CHECKIN_ON, held=True),
     c.Advance: Right(roles=_HOSTS, when=When.LIVE, acting=True),

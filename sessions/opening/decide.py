@@ -14,6 +14,7 @@ from sessions.opening import (
     locks,
     objecting,
     presiding,
+    recorded,
     sealing,
     signing,
     stopping,
@@ -172,5 +173,7 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             stopping.begin_outage(draft, command)
         case c.RecordRecovery():
             stopping.end_outage(draft)
+        case c.NoteRecording():
+            recorded.note(draft, command)
         case _:
             assert_never(command)

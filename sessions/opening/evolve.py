@@ -225,6 +225,8 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
             return stops.stopped(o, at, event)
         case e.ClockSafe() | e.OutageEnded():
             return stops.lifted(o, at, event)
+        case e.RecordingNoted():
+            return replace(o, recorded=event.size)
         case _:
             assert_never(event)
 

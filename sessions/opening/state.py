@@ -439,6 +439,7 @@ class Opening:
     outage: datetime | None = None  # since when the hall does not work
     lifted: datetime | None = None  # when the last of these two was over
     recovered: datetime | None = None  # the end of the newest outage
+    recorded: int = 0  # events of the recording that this log knows of
 
     @property
     def stopped(self) -> bool:

@@ -8,6 +8,7 @@ from sessions.events import Anchored, LogDisputed
 from sessions.opening.draft import Draft
 from sessions.opening.points import named
 from sessions.plan import AnchorKind
+from sessions.proofs import Act, accept
 
 
 def record_anchor(draft: Draft, command: RecordAnchor) -> None:
@@ -20,6 +21,10 @@ def record_anchor(draft: Draft, command: RecordAnchor) -> None:
         raise CommandRefused("not_a_witness", by=command.by)
     if not point.number <= command.size <= o.length:
         raise CommandRefused("wrong_size", size=command.size)
+    if command.kind is AnchorKind.STAMP:
+        accept(o.plan.pack.revocation, Act.STAMP, command.proof, wanted=bool(o.plan.proofs))
+    elif command.proof is not None:
+        raise CommandRefused("unproved")
     if command.by not in point.by(command.kind):
         draft.put(
             Anchored(
@@ -30,6 +35,7 @@ def record_anchor(draft: Draft, command: RecordAnchor) -> None:
                 root=command.root,
                 sha256=command.sha256,
                 said_at=command.said_at,
+                proof=command.proof,
             )
         )
 

@@ -78,6 +78,7 @@ def record_paper(opening: Opening, about: About, language: Language) -> Paper:
         say.facts(),
         *say.outcome(opening),
         *say.bids(),
+        *say.locks(opening),
         *say.draws(),
         *say.late(),
         *say.objections(),
@@ -206,6 +207,40 @@ class _Says:
         ]
         rows = [self._bid(row, fields) for row in self._document["rows"]]
         return table(self("开标一览表", "Read-out"), columns, rows, lead=True)
+
+    def locks(self, opening: Opening) -> tuple[Table, ...]:
+        holders = {lock.id: [officer.name for officer in lock.officers] for lock in opening.plan.every_lock}
+        columns = [
+            Column(head=self("锁", "Lock"), width="2fr"),
+            Column(head=self("掌锁人", "Held by"), width="2fr"),
+            Column(head=self("需几人", "Needed"), width="16mm", right=True),
+            Column(head=self.clocked("移除", "Removed"), width="4fr"),
+        ]
+        rows: list[tuple[Cell, ...]] = [
+            (
+                _cell(self.words(lock["title"])),
+                tuple(map(Line, holders[lock["id"]])),
+                _cell(f"{lock['threshold']} / {lock['of']}"),
+                self._removed(lock),
+            )
+            for lock in self._document.get("locks", ())
+        ]
+        return table(self("开标锁", "Locks"), columns, rows)
+
+    def _removed(self, lock: Mapping[str, Any]) -> Cell:
+        said = [Line(f"{one['name']} {self.clock(one['at'])}") for one in lock["removed"]]
+        for one in lock["removed"]:
+            if one["failed"]:
+                count = len(one["failed"])
+                said.append(
+                    Line(self(f"{one['name']}：{count} 份不符", f"{one['name']}: {count} shares did not fit"))
+                )
+        if (missed := lock["missed"]) is not None:
+            said.append(
+                Line(self("掌锁人未到，两人决定继续", "its officers did not come, two persons went on"), Style.NOT)
+            )
+            said.append(_muted(f"{self.clock(missed['at'])} {missed['by']}: {missed['reason']}"))
+        return tuple(said) or (Line(self("未移除", "not removed"), Style.NOT),)
 
     def _currencies(self, field: Mapping[str, Any]) -> set[str]:
         amounts = (row["amounts"].get(field["id"]) for row in self._document["rows"])

@@ -7,10 +7,13 @@ from typing import Any
 from sqlalchemy import Row, not_, select
 from sqlalchemy.exc import IntegrityError
 
+from crypto.encoding import canonical, parse_canonical
 from sessions.errors import Stale
 from sessions.ids import SessionId
 from sessions.plan import AnchorKind
 from sessions.ports import INTAKE, Kept, Said, Signed
+from sessions.proofs import Proof
+from sessions.shape import from_json, to_json
 from sessions.store import tables
 from sessions.store.database import Database
 
@@ -52,6 +55,7 @@ class SqlCheckpoints:
             "size": kept.size,
             "evidence": kept.said.evidence,
             "said_at": kept.said.at,
+            "proof": None if kept.said.proof is None else canonical(to_json(kept.said.proof)).decode(),
         }
         try:
             async with self._database.writing() as connection:
@@ -109,11 +113,12 @@ class SqlCheckpoints:
 
 
 def _kept(row: Row[Any]) -> Kept:
+    proof = None if row.proof is None else from_json(Proof, parse_canonical(row.proof.encode()), "proof")
     return Kept(
         session=SessionId(row.session),
         point=row.point,
         kind=AnchorKind(row.kind),
         by=row.by,
         size=row.size,
-        said=Said(evidence=row.evidence, at=row.said_at),
+        said=Said(evidence=row.evidence, at=row.said_at, proof=proof),
     )

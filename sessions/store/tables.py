@@ -120,6 +120,7 @@ anchors = Table(
     Column("size", Integer, nullable=False),
     Column("evidence", LargeBinary, nullable=False),
     Column("said_at", Moment, nullable=False),
+    Column("proof", Text, nullable=True),  # canonical JSON: how a timestamp authority's certificate stood
     PrimaryKeyConstraint("session", "point", "kind", "by"),
 )
 

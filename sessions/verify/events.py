@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crypto.chain import commit_private, event_digest, verify_chain
+from crypto import chain
+from crypto.chain import event_digest, verify_chain
 from crypto.digest import sha256_hex
 from crypto.encoding import exactly, parse_canonical
 from sessions.codec import event_from_json, has_private
@@ -73,16 +74,14 @@ def disclosed(data: bytes, found: list[Mapping[str, Any]]) -> Found:
     """Check every private part that the bundle discloses against its commitment; return them by number."""
     shown: dict[int, Mapping[str, Any]] = {}
     last = 0
-    for line in lines(data):
-        part = exactly(line, ("n", "salt", "value"))
+    for value, line in zip(lines(data), data.split(b"\n"), strict=False):
+        part = exactly(value, ("n", "salt", "value"))
         number = part["n"]
         require(type(number) is int and 1 <= number <= len(found), f"there is no event {number}")
         require(number > last, "private parts are out of order")
         last = number
         committed = found[number - 1]["private"]
-        require(
-            commit_private(part["salt"], part["value"]) == committed, f"event {number} committed to something else"
-        )
+        require(chain.disclosed(line, part) == committed, f"event {number} committed to something else")
         shown[number] = part
     private = sum(core["private"] is not None for core in found)
     return Found(shown, f"{len(shown)} of {private} disclosed")

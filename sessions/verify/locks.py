@@ -23,6 +23,7 @@ from sessions.events import (
     SetFrozen,
     StepEntered,
 )
+from sessions.lock_terms import key_of
 from sessions.plan import ESCROW, TENDERER, Lock, Plan, StepKind
 from sessions.roles import STAFF
 from sessions.verify.papers import signer
@@ -88,7 +89,8 @@ def escrows(files: Files, replayed: Replayed, certificates: Mapping[str, x509.Ce
 def _officers(plan: Plan) -> None:
     held = [officer for lock in plan.every_lock for officer in lock.officers]
     require(len({officer.account for officer in held}) == len(held), "one person holds two locks")
-    require(len({officer.certificate for officer in held}) == len(held), "one certificate serves two people")
+    keys = {key_of(parse_certificate(unb64u(officer.certificate))) for officer in held}
+    require(len(keys) == len(held), "one key serves two people")
     for lock in plan.every_lock:
         require(1 <= lock.threshold <= len(lock.officers), f"{lock.id}: no such threshold")
     for officer in held:

@@ -31,11 +31,16 @@ class Replayed:
     shut: Opening | None
 
 
+_TOGETHER = (e.BidOpened, e.BidNotOpened, e.SheetRescued, e.EvidenceGathered)
+"""Events of which one command makes several, at most one a bidder."""
+
+
 def replay_opening(log: Log) -> Found:
     """Return the opening that the events add up to, having asked the rules about each of them."""
     opening, shut, number = None, None, 0
     while number < len(log.records):
-        rest = log.records[number : number + 1 + (len(opening.bids) if opening else 0)]
+        beside = len(opening.bids) if opening and isinstance(log.records[number].event, _TOGETHER) else 0
+        rest = log.records[number : number + 1 + beside]
         taken, after = (_first(rest[0]), None) if opening is None else _explained(opening, rest, log.hidden)
         require(
             taken > 0, f"event {number + 1} ({type(rest[0].event).__name__}) is not what the rules make of the log"

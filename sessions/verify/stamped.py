@@ -6,19 +6,32 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from crypto.certificates import fingerprint, parse_certificate
+from crypto.certificates import Usage, fingerprint, parse_certificate
 from crypto.digest import sha256, sha256_hex
-from crypto.timestamps import DRIFT, verify_token
+from crypto.paths import Trust
+from crypto.timestamps import DRIFT, Stamp, verify_token
 from crypto.tlog import Checkpoint, Tree
 from sessions.archive import ENTRIES
+from sessions.certifying import recheck
+from sessions.errors import CommandRefused
 from sessions.events import Anchored
+from sessions.ids import Digest
 from sessions.opening import Opening
-from sessions.plan import AnchorKind, Watch
+from sessions.plan import AnchorKind, Plan, Watch
 from sessions.ports import INTAKE
+from sessions.proofs import Act, Grounds, State, accept, proof_of, read, worst
 from sessions.receipt_proofs import origin_of
-from sessions.stamped import FINAL, anchor_member, receipts_member, token_member
+from sessions.stamped import (
+    CERTIFICATES,
+    FINAL,
+    LISTS,
+    anchor_member,
+    proof_member,
+    receipts_member,
+    token_member,
+)
 from sessions.verify.replay import Replayed
-from sessions.verify.report import Found, require
+from sessions.verify.report import Failed, Found, require
 
 Files = Mapping[str, bytes]
 ENTRY = 32
@@ -40,6 +53,10 @@ class _Point:
     def member(self) -> str:
         return token_member(self.name, self.place)
 
+    @property
+    def evidence(self) -> str:
+        return proof_member(self.name, self.place)
+
 
 def members(files: Files, o: Opening) -> set[str]:
     """Return the members that a watched opening may leave: a token a point and authority, and the roots."""
@@ -48,9 +65,14 @@ def members(files: Files, o: Opening) -> set[str]:
     points = [*(point.name for point in o.points), FINAL]
     logged = o.plan.intake_log is not None and o.frozen is not None
     receipts = {name for name in files if logged and (found := receipts_member(name)) and found[1] in places}
-    return {token_member(point, place) for point in points for place in places} | {
+    names = [(point, place) for point in points for place in places]
+    names += [(f"{INTAKE}{found[0]}", found[1]) for name in receipts if (found := receipts_member(name))]
+    items = {name for name in files if name.startswith((CERTIFICATES, LISTS))}
+    return {
+        *(token_member(*name) for name in names),
+        *(proof_member(*name) for name in names),
         *map(anchor_member, places),
-        *receipts,
+        *items,
     }
 
 
@@ -62,12 +84,17 @@ def tokens(files: Files, replayed: Replayed) -> Found:
         return Found(True, "no timestamp authority was announced")
     points = list(_points(files, replayed, watch))
     receipts = list(_receipts(files, replayed, watch))
+    items, needed, states = _items(files), set[str](), dict.fromkeys((*State, None), 0)
     for point in (*points, *receipts):
-        _check(files, point)
+        stamp = _check(files, point)
+        grounds = _grounds(files, point, o.plan)
+        states[None if grounds is None else worst(each.state for each in grounds.looked)] += 1
+        if grounds is not None:
+            needed |= _judged(point, grounds, stamp, items, files)
     points += receipts
     used = {anchor_member(point.place) for point in points}
     spare = {name for name in files if name.startswith(("stamps/", "trust/stamps-"))}
-    spare -= used | {point.member for point in points}
+    spare -= used | needed | {point.member for point in points} | {point.evidence for point in points}
     require(not spare, f"{', '.join(sorted(spare))} is of no point that was stamped")
     have = {(point.name, point.place) for point in points}
     lacking = [
@@ -78,6 +105,8 @@ def tokens(files: Files, replayed: Replayed) -> Found:
     ]
     roots = {fingerprint(parse_certificate(files[name])).hex() for name in used}
     said = f"{len(points)} timestamps" + (f", {len(receipts)} of them over receipts" if receipts else "")
+    told = ", ".join(f"{count} {state or 'not looked at'}" for state, count in states.items() if count)
+    said += f"; revocation of their signers: {told}" if told else ""
     said += f"; authorities' roots: {', '.join(sorted(roots))}" if roots else ""
     return Found(True, said + (f"; missing: {', '.join(lacking)}" if lacking else ""))
 
@@ -125,7 +154,47 @@ def _receipts(files: Files, replayed: Replayed, watch: Watch) -> Iterator[_Point
         )
 
 
-def _check(files: Files, point: _Point) -> None:
+def _items(files: Files) -> dict[Digest, bytes]:
+    """Return the certificates and lists that evidence may name, by the digest that is their name."""
+    found: dict[Digest, bytes] = {}
+    for name, data in files.items():
+        for folder in (CERTIFICATES, LISTS):
+            if name.startswith(folder):
+                digest = Digest(sha256_hex(data))
+                require(name == f"{folder}{digest}.der", f"{name} is another file")
+                found[digest] = data
+    return found
+
+
+def _grounds(files: Files, point: _Point, plan: Plan) -> Grounds | None:
+    """Return the evidence of the authority's certificate, if there is any: what the event and the rules want."""
+    document = files.get(point.evidence)
+    grounds = None if document is None else read(document)
+    proof = None if grounds is None else proof_of(grounds)
+    if point.event is not None:
+        require(point.event.proof == proof, f"{point.where}: {point.evidence} is not what the event says")
+    try:
+        accept(plan.pack.revocation, Act.STAMP, proof, wanted=bool(plan.proofs))
+    except CommandRefused as refused:
+        raise Failed(f"{point.where}: {refused.code}, for the authority's certificate") from refused
+    return grounds
+
+
+def _judged(point: _Point, grounds: Grounds, stamp: Stamp, items: Mapping[Digest, bytes], files: Files) -> set[str]:
+    """Come to the verdict on the authority's certificate again; return the members that it took."""
+    require(grounds.v == 1 and len(grounds.looked) == 1, f"{point.where}: evidence of another form")
+    (looked,) = grounds.looked
+    require(looked.usage is Usage.STAMP, f"{point.where}: evidence of another form")
+    require(looked.certificate == fingerprint(stamp.signer).hex(), f"{point.where}: evidence of another certificate")
+    require(grounds.at == stamp.said_at, f"{point.where}: evidence of another moment")
+    require(looked.state is not State.UNAVAILABLE or bool(grounds.tried), f"{point.where}: nobody was asked")
+    anchor = parse_certificate(files[anchor_member(point.place)])
+    recheck(looked, items, Trust(anchors=(anchor,)), grounds.at)
+    names = {f"{CERTIFICATES}{name}.der" for name in (looked.certificate, *looked.chain)}
+    return names | {f"{LISTS}{name}.der" for name in looked.crls}
+
+
+def _check(files: Files, point: _Point) -> Stamp:
     where, anchor = point.where, anchor_member(point.place)
     require(point.member in files, f"{where}: {point.member} is missing")
     require(anchor in files, f"{where}: {anchor} is missing")
@@ -139,3 +208,4 @@ def _check(files: Files, point: _Point) -> None:
     require(stamp.said_at >= point.newest - DRIFT, f"{where}: stamped before what is under the stamp had happened")
     if point.recorded_at is not None:
         require(stamp.said_at <= point.recorded_at + DRIFT, f"{where}: recorded before it was stamped")
+    return stamp

@@ -152,8 +152,10 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     allowed |= checkpoints(files, o) | stamped.members(files, o)
     strays = [name for name in files.keys() - allowed if name[: name.rfind("/") + 1] not in folders]
     require(not strays, f"does not belong here: {', '.join(sorted(strays)[:5])}")
+    kinds = {type(record.event) for record in replayed.log.records}
+    public_of = {kind: public_afterwards(o, kind) for kind in kinds}
     for record in replayed.log.records:
-        public = public_afterwards(o, record.event)
+        public = public_of[type(record.event)]
         hidden = record.number in replayed.log.hidden
         private = record.salt is not None or hidden
         require(not private or public != hidden, f"event {record.number} discloses too much, or too little")

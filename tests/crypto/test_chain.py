@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crypto.chain import GENESIS, commit_private, event_digest, link, verify_chain
+from crypto.chain import GENESIS, commit_private, disclosed, event_digest, link, verify_chain
+from crypto.encoding import canonical
 from crypto.errors import ChainBroken, EncodingRefused
 
 
@@ -90,3 +93,16 @@ def test_a_private_commitment_needs_its_salt() -> None:
     for salt in ("", "00" * 15, "00" * 65, "GG" * 16, "AB" * 16):
         with pytest.raises(EncodingRefused):
             commit_private(salt, "华东")
+
+
+@given(st.integers(1, 10**6), st.binary(min_size=16, max_size=64), st.text(st.characters(exclude_categories=("Cs",))))
+def test_a_line_that_discloses_a_private_part_says_what_was_committed_to(number: int, salt: bytes, text: str) -> None:
+    part = {"n": number, "salt": salt.hex(), "value": {"text": text}}
+    assert disclosed(canonical(part), part) == commit_private(part["salt"], part["value"])
+
+
+@pytest.mark.parametrize("salt", ["00" * 15, "00" * 65, "zz" * 16, None])
+def test_a_disclosed_salt_has_the_length_of_one(salt: str | None) -> None:
+    part = {"n": 1, "salt": salt, "value": "x"}
+    with pytest.raises(EncodingRefused):
+        disclosed(canonical(part), part)

@@ -37,6 +37,8 @@ def test_a_fact_carries_its_number_as_the_event_id() -> None:
 
 
 def test_a_signal_moves_no_event_id() -> None:
+    assert facts_frame(Form.CHUNKED, 58, [b'{"n":58}']) == b'17\r\nid: 58\ndata: {"n":58}\n\n\r\n'
+    assert signal_frame(Form.CHUNKED, b"{}") == b"18\r\nevent: signal\ndata: {}\n\n\r\n"
     assert signal_frame(Form.SSE, b"{}") == b"event: signal\ndata: {}\n\n"
 
 

@@ -193,6 +193,8 @@ async def test_a_log_that_cannot_be_read_is_asked_again() -> None:
         world.happen(full_story().records[5:7], announced=False)
         world.log.fails = 1
         bus.ring(SESSION, 7)
+        while world.log.fails:  # noqa: ASYNC110  # it was asked, and failed
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.01)
         bus.ring(SESSION, 7)
         assert numbers(await anext(stream)) == [6, 7]
@@ -342,6 +344,19 @@ async def test_a_quiet_stream_beats_and_says_what_time_it_is() -> None:
         assert messages(await waiting) == [{"signal": "beat", "now": "2026-11-21T01:00:15.000Z"}]
 
 
+async def test_while_the_log_cannot_be_read_everybody_is_told_of_when_what_they_see_is() -> None:
+    async with a_world(5) as world:
+        stream = await follow(world.hub, SESSION, HOST, 5, form=Form.LINES)
+        since, beat = world.clock.now(), {"signal": "beat", "now": "2026-11-21T01:00:03.000Z"}
+        world.clock.advance(timedelta(seconds=3))
+        for as_of, told in ((since, {"as_of": "2026-11-21T01:00:00.000Z"}), (None, {})):
+            world.hub.as_of = lambda as_of=as_of: as_of  # type: ignore[misc]
+            waiting = asyncio.create_task(anext(stream))
+            await asyncio.sleep(0)
+            await world.round()
+            assert messages(await waiting) == [beat | told]
+
+
 async def test_a_room_nobody_needs_is_forgotten_and_comes_back_the_same() -> None:
     async with a_world(40) as world:
         stream = await follow(world.hub, SESSION, PUBLIC, 0, form=Form.SSE)
@@ -422,7 +437,8 @@ async def test_a_broken_connection_does_not_keep_the_news_from_the_others() -> N
             seat = await world.hub.attach(SESSION, PUBLIC, 5, form=Form.LINES, write=write, closed=good.close)
             seat.resume()
         world.happen(full_story().records[5:6])
-        await asyncio.sleep(0.01)
+        while not good.written:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         assert numbers(b"".join(good.written)) == [6]
         assert world.hub._readers == 1
 

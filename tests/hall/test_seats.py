@@ -16,8 +16,8 @@ from hall.watcher import Watcher
 from tests.support.frames import lines_of
 from web.bench.alone import Echo
 
-FORMS = (Form.LINES, Form.SSE, Form.WEBSOCKET, Form.DEFLATED)
-CLIENTS = 6
+FORMS = (Form.LINES, Form.SSE, Form.CHUNKED, Form.WEBSOCKET, Form.DEFLATED)
+CLIENTS = 10
 
 
 class Client:
@@ -54,10 +54,23 @@ class Client:
             self.seat = None
 
 
+def unchunked(data: bytes) -> bytes:
+    """Take bytes out of their chunks (RFC 9112 section 7.1): whatever is written has whole ones only."""
+    body = b""
+    while data:
+        size, _, rest = data.partition(b"\r\n")
+        length = int(size, 16)
+        assert length > 0, "this would end the response"
+        assert rest[length : length + 2] == b"\r\n"
+        body, data = body + rest[:length], rest[length + 2 :]
+    return body
+
+
 def numbers(form: Form, data: bytes) -> list[int]:
     if form in FRAMED:
         lines = lines_of(data)
-    elif form is Form.SSE:
+    elif form in (Form.SSE, Form.CHUNKED):
+        data = unchunked(data) if form is Form.CHUNKED else data
         lines = [line.removeprefix("data: ") for line in data.decode().split("\n") if line.startswith("data: ")]
     else:
         lines = data.decode().splitlines()

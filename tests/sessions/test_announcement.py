@@ -20,7 +20,7 @@ from sessions.rulebook import available, load
 from sessions.shape import Misshapen
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SUPERVISOR, T0, TENDER, a_plan
 from tests.support.locked import TWO_LOCKS, a_locked_plan
-from tests.support.officers import a_lock, an_officer, officer
+from tests.support.officers import a_lock, again, an_officer, officer
 
 FIELD = TENDER["quote"]["fields"][0]
 SEATS = TENDER["seats"]
@@ -160,6 +160,11 @@ HOSTS, SUPERVISORS = TWO_LOCKS
             "two_locks",
             "locks[1].officers[0].certificate",
             [HOSTS, {**SUPERVISORS, "officers": [officer(SUPERVISOR.id, an_officer(HOST.id))]}],
+        ),
+        (  # the same key, certified anew
+            "two_locks",
+            "locks[1].officers[0].certificate",
+            [HOSTS, {**SUPERVISORS, "officers": [officer(SUPERVISOR.id, again(an_officer(HOST.id)))]}],
         ),
         ("unfit_certificate", "locks[1].officers[0].certificate", [HOSTS, {**SUPERVISORS, "officers": [SIGNING]}]),
         ("unfit_certificate", "locks[1].officers[0].certificate", [HOSTS, {**SUPERVISORS, "officers": [RSA]}]),

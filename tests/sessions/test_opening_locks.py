@@ -29,6 +29,7 @@ from sessions.opening import OpenBids, next_due, permitted, work_due
 from sessions.opening.locked import not_ready, still_locked
 from sessions.proofs import Proof, State
 from sessions.record import record
+from sessions.record_html import record_html
 from sessions.roles import CLOCK
 from tests.support.ceremony import (
     DEPUTY,
@@ -344,3 +345,21 @@ def test_behind_locks_the_hall_has_no_session_key() -> None:
     command = story.closing(a_sealed_bid(A), a_sealed_bid(B), a_sealed_bid(C))
     assert refused(story, replace(command, session_key="BKey"), CLOCK) == "wrong_session_key"
     assert story.send(command, CLOCK)
+
+
+def test_the_page_of_the_record_says_who_held_each_lock_and_who_removed_it_when() -> None:
+    story = behind_the_barrier(tenderer=True)
+    story.brings(HOST, "host", {A.id: "share_mismatch"})
+    story.brings(SUPERVISOR, "supervisor")
+    story.send(MissLock(lock="tenderer", reason="招标人代表失联"), HOST)
+    story.send(Approve(proposal=1), SUPERVISOR)
+    page = record_html(record(story.it), story.it, "00")
+    locks = page[page.index("<h2>开标锁") :].split("</table>")[0]
+    rows = [row.split("<td") for row in locks.split("<tr>")[2:]]
+    (host,) = (lock for lock in story.it.plan.every_lock if lock.id == "host")
+    assert "、".join(officer.name for officer in host.officers) in rows[0][2]
+    assert "1 / 2" in rows[0][3]
+    assert f"{story.it.removals[0].at:%Y}" in rows[0][4]
+    assert "1 份不符" in rows[0][4]
+    assert "招标人代表失联" in rows[2][4]
+    assert "开标锁" not in record_html(record(Ceremony(a_plan()).it), Ceremony(a_plan()).it, "00")

@@ -29,6 +29,7 @@ from sessions.commands import (
     MissLock,
     NoObjection,
     Note,
+    NoteRecording,
     Object,
     OpeningCommand,
     OpenLock,
@@ -258,6 +259,9 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
         "TrustClock": st.just(TrustClock(by_ms=None)),
         "RecordOutage": st.builds(an_outage, st.integers(-90, 90)),
         "RecordRecovery": st.just(RecordRecovery()),
+        "NoteRecording": st.builds(
+            lambda size: NoteRecording(size=size, root=digest("recording")), st.integers(0, 40)
+        ),
         "Tick": st.just(Tick()),
     }
 
@@ -305,6 +309,7 @@ class Openings(RuleBasedStateMachine):
         begins=st.sampled_from([None, *(step.id for step in a_plan().pack.steps)]),
         locked=st.booleans(),
         watched=st.sampled_from([None, WitnessMode.CLOSED, WitnessMode.OPEN]),
+        recorded=st.booleans(),
     )
     def announce(
         self,
@@ -316,13 +321,14 @@ class Openings(RuleBasedStateMachine):
         begins: str | None,
         locked: bool,
         watched: WitnessMode | None,
+        recorded: bool,
     ) -> None:
         facts = {"ceiling": ceiling, "draws": DRAWS if draws and pack != "intl-two-role" else []}
         plan = a_locked_plan(pack, tenderer=True, escrow=True, **facts) if locked else a_plan(pack, **facts)
         if watched is not None and plan.pack.witness is not None:
             pack_of_it = replace(plan.pack, witness=replace(plan.pack.witness, mode=watched))
             plan = replace(plan, watch=WATCH, pack=pack_of_it)
-        self.c = Ceremony(plan, at=T0 - 3 * 60 * MINUTE)
+        self.c = Ceremony(replace(plan, recording=recorded or None), at=T0 - 3 * 60 * MINUTE)
         self.founded = evolve(None, self.c.facts[0])
         self.replayed = self.founded
         self.checked = 1

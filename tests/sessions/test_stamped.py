@@ -33,6 +33,7 @@ from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, T0, Ceremony, a
 from tests.support.fake_clock import FakeClock
 from tests.support.finished import Play, an_archive
 from tests.support.hallkey import hall_key
+from tests.support.outside import Proofs
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell
 
 ROOT = authority.create("Root", at=T0 - timedelta(days=30))
@@ -232,7 +233,7 @@ def test_openssl_checks_a_stored_token_by_hand(tmp_path: Path) -> None:
     assert b"Verification: OK" in done.stdout, done.stderr
 
 
-def test_a_token_that_came_when_the_session_was_just_over_is_not_in_its_archive() -> None:
+async def test_a_token_that_came_when_the_session_was_just_over_is_not_in_its_archive() -> None:
     """Generated opening 98: the hall kept it, the rules took it no more, and the archive must not show it."""
     kept = Kept(
         session=SESSION,
@@ -246,8 +247,9 @@ def test_a_token_that_came_when_the_session_was_just_over_is_not_in_its_archive(
         a_plan(), watch=Watch(origin=f"hall.example.org/s/{SESSION}", witnesses=(), quorum=0, authorities=(TRUE,))
     )
     over = Ceremony(plan).it
-    assert stamped(over, [kept], {TRUE: ROOT.certificate}) == {}
-    assert set(stamped(over, [replace(kept, point="final")], {TRUE: ROOT.certificate})) == {
+    roots = {TRUE: ROOT.certificate}
+    assert await stamped(over, [kept], roots, proofs=Proofs()) == {}
+    assert set(await stamped(over, [replace(kept, point="final")], roots, proofs=Proofs())) == {
         "stamps/final-1.tst",
         "trust/stamps-1.pem",
     }

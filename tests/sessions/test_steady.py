@@ -123,3 +123,21 @@ def test_what_is_recorded_names_only_the_announced_sources_that_answered() -> No
     told = guard.compared(terms)
     assert told is not None
     assert (told.sources, told.offset_ms, told.uncertainty_ms, told.measured_at) == (("b:123",), -7, 12, T0)
+
+
+def test_an_opening_is_judged_by_the_limit_of_its_own_rules() -> None:
+    clock = SetClock()
+    guard = ClockGuard(clock)
+    strict, lax = 500 * MS, 10 * SECOND
+    assert guard.doubt(strict) is None
+    clock.advance(4 * SECOND)
+    assert guard.doubt() is None
+    right = clock.now()
+    clock.step(3 * SECOND)
+    assert guard.doubt(lax) is None
+    for limit in (strict, None):
+        doubt = guard.doubt(limit)
+        assert doubt is not None
+        assert (doubt.reason, doubt.by, doubt.since) == ("stepped", 3 * SECOND, right), "whoever asked"
+    assert guard.behind(clock.now() + 3 * SECOND, lax) is None
+    assert guard.behind(clock.now() + 3 * SECOND, strict) is not None

@@ -73,7 +73,7 @@ def replayed(story: Story, records: list[Recorded]) -> Any:
     shown = {
         record.number: {"salt": record.salt, "value": event_to_json(record.event)[2]}
         for record in records
-        if record.salt is not None and (opening.status not in OVER or public_afterwards(opening, record.event))
+        if record.salt is not None and (opening.status not in OVER or public_afterwards(opening, type(record.event)))
     }
     return replay_opening(read([core(record) for record in records], shown, story.plan)).value.opening
 

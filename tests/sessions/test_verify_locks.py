@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from crypto.encoding import b64u
 from sessions.chaining import Head, chain
 from sessions.events import (
     BarrierPassed,
@@ -30,6 +32,7 @@ from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, A, B, C, Ceremony, a_plan
 from tests.support.locked import Locked, a_locked_plan
+from tests.support.officers import again, an_officer
 
 Facts = list[Happening]
 
@@ -128,6 +131,15 @@ def with_one_officer_behind_two_locks(facts: Facts) -> Facts:
     return facts
 
 
+def with_one_key_certified_twice(facts: Facts) -> Facts:
+    plan = a_locked_plan()
+    host, supervisor = plan.locks
+    theirs = b64u(again(an_officer(host.officers[0].account)).certificate.public_bytes(Encoding.DER))
+    both = replace(supervisor, officers=(replace(supervisor.officers[0], certificate=theirs),))
+    facts[0] = replace(facts[0], event=SessionScheduled(plan=plan_to_json(replace(plan, locks=(host, both)))))
+    return facts
+
+
 def with_an_officer_nobody_announced(facts: Facts) -> Facts:
     plan = a_locked_plan()
     host, supervisor = plan.locks
@@ -149,6 +161,7 @@ def with_an_officer_nobody_announced(facts: Facts) -> Facts:
         with_a_session_key,
         with_nobody_ready,
         with_one_officer_behind_two_locks,
+        with_one_key_certified_twice,
         with_an_officer_nobody_announced,
     ],
 )

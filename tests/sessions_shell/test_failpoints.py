@@ -35,7 +35,7 @@ from web.settings import Settings
 pytestmark = pytest.mark.solo("each life of the hall is a fork over one SQLite file")
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = (Point.BEFORE_COMMIT, Point.BEFORE_ANNOUNCE, Point.BEFORE_ANSWER)
-STORIES = ("whole", "behind_locks", "called_off", "aborted")
+STORIES = ("whole", "behind_locks", "called_off", "aborted", "stopped")
 
 
 class Player:

@@ -219,7 +219,7 @@ class Machine:
     dead: bool = False
     ready: bool = False
     number: int | None = None
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)  # in the order they began
 
     def __post_init__(self) -> None:
         disk, nothing = self.disk, Nothing()
@@ -286,7 +286,7 @@ class Machine:
         self.wire.silence(self.name)
         if not self.died.done():
             self.died.set_result(None)
-        for task in self.tasks:
+        for task in list(self.tasks):
             task.cancel()
 
     async def ask(self, doing: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -314,6 +314,6 @@ def on_its_machine(loop: asyncio.AbstractEventLoop, work: Any, context: Any = No
     task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, context=context)
     machine = (context or contextvars.copy_context()).get(_running)
     if machine is not None:
-        machine.tasks.add(task)
-        task.add_done_callback(machine.tasks.discard)
+        machine.tasks[task] = None
+        task.add_done_callback(lambda done: machine.tasks.pop(done, None))
     return task

@@ -213,7 +213,9 @@ class Tenderer(Person):
 
     async def _goes_on(self, machine: Machine, upload: str, data: bytes) -> Answer | None:
         there = await machine.ask(lambda: machine.submissions.progress(SESSION, upload, self.actor))
-        end = len(data) if self.chance.random() < 0.7 else self.chance.randint(there.offset, len(data))
+        left = len(data) - there.offset
+        # By a share of it: a bid is some bytes longer or shorter each time it is sealed.
+        end = len(data) if self.chance.random() < 0.7 else there.offset + int(left * self.chance.random())
 
         async def bytes_of_it() -> AsyncIterator[bytes]:
             await asyncio.sleep(self.chance.uniform(0, 0.2))

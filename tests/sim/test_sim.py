@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 
-from tests.sim.world import play
+from tests.sim.world import KEPT, fingerprint, play
 
 SEEDS = 1_000
 TOGETHER = 10  # each takes a fraction of a second; a test of its own for each would say no more
@@ -16,6 +19,10 @@ FOUND = """What the worlds found, told here because a seed is another world once
 
 a database that failed while a bid was being answered let T0 pass over a bid that had come in time.
 """
+
+
+def kept() -> list[int]:
+    return [int(line.split()[0]) for line in KEPT.read_text("utf-8").splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -37,5 +44,16 @@ def test_every_promise_holds_in_many_worlds(first: int) -> None:
         play(seed)
 
 
-def test_a_seed_plays_the_same_world_again() -> None:
-    assert play(4).story == play(4).story
+@pytest.mark.parametrize("seed", kept())
+def test_a_seed_that_once_broke_a_promise_breaks_none(seed: int) -> None:
+    play(seed)
+
+
+def test_a_seed_plays_the_same_world_again_in_every_process() -> None:
+    """Wherever objects lie in memory, whatever strings hash to, however long a signature came out."""
+    command = [sys.executable, "-m", "tests.sim.world", "36", "39"]
+    salts = [os.environ | {"PYTHONHASHSEED": salt} for salt in ("1", "77")]
+    said = [subprocess.run(command, capture_output=True, text=True, check=True, env=salt).stdout for salt in salts]
+    assert said[0] == said[1]
+    assert len(said[0].split()) == 6
+    assert fingerprint(play(36)) in said[0]

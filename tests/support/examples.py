@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sessions import events as e
+from sessions.commands import Fragment
 from sessions.ids import BidderId, Jws, StepId
 from sessions.plan import AnchorKind
 from sessions.plan_json import plan_to_json
@@ -117,6 +118,17 @@ _ALL: tuple[e.Event, ...] = (
     e.ClockSafe(by_ms=4),
     e.OutageBegan(noticed_at=T0 + MINUTE, reasons=("gap",), votes={"silent_s": "61"}),
     e.OutageEnded(lasted_ms=61_000),
+    e.RecordingNoted(size=12, root=digest("recording")),
+    e.TrackBegan(
+        track="programme", part=1, codec="avc1.42c01f,opus", init_length=900, init_sha256=digest("init"), utc=T0
+    ),
+    e.FragmentsKept(
+        track="programme",
+        part=1,
+        fragments=(Fragment(offset=900, length=80, sha256=digest("f"), time_ms=0, duration_ms=500, keyframe=True),),
+    ),
+    e.TrackBroken(track="programme", part=1),
+    e.RecordingClosed(fragments=1, whole=True),
     e.ActProposed(proposal=1, act="Abort", fields={}, reason="停电"),
     e.ActDeclined(proposal=1, reason="恢复"),
     e.SessionAborted(reason="停电", approved_by="gu"),

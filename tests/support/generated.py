@@ -138,8 +138,8 @@ class Making:
     def __init__(self, seed: int, *, acts: int = 40) -> None:
         self.chance = random.Random(seed)
         self.plan = self._plan()
-        self.checkpoints = Checkpoints()
         self.proofs = Proofs()
+        self.checkpoints = Checkpoints(proofs=self.proofs)
         self.silent = {name for name in outside.everybody() if self.chance.random() < 0.2}
         self.acts = acts
         self.now = T0 - timedelta(hours=4)

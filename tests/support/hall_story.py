@@ -519,13 +519,14 @@ def a_watched_plan(mode: WitnessMode = WitnessMode.CLOSED) -> Plan:
     """Two witnesses, both wanted, and a timestamp authority."""
     rule = WitnessRule(mode=mode, grace=timedelta(minutes=1), article="art")
     plan = a_plan()
-    return replace(plan, watch=WATCH, pack=replace(plan.pack, witness=rule))
+    return replace(plan, watch=WATCH, recording=True, pack=replace(plan.pack, witness=rule))
 
 
 def a_watched_story() -> Story:
     """The witnesses come late, and one of them shows in the end that the hall had signed another log."""
     story = Story(a_watched_plan(), bids=3).to_checkin().seat_staff().to_t0().advance("ceiling").wait(minutes=2)
     story.anchor("close", "tsa", AnchorKind.STAMP).anchor("close", "w1.example").anchor("close", "w2.example")
+    story.send(c.NoteRecording(size=3, root=Digest("ce" * 32)), CLOCK)
     story.advance("decrypt").release(1).release(2).release(3).wait(seconds=1)
     told = c.RecordDispute(
         by="w2.example", kind="split", size=9, root=Digest("ba" * 32), held=20, sha256=Digest("bc" * 32)

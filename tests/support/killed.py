@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,7 +32,10 @@ from sessions.codec import Command
 from sessions.events import Recorded
 from sessions.failpoint import Point
 from sessions.roles import Actor
+from sessions.vigil import Vigil
+from tests.support.ceremony import MINUTE, SECOND, T0
 from tests.support.fake_clock import FakeClock
+from tests.support.set_clock import SetClock, over
 from tests.support.shell import SESSION, Shell, a_shell
 
 NOWHERE = "nowhere"
@@ -45,6 +48,8 @@ class Step:
     name: str
     play: Callable[[Stage], Awaitable[object]]
     kills: tuple[str, ...] = ()
+    watched: bool = False
+    """Whether the hall watches over itself in this story: then its first step says so."""
 
 
 @dataclass
@@ -57,13 +62,17 @@ class Life:
     told: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     statements: list[tuple[str, str]] = field(default_factory=list)
     now: datetime | None = None
+    drift: timedelta = timedelta()
 
 
 class Stage:
     """The hall in this process, and the people around it."""
 
-    def __init__(self, hall: Shell, clock: FakeClock, life: Life, tell: Callable[[object], None]) -> None:
+    def __init__(
+        self, hall: Shell, clock: FakeClock, life: Life, tell: Callable[[object], None], vigils: list[Vigil]
+    ) -> None:
         self.hall, self.clock = hall, clock
+        self._vigils = vigils
         self.name = ""
         self._life, self._tell = life, tell
 
@@ -96,6 +105,20 @@ class Stage:
         await self.hall.sessions.settle(SESSION)
         await self.hall.work_done()
 
+    async def passes(self, until: datetime) -> None:
+        """Let time pass with the hall at work, a sign of life now and then; then settle."""
+        while self.clock.now() < until:
+            self.clock.advance(min(20 * SECOND, until - self.clock.now()))
+            await self._vigils[0].recover()
+            self._tell(("now", self.clock.now()))
+        await self.at(until)
+
+    def sets_the_clock(self, to: timedelta) -> None:
+        """Let somebody set the machine's clock, so far from the hall's."""
+        assert isinstance(self.clock, SetClock)
+        self._tell(("drift", to))
+        self.clock.step(to - self.clock.drift())
+
     async def due(self) -> None:
         """Go to when something falls due next, as it stood when this step was first tried."""
 
@@ -125,9 +148,13 @@ def _name(step: Step, kill: str, place: str) -> str:
 
 async def live(folder: Path, story: list[Step], place: str, life: Life, tell: Callable[[object], None]) -> None:
     """Go on with the story until its end, or until killed."""
-    clock = FakeClock()
+    watched = story[0].watched
+    clock = SetClock(T0 - 4 * MINUTE) if watched else FakeClock()
     if life.now is not None:
         clock.set(life.now)
+    if isinstance(clock, SetClock):
+        clock.step(life.drift)
+    vigils: list[Vigil] = []
 
     def arm(step: Step) -> None:
         wish, name = next_kill(step, life.kills, place) or (None, None)
@@ -136,8 +163,9 @@ async def live(folder: Path, story: list[Step], place: str, life: Life, tell: Ca
 
     if life.step < len(story):
         arm(story[life.step])  # before the hall takes up what was interrupted
-    async with a_shell(folder, clock) as hall:
-        stage = Stage(hall, clock, life, tell)
+    made = over(clock, vigils) if isinstance(clock, SetClock) else None
+    async with a_shell(folder, clock, watched=made) as hall:
+        stage = Stage(hall, clock, life, tell, vigils)
         for number in range(life.step, len(story)):
             step = story[number]
             stage.name = step.name
@@ -170,6 +198,8 @@ def play(folder: Path, story: list[Step], place: str) -> Life:
                         life.statements.append(statement)
                     case ("now", moment):
                         life.now = moment
+                    case ("drift", drift):
+                        life.drift = drift
                     case ("done", number):
                         life.step = number
                     case ("armed", name):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -23,9 +24,10 @@ from sessions.codec import Command
 from sessions.errors import CommandRefused
 from sessions.failpoint import Point
 from sessions.ids import BidderId, Digest, Jws, StepId
-from sessions.plan import Plan
+from sessions.opening.points import CLOSE
+from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
 from sessions.ports import Answer
-from sessions.roles import Actor
+from sessions.roles import CLOCK, Actor
 from sessions.submission import Refused
 from tests.support.bidders import Sealed
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
@@ -371,9 +373,85 @@ def aborted() -> list[Step]:
     ]
 
 
+@cache
+def stopped() -> list[Step]:
+    """The clock is set, the hall is out, people go on; then witnesses hold the closing, one after the other."""
+    watch = Watch(
+        origin=f"hall.example/s/{SESSION}",
+        witnesses=("w1.example+00000000+AAAA", "w2.example+00000000+AAAA"),
+        quorum=2,
+        authorities=("tsa",),
+    )
+    plan = a_plan(ceiling=None)
+    rule = WitnessRule(mode=WitnessMode.CLOSED, grace=MINUTE, article="bl-35")
+    return [
+        replace(announces(replace(plan, watch=watch, pack=replace(plan.pack, witness=rule))), watched=True),
+        *(sends(a_bid(name), f"bid {number}") for number, name in enumerate(NAMES[:3])),
+        *(does(f"{who.id} enters", lambda _: c.TakeChair(), who) for who in (HOST, DEPUTY, SUPERVISOR)),
+        sets("the clock is set", 300 * SECOND, "ClockUnsafe"),
+        sets("the clock is set back", 0 * SECOND, "ClockSafe"),
+        does("propose to go on", lambda _: c.Resume(reason="时钟已校准"), HOST, "ActProposed"),
+        does("agree to go on", lambda _: c.Approve(proposal=1), SUPERVISOR, "SessionResumed"),
+        goes_out("the hall is out", MINUTE, "OutageBegan"),
+        does("propose to go on again", lambda _: c.Resume(reason="恢复正常"), HOST),
+        does("agree to go on again", lambda _: c.Approve(proposal=2), SUPERVISOR, "SessionResumed"),
+        Step(name="T0", play=closes, kills=("SetFrozen",)),
+        answers(AnchorKind.WITNESS, "w1.example", "Anchored"),
+        answers(AnchorKind.WITNESS, "w2.example", "Anchored"),
+        answers(AnchorKind.STAMP, "tsa", "Anchored"),
+        advances("decrypt"),
+    ]
+
+
+def sets(name: str, to: timedelta, *kills: str) -> Step:
+    """Somebody sets the machine's clock, and the hall notices at its next breath."""
+
+    async def play(stage: Stage) -> None:
+        until = await stage.once("until", lambda: stage.clock.now() + 10 * SECOND)
+        stage.sets_the_clock(to)
+        await stage.passes(until)
+
+    return Step(name=name, play=play, kills=kills)
+
+
+def goes_out(name: str, long: timedelta, *kills: str) -> Step:
+    """No sign of life of the hall is kept for so long."""
+
+    async def play(stage: Stage) -> None:
+        await stage.at(await stage.once("until", lambda: stage.clock.now() + long))
+
+    return Step(name=name, play=play, kills=kills)
+
+
+async def closes(stage: Stage) -> None:
+    """Go to T0, wherever the stops moved it."""
+
+    async def moved() -> datetime:
+        return (await stage.hall.state()).t0 + SECOND
+
+    await stage.passes(await stage.once("t0", moved))
+
+
+def answers(kind: AnchorKind, by: str, *kills: str) -> Step:
+    """Somebody outside holds the closing of the set: asked again from the state, the same answer comes."""
+
+    async def play(stage: Stage) -> None:
+        async def answer() -> c.RecordAnchor:
+            o = await stage.hall.state()
+            held = Digest(sha256(by.encode()).hex())
+            at = stage.clock.now().replace(microsecond=0)
+            return c.RecordAnchor(point=CLOSE, kind=kind, by=by, size=o.length, root=held, sha256=held, said_at=at)
+
+        command = await stage.once("answer", answer)
+        stage.told("", await stage.hall.sessions.handle(SESSION, command, CLOCK))
+
+    return Step(name=f"{by} answers", play=play, kills=kills)
+
+
 STORIES: dict[str, Callable[[], list[Step]]] = {
     "whole": whole,
     "behind_locks": behind_locks,
     "called_off": called_off,
     "aborted": aborted,
+    "stopped": stopped,
 }

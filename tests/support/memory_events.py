@@ -52,6 +52,10 @@ class MemoryEvents:
             first = self._summaries.get(session, summary)
             self._summaries[session] = replace(summary, plan=first.plan, created_at=first.created_at)
 
+    def all(self, session: SessionId) -> list[Recorded]:
+        """Return both streams as they stand."""
+        return [record for stream in Stream for record in self._events[session, stream]]
+
     @asynccontextmanager
     async def turn(self, session: SessionId) -> AsyncIterator[None]:
         yield

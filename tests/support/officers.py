@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import authority
@@ -25,6 +28,22 @@ def an_officer(name: str, usage: Usage = Usage.ENCRYPT, algorithm: Algorithm = A
         algorithm=algorithm,
         at=BEGIN,
     )
+
+
+def again(credential: Credential) -> Credential:
+    """Return the same key under another certificate, as after a renewal."""
+    root, held = the_authority(), credential.certificate
+    builder = x509.CertificateBuilder(
+        issuer_name=held.issuer,
+        subject_name=held.subject,
+        public_key=held.public_key(),
+        serial_number=held.serial_number + 1,
+        not_valid_before=held.not_valid_before_utc,
+        not_valid_after=held.not_valid_after_utc,
+    )
+    for extension in held.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return replace(credential, certificate=builder.sign(root.key, hashes.SHA256()))
 
 
 def officer(account: str, credential: Credential | None = None) -> dict[str, str]:

@@ -30,7 +30,7 @@ from sessions.opening.evidence import Probe
 from sessions.opening.points import named
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
 from sessions.ports import INTAKE, Evidence, Kept, Kind, Said, Signed
-from sessions.proofs import Grounds, Looked, Proof, State, Tried, proof_of, written
+from sessions.proofs import Act, Grounds, Looked, OnSilence, Proof, State, Tried, proof_of, written
 from sessions.receipt_proofs import origin_of
 from tests.support.authorities import URL
 from tests.support.bidders import BEGIN, Bidder, Sealed, the_authority
@@ -49,8 +49,13 @@ def witnesses() -> tuple[WitnessSecret, ...]:
 
 
 @cache
+def time_root(name: str) -> authority.Authority:
+    return authority.create(f"Root of {name}", at=LONG_AGO)
+
+
+@cache
 def time_authority(name: str) -> tuple[x509.Certificate, Credential]:
-    root = authority.create(f"Root of {name}", at=LONG_AGO)
+    root = time_root(name)
     return root.certificate, timestamping.issue_authority(root, name=name, at=LONG_AGO)
 
 
@@ -75,6 +80,8 @@ def watched(plan: Plan, chance: random.Random) -> Plan:
 class Checkpoints:
     """A CheckpointStore in memory, as far as an archive needs one."""
 
+    proofs: Proofs
+    proving: float = 0.5  # how often a stamp has a proof where the opening asks for none
     signed: dict[tuple[str, int], Signed] = field(default_factory=dict)
     given: list[Kept] = field(default_factory=list)
 
@@ -106,16 +113,24 @@ class Checkpoints:
             self.signed[key] = Signed(
                 origin=stated.origin, size=stated.size, root=stated.root, note=sign_checkpoint(stated, the_hall())
             )
-        said = _said(who, self.signed[key].note, stated.text.encode(), now)
+        said = self._proved(o, who, _said(who, self.signed[key].note, stated.text.encode(), now))
         kept = Kept(session=o.plan.session, point=point, kind=who[0], by=who[1], size=stated.size, said=said)
         self.given.append(kept)
         return kept
+
+    def _proved(self, o: Opening, who: Anchorer, said: Said) -> Said:
+        """Add how the authority's certificate stood; an opening without proofs has some all the same."""
+        chance = random.Random(said.evidence)
+        if who[0] is not AnchorKind.STAMP or not (o.plan.proofs or chance.random() < self.proving):
+            return said
+        refuses = (o.plan.pack.revocation or {}).get(Act.STAMP) is OnSilence.REFUSE
+        return replace(said, proof=self.proofs.look_stamp(who[1], said, chance, sure=refuses))
 
     def stamp_receipts(self, o: Opening, by: str, tree: Tree, now: datetime) -> None:
         """Keep the stamp of this authority over the log of receipts."""
         assert o.plan.watch is not None
         text = Checkpoint(origin=origin_of(o.plan.watch), size=len(tree), root=tree.root()).text
-        said = _said((AnchorKind.STAMP, by), "", text.encode(), now)
+        said = self._proved(o, (AnchorKind.STAMP, by), _said((AnchorKind.STAMP, by), "", text.encode(), now))
         point = f"{INTAKE}{len(tree)}"
         self.given.append(
             Kept(session=o.plan.session, point=point, kind=AnchorKind.STAMP, by=by, size=len(tree), said=said)
@@ -150,6 +165,7 @@ def anchoring(kept: Kept, root: bytes) -> c.RecordAnchor:
         root=Digest(root.hex()),
         sha256=Digest(sha256_hex(kept.said.evidence)),
         said_at=kept.said.at,
+        proof=kept.said.proof,
     )
 
 
@@ -182,6 +198,23 @@ def _ocsp(certificate: x509.Certificate, *, revoked: bool = False) -> bytes:
 
 
 @cache
+def _of_time(name: str) -> tuple[bytes, bytes]:
+    """An answer and a list about the signer of a timestamp authority."""
+    root, signer = time_authority(name)
+    said = responder.answer(
+        ocsp.ask(signer.certificate, root, nonce=bytes(32)),
+        authority=root,
+        responder=responder.appoint(time_root(name), at=LONG_AGO, days=3000),
+        issued={signer.certificate.serial_number},
+        revoked={},
+        at=T0 - timedelta(days=1),
+        life=timedelta(days=9),
+    )
+    listed = authority.revocation_list(time_root(name), {}, at=T0 - timedelta(days=1), days=9)
+    return said, listed.public_bytes(Encoding.DER)
+
+
+@cache
 def _list() -> bytes:
     made = authority.revocation_list(the_authority(), {}, at=T0 - timedelta(days=1), days=9)
     return made.public_bytes(Encoding.DER)
@@ -209,6 +242,28 @@ class Proofs:
         )
         digest, document = written(grounds)
         self.items[digest] = document
+        return proof_of(grounds)
+
+    def look_stamp(self, by: str, said: Said, chance: random.Random, *, sure: bool = False) -> Proof:
+        """What was found of the certificate of this timestamp authority; ``sure``: something was."""
+        found = chance.choice(("answer", "list") if sure else ("answer", "list", "nobody", "silence"))
+        root, signer = time_authority(by)
+        told, listed = _of_time(by)
+        chain = [each.public_bytes(Encoding.DER) for each in (signer.certificate, root)]
+        names = [Digest(sha256_hex(each)) for each in (*chain, listed)]
+        outcome = {"answer": "answered", "silence": "timeout"}.get(found)
+        looked = Looked(
+            certificate=names[0],
+            usage=Usage.STAMP,
+            state={"nobody": State.UNASKED, "silence": State.UNAVAILABLE}.get(found, State.GOOD),
+            chain=(names[1],),
+            ocsps=(b64u(told),) if found == "answer" else (),
+            crls=(names[2],) if found == "list" else (),
+        )
+        tried = (Tried(url=URL, at=said.at, outcome=outcome),) if outcome else ()
+        grounds = Grounds(v=1, at=said.at, looked=(looked,), tried=tried)
+        digest, document = written(grounds)
+        self.items |= dict(zip(names, (*chain, listed), strict=True)) | {digest: document}
         return proof_of(grounds)
 
     def _looked(self, certificate: x509.Certificate, usage: Usage, found: str) -> Looked:

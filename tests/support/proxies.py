@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -56,16 +55,6 @@ class Front:
 
 async def _names_the_hall(request: httpx.Request) -> None:
     request.extensions["sni_hostname"] = NAME
-
-
-def free_ports(count: int) -> list[int]:
-    doors = [socket.socket() for _ in range(count)]
-    for door in doors:
-        door.bind(("127.0.0.1", 0))
-    ports = [int(door.getsockname()[1]) for door in doors]
-    for door in doors:
-        door.close()
-    return ports
 
 
 def certificate(folder: Path) -> ssl.SSLContext:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from obstore.store import S3Store
 from sessions.clock import Clock
 from sessions.ports import BlobStore
 from sessions.store.opened import blobs_at
+from tests.support.ports import free_port
 
 KEY, SECRET, BUCKET = "hall", "made-up-for-tests", "bids"
 
@@ -48,7 +48,7 @@ def s3() -> S3:
     }
     config.write_text(json.dumps({"identities": [identity]}))
     key_file.write_text(f"{KEY}\n{SECRET}\n")
-    ports = _free_ports(8)
+    ports = [free_port() for _ in range(8)]
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
     names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
     flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
@@ -102,13 +102,3 @@ def _make_bucket(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> N
         else:
             return
     raise RuntimeError(f"the S3 server is not ready: {log.read_text()[-2000:]}")
-
-
-def _free_ports(count: int) -> list[int]:
-    doors = [socket.socket() for _ in range(count)]
-    for door in doors:
-        door.bind(("127.0.0.1", 0))
-    ports = [int(door.getsockname()[1]) for door in doors]
-    for door in doors:
-        door.close()
-    return ports

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
@@ -59,3 +60,24 @@ async def test_the_line_appears_once_three_pages_saw_a_fact(tmp_path: Path) -> N
         await house.services.lags.flush()
         assert (await house.services.lags.of(house.session)).count == 3
         assert [heard for _, heard in pages] == [[], [], []]
+
+
+async def test_while_the_hall_cannot_read_its_log_the_page_says_of_when_it_is(tmp_path: Path) -> None:
+    assets.build()
+    async with served(tmp_path) as hall, going(hall.house), a_browser() as browser:
+        house = hall.house
+        await house.announce()
+        page = await (await browser.new_context(locale="en-GB", timezone_id="Asia/Shanghai")).new_page()
+        heard = complaints(page)
+        await page.goto(f"{hall.url}/s/{house.session}")
+        await reached(page, "connected")
+        since = BEFORE - timedelta(minutes=5)
+        house.services.hub.as_of = lambda: since
+        await reached(page, "stale")
+        line = page.locator("#link")
+        await expect(line).to_contain_text("Data may be behind")
+        await expect(line).to_contain_text(f"data as of {since.astimezone(ZoneInfo('Asia/Shanghai')):%H:%M:%S}")
+        house.services.hub.as_of = lambda: None
+        await reached(page, "connected")
+        await expect(line).not_to_contain_text("data as of")
+        assert heard == []

@@ -16,6 +16,7 @@ from tests.support.bidders import a_bidder
 from tests.support.browsing import a_browser, complaints, served
 from tests.support.hallkey import give_key
 from tests.support.house import NAMES, House, a_bid, a_house
+from tests.support.ports import free_port
 from tests.support.unlocking import bids_are_unlocked, the_window_opens
 from web import assets
 from web.demo.witnesses import NAMES as WITNESSES
@@ -73,7 +74,7 @@ async def test_a_row_is_proved_in_the_page_and_a_rewritten_history_raises_the_al
         first, second = tmp_path / "first", tmp_path / "second"
         async with (
             an_opening(first, ("1280000.00", "1190000.50", "1310000.00")) as (house, unlocked),
-            served(house.app) as origin,
+            served(house.app, free_port()) as origin,
         ):
             await page.goto(f"{origin}/s/{house.session}")
             await page.wait_for_selector("#held[data-value=held]")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -16,6 +15,7 @@ from crypto.authority import to_pem
 from crypto.certificates import Usage, parse_certificate
 from sessions.clock import SystemClock
 from sessions.stamping import Stamping, TimestampAuthority, Unreachable
+from tests.support.ports import free_port
 from tests.support.sealing import SEAL
 from tests.web.test_stamps import GOOD, a_list, an_authority
 from web.cli import doctor
@@ -86,8 +86,7 @@ def test_without_a_seal_nothing_is_wrong(tmp_path: Path) -> None:
 def test_the_demonstration_authority_serves_timestamps(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "web.cli", "ca"]
     subprocess.run([*command, "init", tmp_path / "ca"], check=True, capture_output=True, timeout=60)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     serving = subprocess.Popen([*command, "tsa", tmp_path / "ca", "--port", port], stdout=subprocess.PIPE, text=True)
     assert serving.stdout is not None
     try:

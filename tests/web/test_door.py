@@ -23,6 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from hall.door import Door
+from hall.frames import Form
 from hall.limits import LIMITS, Limits
 from tests.support.frames import lines_of
 from web.bench import alone
@@ -232,6 +233,41 @@ async def test_readers_that_stall_cost_the_others_nothing_and_memory_little() ->
             assert all(door._transport.get_write_buffer_size() < 2 * LIMITS.write_buffer for door in paused)
         for line in stalled:
             line.close()
+
+
+async def test_a_stream_of_events_that_stalls_is_caught_up_and_costs_the_others_nothing() -> None:
+    async with a_hub() as hub, asyncio.timeout(60):
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", hub.port))
+        asked = b"GET /bench/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        await asyncio.get_running_loop().sock_sendall(line, asked + asked)  # the second waits until the first ends
+        async with hub.live() as reading:
+            for _ in range(80):
+                await hub.publish(16_000)
+                assert json.loads(str(await reading.recv()))["seq"] == hub.published
+        [(room, *_)] = [tuple(hub.server.hub._live.values())]
+        [late] = [seat for seat in room.seats if seat.watcher.form is Form.CHUNKED]
+        assert late.paused
+        assert late.watcher.cursor < hub.published
+        reader, writer = await asyncio.open_connection(sock=line)
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = b""
+        while b"id: 80\n" not in body:
+            size = int(await reader.readline(), 16)
+            body += (await reader.readexactly(size + 2))[:-2]
+        writer.close()
+        for _ in range(3000):
+            if late not in room.seats:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            raise AssertionError("nobody noticed that the reader left")
+    assert b"transfer-encoding: chunked" in head
+    facts = [each.partition(b"\ndata: ") for each in body.split(b"\n\n") if each.startswith(b"id: ")]
+    assert [int(number[4:]) for number, _, _ in facts] == list(range(1, 81))
+    assert [json.loads(fact)["seq"] for _, _, fact in facts] == list(range(1, 81))
 
 
 async def test_a_reader_that_takes_nothing_is_cut_and_a_slow_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from tests.support.bidders import a_bidder
 from tests.support.house import T0, patch, tus
-from tests.support.proxies import CONFIGURED, NAME, Front, free_ports, in_front
+from tests.support.ports import free_port
+from tests.support.proxies import CONFIGURED, NAME, Front, in_front
 from tests.support.served import Served, served
 
 PIECE = 1 << 20
@@ -23,7 +24,7 @@ both = pytest.mark.parametrize("kind", list(CONFIGURED))
 
 @asynccontextmanager
 async def a_hall_behind(kind: str, folder: Path) -> AsyncIterator[tuple[Served, Front]]:
-    port, plain = free_ports(2)
+    port, plain = free_port(), free_port()
     settings = {"public_url": f"https://{NAME}:{port}", "trusted_proxies": ("127.0.0.1/32",)}
     async with (
         served(folder, **settings) as hall,
@@ -155,7 +156,7 @@ async def test_when_the_hall_goes_down_readers_are_sent_to_resume_and_the_proxy_
         async with asyncio.timeout(20):
             await live.wait_closed()
         assert live.close_code == 1012  # come back, elsewhere or later
-        for _ in range(50):
+        for _ in range(300):
             answer = await client.get("/healthz")
             if answer.status_code == 502:
                 break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import authority
 from tests.support.commands import kaibiao
+from tests.support.ports import free_port
 from web.cli import doctor
 from web.cli.doctor import Finding
 from web.settings import Settings
@@ -41,9 +41,7 @@ def test_a_hall_without_a_database_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_hall_is_migrated_served_and_stopped(tmp_path: Path) -> None:
     assert kaibiao(tmp_path, "migrate").returncode == 0
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "web.cli", "serve", "--port", str(port)]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as serving:
         try:

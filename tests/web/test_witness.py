@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -34,6 +33,7 @@ from crypto.tlog import (
     write_request,
 )
 from crypto.tlog.notes import ED25519
+from tests.support.ports import free_port
 from tests.vectors.tlog import entry
 from web.cli import commands
 from web.witness.judging import SIZE, Fault, judge
@@ -242,8 +242,7 @@ def served(folder: Path, port: int) -> Iterator[Served]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
+    return free_port()
 
 
 def test_a_real_witness_remembers_over_a_kill_what_it_cosigned_and_whom_it_convicted(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import io
 import secrets
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,6 +26,7 @@ from crypto.envelope import Source, seal, unlock
 from sessions.announcement import make_plan
 from sessions.store.migrations import migrate
 from tests.support.house import one_time_code
+from tests.support.ports import free_port
 from tests.support.traces import Search
 from tests.web.test_serving_commands import environment
 from web.bootstrap import build
@@ -35,7 +35,7 @@ from web.remote import Hall
 from web.settings import Settings
 
 PASSWORD = "correct horse battery"
-LEAD = timedelta(seconds=14)
+LEAD = timedelta(seconds=25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +69,7 @@ class Scene:
 @asynccontextmanager
 async def a_hall_of_its_own(folder: Path, *, locked: bool) -> AsyncIterator[Scene]:
     """Announce an opening, then serve it from another process, with a temporary folder of its own."""
-    with socket.socket() as free, socket.socket() as other:
-        free.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        port, figures = free.getsockname()[1], other.getsockname()[1]
+    port, figures = free_port(), free_port()
     settings = Settings(data_dir=folder / "hall", port=port, rehearsal_allowed=True)
     troupe, t0, accounts = await _announce(settings, locked=locked)
     (folder / "tmp").mkdir()

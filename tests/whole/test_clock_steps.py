@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +20,7 @@ from sessions.ids import SessionId
 from sessions.shape import moment
 from sessions.store.migrations import migrate
 from tests.support.ceremony import a_plan
+from tests.support.ports import free_port
 from web.bootstrap import build
 from web.settings import Settings
 
@@ -32,9 +32,7 @@ SECOND = timedelta(seconds=1)
 @asynccontextmanager
 async def a_hall(folder: Path, t0_in: int) -> AsyncIterator[tuple[httpx.AsyncClient, Callable[[str], None]]]:
     """Serve one opening whose time is near, in a process of its own; yield a client and what sets its clock."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = Settings(data_dir=folder / "hall", port=port)
     services = build(settings)
     await migrate(services.database)
@@ -79,7 +77,7 @@ async def answers(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def until(asked: Callable[[], object], seconds: float = 15) -> None:
+async def until(asked: Callable[[], object], seconds: float = 60) -> None:
     """Wait until it is so."""
     end = time.monotonic() + seconds
     while not await asked():  # type: ignore[misc]  # a coroutine function

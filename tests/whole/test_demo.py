@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import zipfile
@@ -22,6 +21,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from tests.sessions.test_papers_record import attached
 from tests.support.commands import kaibiao
+from tests.support.ports import free_port
 from web.demo import cast
 from web.remote import Hall
 
@@ -30,16 +30,10 @@ pytestmark = pytest.mark.slow
 DOCUMENT = b"Bid document of bidder"  # every line of every document in the demo (cast.document)
 
 
-def a_free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
-
-
 def command(out: Path, **options: object) -> list[str]:
     given = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     start = [sys.executable, "-m", "web.cli", "demo", "--exit-when-done"]
-    return [*start, "--out", str(out), "--port", str(a_free_port()), *given]
+    return [*start, "--out", str(out), "--port", str(free_port()), *given]
 
 
 def environment() -> dict[str, str]:

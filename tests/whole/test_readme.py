@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
@@ -51,9 +52,7 @@ def test_every_command_of_the_worked_opening_does_what_the_readme_says(shell: Pa
     (shell / "password.txt").write_text("a long enough password\n")
     before, serve = hall.rstrip().rsplit("\n", 1)
     assert serve == "kaibiao serve"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     assert "otpauth://" in run(shell, before)
     announce = (
         "import asyncio, json, sys; from pathlib import Path; from web.settings import load;"

@@ -11,6 +11,7 @@ import gc
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -21,10 +22,10 @@ from starlette.types import Receive, Scope, Send
 
 from hall.audience import PUBLIC, Audience
 from hall.errors import HallRefused
-from hall.frames import Form
 from hall.hub import Hub
 from hall.limits import LIMITS, Limits
 from hall.live import Live
+from hall.media.places import Places
 from hall.room import Room
 from sessions.clock import SystemClock
 from sessions.errors import UnknownSession
@@ -103,6 +104,7 @@ class OpenGate:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.descriptors = allowed()
+        self.places = Places(Path("nowhere"))  # and so no picture
 
     def is_own_page(self, headers: Mapping[str, str]) -> bool:
         return True
@@ -135,10 +137,10 @@ def server(host: str, port: int, *, tick_ms: int = 0, limits: Limits = LIMITS) -
             await hub.publish(await request.body(), int(query.get("n", ["1"])[0]))
             await PlainTextResponse("")(scope, receive, send)
         elif scope["path"] == "/bench/stream":
-            events = EventStream()
+            events = EventStream(scope)
             try:
                 events.seat = await hub.attach(
-                    SESSION, PUBLIC, gate.cursor(query), form=Form.SSE, write=events.write, closed=events.close
+                    SESSION, PUBLIC, gate.cursor(query), form=events.form, write=events.write, closed=events.close
                 )
             except HallRefused as refused:
                 await PlainTextResponse(refused.code, refused.status)(scope, receive, send)

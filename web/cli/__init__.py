@@ -39,6 +39,7 @@ MODULES = {
     "verify": "verifying",
     "bench": "bench",
     "witness": "witness",
+    "media": "media",
 }
 """Where each command stands. Only the one that is asked for is loaded: a bidder's `explain` needs no web server."""
 

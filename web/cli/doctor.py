@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from crypto.authority import is_demonstration
 from crypto.certificates import bidder_name
 from crypto.errors import CryptoRefused
+from hall.media.processes import installed
 from sessions.clock import Clock
 from sessions.errors import Unanswered
 from sessions.stamping import Stamping, Unreachable
@@ -51,7 +52,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     findings += [proxy(settings), *filter(None, [await tls(settings, now)])]
     findings += await clock_sources(settings, clock)
     findings += [await bus(settings), readers(resource.getrlimit(resource.RLIMIT_NOFILE)[0], settings)]
-    findings += about_secrets(settings)
+    findings += [media(settings), *about_secrets(settings)]
     if findings[2].ok:
         database = [finding async for finding in about_database(settings)]
         findings += database
@@ -59,6 +60,18 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
             findings += [finding async for finding in about_openings(settings, now)]
         findings.append(await bids(settings, clock))
     return findings
+
+
+def media(settings: Settings, *, here: bool | None = None) -> Finding:
+    """Look whether this hall has picture and sound, and what they are made of is here."""
+    about, here = "Picture and sound", installed() if here is None else here
+    if settings.media == "off":
+        return Finding(about=about, found="off, as `media` says")
+    if here:
+        return Finding(about=about, found=f"on, UDP and TCP port {settings.media_port}")
+    if settings.media == "auto":
+        return Finding(about=about, found="off: the extra `media` is not installed")
+    return Finding(about=about, found="not installed", fix="Install the extra: pip install 'kaibiao[media]'.")
 
 
 def python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:

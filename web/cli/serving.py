@@ -15,14 +15,16 @@ import structlog
 import typer
 import uvicorn
 
+from hall.media.processes import Processes
 from sessions.clock import SystemClock
 from sessions.store.database import Database
 from sessions.store.grants import grant
-from sessions.store.integrity import chained, readable
+from sessions.store.integrity import AT_START, chained, readable, written_down
 from sessions.store.migrations import migrate, pending
 from web.app import create_app
 from web.bootstrap import NotMigrated, Place, Services, build
 from web.cli.doctor import examine
+from web.cli.media import processes
 from web.cli.refused import Refused
 from web.cli.supervisor import Berth, GaveUp, Supervisor, again, listen
 from web.descriptors import allowed
@@ -74,7 +76,7 @@ def serve(
         supervise(settings, config)
     else:
         sys.setswitchinterval(SWITCH)
-        HallServer(build(settings)).run()
+        HallServer(build(settings), beside=partial(processes, settings, config)).run()
 
 
 def supervise(settings: Settings, config: Path | None) -> None:
@@ -84,7 +86,9 @@ def supervise(settings: Settings, config: Path | None) -> None:
         given = ["--config", str(config)] if config is not None else []
         words = [*given, "--host", settings.host, "--port", str(port), "--workers", str(settings.workers)]
         try:
-            asyncio.run(Supervisor(partial(again, words), door, settings.workers).run())
+            beside = processes(settings, config, reached_at(settings.host, port))
+            run = beside.run if beside is not None else None
+            asyncio.run(Supervisor(partial(again, words), door, settings.workers, run).run())
         except GaveUp as error:
             raise Refused("No worker begins to serve.", error.hint) from error
 
@@ -139,8 +143,13 @@ class HallServer(uvicorn.Server):
     begun: Callable[[], object] | None = None
     """Called once it listens."""
 
-    def __init__(self, services: Services, **more: Any) -> None:
-        """``more`` goes to ``uvicorn.Config``, over what ``SERVER`` says."""
+    def __init__(
+        self, services: Services, *, beside: Callable[[str], Processes | None] | None = None, **more: Any
+    ) -> None:
+        """``more`` goes to ``uvicorn.Config``, over what ``SERVER`` says.
+
+        ``beside`` returns the media processes to keep alive, for the address at which this hall is reached.
+        """
         address = {"host": services.settings.host, "port": services.settings.port}
         super().__init__(
             uvicorn.Config(
@@ -150,6 +159,8 @@ class HallServer(uvicorn.Server):
         )
         self._services = services
         self._notifier = Notifier()
+        self._beside = beside
+        self._media: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, and tell systemd once it is so."""
@@ -158,6 +169,10 @@ class HallServer(uvicorn.Server):
             self._notifier.ready()
             if self.begun is not None:
                 self.begun()
+            if self._beside is not None:
+                host, port = self.servers[0].sockets[0].getsockname()[:2]
+                if (kept := self._beside(reached_at(host, port))) is not None:
+                    self._media = asyncio.create_task(kept.run())
 
     def stop(self) -> None:
         """Begin to stop, as a signal would have it."""
@@ -166,9 +181,35 @@ class HallServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: streams end and are resumed elsewhere, requests that have begun are finished."""
         self._notifier.stopping()
+        if self._media is not None:
+            self._media.cancel()
+            await asyncio.wait({self._media})
         await self._services.hub.close()
         await self._services.retire()
+        await self._stop_accepting()
         await super().shutdown(sockets)
+
+    async def _stop_accepting(self) -> None:
+        """Take no more connections, and let those just taken get as far as being told that the hall stops.
+
+        asyncio forgets, open and unread, a connection whose server closes between ``accept`` and its first callback
+        (Python 3.11, ``Server._attach``): whoever is on it would wait for this process to end.
+        """
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for door in server.sockets:
+                loop.remove_reader(door)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
+
+_TURNS = 3  # of the loop, until an accepted connection stands in the server's list
+
+
+def reached_at(host: str, port: int) -> str:
+    """Return the address at which a program of this machine reaches a hall that listens there."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
 
 
 SERVER: dict[str, Any] = {
@@ -259,8 +300,9 @@ async def _is_behind(settings: Settings) -> bool:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
     try:
-        await readable(database)
+        await readable(database, within=AT_START)
         await database.reach()
+        await written_down(database)
         if behind := await pending(database):
             return behind
         await chained(database)

@@ -16,9 +16,9 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 from web.notify import Notifier
 
@@ -94,8 +94,15 @@ class _Child:
 class Supervisor:
     """Keeps ``count`` workers alive until it is told to stop (SIGTERM, SIGINT); rolls them one by one on SIGHUP."""
 
-    def __init__(self, command: Callable[[Berth], Sequence[str]], door: socket.socket, count: int) -> None:
-        """``command`` returns how to start a worker in a berth."""
+    def __init__(
+        self,
+        command: Callable[[Berth], Sequence[str]],
+        door: socket.socket,
+        count: int,
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        """``command`` returns how to start a worker in a berth; ``beside`` runs as long as this does."""
+        self._beside = beside
         self._command = command
         self._door = door
         self._children: list[_Child | None] = [None] * count
@@ -114,6 +121,8 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, lambda: tasks.add(loop.create_task(self._roll())))
         slots = [loop.create_task(self._keep(slot)) for slot in range(len(self._children))]
         tasks.add(loop.create_task(self._watch()))
+        if self._beside is not None:
+            tasks.add(loop.create_task(self._beside()))
         try:
             await asyncio.gather(*slots)
         finally:

@@ -16,6 +16,7 @@ from crypto import authority
 from crypto.certificates import Usage
 from crypto.timestamping import issue_authority
 from sessions.clock import SystemClock
+from web.demo.revocation import Answering
 from web.settings import Settings
 from web.timestamp_server import timestamp_app
 
@@ -24,7 +25,9 @@ SEAL = "开标演示大厅 Kaibiao demo hall"
 
 
 @contextlib.asynccontextmanager
-async def stamps_and_seal(out: Path, settings: Settings, root: authority.Authority) -> AsyncIterator[dict[str, Path]]:
+async def stamps_and_seal(
+    out: Path, settings: Settings, root: authority.Authority, asked: Answering
+) -> AsyncIterator[dict[str, Path]]:
     """Serve timestamps and write the seal; give the settings that name both. The server ends with the block."""
     at = SystemClock().now().replace(microsecond=0) - timedelta(minutes=5)
     folder = out / "papers"
@@ -40,7 +43,9 @@ async def stamps_and_seal(out: Path, settings: Settings, root: authority.Authori
     (folder / "seal.pem").write_bytes(authority.to_pem(seal))
     settings.crls.mkdir(parents=True, exist_ok=True)
     (settings.crls / "demo.pem").write_bytes(authority.revocation_list(root, {}, at=at).public_bytes(Encoding.PEM))
-    stamps = timestamp_app(issue_authority(root, name=NAME, at=at, days=30), SystemClock())
+    signer = issue_authority(root, name=NAME, at=at, days=30, ocsp=f"{asked.url}/ocsp", crl=f"{asked.url}/crl")
+    asked.also_knows(signer.certificate)
+    stamps = timestamp_app(signer, SystemClock())
     web = uvicorn.Server(uvicorn.Config(stamps, log_config=None, access_log=False, lifespan="off"))
     serving = asyncio.create_task(web.serve(sockets=[door]))
     while not web.started:  # noqa: ASYNC110  # uvicorn has no event for it

@@ -91,10 +91,12 @@ class Person:
             try:
                 await act()
             except HallRefused as refusal:
+                if refusal.status == 503 or refusal.code == "not_witnessed":
+                    continue  # busy, or the witnesses are being asked: it comes again as long as it is due
                 if refusal.status >= 500:
                     raise
-                if refusal.code == "not_witnessed":
-                    continue  # the witnesses are being asked; it comes again as long as it is due
+            except httpx.TransportError:
+                continue  # the line broke under it: whatever is still due is done again
             self.done.add(name)
 
     def is_mine(self, signal: View) -> bool:

@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,13 @@ from sessions.clock import SystemClock
 from sessions.store.migrations import migrate
 from sessions.verify import verify
 from web.bootstrap import Services, build
+from web.cli.media import processes
 from web.cli.refused import Refused
 from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
 from web.demo.papers import stamps_and_seal
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
-from web.demo.revocation import answering
+from web.demo.revocation import Answering, answering
 from web.demo.witnesses import two_witnesses
 from web.i18n import LANGUAGES
 from web.remote import Hall, HallRefused
@@ -132,18 +134,24 @@ async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
         troupe = cast.engage(options.bidders, SystemClock().now(), wrong_key=wrong_key, asked_at=asked.url)
         asked.knows(troupe)
         given["revocation_sources"] = (f"{asked.url}/",)
-        async with _outside(options, out, settings, door, troupe, given) as stage:
+        async with _outside(options, out, settings, door, troupe, asked, given) as stage:
             yield stage
 
 
 @contextlib.asynccontextmanager
 async def _outside(
-    options: Options, out: Path, settings: Settings, door: socket.socket, troupe: cast.Troupe, given: dict[str, Any]
+    options: Options,
+    out: Path,
+    settings: Settings,
+    door: socket.socket,
+    troupe: cast.Troupe,
+    asked: Answering,
+    given: dict[str, Any],
 ) -> AsyncIterator[Stage]:
     """Let witnesses and timestamp authorities of the demo come to life, and open the hall's room."""
     async with (
         two_witnesses(out, settings) as witnesses,
-        stamps_and_seal(out, settings, troupe.authority) as named,
+        stamps_and_seal(out, settings, troupe.authority, asked) as named,
     ):
         witnessed = load(**given, port=settings.port, witnesses_file=witnesses, **named)
         async with _room(options, out, witnessed, door, troupe) as stage:
@@ -164,7 +172,7 @@ async def _room(
     root = troupe.authority.certificate.public_bytes(Encoding.PEM)
     (settings.anchors / "demo.pem").write_bytes(root)
     log_to(settings)
-    web = HallServer(services)
+    web = HallServer(services, beside=partial(processes, settings, None))
     serving = asyncio.create_task(web.serve(sockets=[door]))
     while not web.started:
         if serving.done():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import responder
@@ -32,6 +33,10 @@ class Answering:
         self._issued = frozenset(each.certificate.serial_number for each in held)
         self._by = responder.appoint(troupe.authority, at=SystemClock().now().replace(microsecond=0))
         self._troupe = troupe
+
+    def also_knows(self, certificate: x509.Certificate) -> None:
+        """Answer for one more that this authority issued: that of its timestamps."""
+        self._issued |= {certificate.serial_number}
 
     def answer(self, request: bytes) -> bytes:
         """Return the answer to a request; an error before ``knows``."""

@@ -17,13 +17,14 @@ from starlette.types import Message, Receive, Scope, Send
 from hall.audience import Audience
 from hall.errors import Stalled
 from hall.frames import Form
-from hall.seat import Seat
+from hall.seat import Seat, Write
 from sessions.ids import SessionId
 from sessions.roles import Role
 from web.bootstrap import services_of
 from web.door import cursor
 from web.headers import UNDRESSED
 from web.identity import audience_for
+from web.line import line_of
 from web.problems import Problem
 
 router = APIRouter()
@@ -49,10 +50,10 @@ async def stream(request: Request, session: SessionId) -> Response:
     audience = await audience_for(request, session)
     services.pace_reader(audience)
     after = cursor(request.headers.get("last-event-id", request.query_params.get("after")))
-    events = EventStream()
+    events = EventStream(request.scope)
     address = services.address(request)
     events.seat = await services.hub.attach(
-        session, audience, after, form=Form.SSE, write=events.write, closed=events.close, address=address
+        session, audience, after, form=events.form, write=events.write, closed=events.close, address=address
     )
     return events
 
@@ -79,15 +80,19 @@ async def segment(request: Request, session: SessionId, number: int) -> Response
 class EventStream(Response):
     """Server-sent events from chunks that are framed already and shared by everyone who reads them.
 
-    The hub writes; there is no task a chunk and nobody between it and the server. A send is begun at once, and only
-    one that has to wait, because the reader does not read, is finished by a task, while the seat is paused.
+    The hub writes, straight to the connection where the server offers its line (web.line). Elsewhere through ASGI and
+    without a task a chunk: a send is begun at once, and only one that has to wait, because the reader does not read,
+    is finished by a task, while the seat is paused.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
+        self._line = line_of(scope)
+        self.form = Form.SSE if self._line is None else Form.CHUNKED
+        self.write: Write = self._write if self._line is None else self._line.write
         self.seat: Seat | None = None
         self._send: Send
         self._sending: asyncio.Task[None] | None = None
@@ -99,21 +104,26 @@ class EventStream(Response):
         assert self.seat is not None
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         self._send = scope.get("extensions", {}).get(UNDRESSED, send)
-        leaving = asyncio.create_task(self._left(receive))
+        leaving = None
         try:
             await self._send(_body(_RETRY))
+            if self._line is None:
+                leaving = asyncio.create_task(self._left(receive))
+            else:
+                self._line.take(self.seat, self._ended.set)
             self.seat.resume()
             await self._ended.wait()
         finally:
             self.seat.leave()
-            leaving.cancel()
+            if leaving is not None:
+                leaving.cancel()
             if self._sending is not None:
                 self._sending.cancel()
         if self._code is not None and self._code != Stalled.close:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def write(self, chunk: bytes) -> None:
-        """Write what the hub has."""
+    def _write(self, chunk: bytes) -> None:
+        """Write what the hub has, through ASGI."""
         going = self._send(_body(chunk)).__await__()
         try:
             waits_for = next(going)

@@ -61,10 +61,27 @@ export function parseStrict(bytes: Uint8Array, limit: number): Json {
 /** As {@link parseStrict}, for bytes that must also be the canonical form of their value. */
 export function parseCanonical(bytes: Uint8Array, limit: number): Json {
   const quick = bytes.length <= limit ? quickly(bytes) : undefined;
-  if (quick !== undefined) return quick;
+  return quick === undefined ? strictly(bytes, limit) : quick;
+}
+
+/** As {@link parseCanonical}, for whoever has `text` already: what `bytes` are in UTF-8. */
+export function parseCanonicalText(text: string, bytes: Uint8Array, limit: number): Json {
+  const quick = bytes.length <= limit ? quicklyText(text) : undefined;
+  return quick === undefined ? strictly(bytes, limit) : quick;
+}
+
+function strictly(bytes: Uint8Array, limit: number): Json {
   const value = parseStrict(bytes, limit);
   form(equal(canonical(value), bytes), "not in canonical form (RFC 8785)", "not_canonical");
   return value;
+}
+
+function quickly(bytes: Uint8Array): Json | undefined {
+  try {
+    return quicklyText(fromUtf8(bytes));
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -74,9 +91,8 @@ export function parseCanonical(bytes: Uint8Array, limit: number): Json {
  * @remarks RFC 8785 takes the form of values from that writer, but not the order of members. It would also write
  * half a character, fractions and any depth: the first only as an escape.
  */
-function quickly(bytes: Uint8Array): Json | undefined {
+function quicklyText(text: string): Json | undefined {
   try {
-    const text = fromUtf8(bytes);
     const value = JSON.parse(text) as Json;
     return JSON.stringify(value) === text && !text.includes("\\u") && isOrderly(value, 1) ? value : undefined;
   } catch {
@@ -91,8 +107,8 @@ function isOrderly(value: Json, depth: number): boolean {
   if (depth > MAX_DEPTH) return false;
   if (Array.isArray(value)) return value.every((item: Json) => isOrderly(item, depth + 1));
   let last: string | null = null;
-  for (const [key, item] of Object.entries(value)) {
-    if ((last !== null && key <= last) || !isOrderly(item, depth + 1)) return false;
+  for (const key of Object.keys(value)) {
+    if ((last !== null && key <= last) || !isOrderly((value as JsonObject)[key]!, depth + 1)) return false;
     last = key;
   }
   return true;

@@ -11,9 +11,8 @@ import * as der from "./der.js";
 import { form, Malformed, reading, require } from "./errors.js";
 import { asCount, asHex, asText, members } from "./fields.js";
 import type { KeyPair } from "./identity.js";
-import { sha256 } from "./kdf.js";
 import { cmsSignature, digestIdentifier, rawSignature, schemeOf, signatureIdentifier, signedBy, signRaw } from "./signing.js";
-import { type Certificate, type KeyKind, readCertificate } from "./x509.js";
+import { type Certificate, fingerprint, type KeyKind, readCertificate } from "./x509.js";
 
 /** Bytes of a segment, the leaf of the tree the declaration signs. */
 export const SEGMENT = 4_194_304;
@@ -55,7 +54,7 @@ export async function declare(declared: Declared, sign: KeyPair, ...slots: reado
   });
   const { certificate, key } = sign;
   const kind = certificate.keyKind;
-  const attributes = await attributesOf(content, kind, await sha256(certificate.der));
+  const attributes = await attributesOf(content, kind, fingerprint(certificate));
   const signature = await signRaw(kind, key, attributes);
   const signer = der.sequence(
     der.integer(1),
@@ -84,7 +83,7 @@ export async function declare(declared: Declared, sign: KeyPair, ...slots: reado
  */
 export async function readDeclaration(bytes: Bytes, sigCert: Uint8Array): Promise<Declaration> {
   const parsed = reading("malformed_declaration", "declaration", () => parse(bytes));
-  const signer = await find(parsed.certificates, sigCert);
+  const signer = find(parsed.certificates, sigCert);
   const named = signer !== null && equal(parsed.issuerAndSerial, der.sequence(signer.issuerDer, signer.serialDer));
   require(named && signer.keyKind !== "other", "wrong_certificate", "the declaration is not by the certificate the header names");
   const kind = signer.keyKind;
@@ -115,9 +114,8 @@ export async function readDeclaration(bytes: Bytes, sigCert: Uint8Array): Promis
 }
 
 /** The certificate among `certificates` with this SHA-256, or null. */
-export async function find(certificates: readonly Certificate[], digest: Uint8Array): Promise<Certificate | null> {
-  for (const certificate of certificates) if (equal(await sha256(certificate.der), digest)) return certificate;
-  return null;
+export function find(certificates: readonly Certificate[], digest: Uint8Array): Certificate | null {
+  return certificates.find((certificate) => equal(fingerprint(certificate), digest)) ?? null;
 }
 
 /** The signed attributes of a declaration, as the DER SET OF that is signed. */

@@ -171,7 +171,7 @@ async function prepare(request: SealRequest, parts: readonly PlainPart[]): Promi
     const key = crypto.getRandomValues(new Uint8Array(32));
     const second = tenderer ? crypto.getRandomValues(new Uint8Array(32)) : null;
     groupKeys.set(id, await GroupKey.derive(key, context, second));
-    const certificate = await fingerprint(encrypt.certificate);
+    const certificate = fingerprint(encrypt.certificate);
     const own: SlotEntry = { role: "bidder", certificate, data: await sealSlot(key, encrypt.certificate), place: null };
     const slots = [own];
     if (tenderer && second) slots.push(...(await deal("tenderer", second, tenderer, context)));
@@ -194,7 +194,7 @@ async function prepare(request: SealRequest, parts: readonly PlainPart[]): Promi
     offset += length;
   }
   const { env, ...names } = binding;
-  const sigCert = hex(await fingerprint(sign.certificate));
+  const sigCert = hex(fingerprint(sign.certificate));
   const header = canonical({ v: 1, ...names, env: hex(env), sig_cert: sigCert, groups, parts: entries });
   return { header, keys };
 }

@@ -29,7 +29,7 @@ export async function deal(role: HolderRole, secret: Bytes, quorum: Quorum, cont
     split(secret, threshold, count).map(async (share, i): Promise<SlotEntry> => {
       const place = { where, index: share.index, threshold, count, kcs: await shareCommitment(where, share, context) };
       const data = await sealSlot(share.value, certificates[i]!);
-      return { role, certificate: await fingerprint(certificates[i]!), data, place };
+      return { role, certificate: fingerprint(certificates[i]!), data, place };
     }),
   );
 }
@@ -41,7 +41,7 @@ export async function deal(role: HolderRole, secret: Bytes, quorum: Quorum, cont
  * `share_mismatch` when the bidder sealed another share than it committed to.
  */
 export async function openHeld(header: Header, group: GroupId, role: HolderRole, holder: KeyPair): Promise<Share> {
-  const own = await fingerprint(holder.certificate);
+  const own = fingerprint(holder.certificate);
   const slot = groupOf(header, group).slots.find((each) => each.role === role && equal(each.certificate, own));
   require(slot?.place != null, "wrong_recipient", "this bid has no share for this certificate", "Use the certificate the tender names.");
   const value = await openSlot(slot.data, holder);

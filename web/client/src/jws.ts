@@ -38,7 +38,7 @@ export interface Statement {
 export async function signStatement(kind: string, payload: JsonObject, sign: KeyPair): Promise<string> {
   const { certificate, key } = sign;
   const { alg } = schemeOf(certificate.keyKind);
-  const head = { alg, typ: typeOf(kind), "x5t#S256": base64url(await fingerprint(certificate)) };
+  const head = { alg, typ: typeOf(kind), "x5t#S256": base64url(fingerprint(certificate)) };
   const signed = `${base64url(canonical(head))}.${base64url(canonical(payload))}`;
   const token = `${signed}.${base64url(await signRaw(certificate.keyKind, key, utf8(signed)))}`;
   require(token.length <= TOKEN_LIMIT, "too_large", "the statement is longer than 65536 characters");
@@ -73,7 +73,7 @@ export function readStatement(token: string): Statement {
  */
 export async function verifyByCertificate(token: string, kind: string, certificate: Certificate): Promise<JsonObject> {
   const statement = readStatement(token);
-  const own = base64url(await fingerprint(certificate));
+  const own = base64url(fingerprint(certificate));
   checkHead(statement, schemeOf(certificate.keyKind).alg, kind, own, null);
   const { signed, signature } = taken(token);
   require(await signedBy(certificate, signature, signed), "bad_signature", "the signature does not verify");

@@ -89,7 +89,7 @@ export class LockPanel {
   async #announced(pairs: readonly KeyPair[]): Promise<KeyPair> {
     const wanted = this.#mine()?.officer["certificate"];
     for (const pair of pairs) {
-      if (pair.purpose === "encrypt" && hex(await fingerprint(pair.certificate)) === wanted) return pair;
+      if (pair.purpose === "encrypt" && hex(fingerprint(pair.certificate)) === wanted) return pair;
     }
     throw new Refused("not_an_officer", "this is not the certificate that the announcement names");
   }

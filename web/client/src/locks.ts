@@ -94,7 +94,7 @@ async function lockShare(
   const kcs = await shareCommitment(lock, share, context);
   const hpke = await hpkeSeal(await pointOf(officer), shareInfo(where, lock, share.index), share.value);
   const place = placeJson({ where: lock, index: share.index, threshold, count, kcs });
-  return { lock, ...place, cert: hex(await fingerprint(officer)), hpke: base64url(hpke) };
+  return { lock, ...place, cert: hex(fingerprint(officer)), hpke: base64url(hpke) };
 }
 
 /**
@@ -133,7 +133,7 @@ export async function readSplitRelease(
 
 /** Open one's own share of a release, and compare it with its commitment: `wrong_recipient`, `not_decryptable`, `share_mismatch`. */
 export async function openShare(share: LockedShare, officer: KeyPair): Promise<Bytes> {
-  const own = equal(share.certificate, await fingerprint(officer.certificate));
+  const own = equal(share.certificate, fingerprint(officer.certificate));
   require(own, "wrong_recipient", "this share is for another officer", "Use the certificate the announcement names.");
   const value = await hpkeOpenWith(officer.key, await pointOf(officer.certificate), share.info, share.hpke);
   return (await checkShare(share.place, share.context, value)).value;
@@ -141,7 +141,7 @@ export async function openShare(share: LockedShare, officer: KeyPair): Promise<B
 
 /** The shares of `locked` that are for the holder of `certificate`. */
 export async function sharesFor(locked: readonly LockedShare[], certificate: Certificate): Promise<readonly LockedShare[]> {
-  const own = await fingerprint(certificate);
+  const own = fingerprint(certificate);
   return locked.filter((share) => equal(share.certificate, own));
 }
 
@@ -192,7 +192,7 @@ async function checkFor(shares: readonly LockedShare[], locks: readonly Lock[]):
   const expected: string[] = [];
   for (const { id, threshold, certificates } of locks) {
     for (const [i, officer] of certificates.entries()) {
-      expected.push([id, i + 1, threshold, certificates.length, hex(await fingerprint(officer))].join());
+      expected.push([id, i + 1, threshold, certificates.length, hex(fingerprint(officer))].join());
     }
   }
   const found = shares.map(({ place, certificate }) =>

@@ -40,9 +40,12 @@ export class Page {
   #refetching = false;
   #known: Members = {};
   #retryAt: number | null = null;
+  #door: Door | null = null;
   #watching: number | null = null;
   #lag: Lag | null = null;
   #link: Link | "static" = "static";
+  #asOf: number | null = null; // while the hall itself cannot read its log
+  #heardAt: number | null = null;
   #unsaid: string[] = [];
   #saidAt = 0;
   readonly #channel: Channel;
@@ -124,6 +127,7 @@ export class Page {
   }
 
   #fact(fact: Fact): void {
+    this.#told(null);
     this.#heard(fact);
     const outcome = reduce(this.view, fact);
     if (outcome.kind === "known") return;
@@ -174,6 +178,7 @@ export class Page {
   }
 
   #signal(signal: { readonly signal: string; readonly [member: string]: unknown }): void {
+    if (signal.signal === "beat") this.#told(typeof signal["as_of"] === "string" ? Date.parse(signal["as_of"]) : null);
     if (signal.signal === "lag") {
       for (const element of document.querySelectorAll<HTMLElement>("[data-lag]")) {
         element.hidden = false;
@@ -188,8 +193,18 @@ export class Page {
     }
   }
 
-  #linked(state: Link, door: Door, retryAt: number | null): void {
-    this.#link = state;
+  /** Something came, so what is shown is of now; or, as the hall says, of `asOf`. */
+  #told(asOf: number | null): void {
+    if (this.clock.ready) this.#heardAt = this.clock.now();
+    const before = this.#asOf;
+    this.#asOf = asOf;
+    if (before !== asOf && this.#door !== null) this.#linked(this.#link as Link, this.#door, this.#retryAt);
+  }
+
+  #linked(given: Link, door: Door, retryAt: number | null): void {
+    const state = given === "connected" && this.#asOf !== null ? "stale" : given;
+    this.#link = given;
+    this.#door = door;
     this.#retryAt = retryAt;
     const line = document.getElementById("link");
     if (line === null) return;
@@ -207,11 +222,13 @@ export class Page {
     const detail = line?.querySelector('[data-link="detail"]');
     if (!line || !detail) return;
     const { words, language } = this.data;
-    const since = `${words["ui.since"]} ${moment(Date.parse(this.view.at), "clock", language)}`;
+    const behind = this.#link === "connected" && this.#asOf !== null;
+    const of = (behind ? this.#asOf : this.#heardAt) ?? Date.parse(this.view.at);
+    const since = `${words["ui.since"]} ${moment(of, "clock", language)}`;
     const wait = this.#retryAt === null ? 0 : Math.ceil((this.#retryAt - performance.now()) / 1000);
     const retry = wait > 0 ? ` · ${wait} ${words["ui.retry_in"]}` : "";
     if (this.#link === "static") return;
-    const text = this.#link === "connected" ? (words[`door.${line.dataset["door"]}`] ?? "") : since + retry;
+    const text = this.#link === "connected" && !behind ? (words[`door.${line.dataset["door"]}`] ?? "") : since + retry;
     if (detail.textContent !== text) detail.textContent = text;
   }
 

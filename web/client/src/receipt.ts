@@ -6,6 +6,7 @@ import { form, reading, require } from "./errors.js";
 import { asBase64url, asCount, asHex, asIdentifier, asList, asMoment, asText, members } from "./fields.js";
 import { type HallKey, readHallKey, readStatement, verifyByHall } from "./jws.js";
 import { sha256 } from "./kdf.js";
+import { digest } from "./sha256.js";
 import { type Checkpoint, readProof, verifyProof } from "./tlog.js";
 
 /** A verified receipt. Digests are lower-case hex. */
@@ -57,7 +58,7 @@ export async function verifyReceipt(token: string, hall: HallKey): Promise<Recei
       leafSalt: asDigest(value.leaf_salt),
     };
   });
-  return { ...receipt, tracker: await trackerCode(payload) };
+  return { ...receipt, tracker: trackerCode(payload) };
 }
 
 /** Verify a refusal slip by the hall; codes as {@link verifyReceipt}. */
@@ -74,7 +75,7 @@ export async function verifySlip(token: string, hall: HallKey): Promise<Slip> {
       code: asIdentifier(value.code),
     };
   });
-  return { ...slip, tracker: await trackerCode(payload) };
+  return { ...slip, tracker: trackerCode(payload) };
 }
 
 /** The file a bidder keeps: its receipt, and the proof that it is logged once it is. Nothing of it is verified. */
@@ -140,9 +141,8 @@ function unlessNull<T>(value: Json, read: (value: Json) => T): T | null {
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** The tracker code of a receipt or slip: 70 bits of its digest in Crockford base32, grouped 4-4-4-2. */
-export async function trackerCode(payload: JsonObject): Promise<string> {
-  const digest = await sha256(utf8("SBID1/tracker"), canonical(payload));
-  const bits = Array.from(digest.subarray(0, 9), (byte) => byte.toString(2).padStart(8, "0")).join("");
+export function trackerCode(payload: JsonObject): string {
+  const bits = Array.from(digest(concat(utf8("SBID1/tracker"), canonical(payload))).subarray(0, 9), (byte) => byte.toString(2).padStart(8, "0")).join("");
   const symbols = Array.from({ length: 14 }, (_, i) => CROCKFORD[parseInt(bits.slice(5 * i, 5 * i + 5), 2)]).join("");
   return [symbols.slice(0, 4), symbols.slice(4, 8), symbols.slice(8, 12), symbols.slice(12)].join("-");
 }

@@ -77,7 +77,7 @@ export async function checkSealed(sealed: Sealed): Promise<Declaration> {
   require(declaration.totalLength === declarationAt, "wrong_sizes", "the declaration is about a file of another length");
   for (const { certificate, data } of header.groups.flatMap(({ slots }) => slots)) {
     const slot = readSlot(data);
-    const recipient = await find(declaration.certificates, certificate);
+    const recipient = find(declaration.certificates, certificate);
     require(recipient !== null, "wrong_certificate", "the declaration lacks the certificate of a slot");
     checkRecipient(slot, recipient);
   }
@@ -108,7 +108,7 @@ export async function checkSealed(sealed: Sealed): Promise<Declaration> {
 /** The key of a group out of the bidder's own slot, checked against the commitment in the header. */
 export async function unlockGroup(header: Header, group: GroupId, encrypt: KeyPair): Promise<Bytes> {
   const entry = groupOf(header, group);
-  const own = await fingerprint(encrypt.certificate);
+  const own = fingerprint(encrypt.certificate);
   const slot = entry.slots.find(({ role, certificate }) => role === "bidder" && equal(certificate, own));
   require(slot !== undefined, "wrong_recipient", "this bid was sealed to another certificate", "Use the certificate you sealed with.");
   const key = await openSlot(slot.data, encrypt);

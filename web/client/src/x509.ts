@@ -8,7 +8,7 @@
 import { type Bytes, hex } from "./bytes.js";
 import * as der from "./der.js";
 import { form, reading, Refused, require } from "./errors.js";
-import { sha256 } from "./kdf.js";
+import { digest } from "./sha256.js";
 
 /** One attribute of a name: its type in dotted form and its value. */
 export interface Attribute {
@@ -112,8 +112,8 @@ export function readPem(pem: string): Certificate[] {
 }
 
 /** SHA-256 of the whole certificate: how headers and statements name it. */
-export function fingerprint(certificate: Certificate): Promise<Bytes> {
-  return sha256(certificate.der);
+export function fingerprint(certificate: Certificate): Bytes {
+  return digest(certificate.der);
 }
 
 /** The number of the organisation a certificate speaks for: organizationIdentifier, else serialNumber; null if none. */

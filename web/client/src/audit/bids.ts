@@ -19,7 +19,7 @@ import { receiptEntry } from "./receiptlog.js";
 import { readList, type Trust, validate } from "./paths.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { type Data, moment, written } from "./shapes.js";
 import { flags, readSheet } from "./sheet.js";
 import { setRoot } from "./tree.js";
@@ -147,7 +147,7 @@ export async function receipts(
       check(told !== undefined, "not in intake");
       const issued: JsonObject = receiptOf(told!.data, told!.when, o.plan);
       check(same(payload, issued), "not in intake");
-      check((await trackerCode(issued)) === bid.tracker, "another tracker code");
+      check(trackerCode(issued) === bid.tracker, "another tracker code");
     }),
   );
   return found(true, `${o.bids.length} receipts`);

@@ -1,13 +1,13 @@
 /** The bundle as bytes: the manifest that lists its members, and the key that signed it (sessions/ARCHIVE.md). */
 
-import { type Bytes, fromUtf8, hex } from "../bytes.js";
+import { type Bytes, fromUtf8 } from "../bytes.js";
 import { type JsonObject, parseCanonical } from "../canonical.js";
 import { members } from "../fields.js";
 import { type HallKey, readHallKey, readHallKeys, verifyByHall } from "../jws.js";
-import { sha256 } from "../kdf.js";
 import { member } from "./bids.js";
 import { same } from "./intake.js";
 import { demand, type Found, found } from "./report.js";
+import { fileDigest } from "../sha256.js";
 import type { Data } from "./shapes.js";
 import type { Files } from "./zipped.js";
 
@@ -38,7 +38,7 @@ export async function checkManifest(files: Files): Promise<Found<Manifest>> {
 
 /** Fail unless `file` is the one that a manifest says so much of. */
 export async function isListed(name: string, file: Bytes, said: Data): Promise<void> {
-  const here = { sha256: hex(await sha256(file)), size: file.length };
+  const here = { sha256: await fileDigest(file), size: file.length };
   demand(same(said, here), `${name} is not the file that the manifest lists`);
 }
 
@@ -58,8 +58,7 @@ export async function checkSignature(files: Files, manifest: Manifest): Promise<
 
 /** Fail unless the statement `payload` is over this manifest. */
 export async function isOver(payload: Data, { session, bytes }: Manifest): Promise<void> {
-  const digest = hex(await sha256(bytes));
-  demand(same(payload, { v: 1, session, manifest_sha256: digest }), "it is over something else");
+  demand(same(payload, { v: 1, session, manifest_sha256: await fileDigest(bytes) }), "it is over something else");
 }
 
 /** Which key plan.json names, if it can be read; what it is worth, plan.announced says. */

@@ -5,7 +5,7 @@ import type { Json } from "../canonical.js";
 import { type Draw, newDraw } from "./draw.js";
 import type { Told } from "./log.js";
 import { demand } from "./report.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { readSheet } from "./sheet.js";
 import { movedBy, withStop } from "./stops.js";
 import { checkSealedBids, type Data, moment, type Plan } from "./shapes.js";
@@ -172,6 +172,8 @@ export class Opening {
   clockUnsafe = false;
   /** Since when the hall does not work. */
   outage: number | null = null;
+  /** Events of the recording that this log knows of. */
+  recorded = 0;
   /** When the last of what the hall stopped for was over. */
   lifted: number | null = null;
   /** Whether the hold began by the hall's own doing. */
@@ -423,6 +425,9 @@ export class Opening {
       case "ClockUnsafe":
       case "OutageBegan":
         this.#stop(told, told.type === "ClockUnsafe" ? "clock" : "outage");
+        return;
+      case "RecordingNoted":
+        this.recorded = data["size"] as number;
         return;
       case "ClockSafe":
       case "OutageEnded":

@@ -9,7 +9,7 @@ import type { Told } from "./log.js";
 import { accepts, type Proved, proofOf, signerOf } from "./proofs.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { digest } from "./sha256.js";
+import { digest } from "../sha256.js";
 import { type Data, moment, written } from "./shapes.js";
 import { byCodePoint } from "./sheet.js";
 import type { Coming } from "./time.js";

@@ -10,7 +10,7 @@ import { same } from "./intake.js";
 import { lines, type Told } from "./log.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { type Data, moment } from "./shapes.js";
 import { madeUp } from "./stops.js";
 import type { Files } from "./zipped.js";

@@ -97,7 +97,7 @@ class Intake {
     for (const other of this.bids.values()) if (other.data["header_sha256"] === header) return false; // nothing new, or another's
     if (data["replaces"] !== (standing === undefined ? null : standing.data["header_sha256"]!)) return false;
     // What a bid was sealed for is checked on its header, where there is one.
-    return this.#fits(plan) && data["tracker"] === (await trackerCode(receiptOf(data, when, this.plan)));
+    return this.#fits(plan) && data["tracker"] === trackerCode(receiptOf(data, when, this.plan));
   }
 
   #fits(plan: Plan): boolean {

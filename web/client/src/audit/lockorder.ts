@@ -1,6 +1,6 @@
 /** The locks once more, from the plan and the bare order of the events, without asking the rules (sessions/ARCHIVE.md). */
 
-import { fromBase64url } from "../bytes.js";
+import { fromBase64url, hex } from "../bytes.js";
 import { readCertificate } from "../x509.js";
 import type { Lock } from "./ceremony.js";
 import type { Told } from "./log.js";
@@ -50,7 +50,8 @@ export function lockOrder({ opening: o, log }: Replayed): Found<true> {
 function officers(locks: readonly Lock[], seats: readonly Data[]): void {
   const held = locks.flatMap((lock) => lock.officers);
   demand(new Set(held.map(({ account }) => account)).size === held.length, "one person holds two locks");
-  demand(new Set(held.map(({ certificate }) => certificate)).size === held.length, "one certificate serves two people");
+  const keys = held.map(({ certificate }) => hex(readCertificate(fromBase64url(certificate)).spki));
+  demand(new Set(keys).size === held.length, "one key serves two people");
   for (const lock of locks) demand(1 <= lock.threshold && lock.threshold <= lock.officers.length, `${lock.id}: no such threshold`);
   const staff = new Set(seats.filter((seat) => STAFF.includes(seat["role"] as string)).map((seat) => seat["account"]));
   for (const { account, certificate } of held) {

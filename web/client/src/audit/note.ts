@@ -3,7 +3,7 @@
 import { base64url, type Bytes, concat, equal, fromBase64, fromUtf8, hex, utf8 } from "../bytes.js";
 import { kidOf, readHallKey } from "../jws.js";
 import { demand } from "./report.js";
-import { digest } from "./sha256.js";
+import { digest } from "../sha256.js";
 
 /** A signature line: who says to have signed, and the bytes after the key id. */
 export interface Line {

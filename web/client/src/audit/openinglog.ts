@@ -6,7 +6,7 @@ import type { Opening } from "./ceremony.js";
 import { type Checkpoint, cosignedAt, type Key, linesBy, type Note, openCheckpoint, readKey, readNote, sameKey } from "./note.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import type { Data } from "./shapes.js";
 import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";

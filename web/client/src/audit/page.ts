@@ -24,6 +24,7 @@ export function recordPage(document: Data, o: Opening, head: string): string {
     outcome(o),
     bids(document),
     late(document),
+    locks(document, o),
     draws(document),
     objections(document),
     course(document),
@@ -100,6 +101,29 @@ function outcome(o: Opening): string {
   }
   if (o.status !== "aborted") return "";
   return `<h2>终止原因<span>Why it was aborted</span></h2><p>${escape(o.abortReason)}</p>\n`;
+}
+
+/** Every lock: who held it by the announcement, how many it took, and who removed it when. */
+function locks(document: Data, o: Opening): string {
+  const rows = list(document["locks"] ?? []).map((lock) => {
+    const holders = o.locks.find(({ id }) => id === lock["id"])!.officers.map(({ name }) => escape(name)).join("、");
+    return `<tr><td>${words(lock["title"])}</td><td>${holders}</td><td class="n">${lock["threshold"]} / ${lock["of"]}</td><td>${removed(lock)}</td></tr>`;
+  });
+  const head = `${th("锁", "Lock")}${th("掌锁人", "Held by")}${th("需几人", "Needed")}${th("移除", "Removed")}`;
+  return table("开标锁", "Locks", head, rows.join(""));
+}
+
+function removed(lock: Data): string {
+  const said = list(lock["removed"]).map(({ name, at, failed }) => {
+    const count = Object.keys(failed as Data).length;
+    return `${escape(name)} ${time(at)}${count > 0 ? `<span class="not">${count} 份不符 did not fit: ${count}</span>` : ""}`;
+  });
+  const missed = lock["missed"] as Data | null;
+  if (missed !== null) {
+    const late = "掌锁人未到，两人决定继续<span>its officers did not come, two persons went on</span>";
+    said.push(`${late}${time(missed["at"])} ${escape(missed["by"])}：${escape(missed["reason"])}`);
+  }
+  return said.join("<br>") || "未移除<span>not removed</span>";
 }
 
 function draws(document: Data): string {

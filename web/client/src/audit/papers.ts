@@ -14,7 +14,7 @@ import { readme, recordPage } from "./page.js";
 import { record } from "./record.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { moment } from "./shapes.js";
 import type { Files } from "./zipped.js";
 

@@ -10,6 +10,7 @@ import { extensionOf, extensionsOf } from "./extensions.js";
 import { permits, sameName, selfIssued } from "./names.js";
 import { type Answer, answeredBy, unchecked } from "./ocsp.js";
 import { demand } from "./report.js";
+import type { Usage } from "./shapes.js";
 import { signed, type Signed } from "./signed.js";
 
 const MOST_BETWEEN = 6;
@@ -85,12 +86,20 @@ export async function standing(path: readonly Certificate[], trust: Trust, at: n
 }
 
 /** Fail unless a certificate is an end entity's, with a key of a kind we use, for this and not for the other. */
-export function checkLeaf(certificate: Certificate, usage: "sign" | "encrypt"): void {
+export function checkLeaf(certificate: Certificate, usage: Usage): void {
   demand(!certificate.isAuthority, "an authority's certificate where a person's is expected");
   demand(certificate.keyKind !== "other", "a key of a kind that is not used here");
+  if (usage === "stamp") return demand(forStampsAlone(certificate), "the certificate is not for timestamps alone");
   const fits = certificate.keyKind === "RSA" ? "keyEncipherment" : "keyAgreement";
   const good = usage === "sign" ? canSign(certificate) : canEncrypt(certificate) && certificate.keyUsage.has(fits);
   demand(good, `the certificate is not for this: ${usage}`);
+}
+
+/** Whether a certificate says, critically, that it is for timestamps and nothing else (RFC 3161 section 2.3). */
+export function forStampsAlone(certificate: Certificate): boolean {
+  const usage = extensionOf(certificate, "2.5.29.37");
+  const purposes = usage === null ? [] : der.children(der.read(usage.value), der.TAG.sequence).map((each) => der.oid(each));
+  return usage?.critical === true && purposes.join() === "1.3.6.1.5.5.7.3.8";
 }
 
 function current(certificate: Certificate, at: number): boolean {

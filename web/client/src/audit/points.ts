@@ -2,6 +2,7 @@
 
 import type { Opening, Point } from "./ceremony.js";
 import type { Told } from "./log.js";
+import { accepts, proofOf } from "./proofs.js";
 import { type Data, moment } from "./shapes.js";
 import type { Coming } from "./time.js";
 
@@ -42,7 +43,8 @@ export function missing(o: Opening): Coming | null {
 }
 
 /** Whether this answer from outside may be recorded. */
-export function anchors(o: Opening, { data }: Told): boolean {
+export function anchors(o: Opening, told: Told): boolean {
+  const { data } = told;
   const point = o.points.find(({ name }) => name === data["point"]);
   const [kind, by, size] = [data["kind"] as string, data["by"] as string, data["size"] as number];
   return (
@@ -50,6 +52,7 @@ export function anchors(o: Opening, { data }: Told): boolean {
     named(o, kind).includes(by) &&
     point.n <= size &&
     size <= o.length &&
+    (kind === "stamp" ? accepts(o.plan, "stamp", proofOf(told)) : proofOf(told) === null) &&
     !point.held.some((one) => one.kind === kind && one.by === by)
   );
 }

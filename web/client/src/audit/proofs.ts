@@ -12,7 +12,7 @@ import { checkLeaf, pathTo, readList, standing, type Trust } from "./paths.js";
 import { fromPem } from "./pem.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { type Data, type Grounds, moment, type Plan, readGrounds, worst } from "./shapes.js";
 import type { Files } from "./zipped.js";
 
@@ -21,7 +21,7 @@ const SILENT = "revocation_unavailable";
 export const SHARED = ["trust/certificates/", "trust/lists/"];
 
 /** What an event says of the certificate that it was signed with. */
-interface Proof {
+export interface Proof {
   readonly certificate: string;
   readonly state: string;
   readonly evidence: string;
@@ -39,9 +39,9 @@ export function proofOf({ type, data, private: hidden }: Told): Proof | null {
 }
 
 /** Acts that proofs came to later: one is wanted only where the rule pack speaks of the act. */
-const SINCE: readonly string[] = ["draw", "escrow"];
+const SINCE: readonly string[] = ["draw", "escrow", "stamp"];
 
-/** Whether an act of a bidder may stand on what is known of its certificate. */
+/** Whether an act may stand on what is known of the certificate behind it. */
 export function accepts(plan: Plan, act: string, proof: Proof | null): boolean {
   const rules = (plan.pack["revocation"] ?? {}) as Data;
   if (proof === null) return plan.form["proofs"] !== true || (SINCE.includes(act) && !Object.hasOwn(rules, act));
@@ -103,9 +103,7 @@ export async function certificatesOfActs(
       used.set(proof.evidence, grounds);
       await judge(about, grounds, items, anchors, proved);
     }
-    const state = worst(grounds.looked.map((each) => each.state));
-    const said = { certificate: grounds.looked[0]!.certificate, state, evidence: digestHex(document) };
-    demand(same(said, proof as unknown as Data), `${about}: the evidence says something else`);
+    demand(same(saysOf(grounds, document) as unknown as Data, proof as unknown as Data), `${about}: the evidence says something else`);
     const at = moment(grounds.at);
     demand(at <= told.at && told.at <= at + SOON, `${about}: looked at another moment`);
     const signer = proved.get(proof.certificate)!;
@@ -120,6 +118,12 @@ export async function certificatesOfActs(
   return found(proved, Object.entries(counts).map(([state, count]) => `${count} ${state}`).join(", "));
 }
 
+/** What an event says of this evidence. */
+export function saysOf(grounds: Grounds, document: string | Bytes): Proof {
+  const state = worst(grounds.looked.map((each) => each.state));
+  return { certificate: grounds.looked[0]!.certificate, state, evidence: digestHex(document) };
+}
+
 /** An attempt that failed for its certificate failed for what the evidence shows. */
 function failed(about: string, code: string, proof: Proof, grounds: Grounds): void {
   const wanted = Object.hasOwn(BLAMED, code) ? BLAMED[code] : undefined;
@@ -128,7 +132,7 @@ function failed(about: string, code: string, proof: Proof, grounds: Grounds): vo
 }
 
 /** Come to the verdict on every certificate of a document again. */
-async function judge(
+export async function judge(
   about: string,
   grounds: Grounds,
   items: ReadonlyMap<string, Bytes>,
@@ -186,10 +190,10 @@ function documentLines(files: Files, row: number): readonly string[] {
 }
 
 /** Certificates and lists by the digest that is their name. */
-function sharedItems(files: Files): ReadonlyMap<string, Bytes> {
+export function sharedItems(files: Files, folders = SHARED): ReadonlyMap<string, Bytes> {
   const items = new Map<string, Bytes>();
   for (const [name, bytes] of files) {
-    const folder = SHARED.find((each) => name.startsWith(each));
+    const folder = folders.find((each) => name.startsWith(each));
     if (folder === undefined) continue;
     const digest = digestHex(bytes);
     demand(name === `${folder}${digest}.der`, `${name} is another file`);

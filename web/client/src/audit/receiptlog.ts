@@ -14,7 +14,7 @@ import { witnessKeys } from "./openinglog.js";
 import { fromPem } from "./pem.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { digest, digestHex, hmac } from "./sha256.js";
+import { digest, digestHex, hmac } from "../sha256.js";
 import type { Data } from "./shapes.js";
 import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";

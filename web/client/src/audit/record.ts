@@ -3,7 +3,7 @@
 import { canonicalText, type Json } from "../canonical.js";
 import type { Bid, Change, Lock, Opening, Point, StepRun } from "./ceremony.js";
 import { drawRules } from "./draw.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import type { Data } from "./shapes.js";
 import { fieldsOf, grouped, inChinese, isAmount } from "./sheet.js";
 import { written } from "./shapes.js";

@@ -10,7 +10,7 @@ import { canonicalText } from "../canonical.js";
 import { accuse, BY_CLIENT, CAUSES } from "./blame.js";
 import { type Bid, type Objection, Opening, type Proposal, sameFields } from "./ceremony.js";
 import { commits, repeatable, repeated, reveals } from "./draw.js";
-import { digestHex } from "./sha256.js";
+import { digestHex } from "../sha256.js";
 import { gathers, measures, unheard } from "./evidence.js";
 import { canOpen, grantable, hasEscrow, missable, rehearses, removes, stillLocked } from "./locks.js";
 import type { Told } from "./log.js";
@@ -149,6 +149,7 @@ const RIGHT = {
   repeatDraw: { roles: HOSTS, when: running("draw") },
   anchor: { roles: CLOCK, when: frozen, held: true },
   dispute: { roles: CLOCK, when: untilEnd, held: true },
+  noteRecording: { roles: CLOCK, when: fromCheckin, held: true },
   sign: { roles: [...BIDDER, ...STAFF], when: running("sign") },
 } satisfies { readonly [act: string]: Right };
 
@@ -252,6 +253,8 @@ function asked(o: Opening, told: Told): boolean {
       return allowed(RIGHT.dispute) && fails(o, told);
     case "OutageEnded":
       return allowed(RIGHT.dispute) && recovers(o, told);
+    case "RecordingNoted":
+      return allowed(RIGHT.noteRecording) && o.plan.form["recording"] === true && (data["size"] as number) > o.recorded;
     case "Anchored":
       return allowed(RIGHT.anchor) && anchors(o, told);
     case "LogDisputed":

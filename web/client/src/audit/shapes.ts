@@ -53,17 +53,26 @@ function object(value: Json | undefined, where: string): Data {
   return value as Data;
 }
 
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const MOMENT = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 
 let last = { text: "", at: NaN };
+let day = { text: "", at: NaN };
 
 /** Milliseconds since 1970 of `2026-11-21T01:00:00.000Z`; nothing else is taken. */
 export function moment(value: Json | undefined, where = "a moment"): number {
   if (value === last.text) return last.at; // a deadline is asked for at every event of its window
   demand(typeof value === "string" && MOMENT.test(value) && !value.startsWith("0000"), `${where} is no UTC moment`);
-  const at = Date.parse(value);
-  demand(!Number.isNaN(at) && new Date(at).toISOString() === value, `${where} never was`); // 30 February
+  const at = midnight(value.slice(0, 10), where) + ((+value.slice(11, 13) * 60 + +value.slice(14, 16)) * 60 + +value.slice(17, 19)) * 1000 + +value.slice(20, 23);
   last = { text: value, at };
+  return at;
+}
+
+/** When the day `text` began. Thousands of events are of one day, and asking a Date is most of what a moment costs. */
+function midnight(text: string, where: string): number {
+  if (text === day.text) return day.at;
+  const at = Date.parse(text);
+  demand(!Number.isNaN(at) && new Date(at).toISOString().startsWith(text), `${where} never was`); // 30 February
+  day = { text, at };
   return at;
 }
 
@@ -262,6 +271,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   ClockSafe: shape({ by_ms: orNull(count) }),
   OutageBegan: shape({ noticed_at: time, reasons: listOf(text), votes: texts }),
   OutageEnded: shape({ lasted_ms: count }),
+  RecordingNoted: shape({ size: count, root: text }),
   ActProposed: shape({ proposal: count, act: text, fields: texts, reason: text }),
   ActDeclined: shape({ proposal: count, reason: text }),
   SessionAborted: shape({ reason: text, approved_by: orNull(text) }),
@@ -287,6 +297,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
     root: text,
     sha256: text,
     said_at: time,
+    "proof?": proof,
   }),
   AnchorMissed: shape({ point: text, have: listOf(text), quorum: count }),
   LogDisputed: shape({ by: text, kind: text, size: count, root: text, held: count, sha256: text }),
@@ -295,7 +306,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
 
 const looked = record({
   certificate: text,
-  usage: oneOf("sign", "encrypt"),
+  usage: oneOf("sign", "encrypt", "stamp"),
   state: oneOf("good", "unasked", "unavailable", "revoked"),
   chain: listOf(text),
   ocsps: listOf(text),
@@ -303,13 +314,16 @@ const looked = record({
 });
 const grounds = record({ v: count, at: time, looked: listOf(looked), tried: listOf(record({ url: text, at: time, outcome: text })) });
 
+/** What a certificate is for. */
+export type Usage = "sign" | "encrypt" | "stamp";
+
 /** What was looked at for one act: a document of evidence. */
 export interface Grounds {
   readonly v: number;
   readonly at: string;
   readonly looked: readonly {
     readonly certificate: string;
-    readonly usage: "sign" | "encrypt";
+    readonly usage: Usage;
     readonly state: string;
     readonly chain: readonly string[];
     readonly ocsps: readonly string[];

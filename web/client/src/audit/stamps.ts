@@ -4,17 +4,19 @@ import { base64, type Bytes, equal, hex, utf8 } from "../bytes.js";
 import * as der from "../der.js";
 import { sha256 } from "../kdf.js";
 import { type Certificate, readCertificate } from "../x509.js";
+import { parseCanonical } from "../canonical.js";
 import { member } from "./bids.js";
 import type { Opening } from "./ceremony.js";
+import { same } from "./intake.js";
 import { roots } from "./openinglog.js";
-import { extensionOf } from "./extensions.js";
-import { leadsToAnchor } from "./paths.js";
+import { forStampsAlone, leadsToAnchor } from "./paths.js";
 import { fromPem } from "./pem.js";
+import { accepts, judge, saysOf, sharedItems } from "./proofs.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
 import { HASHES, verifies } from "./signed.js";
-import { digestHex } from "./sha256.js";
-import { type Data, moment } from "./shapes.js";
+import { digestHex } from "../sha256.js";
+import { type Data, moment, type Plan, readGrounds } from "./shapes.js";
 import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";
 
@@ -26,11 +28,11 @@ const OID = {
   messageDigest: "1.2.840.113549.1.9.4",
   signingCertificate: "1.2.840.113549.1.9.16.2.47",
   sha256: "2.16.840.1.101.3.4.2.1",
-  extendedKeyUsage: "2.5.29.37",
-  timeStamping: "1.3.6.1.5.5.7.3.8",
 };
 
 const ENTRIES = "log/intake.entries";
+/** Where the certificates and lists lie that the evidence of the authorities' certificates names. */
+const ITEMS = ["stamps/certificates/", "stamps/lists/"];
 const RECEIPTS = /^stamps\/intake-([1-9][0-9]{0,8})-([1-9][0-9]?)\.tst$/;
 
 /** A moment that an authority stamped: what a log held then; `event` is what the opening says of it. */
@@ -47,6 +49,7 @@ interface Point {
 }
 
 const tokenName = (name: string, place: number): string => `stamps/${name}-${place}.tst`;
+const evidenceName = (name: string, place: number): string => `stamps/${name}-${place}.json`;
 const anchorName = (place: number): string => `trust/stamps-${place}.pem`;
 
 function authoritiesOf(o: Opening): readonly string[] {
@@ -59,7 +62,10 @@ export function stampNames(files: Files, o: Opening): readonly string[] {
   const names = [...o.points.map(({ name }) => name), "final"];
   const logged = (o.plan.form["intake_log"] ?? null) !== null && o.frozen !== null;
   const receipts = [...files.keys()].filter((name) => logged && Number(RECEIPTS.exec(name)?.[2] ?? Infinity) <= authorities.length);
-  return [...receipts, ...authorities.flatMap((_, i) => [anchorName(i + 1), ...names.map((name) => tokenName(name, i + 1))])];
+  const evidence = receipts.map((name) => name.replace(/tst$/, "json"));
+  const items = [...files.keys()].filter((name) => ITEMS.some((folder) => name.startsWith(folder)));
+  const of = (place: number): readonly string[] => names.flatMap((name) => [tokenName(name, place), evidenceName(name, place)]);
+  return [...receipts, ...evidence, ...items, ...authorities.flatMap((_, i) => [anchorName(i + 1), ...of(i + 1)])];
 }
 
 export async function tokens(files: Files, replayed: Replayed): Promise<Found<true>> {
@@ -90,15 +96,23 @@ export async function tokens(files: Files, replayed: Replayed): Promise<Found<tr
   });
   const receipts = overReceipts(files, replayed, authorities.length, `${origin}/intake`);
   points.push(...receipts);
-  for (const point of points) await checkPoint(files, point);
-  const used = new Set(points.flatMap(({ name, place }) => [tokenName(name, place), anchorName(place)]));
+  const items = sharedItems(files, ITEMS);
+  const used = new Set(points.flatMap(({ name, place }) => [tokenName(name, place), evidenceName(name, place), anchorName(place)]));
+  const states = new Map<string, number>();
+  for (const point of points) {
+    const { state, needs } = await checkPoint(files, point, o.plan, items);
+    states.set(state, (states.get(state) ?? 0) + 1);
+    for (const name of needs) used.add(name);
+  }
   const spare = [...files.keys()].find((name) => /^(?:stamps\/|trust\/stamps-)/.test(name) && !used.has(name));
   demand(spare === undefined, `${spare ?? ""} is of no point that was stamped`);
   const lacking = [...o.points.map(({ name }) => name), "final"].flatMap((name) =>
     authorities.filter((_, i) => !used.has(tokenName(name, i + 1))).map((by) => `${name} by ${by}`),
   );
   const over = receipts.length > 0 ? `, ${receipts.length} of them over receipts` : "";
-  return found(true, `${points.length} timestamps${over}${lacking.length > 0 ? `; missing: ${lacking.join(", ")}` : ""}`);
+  const told = [...states].map(([state, count]) => `${count} ${state}`).join(", ");
+  const revocation = told === "" ? "" : `; revocation of their signers: ${told}`;
+  return found(true, `${points.length} timestamps${over}${revocation}${lacking.length > 0 ? `; missing: ${lacking.join(", ")}` : ""}`);
 }
 
 /** What the log of receipts held at each size that was stamped. It reaches none before its tick, or before T0. */
@@ -122,12 +136,13 @@ function overReceipts(files: Files, { opening: o, log }: Replayed, authorities: 
   });
 }
 
-async function checkPoint(files: Files, point: Point): Promise<void> {
+/** Check the token of a point and the evidence of its authority's certificate; return its state and the files it took. */
+async function checkPoint(files: Files, point: Point, plan: Plan, items: ReadonlyMap<string, Bytes>): Promise<{ state: string; needs: readonly string[] }> {
   const { where, event, root } = point;
   const bytes = member(files, tokenName(point.name, point.place));
   const anchor = readCertificate(fromPem(member(files, anchorName(point.place)), "CERTIFICATE"));
   const text = `${point.origin}\n${point.size}\n${base64(root)}\n`;
-  const said = await readToken(bytes, utf8(text), anchor);
+  const { at: said, signer } = await readToken(bytes, utf8(text), anchor);
   if (event !== null) {
     demand(event["root"] === hex(root), `${where} gives another root`);
     demand(event["sha256"] === digestHex(bytes), `${where} is of another token`);
@@ -135,10 +150,23 @@ async function checkPoint(files: Files, point: Point): Promise<void> {
   }
   demand(said >= point.newest - DRIFT, `${where}: stamped before what is under the stamp had happened`);
   demand(said <= point.recorded + DRIFT, `${where}: recorded before it was stamped`);
+  const document = files.get(evidenceName(point.name, point.place));
+  const grounds = document === undefined ? null : readGrounds(parseCanonical(document, 1_048_576));
+  const proof = grounds === null ? null : saysOf(grounds, document!);
+  const stated = (event?.["proof"] ?? null) as Data | null;
+  demand(event === null || same({ proof: proof as unknown as Data | null }, { proof: stated }), `${where}: its evidence is not what the event says`);
+  demand(accepts(plan, "stamp", proof), `${where}: not by a certificate that the rules take`);
+  if (grounds === null) return { state: "not looked at", needs: [] };
+  const [looked] = grounds.looked;
+  demand(grounds.looked.length === 1 && looked!.usage === "stamp", `${where}: evidence of another form`);
+  demand(looked!.certificate === digestHex(signer.der) && moment(grounds.at) === said, `${where}: evidence of another certificate or moment`);
+  await judge(where, grounds, items, [anchor], new Map());
+  const needs = [looked!.certificate, ...looked!.chain].map((name) => `${ITEMS[0]!}${name}.der`);
+  return { state: looked!.state, needs: [...needs, ...looked!.crls.map((name) => `${ITEMS[1]!}${name}.der`)] };
 }
 
-/** When the token says that `text` existed, in milliseconds, by an authority that leads to `anchor`. */
-async function readToken(bytes: Bytes, text: Bytes, anchor: Certificate): Promise<number> {
+/** When the token says that `text` existed, in whole milliseconds, and by whose certificate: of an authority that leads to `anchor`. */
+async function readToken(bytes: Bytes, text: Bytes, anchor: Certificate): Promise<{ at: number; signer: Certificate }> {
   demand(bytes.length <= 65_536, "a token larger than 64 KiB");
   const [type, outer] = der.children(der.read(bytes, "ber"), der.TAG.sequence);
   demand(der.oid(type) === OID.signedData, "the token is not SignedData");
@@ -153,15 +181,13 @@ async function readToken(bytes: Bytes, text: Bytes, anchor: Certificate): Promis
   const signers = der.children(parts.at(-1), der.TAG.set);
   demand(signers.length === 1, "the token has not one signature");
   const signer = await checkSigner(signers[0]!, info, certificates);
-  const usage = extensionOf(signer, OID.extendedKeyUsage);
-  const purposes = usage === null ? [] : der.children(der.read(usage.value), der.TAG.sequence).map((each) => der.oid(each));
-  demand(usage?.critical === true && purposes.join() === OID.timeStamping, "the certificate is not for timestamps alone");
+  demand(forStampsAlone(signer), "the certificate is not for timestamps alone");
   demand(signer.keyKind !== "other", "a key of a kind that is not used here");
   demand(signer.notBefore.getTime() <= at && at <= signer.notAfter.getTime(), "the authority's certificate was not in date");
   const selfSigned = equal(anchor.subjectDer, anchor.issuerDer);
   const trusted = selfSigned && (await leadsToAnchor(signer, { anchors: [anchor], intermediates: certificates, lists: [] }, at));
   demand(trusted, "the token leads to another authority");
-  return at;
+  return { at, signer };
 }
 
 async function readInfo(info: Bytes, text: Bytes): Promise<number> {
@@ -174,7 +200,7 @@ async function readInfo(info: Bytes, text: Bytes): Promise<number> {
   demand(match !== null, "the token has no time");
   const [, digits, fraction] = match;
   const [year, month, day, hour, minute, second] = digits!.match(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/)!.slice(1).map(Number);
-  return Date.UTC(year!, month! - 1, day, hour, minute, second) + 1000 * Number(`0${fraction ?? ""}`);
+  return Date.UTC(year!, month! - 1, day, hour, minute, second) + Math.floor(Number(`${(fraction ?? "").slice(1)}000`.slice(0, 3)));
 }
 
 /** The certificate that signed, named by issuer and number and by its digest (RFC 5816). */

@@ -1,7 +1,7 @@
 /** The Merkle tree of RFC 6962 section 2.1 over many small leaves, without waiting and in one pass. */
 
 import { type Bytes, fromHex, hex } from "../bytes.js";
-import { digest } from "./sha256.js";
+import { digest } from "../sha256.js";
 
 const LEAF = new Uint8Array(33);
 const NODE = new Uint8Array(65);

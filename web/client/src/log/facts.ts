@@ -2,7 +2,7 @@
 
 import { fromHex } from "../bytes.js";
 import { canonicalText, type Json } from "../canonical.js";
-import { digestHex } from "../audit/sha256.js";
+import { digestHex } from "../sha256.js";
 import { Tree } from "../audit/tree.js";
 
 /** A fact as it came, with what its digest is made of. */

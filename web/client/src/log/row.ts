@@ -6,7 +6,7 @@ import { checkPrefix, collect, open, type StreamKey, streamKey } from "../chunke
 import { asHex } from "../fields.js";
 import { type Header, type Part, QUOTE, readHeader } from "../header.js";
 import { contextOf, plainCommitment } from "../keys.js";
-import { digestHex } from "../audit/sha256.js";
+import { digestHex } from "../sha256.js";
 import { setRoot } from "../audit/tree.js";
 import type { Heard } from "./facts.js";
 

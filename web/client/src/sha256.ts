@@ -1,11 +1,12 @@
 /**
  * SHA-256 (FIPS 180-4) in one call that does not wait.
  *
- * @remarks For what is hashed by the ten thousand: a log of 20,000 events. `crypto.subtle` makes a promise of every
- * digest, which costs more than the digest. Whole files go there all the same.
+ * @remarks For what is public and hashed by the ten thousand: a log of 20,000 events, certificates, statements.
+ * `crypto.subtle` makes a promise of every digest, which costs more than the digest of a few hundred bytes.
  */
 
-import { type Bytes, hex, utf8 } from "../bytes.js";
+import { type Bytes, hex, utf8 } from "./bytes.js";
+import { sha256 } from "./kdf.js";
 
 /** The first 32 bits of the fractional parts of the cube roots of the first 64 primes (section 4.2.2). */
 const K = new Int32Array(64);
@@ -37,7 +38,7 @@ export function digest(data: Uint8Array): Bytes {
   const rest = data.length - whole;
   const size = rest < 56 ? 64 : 128;
   TAIL.fill(0);
-  TAIL.set(data.subarray(whole));
+  for (let i = 0; i < rest; i++) TAIL[i] = data[whole + i]!;
   TAIL[rest] = 0x80;
   END.setUint32(size - 8, Math.floor(data.length / 2 ** 29));
   END.setUint32(size - 4, (data.length << 3) >>> 0);
@@ -51,6 +52,13 @@ export function digest(data: Uint8Array): Bytes {
 /** The same in lower-case hex, of bytes or of the UTF-8 of a text. */
 export function digestHex(data: Uint8Array | string): string {
   return hex(digest(typeof data === "string" ? utf8(data) : data));
+}
+
+const SHORT = 4096; // bytes; from about there on WebCrypto is done sooner
+
+/** The same in lower-case hex of a file, which may be long. */
+export async function fileDigest(file: Bytes): Promise<string> {
+  return file.length <= SHORT ? digestHex(file) : hex(await sha256(file));
 }
 
 /** HMAC (RFC 2104) with a key of at most 64 bytes. */

@@ -1,0 +1,195 @@
+"""One session on the air: the picture of its public view, what is said, and everyone who takes it.
+
+Ten times a second it paints what changed, encodes once and hands on. A machine that is late leaves pictures out, and
+sound has every sample, so both stay together. Nothing here can hold the ceremony back: it only reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from hall.media import readouts
+from hall.media.boxes import Fragment, FragmentSink, Init
+from hall.media.encoder import FULL as FULL_FORMAT
+from hall.media.encoder import LOW as LOW_FORMAT
+from hall.media.encoder import Encoder, Packets, frame_of
+from hall.media.mixer import Clip, Mixer
+from hall.media.package import Crowd, Folder
+from hall.media.readouts import Line
+from hall.media.scene import Said, scene
+from hall.media.sound import SAMPLES
+from hall.media.speaker import Speaker
+from hall.media.stage import Stage
+from hall.media.viewers import FULL, LOW, SOUND
+from hall.readout import rows_read
+from sessions.clock import Clock
+from sessions.ids import SessionId
+from sessions.shape import rfc3339
+
+TICK: Final = 0.1
+LINGER: Final = timedelta(seconds=8)  # after the end, so that the last words are heard
+CAPTION: Final = timedelta(seconds=12)  # then the strip is empty again
+PER_TICK: Final = SAMPLES // 10
+FALLEN_BEHIND: Final = 50  # ticks: a machine that slept begins anew instead of making up for hours
+
+View = Mapping[str, Any]
+
+_log = logging.getLogger(__name__)
+
+
+class Outlets:
+    """Several sinks as one. A sink that fails is left out from then on: a full disk ends no programme."""
+
+    def __init__(self, *sinks: FragmentSink) -> None:
+        self._sinks = list(sinks)
+
+    def begin(self, init: Init) -> None:
+        """See FragmentSink."""
+        self._each(lambda sink: sink.begin(init))
+
+    def take(self, fragment: Fragment) -> None:
+        """See FragmentSink."""
+        self._each(lambda sink: sink.take(fragment))
+
+    def end(self) -> None:
+        """See FragmentSink."""
+        self._each(lambda sink: sink.end())
+
+    def _each(self, act: Callable[[FragmentSink], object]) -> None:
+        for sink in tuple(self._sinks):
+            try:
+                act(sink)
+            except OSError:
+                _log.exception("an outlet of the programme failed and is left out")
+                self._sinks.remove(sink)
+
+
+class Broadcast:
+    """The programme of one session, from its first view until some seconds after its end."""
+
+    def __init__(
+        self,
+        session: SessionId,
+        clock: Clock,
+        speaker: Speaker,
+        *,
+        folder: Folder,
+        kept: Callable[[datetime], FragmentSink] | None = None,
+        packets: Packets | None = None,
+    ) -> None:
+        """``kept`` is called with the moment of pts 0 and returns who keeps the fragments of half a second."""
+        self.session = session
+        self.crowds = {name: Crowd(name, partial(self._wanted, name)) for name in (FULL, LOW, SOUND)}
+        self._clock = clock
+        self._speaker = speaker
+        self._folder = folder
+        self._kept = kept
+        self._packets = packets
+        self._stage = Stage()
+        self._mixer = Mixer()
+        self._view: View | None = None
+        self._caption: tuple[Said, datetime] = (Said(), clock.now())
+        self._read = 0
+        self._ended: datetime | None = None
+        self._encoders: dict[str, Encoder] = {}
+        self._speaking: set[asyncio.Task[None]] = set()
+
+    def want_keyframe(self) -> None:
+        """Let the next picture of the full programme stand by itself."""
+        self._wanted(FULL)
+
+    def shows(self, view: View, facts: list[Mapping[str, Any]]) -> None:
+        """Go on with ``view``, after ``facts`` that were not told before."""
+        self._view = view
+        for fact in facts:
+            if line := readouts.of_fact(fact, view):
+                self._say(line)
+        if view["status"] in {"ended", "failed", "aborted"}:
+            self._ended = self._ended or self._clock.now()
+
+    @property
+    def over(self) -> bool:
+        """Whether everything was said and shown."""
+        return self._ended is not None and self._clock.now() > self._ended + LINGER
+
+    async def run(self) -> None:
+        """Be on the air until it is over, or cancelled."""
+        loop = asyncio.get_running_loop()
+        began, at = loop.time(), self._clock.now()
+        self._open(at)
+        done = 0  # ticks whose sound was made
+        frame, low = None, None
+        try:
+            while not self.over:
+                tick = int((loop.time() - began) / TICK)
+                if tick - done > FALLEN_BEHIND:
+                    _log.warning("the programme had stood still and begins anew", extra={"session": self.session})
+                    return
+                now = at + timedelta(seconds=tick * TICK)
+                if self._view is not None:
+                    changed = self._paint(now)
+                    if changed or frame is None:
+                        frame, low = frame_of(self._stage.image), None
+                    self._encoders[FULL].picture(frame, tick * 100)
+                    if LOW in self._encoders and tick % (10 // LOW_FORMAT.fps) == 0:
+                        low = low or frame_of(self._stage.image, LOW_FORMAT)
+                        self._encoders[LOW].picture(low, tick * 100)
+                pcm = self._mixer.take((tick + 1 - done) * PER_TICK)
+                for encoder in self._encoders.values():
+                    encoder.sound(pcm, done * PER_TICK)
+                done = tick + 1
+                await asyncio.sleep(max(0.0, began + done * TICK - loop.time()))
+        finally:
+            for task in self._speaking:
+                task.cancel()
+            for encoder in self._encoders.values():
+                encoder.end()
+
+    def _open(self, at: datetime) -> None:
+        kept = self._kept(at) if self._kept is not None else None
+        self._encoders[FULL] = Encoder(
+            FULL_FORMAT, live=Outlets(self.crowds[FULL], self._folder), kept=kept, packets=self._packets
+        )
+        for crowd in self.crowds.values():
+            crowd.tell("began", rfc3339(at))
+
+    def _wanted(self, name: str) -> None:
+        """Somebody came who sees nothing yet: what is rarely asked for is only encoded from then on."""
+        if name in self._encoders:
+            self._encoders[name].want_keyframe()
+        elif FULL in self._encoders:
+            self._encoders[name] = Encoder(LOW_FORMAT if name == LOW else None, live=self.crowds[name])
+
+    def _paint(self, now: datetime) -> bool:
+        assert self._view is not None  # asked before
+        begun = rows_read(self._view, now)
+        if begun > self._read and (line := readouts.of_row(self._view, begun)):
+            self._say(line)
+        self._read = begun
+        caption, since = self._caption
+        if now - since > CAPTION and not self._mixer.busy:
+            caption = Said()
+        return bool(self._stage.paint(scene(self._view, now, caption)))
+
+    def _say(self, line: Line) -> None:
+        """Show the words now; say them when they are made, if that is soon enough."""
+        now = self._clock.now()
+        self._caption = line.words, now
+        words = {"zh": line.words.zh, "en": line.words.en, "at": rfc3339(now)}
+        for crowd in self.crowds.values():
+            crowd.tell("caption", words)
+        if line.spoken:
+            task = asyncio.get_running_loop().create_task(self._speak(line, self._mixer.now))
+            self._speaking.add(task)
+            task.add_done_callback(self._speaking.discard)
+
+    async def _speak(self, line: Line, at: int) -> None:
+        for language, text, patient in (("zh", line.words.zh, False), ("en", line.words.en, True)):
+            pcm = await self._speaker.say(text, language)
+            if pcm:
+                self._mixer.add(Clip(pcm=pcm, at=at, patient=patient))

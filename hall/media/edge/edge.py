@@ -1,0 +1,300 @@
+"""The edge: all sessions, who sends in them, who watches, and who is on air."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+from aiortc import RTCCertificate
+from aiortc.rtp import RtcpPacket, RtcpSrPacket, RtpPacket
+
+from hall.media.datagrams import Payload
+from hall.media.edge import rtp
+from hall.media.edge.channel import Channel
+from hall.media.edge.keyframes import Video
+from hall.media.edge.mux import Mux, Path
+from hall.media.edge.peers import Peer, Publisher, Viewer
+from hall.media.edge.rtp import NotRtp
+from hall.media.edge.sdp import Chosen, Kind, Offer, Own, SdpRefused, Section, choose, read_offer, write_answer
+from hall.media.engine import PROGRAMME, Answer, Change, EngineRefused, MediaId, Show, Source
+from sessions.ids import SessionId
+
+PUBLISHERS: Final = 8
+"""Sources of a session."""
+
+VIEWERS: Final = 1000
+"""Viewers of all sessions: what one core carries, and a few more."""
+
+SESSIONS: Final = 200
+START_KBIT: Final = 1200
+HOST: Final = Source("host")
+
+NUMBERS: Final = {Payload.H264: Kind.VIDEO, Payload.VP8: Kind.VIDEO, Payload.OPUS: Kind.AUDIO}
+
+
+@dataclass(slots=True)
+class Room:
+    """One session."""
+
+    channels: dict[Show, Channel]
+    publishers: dict[Source, Publisher] = field(default_factory=dict)
+    wanted: Source = HOST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Whom the edge tells what."""
+
+    source: Callable[[SessionId, Source, Change], object]
+    keyframe: Callable[[SessionId], object]  # the programme is asked for one
+    on_air: Callable[[SessionId, bytes], object]  # a packet of who is on air, for the programme
+
+
+class Edge:
+    """See above. ``mux`` must be open before anybody is let in."""
+
+    def __init__(
+        self, mux: Mux, *, video: Video, addresses: tuple[IPv4Address | IPv6Address, ...], told: Told
+    ) -> None:
+        self._mux = mux
+        self._video = video
+        self._addresses = addresses
+        self._told = told
+        # Valid for 30 days: a process that lives longer than that makes a new one for whoever comes then.
+        self._certificate = RTCCertificate.generateCertificate()
+        self._rooms: dict[SessionId, Room] = {}
+        self._peers: dict[MediaId, Peer] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def publish(self, session: SessionId, source: Source, text: str) -> Answer:
+        """Take what ``source`` sends. A connection it had is ended."""
+        offer = _read(text)
+        chosen = self._chosen(offer, lambda section: section.sends)
+        room = self._room(session)
+        if source == PROGRAMME:
+            raise EngineRefused("fault")
+        if source not in room.publishers and len(room.publishers) >= PUBLISHERS:
+            raise EngineRefused("too_many")
+        if (old := room.publishers.pop(source, None)) is not None:
+            self._close(old)
+
+        def packet(kind: Kind, got: RtpPacket) -> None:
+            if room.publishers.get(source) is publisher:
+                self._came(session, room, source, kind, got)
+
+        def report(kind: Kind, ntp: int, timestamp: int) -> None:
+            if room.publishers.get(source) is publisher:
+                for channel in room.channels.values():
+                    channel.streams[kind].reported(source, ntp, timestamp, _now())
+
+        path = self._mux.path()
+        publisher = Publisher(path, self._certificate, offer, chosen, packet=packet, report=report)
+        room.publishers[source] = publisher
+
+        def gone() -> None:
+            if room.publishers.get(source) is publisher:
+                del room.publishers[source]
+                self._settle(room)
+            if path.connected:
+                self._told.source(session, source, Change.DOWN)
+
+        publisher.on_begin = lambda: self._up(session, room, source)
+        return self._admit(publisher, path, offer, chosen, gone, start_kbit=START_KBIT)
+
+    async def watch(self, session: SessionId, show: Show, text: str) -> Answer:
+        """Show ``session``."""
+        if sum(isinstance(peer, Viewer) for peer in self._peers.values()) >= VIEWERS:
+            raise EngineRefused("too_many")
+        offer = _read(text)
+        chosen = self._chosen(offer, lambda section: section.receives)
+        room = self._room(session)
+        channel = room.channels[show]
+        sent = [
+            (section, Chosen(codec=each.codec, stream=channel.streams[Kind(section.media)].ssrc))
+            for section, each in chosen
+        ]
+        path = self._mux.path()
+        viewer = Viewer(path, self._certificate, offer, sent, channel)
+        return self._admit(viewer, path, offer, sent, lambda: self._settle(room))
+
+    async def close(self, media: MediaId) -> None:
+        """End a connection."""
+        peer = self._peers.get(media)
+        if peer is None:
+            raise EngineRefused("unknown_media")
+        await peer.close()
+
+    async def select(self, session: SessionId, source: Source) -> None:
+        """Give ``source`` the floor; when it is not here, the host has it, and without a host the programme."""
+        room = self._room(session)
+        room.wanted = source
+        self._settle(room)
+
+    def sources(self, session: SessionId) -> list[Source]:
+        """Return who is connected as a source."""
+        room = self._rooms.get(session)
+        return [source for source, each in room.publishers.items() if each.path.connected] if room else []
+
+    async def end(self, session: SessionId, source: Source | None = None) -> None:
+        """End what ``source`` sends; without one, everything of a session that is over."""
+        room = self._rooms.get(session)
+        for each, publisher in tuple(room.publishers.items()) if room else ():
+            if source in (None, each):
+                await publisher.close()
+
+    def programme(self, session: SessionId, data: bytes) -> None:
+        """Take a packet of the composed picture, or a report on it."""
+        room = self._rooms.get(session)
+        if room is None or all(channel.empty for channel in room.channels.values()):
+            return
+        now = _now()
+        if rtp.is_rtcp(data):
+            try:
+                reports = [each for each in RtcpPacket.parse(data) if isinstance(each, RtcpSrPacket)]
+            except ValueError:
+                return
+            for report in reports:  # the ssrc of a report is its payload type: the programme has one stream of each
+                if report.ssrc in NUMBERS:
+                    for channel in room.channels.values():
+                        stream = channel.streams[NUMBERS[Payload(report.ssrc)]]
+                        info = report.sender_info
+                        stream.reported(PROGRAMME, info.ntp_timestamp, info.rtp_timestamp, now)
+            return
+        try:
+            packet = rtp.parse(data)
+        except NotRtp:
+            return
+        if (kind := NUMBERS.get(packet.kind)) is not None:  # type: ignore[call-overload]
+            for channel in room.channels.values():
+                channel.streams[kind].push(
+                    PROGRAMME, packet.sequence, packet.timestamp, packet.marker, packet.payload, now
+                )
+
+    def tick(self) -> None:
+        """Do what is due, a few times a second."""
+        now = _now()
+        for room in self._rooms.values():
+            for channel in room.channels.values():
+                if not channel.empty:
+                    channel.tick(now)
+
+    def report(self) -> None:
+        """Tell every viewer which moment it sees, about once a second."""
+        now = _now()
+        for peer in self._peers.values():
+            if isinstance(peer, Viewer):
+                peer.report(now)
+
+    async def stop(self) -> None:
+        """Send everybody away."""
+        await asyncio.gather(*(peer.close() for peer in tuple(self._peers.values())), *self._closing)
+
+    def _room(self, session: SessionId) -> Room:
+        room = self._rooms.get(session)
+        if room is None:
+            for name, each in tuple(self._rooms.items()) if len(self._rooms) >= SESSIONS else ():
+                if not each.publishers and all(channel.empty for channel in each.channels.values()):
+                    del self._rooms[name]
+            if len(self._rooms) >= SESSIONS:
+                raise EngineRefused("too_many")
+            asks = {show: self._asks(session) for show in Show}
+            room = Room({show: Channel(self._video, asks[show]) for show in Show})
+            self._rooms[session] = room
+            self._settle(room)
+        return room
+
+    def _asks(self, session: SessionId) -> Callable[[Source], object]:
+        def ask(source: Source) -> None:
+            room = self._rooms.get(session)
+            if source == PROGRAMME:
+                self._told.keyframe(session)
+            elif room is not None and (publisher := room.publishers.get(source)) is not None:
+                publisher.ask_keyframe()
+
+        return ask
+
+    def _came(self, session: SessionId, room: Room, source: Source, kind: Kind, packet: RtpPacket) -> None:
+        channel, now = room.channels[Show.FLOOR], _now()
+        marker = bool(packet.marker)
+        channel.streams[kind].push(source, packet.sequence_number, packet.timestamp, marker, packet.payload, now)
+        if channel.wanted == source:
+            number = Payload.OPUS if kind is Kind.AUDIO else Payload[self._video.name]
+            head = rtp.header(number, marker, packet.sequence_number, packet.timestamp, packet.ssrc)
+            self._told.on_air(session, head + packet.payload)
+
+    def _up(self, session: SessionId, room: Room, source: Source) -> None:
+        for stream in room.channels[Show.FLOOR].streams.values():
+            stream.renew(source)
+        self._settle(room)
+        self._told.source(session, source, Change.UP)
+
+    def _settle(self, room: Room) -> None:
+        """Put on air who has the floor and is here."""
+        here = [source for source, each in room.publishers.items() if each.path.connected]
+        on_air = next((source for source in (room.wanted, HOST) if source in here), PROGRAMME)
+        now = _now()
+        for show, source in ((Show.PROGRAMME, PROGRAMME), (Show.FLOOR, on_air)):
+            if room.channels[show].wanted != source:
+                room.channels[show].select(source, now)
+
+    def _chosen(self, offer: Offer, wanted: Callable[[Section], bool]) -> list[tuple[Section, Chosen]]:
+        chosen = []
+        for kind in Kind:
+            section = offer.section(kind)
+            if section is not None and wanted(section) and (each := choose(section, self._video)) is not None:
+                chosen.append((section, each))
+        if not chosen:
+            raise EngineRefused("no_codec")
+        return chosen
+
+    def _admit(
+        self,
+        peer: Peer,
+        path: Path,
+        offer: Offer,
+        chosen: list[tuple[Section, Chosen]],
+        gone: Callable[[], object],
+        start_kbit: int | None = None,
+    ) -> Answer:
+        media = MediaId(secrets.token_urlsafe(18))
+        self._peers[media] = peer
+
+        def closed() -> None:
+            self._peers.pop(media, None)
+            gone()
+
+        path.on_close = closed
+        own = Own(
+            fragment=path.fragment,
+            password=path.password,
+            fingerprints=tuple(
+                (each.algorithm, each.value)
+                for each in self._certificate.getFingerprints()
+                if each.algorithm == "sha-256"
+            ),
+            addresses=self._addresses,
+            port=self._mux.port,
+        )
+        answer = write_answer(offer, {section.mid: each for section, each in chosen}, own, start_kbit=start_kbit)
+        peer.start()
+        return Answer(id=media, sdp=answer)
+
+    def _close(self, peer: Peer) -> None:
+        task = asyncio.create_task(peer.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def _read(text: str) -> Offer:
+    try:
+        return read_offer(text)
+    except SdpRefused as error:
+        raise EngineRefused(error.code) from None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

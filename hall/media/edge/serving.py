@@ -1,0 +1,162 @@
+"""The edge as a process: what the hall may ask of it, over its socket, and the packets of the programme."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+from hall.media.datagrams import NotADatagram, pack, unpack
+from hall.media.edge.edge import Edge, Told
+from hall.media.edge.keyframes import Video
+from hall.media.edge.mux import Mux, own_addresses
+from hall.media.engine import Change, MediaId, Show, Source
+from hall.media.link import AGAIN, LinkServer, Method
+from hall.media.places import Places, short
+from sessions.ids import SessionId
+
+TICK: Final = 0.1
+REPORT: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(
+    places: Places,
+    *,
+    host: str,
+    port: int,
+    addresses: tuple[IPv4Address | IPv6Address, ...] = (),
+    video: Video = Video.H264,
+) -> None:
+    """Serve until cancelled. ``addresses``: where browsers reach the port, if not at ``host``'s own."""
+    mux = Mux(host, port)
+    await mux.open()
+    on_air = _Out(places)
+
+    def source(session: SessionId, source: Source, change: Change) -> None:
+        link.tell("source", session=session, source=source, change=change)
+
+    told = Told(source=source, keyframe=lambda session: link.tell("keyframe", session=session), on_air=on_air.send)
+    edge = Edge(mux, video=video, addresses=addresses or own_addresses(host), told=told)
+    link = LinkServer(places.edge, methods(edge))
+    programme = _In(places, edge)
+    await link.open()
+    _log.info("the edge serves", extra={"port": mux.port})
+    try:
+        reported = 0.0
+        while True:
+            await asyncio.sleep(TICK)
+            edge.tick()
+            reported += TICK
+            if reported >= REPORT:
+                reported = 0.0
+                edge.report()
+    finally:
+        await link.close()
+        await edge.stop()
+        await mux.close()
+        programme.close()
+        on_air.close()
+
+
+def methods(edge: Edge) -> dict[str, Method]:
+    """Return what the hall may ask, by name."""
+
+    async def publish(session: str, source: str, sdp: str) -> dict[str, str]:
+        answer = await edge.publish(SessionId(session), Source(source), sdp)
+        return {"id": answer.id, "sdp": answer.sdp}
+
+    async def watch(session: str, show: str, sdp: str) -> dict[str, str]:
+        answer = await edge.watch(SessionId(session), Show(show), sdp)
+        return {"id": answer.id, "sdp": answer.sdp}
+
+    async def close(media: str) -> None:
+        await edge.close(MediaId(media))
+
+    async def select(session: str, source: str) -> None:
+        await edge.select(SessionId(session), Source(source))
+
+    async def sources(session: str) -> list[Source]:
+        return edge.sources(SessionId(session))
+
+    async def end(session: str, source: str | None = None) -> None:
+        await edge.end(SessionId(session), None if source is None else Source(source))
+
+    return {
+        "publish": publish,
+        "watch": watch,
+        "close": close,
+        "select": select,
+        "sources": sources,
+        "end": end,
+    }
+
+
+class _In:
+    """Takes the programme's packets."""
+
+    def __init__(self, places: Places, edge: Edge) -> None:
+        self._edge = edge
+        self._path = places.rtp
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        with short(self._path) as address:
+            self._socket.bind(address)
+        self._path.chmod(0o600)
+        asyncio.get_running_loop().add_reader(self._socket, self._readable)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _readable(self) -> None:
+        for _ in range(64):
+            try:
+                session, packet = unpack(self._socket.recv(4096))
+            except BlockingIOError:
+                return
+            except (NotADatagram, OSError):
+                continue
+            self._edge.programme(session, packet)
+
+
+class _Out:
+    """Gives the programme the packets of who is on air, while it listens."""
+
+    def __init__(self, places: Places) -> None:
+        self._path = places.on_air
+        self._socket: socket.socket | None = None
+        self._again = 0.0
+
+    def send(self, session: SessionId, packet: bytes) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._socket is None:
+            if now < self._again:
+                return
+            self._again = now + AGAIN
+            out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            out.setblocking(False)
+            try:
+                with short(self._path) as address:
+                    out.connect(address)
+            except OSError:  # it does not listen
+                out.close()
+                return
+            self._socket = out
+        try:
+            self._socket.send(pack(session, packet))
+        except (BlockingIOError, NotADatagram):  # lost, as on any network
+            pass
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

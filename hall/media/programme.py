@@ -1,0 +1,153 @@
+"""The programme process: puts every opening that is on before the public, and takes viewers in.
+
+It reads the hall's public door and nothing else, so it can show nothing that a citizen may not know. When it dies the
+opening goes on; started again, it goes on from the view as it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import httpx
+
+from hall.media.boxes import FragmentSink
+from hall.media.broadcast import Broadcast, Outlets
+from hall.media.datagrams import Payload, pack
+from hall.media.following import PublicDoor
+from hall.media.link import Link
+from hall.media.package import Crowd, Folder
+from hall.media.places import Places, short
+from hall.media.record import Recorder
+from hall.media.rtp import Packetiser
+from hall.media.speaker import Speaker
+from hall.media.viewers import Reception
+from sessions.clock import Clock
+from sessions.ids import SessionId
+
+LOOK_EVERY: Final = 1.0  # seconds between two looks at the calendar
+ON: Final = frozenset({"checkin", "live"})
+
+TRACK: Final = "programme"  # of the recording
+
+_log = logging.getLogger(__name__)
+
+
+class Edge:
+    """Sends what was encoded to the edge, for WebRTC. Nobody waits: what does not fit is lost, as on any network."""
+
+    def __init__(self, places: Places, session: SessionId, out: socket.socket) -> None:
+        self._places, self._session, self._out = places, session, out
+        self._picture = Packetiser(Payload.H264, secrets.randbits(32))
+        self._sound = Packetiser(Payload.OPUS, secrets.randbits(32))
+
+    def picture(self, data: bytes, timestamp: int, keyframe: bool) -> None:
+        """See Packets."""
+        self._send(*self._picture.picture(data, timestamp))
+
+    def sound(self, data: bytes, timestamp: int) -> None:
+        """See Packets."""
+        self._send(self._sound.packet(data, timestamp, marker=False))
+
+    def _send(self, *packets: bytes) -> None:
+        with suppress(OSError), short(self._places.rtp) as address:  # no edge, or one that is busy
+            for packet in packets:
+                self._out.sendto(pack(self._session, packet), address)
+
+
+class Programme:
+    """All broadcasts of this machine."""
+
+    def __init__(
+        self,
+        places: Places,
+        door: PublicDoor,
+        clock: Clock,
+        speaker: Speaker,
+        *,
+        kept: Callable[[SessionId, datetime], FragmentSink] | None = None,
+    ) -> None:
+        self._places, self._door, self._clock, self._speaker, self._kept = places, door, clock, speaker, kept
+        self._on: dict[SessionId, tuple[Broadcast, asyncio.Task[None]]] = {}
+        self._out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._out.setblocking(False)
+        self._reception = Reception(places, self._crowd)
+        self._edge = Link(places.edge)
+        self._edge.on("keyframe", self._want_keyframe)
+
+    async def run(self) -> None:
+        """Look for openings that are on, and broadcast each, until cancelled."""
+        self._reception.open()
+        self._edge.follow()
+        try:
+            while True:
+                with suppress(httpx.HTTPError, ValueError, KeyError):
+                    for line in await self._door.openings():
+                        session = SessionId(line["id"])
+                        if line["status"] in ON and (session not in self._on or self._on[session][1].done()):
+                            self._begin(session)
+                await asyncio.sleep(LOOK_EVERY)
+        finally:
+            self._reception.close()
+            await self._edge.close()
+            tasks = [task for _, task in self._on.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._out.close()
+
+    def _crowd(self, session: SessionId, variant: str) -> Crowd | None:
+        found = self._on.get(session)
+        return found[0].crowds.get(variant) if found and not found[1].done() else None
+
+    def _want_keyframe(self, session: str) -> None:
+        if found := self._on.get(SessionId(session)):
+            found[0].want_keyframe()
+
+    def _begin(self, session: SessionId) -> None:
+        kept = self._kept
+        broadcast = Broadcast(
+            session,
+            self._clock,
+            self._speaker,
+            folder=Folder(self._places.hls(session), int(self._clock.now().timestamp())),
+            kept=(lambda at: Outlets(kept(session, at))) if kept is not None else None,
+            packets=Edge(self._places, session, self._out),
+        )
+        self._on[session] = broadcast, asyncio.get_running_loop().create_task(self._broadcast(broadcast))
+
+    async def _broadcast(self, broadcast: Broadcast) -> None:
+        async def read() -> None:
+            async for view, facts in self._door.follow(broadcast.session):
+                broadcast.shows(view, facts)
+
+        reading = asyncio.get_running_loop().create_task(read())
+        try:
+            await broadcast.run()
+        except Exception:
+            _log.exception("a broadcast failed and begins anew", extra={"session": broadcast.session})
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+
+
+def _recorder(places: Places, session: SessionId, anchor: datetime) -> FragmentSink:
+    return Recorder(places.recordings(session), TRACK, anchor)
+
+
+async def serve(places: Places, hall: str, clock: Clock) -> None:
+    """Be the programme process until cancelled. ``hall``: where the hall is reached."""
+    door, speaker = PublicDoor(hall), Speaker(places.run / "speech")
+    try:
+        await Programme(places, door, clock, speaker, kept=partial(_recorder, places)).run()
+    finally:
+        await speaker.close()
+        await door.close()

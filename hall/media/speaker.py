@@ -1,0 +1,103 @@
+"""Say a line: in words that a voice reads rightly, by an engine in a process of its own. A dead one is silence.
+
+What was once said is kept by the digest of voice and text, so a name or a rule is made once. Nobody waits long: a
+line that takes more than ``WITHIN`` stays unsaid, and its caption was shown at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from hall.media.pinyin import latin, reading_of
+from hall.media.spelling import chinese, english
+
+WITHIN: Final = 8.0  # seconds for one line; it takes a hundredth of the time that it lasts
+REST: Final = 5.0  # after a failure the engine is left alone for so long
+LONGEST: Final = 600  # characters of one line
+VOICE: Final = "espeak-ng 1.52 cmn-latn-pinyin 165, English (Great Britain) 160"
+ENGINE: Final = (sys.executable, "-m", "hall.media.voice")
+
+_log = logging.getLogger(__name__)
+
+
+class Speaker:
+    """One engine for all sessions of this machine, and what it said before."""
+
+    def __init__(self, folder: Path, engine: Sequence[str] = ENGINE) -> None:
+        """``folder`` keeps what was said; it may be emptied at any time."""
+        self._folder = folder
+        self._engine = engine
+        self._process: Process | None = None
+        self._turn = asyncio.Lock()
+        self._again_at = 0.0
+
+    async def say(self, text: str, language: str, readings: Mapping[str, str] | None = None) -> bytes:
+        """Return ``text`` spoken (48 kHz mono s16), or nothing if no engine does so in time. Never raises.
+
+        ``language`` is ``zh`` or ``en``; ``readings`` has the pinyin of names (hall.media.pinyin.checked).
+        """
+        words = spoken(text[:LONGEST], language, readings)
+        digest = hashlib.sha256(f"{VOICE}\n{language}\n{words}".encode()).hexdigest()
+        place = self._folder / f"{digest}.pcm"
+        with contextlib.suppress(OSError):
+            return place.read_bytes()
+        try:
+            async with self._turn, asyncio.timeout(WITHIN):
+                pcm = await self._ask(words, language)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            self._again_at = asyncio.get_running_loop().time() + REST
+            _log.warning("the voice did not answer; captions go on", extra={"error": repr(error)})
+            await self.close()
+            return b""
+        if pcm:
+            self._keep(place, pcm)
+        return pcm
+
+    async def prepare(self, texts: Sequence[tuple[str, str]], readings: Mapping[str, str] | None = None) -> None:
+        """Say lines that are sure to come to nobody, so that they are there when they are needed."""
+        for text, language in texts:
+            await self.say(text, language, readings)
+
+    async def close(self) -> None:
+        """Let the engine go; it is started again when somebody speaks."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _ask(self, words: str, language: str) -> bytes:
+        if asyncio.get_running_loop().time() < self._again_at:
+            return b""
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._engine, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+            )
+        asked, answered = self._process.stdin, self._process.stdout
+        if asked is None or answered is None:
+            raise BrokenPipeError
+        asked.write(json.dumps({"text": words, "language": language}).encode() + b"\n")
+        await asked.drain()
+        length = int.from_bytes(await answered.readexactly(4), "big")
+        return await answered.readexactly(length)
+
+    def _keep(self, place: Path, pcm: bytes) -> None:
+        with contextlib.suppress(OSError):  # a full disk only means that it is made again
+            self._folder.mkdir(parents=True, exist_ok=True)
+            new = place.with_suffix(".new")
+            new.write_bytes(pcm)
+            new.replace(place)
+
+
+def spoken(text: str, language: str, readings: Mapping[str, str] | None = None) -> str:
+    """Return what the engine is given: pinyin for Mandarin, words for English, figures in neither."""
+    return reading_of(chinese(text), readings) if language == "zh" else latin(english(text))

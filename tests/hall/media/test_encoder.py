@@ -1,0 +1,116 @@
+"""One encoding feeds every way out, and each can be played."""
+
+from __future__ import annotations
+
+import io
+
+import av
+from PIL import Image
+
+from hall.media.boxes import Fragment, Init
+from hall.media.encoder import FULL, LOW, Encoder, Format, frame_of
+from hall.media.rtp import units
+from hall.media.sound import SAMPLES, silence
+
+SMALL = Format(width=160, height=96, fps=10, gop=10)
+
+
+class _Kept:
+    def __init__(self) -> None:
+        self.data = b""
+        self.fragments: list[Fragment] = []
+        self.ended = False
+
+    def begin(self, init: Init) -> None:
+        self.data = init.data
+
+    def take(self, fragment: Fragment) -> None:
+        self.data += fragment.data
+        self.fragments.append(fragment)
+
+    def end(self) -> None:
+        self.ended = True
+
+
+class _Packets:
+    def __init__(self) -> None:
+        self.pictures: list[tuple[bytes, int, bool]] = []
+        self.sounds: list[tuple[bytes, int]] = []
+
+    def picture(self, data: bytes, timestamp: int, keyframe: bool) -> None:
+        self.pictures.append((data, timestamp, keyframe))
+
+    def sound(self, data: bytes, timestamp: int) -> None:
+        self.sounds.append((data, timestamp))
+
+
+def _encoded(ticks: int, *, keyframes: tuple[int, ...] = ()) -> tuple[_Kept, _Kept, _Packets]:
+    live, kept, packets = _Kept(), _Kept(), _Packets()
+    encoder = Encoder(SMALL, live=live, kept=kept, packets=packets)
+    frame = frame_of(Image.new("RGB", (160, 96), (200, 30, 30)), SMALL)
+    for tick in range(ticks):
+        if tick in keyframes:
+            encoder.want_keyframe()
+        encoder.picture(frame, tick * 100)
+        encoder.sound(silence(SAMPLES // 10), tick * SAMPLES // 10)
+    encoder.end()
+    return live, kept, packets
+
+
+def test_every_file_holds_every_picture_and_all_the_sound() -> None:
+    live, kept, _ = _encoded(24)
+    for sink in (live, kept):
+        with av.open(io.BytesIO(sink.data)) as file:
+            assert [round(float(frame.pts * frame.time_base) * 10) for frame in file.decode(video=0)] == list(
+                range(24)
+            )
+        with av.open(io.BytesIO(sink.data)) as file:
+            assert 2.3 <= sum(frame.samples for frame in file.decode(audio=0)) / SAMPLES <= 2.5
+        assert sink.ended
+
+
+def test_who_watches_gets_short_fragments_and_the_disk_longer_ones() -> None:
+    live, kept, _ = _encoded(24)
+    assert max(fragment.duration_ms for fragment in live.fragments) == 200
+    assert max(fragment.duration_ms for fragment in kept.fragments) == 500
+
+
+def test_a_keyframe_comes_regularly_and_when_it_is_asked_for() -> None:
+    live, _, packets = _encoded(24, keyframes=(13,))
+    assert [fragment.decode_ms for fragment in live.fragments if fragment.keyframe] == [0, 1000, 1300, 2300]
+    assert [timestamp // 9000 for _, timestamp, keyframe in packets.pictures if keyframe] == [0, 10, 13, 23]
+
+
+def test_packets_for_webrtc_can_be_decoded_from_any_keyframe() -> None:
+    _, _, packets = _encoded(24)
+    for data, _, keyframe in packets.pictures:
+        kinds = [unit[0] & 31 for unit in units(data)]
+        assert (7 in kinds) == (8 in kinds) == (5 in kinds) == keyframe
+    times = [timestamp for _, timestamp in packets.sounds]
+    assert times == [960 * number for number in range(len(times))]
+
+
+def test_sound_alone_needs_no_picture() -> None:
+    live = _Kept()
+    encoder = Encoder(None, live=live)
+    for tick in range(10):
+        encoder.sound(silence(SAMPLES // 10), tick * SAMPLES // 10)
+    encoder.end()
+    with av.open(io.BytesIO(live.data)) as file:
+        assert [stream.type for stream in file.streams] == ["audio"]
+
+
+def test_a_picture_that_is_late_is_left_out_and_nothing_drifts() -> None:
+    live = _Kept()
+    encoder = Encoder(SMALL, live=live)
+    frame = frame_of(Image.new("RGB", (160, 96)), SMALL)
+    for at in (0, 100, 900, 1000):
+        encoder.picture(frame, at)
+    encoder.sound(silence(SAMPLES * 11 // 10), 0)
+    encoder.end()
+    with av.open(io.BytesIO(live.data)) as file:
+        assert [round(float(one.pts * one.time_base) * 1000) for one in file.decode(video=0)] == [0, 100, 900, 1000]
+
+
+def test_the_low_programme_carries_a_fraction_of_the_pictures() -> None:
+    assert LOW.width * LOW.height * LOW.fps * 10 < FULL.width * FULL.height * FULL.fps

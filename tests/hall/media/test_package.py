@@ -1,0 +1,140 @@
+"""Fragments reach everybody once and in order, and an HLS folder is one at every moment."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import av
+
+from hall.frames import binary_frame
+from hall.media.boxes import Fragment, cut
+from hall.media.package import BEHIND, KEPT, LISTED, PLAYLIST, Crowd, Folder, playlist
+from tests.support.muxed import muxed
+
+INIT, FRAGMENTS = cut(muxed(60, gop=10))
+
+
+class _Viewer:
+    def __init__(self) -> None:
+        self.got = b""
+        self.stuck = 0
+
+    def write(self, data: bytes) -> None:
+        self.got += data
+
+    def waiting(self) -> int:
+        return self.stuck
+
+
+def _frames(fragments: list[Fragment]) -> bytes:
+    return b"".join(binary_frame(fragment.data) for fragment in fragments)
+
+
+def test_a_viewer_gets_the_head_and_everything_from_then_on() -> None:
+    crowd, viewer = Crowd("full"), _Viewer()
+    crowd.enter(viewer)
+    crowd.begin(INIT)
+    for fragment in FRAGMENTS:
+        crowd.take(fragment)
+    assert b'"mime": "video/mp4' in viewer.got
+    assert viewer.got.endswith(binary_frame(INIT.data) + _frames(FRAGMENTS))
+
+
+def test_who_comes_later_sees_a_picture_at_once() -> None:
+    crowd, viewer = Crowd("full"), _Viewer()
+    crowd.begin(INIT)
+    for fragment in FRAGMENTS[:8]:
+        crowd.take(fragment)
+    crowd.enter(viewer)
+    since = [fragment for fragment in FRAGMENTS[:8] if fragment.decode_ms >= 1000]
+    assert since[0].keyframe
+    assert viewer.got.endswith(_frames(since))
+    crowd.take(FRAGMENTS[8])
+    assert viewer.got.endswith(_frames([*since, FRAGMENTS[8]]))
+
+
+def test_who_does_not_keep_up_is_left_out_until_the_next_keyframe() -> None:
+    crowd, slow = Crowd("full"), _Viewer()
+    crowd.begin(INIT)
+    crowd.take(FRAGMENTS[0])
+    crowd.enter(slow)
+    before, slow.stuck = slow.got, BEHIND + 1
+    crowd.take(FRAGMENTS[1])
+    slow.stuck = 0
+    crowd.take(FRAGMENTS[2])
+    assert slow.got == before
+    for fragment in FRAGMENTS[3:7]:
+        crowd.take(fragment)
+    assert slow.got == before + _frames([one for one in FRAGMENTS[3:7] if one.decode_ms >= 1000])
+    assert crowd.left_out == 1
+
+
+def test_who_comes_first_has_a_keyframe_asked_for() -> None:
+    asked: list[str] = []
+    crowd = Crowd("low", lambda: asked.append("low"))
+    crowd.enter(_Viewer())
+    assert asked == ["low"]
+
+
+def test_what_is_told_is_told_to_late_comers_too() -> None:
+    crowd, viewer = Crowd("full"), _Viewer()
+    crowd.tell("caption", {"zh": "开标"})
+    crowd.enter(viewer)
+    assert "开标".encode() in viewer.got
+    crowd.leave(viewer)
+    crowd.tell("caption", {"zh": "结束"})
+    assert "结束".encode() not in viewer.got
+
+
+def test_a_folder_is_a_stream_that_a_player_can_begin_anywhere(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "hls", 7)
+    folder.begin(INIT)
+    for fragment in FRAGMENTS:
+        folder.take(fragment)
+    listed = [line for line in (tmp_path / "hls" / PLAYLIST).read_text().splitlines() if not line.startswith("#")]
+    assert listed
+    for name in listed:
+        init, fragments = cut(INIT.data + (tmp_path / "hls" / name).read_bytes())
+        assert fragments[0].keyframe
+        with av.open(io.BytesIO(init.data + b"".join(one.data for one in fragments))) as file:
+            assert sum(1 for _ in file.decode(video=0)) == 20
+
+
+def test_a_folder_forgets_what_nobody_can_ask_for(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, 7)
+    folder.begin(INIT)
+    keyed = [one for one in FRAGMENTS if one.keyframe]
+    for _ in range(40):
+        folder.take(keyed[0])
+        for fragment in FRAGMENTS[1:10]:
+            folder.take(fragment)
+    segments = sorted(tmp_path.glob("*.m4s"))
+    assert len(segments) == LISTED + KEPT
+    text = (tmp_path / PLAYLIST).read_text()
+    assert all((tmp_path / line).exists() for line in text.splitlines() if line.endswith(".m4s"))
+
+
+def test_a_new_life_clears_the_old_one_away_and_says_so(tmp_path: Path) -> None:
+    for life in (7, 9):
+        folder = Folder(tmp_path, life)
+        folder.begin(INIT)
+        for fragment in FRAGMENTS:
+            folder.take(fragment)
+    assert not list(tmp_path.glob("*7*.m*"))
+    assert "#EXT-X-DISCONTINUITY-SEQUENCE:9" in (tmp_path / PLAYLIST).read_text()
+
+
+def test_the_end_is_said(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, 1)
+    folder.begin(INIT)
+    for fragment in FRAGMENTS:
+        folder.take(fragment)
+    folder.end()
+    assert (tmp_path / PLAYLIST).read_text().endswith("#EXT-X-ENDLIST\n")
+
+
+def test_no_segment_is_longer_than_the_playlist_says() -> None:
+    text = playlist(1, 0, "init.mp4", [("a", 2400), ("b", 2600)])
+    assert "#EXT-X-TARGETDURATION:3" in text
+    assert "#EXTINF:2.600,\nb" in text

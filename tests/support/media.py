@@ -1,0 +1,159 @@
+"""An edge in this process, and browsers that send to it and watch it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from hall.media.edge.edge import Edge, Told
+from hall.media.edge.keyframes import Video
+from hall.media.edge.mux import Mux
+from hall.media.engine import Change, Source
+from sessions.ids import SessionId
+from tests.support.browsing import ARGUMENTS, CHROMIUM
+
+SESSION = SessionId("s-1")
+FLAGS = (
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+)
+
+SCRIPT = """
+globalThis.gathered = peer => new Promise(done => {
+  if (peer.iceGatheringState === 'complete') return done();
+  peer.addEventListener('icegatheringstatechange', () => peer.iceGatheringState === 'complete' && done());
+});
+globalThis.offerTo = async (name, kind, codec, more = {}) => {
+  const peer = (globalThis[name] = new RTCPeerConnection({ iceServers: [] }));
+  if (kind === 'publish') {
+    const size = { width: more.width ?? 640, height: more.height ?? 360, frameRate: 20 };
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: size });
+    for (const track of stream.getTracks()) peer.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
+  } else {
+    const video = document.createElement('video');
+    video.muted = video.autoplay = true;
+    document.body.append(video);
+    const stream = (video.srcObject = new MediaStream());
+    peer.addEventListener('track', event => stream.addTrack(event.track));
+    for (const each of ['audio', 'video']) peer.addTransceiver(each, { direction: 'recvonly' });
+  }
+  await peer.setLocalDescription(await peer.createOffer());
+  await gathered(peer);
+  return peer.localDescription.sdp;
+};
+globalThis.answerTo = (name, sdp) => globalThis[name].setRemoteDescription({ type: 'answer', sdp });
+globalThis.statsOf = async name => [...(await globalThis[name].getStats()).values()];
+"""
+
+
+class Stage:
+    """An edge and what it told."""
+
+    def __init__(self, edge: Edge, mux: Mux, told: asyncio.Queue[tuple[Source, Change]]) -> None:
+        self.edge = edge
+        self.mux = mux
+        self.told = told
+        self.on_air: list[bytes] = []
+
+    async def publish(self, page: Page, name: str, source: Source, **more: Any) -> str:
+        """Have ``page`` send as ``source``, and return once the edge says that it is up."""
+        sdp = await page.evaluate("([n, m]) => offerTo(n, 'publish', '', m)", [name, more])
+        answer = await self.edge.publish(SESSION, source, sdp)
+        await page.evaluate("([n, sdp]) => answerTo(n, sdp)", [name, answer.sdp])
+        while (said := await self.told.get()) != (source, Change.UP):
+            assert said[0] != source, said
+        return answer.id
+
+    async def watch(self, page: Page, name: str, show: Any, *, only: str = "") -> str:
+        """Have ``page`` watch; ``only`` over ``udp`` or ``tcp``."""
+        sdp = await page.evaluate("n => offerTo(n, 'watch')", name)
+        answer = await self.edge.watch(SESSION, show, sdp)
+        kept = [line for line in answer.sdp.split("\r\n") if not line.startswith("a=candidate") or f" {only}" in line]
+        await page.evaluate("([n, sdp]) => answerTo(n, sdp)", [name, "\r\n".join(kept)])
+        return answer.id
+
+
+async def decoded(page: Page, name: str, more: int) -> dict[str, Any]:
+    """Wait until ``more`` pictures than now are decoded, and return the statistics of the incoming video."""
+    first: int | None = None
+    while True:
+        stats = await page.evaluate("n => statsOf(n)", name)
+        video = next((s for s in stats if s["type"] == "inbound-rtp" and s["kind"] == "video"), {})
+        frames = video.get("framesDecoded", 0)
+        first = frames if first is None else first
+        if frames >= first + more:
+            codecs = {s["id"]: s["mimeType"] for s in stats if s["type"] == "codec"}
+            pair = next(s for s in stats if s["type"] == "candidate-pair" and s["nominated"])
+            remote = next(s for s in stats if s["id"] == pair["remoteCandidateId"])
+            sound = next((s for s in stats if s["type"] == "inbound-rtp" and s["kind"] == "audio"), {})
+            return video | {
+                "codec": codecs[video["codecId"]],
+                "protocol": remote["protocol"],
+                "sound": sound.get("packetsReceived", 0),
+            }
+        await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def an_edge(video: Video = Video.H264) -> AsyncIterator[Stage]:
+    mux = Mux("127.0.0.1", 0)
+    await mux.open()
+    queue: asyncio.Queue[tuple[Source, Change]] = asyncio.Queue()
+    on_air: list[bytes] = []
+    told = Told(
+        source=lambda _, source, change: queue.put_nowait((source, change)),
+        keyframe=lambda _: None,
+        on_air=lambda _, packet: on_air.append(packet),
+    )
+    edge = Edge(mux, video=video, addresses=(ip_address("127.0.0.1"),), told=told)
+    stage = Stage(edge, mux, queue)
+    stage.on_air = on_air
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            edge.tick()
+            edge.report()
+
+    ticking = asyncio.create_task(tick())
+    try:
+        yield stage
+    finally:
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+        await edge.stop()
+        await mux.close()
+
+
+@asynccontextmanager
+async def a_studio() -> AsyncIterator[Browser]:
+    """A browser with a camera and a microphone that are made up."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *FLAGS])
+        yield browser
+        await browser.close()
+
+
+async def a_page(browser: Browser) -> Page:
+    """A page that can send and watch. Devices need a secure context: the page is of this machine."""
+    page = await (await browser.new_context()).new_page()
+    blank = "<!doctype html><body></body>"
+    await page.route("**/*", lambda route: route.fulfill(body=blank, content_type="text/html"))
+    await page.goto("http://127.0.0.1/")
+    await page.add_script_tag(content=SCRIPT)
+    return page

@@ -1,0 +1,117 @@
+"""``kaibiao media``: the processes of picture and sound. `kaibiao serve` starts them; a city may run them as units.
+
+What they are made of is imported in each command: whoever only wants to know how they are started loads no codec.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hall.media.places import Places
+from hall.media.processes import Processes, installed, watch
+from sessions.clock import SystemClock
+from web.cli.refused import Refused
+from web.settings import Settings, load
+
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
+Hall = Annotated[str, typer.Option("--hall", help="Where the hall is reached from here; else as the settings say.")]
+Lifeline = Annotated[int | None, typer.Option(hidden=True)]
+
+POLITE = 10
+"""Niceness of the programme: the ceremony always goes first."""
+
+COMMANDS = ("edge", "programme")
+"""The processes of a machine, as `kaibiao media` names them."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to ``app``."""
+    group = typer.Typer(no_args_is_help=True, help="Picture and sound, in processes of their own.")
+    group.command("edge")(edge)
+    group.command("programme")(programme)
+    app.add_typer(group, name="media")
+
+
+def processes(settings: Settings, config: Path | None, hall: str) -> Processes | None:
+    """Return what keeps the media processes of this machine alive; None where media is off."""
+    if not wanted(settings):
+        return None
+    given = ["--config", str(config)] if config is not None else []
+    own = [sys.executable, "-m", "web.cli", "media"]
+    more = ["--data-dir", str(settings.data_dir), "--hall", hall, "--lifeline"]
+    return Processes({name: [*own, name, *given, *more] for name in COMMANDS})
+
+
+def wanted(settings: Settings) -> bool:
+    """Return whether this hall has picture and sound."""
+    return settings.media == "on" or (settings.media == "auto" and installed())
+
+
+def edge(
+    config: Config = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The hall's data folder.")] = None,
+    hall: Hall = "",
+    lifeline: Lifeline = None,
+) -> None:
+    """Carry the media of all sessions: one UDP and one TCP port for cameras, seats and supervisors."""
+    settings = ready(config, data_dir)
+    from hall.media.edge.keyframes import Video
+    from hall.media.edge.serving import serve
+
+    places, video = Places(settings.data_dir), Video(settings.media_video)
+    addresses, port = settings.media_addresses, settings.media_port
+    run(lambda: serve(places, host=settings.host, port=port, addresses=addresses, video=video), lifeline)
+
+
+def programme(
+    config: Config = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The hall's data folder.")] = None,
+    hall: Hall = "",
+    lifeline: Lifeline = None,
+) -> None:
+    """Put every opening that is on before the public: picture, read-outs and captions, whoever has a camera."""
+    os.nice(POLITE)
+    settings = ready(config, data_dir)
+    from hall.media.programme import serve
+
+    run(lambda: serve(Places(settings.data_dir), hall or settings.origin, SystemClock()), lifeline)
+
+
+def ready(config: Path | None, data_dir: Path | None) -> Settings:
+    """Return the settings of a media process, once everything it needs is there."""
+    if not installed():
+        raise Refused("Picture and sound are not installed.", "Install the extra: pip install 'kaibiao[media]'.")
+    settings = load(config, data_dir=data_dir)
+    Places(settings.data_dir).make()
+    return settings
+
+
+def run(serve: Callable[[], Awaitable[None]], lifeline: int | None) -> None:
+    """Run ``serve`` until a signal, or the end of whoever started this process."""
+
+    async def until_told() -> None:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sign, stop.set)
+        if lifeline is not None:
+            watch(lifeline, stop.set)
+        serving = asyncio.ensure_future(serve())
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        serving.cancel()
+        try:
+            await serving
+        except asyncio.CancelledError:
+            return
+
+    asyncio.run(until_told())
