@@ -51,7 +51,7 @@ _PUBLIC_WORDS: Final = (
     "door",
     "ui",
 )
-_LIVE_WORDS: Final = (*_PUBLIC_WORDS, "held", "alarm", "proof", "lag")
+_LIVE_WORDS: Final = (*_PUBLIC_WORDS, "held", "alarm", "proof", "lag", "programme")
 
 
 def calendar_values(
@@ -83,8 +83,11 @@ def live_page(
     template: str = "live.html",
     source: str | None = None,
     splits: Sequence[Split] = (),
+    media: Mapping[str, str | None] | None = None,
 ) -> bytes:
     """Return the public page of an opening. ``splits`` convict the hall after its end.
+
+    ``media`` says where the programme is (web.media); None where there is none.
 
     ``reading`` counts rows begun (`screen.rows_read`). ``refresh`` lets a reader without JavaScript be reloaded.
     ``source`` is where the script gets its facts; None for the API of this opening.
@@ -104,6 +107,8 @@ def live_page(
         source=source,
         refresh=refresh and view["status"] not in {"ended", "failed", "aborted"},
         splits=splits,
+        media=media,
+        extra={"media": media} if media is not None else None,
     )
 
 

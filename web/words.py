@@ -226,6 +226,15 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "{count} of {of} viewers reported: the latest after more than {seconds} s",
         ),
     },
+    "programme": {
+        "connecting": _w("正在接通", "Connecting"),
+        "interrupted": _w("画面和声音中断，正在重新接通", "Interrupted; trying again"),
+        "whep-udp": _w("WebRTC", "WebRTC"),
+        "whep-tcp": _w("WebRTC（TCP）", "WebRTC over TCP"),
+        "ws": _w("WebSocket", "WebSocket"),
+        "hls": _w("HLS 文件", "HLS files"),
+        "delay": _w("晚 {seconds} 秒", "{seconds} s behind"),
+    },
     "door": {
         "ws": _w("WebSocket", "WebSocket"),
         "sse": _w("SSE", "SSE"),

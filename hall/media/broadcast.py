@@ -19,7 +19,7 @@ from hall.media.encoder import FULL as FULL_FORMAT
 from hall.media.encoder import LOW as LOW_FORMAT
 from hall.media.encoder import Encoder, Packets, frame_of
 from hall.media.mixer import Clip, Mixer
-from hall.media.package import Crowd, Folder
+from hall.media.package import Crowd
 from hall.media.readouts import Line
 from hall.media.scene import Said, scene
 from hall.media.sound import SAMPLES
@@ -78,11 +78,14 @@ class Broadcast:
         clock: Clock,
         speaker: Speaker,
         *,
-        folder: Folder,
+        folder: Callable[[datetime], FragmentSink],
         kept: Callable[[datetime], FragmentSink] | None = None,
         packets: Packets | None = None,
     ) -> None:
-        """``kept`` is called with the moment of pts 0 and returns who keeps the fragments of half a second."""
+        """``folder`` and ``kept`` are called with the moment of pts 0 and return who takes the fragments.
+
+        Those of a fifth of a second go to ``folder``, for viewers; those of half a second to ``kept``, on disk.
+        """
         self.session = session
         self.crowds = {name: Crowd(name, partial(self._wanted, name)) for name in (FULL, LOW, SOUND)}
         self._clock = clock
@@ -153,7 +156,7 @@ class Broadcast:
     def _open(self, at: datetime) -> None:
         kept = self._kept(at) if self._kept is not None else None
         self._encoders[FULL] = Encoder(
-            FULL_FORMAT, live=Outlets(self.crowds[FULL], self._folder), kept=kept, packets=self._packets
+            FULL_FORMAT, live=Outlets(self.crowds[FULL], self._folder(at)), kept=kept, packets=self._packets
         )
         for crowd in self.crowds.values():
             crowd.tell("began", rfc3339(at))

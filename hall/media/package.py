@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
 from hall.frames import binary_frame, text_frame
 from hall.media.boxes import Fragment, Init
+from sessions.shape import rfc3339
 
 BEHIND: Final = 1 << 20
 """Bytes that wait for a viewer from which on fragments are left out for it, until the next keyframe."""
@@ -102,16 +105,18 @@ class Crowd:
 class Folder:
     """An HLS folder: ``index.m3u8``, a head, segments that begin with keyframes.
 
-    ``life`` is a number that grows with every beginning (seconds since 1970 do): names never come twice, and players
-    are told that a new encoder began.
+    The second it began in is in every name and number, so names never come twice, and players are told of a new
+    encoder.
     """
 
-    def __init__(self, folder: Path, life: int) -> None:
+    def __init__(self, folder: Path, began: datetime) -> None:
+        """``began`` is the moment of decode time 0."""
         self._folder = folder
-        self._life = life
+        self._began = began
+        self._life = int(began.timestamp())
         self._number = 0
         self._open: list[Fragment] = []
-        self._listed: deque[tuple[str, int]] = deque()
+        self._listed: deque[Segment] = deque()
         self._old: deque[str] = deque()
 
     def begin(self, init: Init) -> None:
@@ -139,10 +144,11 @@ class Folder:
     def _close(self) -> None:
         name, length = f"s{self._life}-{self._number}.m4s", sum(one.duration_ms for one in self._open)
         self._write(name, b"".join(one.data for one in self._open))
+        began = self._began + timedelta(milliseconds=self._open[0].decode_ms)
         self._open, self._number = [], self._number + 1
-        self._listed.append((name, length))
+        self._listed.append(Segment(name=name, length_ms=length, at=began))
         if len(self._listed) > LISTED:
-            self._old.append(self._listed.popleft()[0])
+            self._old.append(self._listed.popleft().name)
         self._list()
         if len(self._old) > KEPT:
             (self._folder / self._old.popleft()).unlink(missing_ok=True)
@@ -166,22 +172,30 @@ class Folder:
 PLAYLIST: Final = "index.m3u8"
 
 
-def playlist(life: int, first: int, head: str, segments: Iterable[tuple[str, int]]) -> str:
-    """Return the media playlist (RFC 8216 section 4.3). ``segments``: names and milliseconds.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One file of a playlist, and the moment that its first picture shows."""
+
+    name: str
+    length_ms: int
+    at: datetime
+
+
+def playlist(life: int, first: int, head: str, segments: Sequence[Segment]) -> str:
+    """Return the media playlist (RFC 8216 section 4.3).
 
     The sequence of discontinuities is the encoder's life, so it grows when a new one begins.
     """
-    listed = list(segments)
-    longest = max((length for _, length in listed), default=SEGMENT_MS)
+    longest = max((one.length_ms for one in segments), default=SEGMENT_MS)
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
         f"#EXT-X-TARGETDURATION:{max(1, round(longest / 1000))}",
-        f"#EXT-X-MEDIA-SEQUENCE:{life * 1_000 + first}",
+        f"#EXT-X-MEDIA-SEQUENCE:{life * 1_000_000 + first}",
         f"#EXT-X-DISCONTINUITY-SEQUENCE:{life}",
         "#EXT-X-INDEPENDENT-SEGMENTS",
         f'#EXT-X-MAP:URI="{head}"',
     ]
-    for name, length in listed:
-        lines += [f"#EXTINF:{length / 1000:.3f},", name]
+    for one in segments:
+        lines += [f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(one.at)}", f"#EXTINF:{one.length_ms / 1000:.3f},", one.name]
     return "\n".join(lines) + "\n"

@@ -117,7 +117,7 @@ class Programme:
             session,
             self._clock,
             self._speaker,
-            folder=Folder(self._places.hls(session), int(self._clock.now().timestamp())),
+            folder=partial(Folder, self._places.hls(session)),
             kept=(lambda at: Outlets(kept(session, at))) if kept is not None else None,
             packets=Edge(self._places, session, self._out),
         )

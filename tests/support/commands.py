@@ -45,7 +45,7 @@ def _given(words: list[str], settings: dict[str, str]) -> Iterator[None]:
     sys.argv = words
     for name in [name for name in os.environ if name.startswith("KAIBIAO_")]:
         del os.environ[name]
-    os.environ.update({f"KAIBIAO_{name.upper()}": value for name, value in settings.items()})
+    os.environ.update({f"KAIBIAO_{name.upper()}": value for name, value in ({"media": "off"} | settings).items()})
     try:
         yield
     finally:

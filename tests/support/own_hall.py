@@ -14,6 +14,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +24,7 @@ from sessions.roles import Role
 from sessions.store.migrations import migrate
 from tests.support.team import database_url
 from web.bootstrap import build
+from web.cli.media import processes
 from web.cli.serving import HallServer
 from web.settings import Settings
 
@@ -76,7 +78,7 @@ async def main(folder: Path, form: dict[str, Any]) -> None:
         await migrate(services.database)
         for seat in form["seats"]:
             await services.accounts.create(seat["account"], seat["name"], PASSWORD, {Role(seat["role"])})
-        server = HallServer(services)
+        server = HallServer(services, beside=partial(processes, settings, None))
         running = asyncio.create_task(server.serve(sockets=[door]))
         while not server.started:
             assert not running.done(), "the server did not start"

@@ -94,7 +94,7 @@ async def a_team_hall(
         ours = {variable: value for variable, value in os.environ.items() if not variable.startswith("KAIBIAO_")}
         environment = ours | {f"KAIBIAO_{variable.upper()}": str(value) for variable, value in given.items()}
         environment |= {"KAIBIAO_REHEARSAL_ALLOWED": "true", "KAIBIAO_INTAKE_LOG_MINUTES": "1"}
-        environment |= {"PYTHONPATH": str(ROOT), "KAIBIAO_LOG_LEVEL": "info"}
+        environment |= {"PYTHONPATH": str(ROOT), "KAIBIAO_LOG_LEVEL": "info", "KAIBIAO_MEDIA": "off"}
         log = folder / "serve.log"
         command = [sys.executable, "-m", "web.cli", "serve", "--workers", str(workers)]
         with log.open("wb") as out, _run(command, environment, out) as supervisor:

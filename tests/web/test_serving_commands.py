@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 def environment() -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("KAIBIAO_")}
-    return ours | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    return ours | {"PYTHONPATH": str(ROOT), "COLUMNS": "100", "KAIBIAO_MEDIA": "off"}
 
 
 def test_a_hall_without_a_database_says_what_to_do(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from hall.media.places import Places
 from hall.media.processes import Processes, installed, watch
 from sessions.clock import SystemClock
 from web.cli.refused import Refused
+from web.media import on_air
 from web.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
@@ -42,17 +43,12 @@ def register(app: typer.Typer) -> None:
 
 def processes(settings: Settings, config: Path | None, hall: str) -> Processes | None:
     """Return what keeps the media processes of this machine alive; None where media is off."""
-    if not wanted(settings):
+    if not on_air(settings):
         return None
     given = ["--config", str(config)] if config is not None else []
     own = [sys.executable, "-m", "web.cli", "media"]
     more = ["--data-dir", str(settings.data_dir), "--hall", hall, "--lifeline"]
     return Processes({name: [*own, name, *given, *more] for name in COMMANDS})
-
-
-def wanted(settings: Settings) -> bool:
-    """Return whether this hall has picture and sound."""
-    return settings.media == "on" or (settings.media == "auto" and installed())
 
 
 def edge(

@@ -22,6 +22,7 @@ from web.headers import policy_with_worker, security_headers
 from web.i18n import HTML_LANG, Language, sentence
 from web.identity import visitor_of
 from web.kept import KeptPages, served
+from web.media import paths
 from web.papers import Made
 from web.problems import Problem
 from web.routes import announce, desks
@@ -197,6 +198,7 @@ async def _live(request: Request, session: SessionId, template: str, headers: Ma
             refresh=refresh,
             template=template,
             splits=splits,
+            media=paths(services.settings, session) if template == "live.html" else None,
         )
 
     version = f"{_version(snapshot)}-{reading}-{len(splits)}"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 import av
 
 from hall.frames import binary_frame
 from hall.media.boxes import Fragment, cut
-from hall.media.package import BEHIND, KEPT, LISTED, PLAYLIST, Crowd, Folder, playlist
+from hall.media.package import BEHIND, KEPT, LISTED, PLAYLIST, Crowd, Folder, Segment, playlist
 from tests.support.muxed import muxed
 
+BEGAN = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 INIT, FRAGMENTS = cut(muxed(60, gop=10))
 
 
@@ -88,7 +90,7 @@ def test_what_is_told_is_told_to_late_comers_too() -> None:
 
 
 def test_a_folder_is_a_stream_that_a_player_can_begin_anywhere(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "hls", 7)
+    folder = Folder(tmp_path / "hls", BEGAN)
     folder.begin(INIT)
     for fragment in FRAGMENTS:
         folder.take(fragment)
@@ -102,7 +104,7 @@ def test_a_folder_is_a_stream_that_a_player_can_begin_anywhere(tmp_path: Path) -
 
 
 def test_a_folder_forgets_what_nobody_can_ask_for(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, 7)
+    folder = Folder(tmp_path, BEGAN)
     folder.begin(INIT)
     keyed = [one for one in FRAGMENTS if one.keyframe]
     for _ in range(40):
@@ -117,7 +119,7 @@ def test_a_folder_forgets_what_nobody_can_ask_for(tmp_path: Path) -> None:
 
 def test_a_new_life_clears_the_old_one_away_and_says_so(tmp_path: Path) -> None:
     for life in (7, 9):
-        folder = Folder(tmp_path, life)
+        folder = Folder(tmp_path, datetime.fromtimestamp(life, UTC))
         folder.begin(INIT)
         for fragment in FRAGMENTS:
             folder.take(fragment)
@@ -126,7 +128,7 @@ def test_a_new_life_clears_the_old_one_away_and_says_so(tmp_path: Path) -> None:
 
 
 def test_the_end_is_said(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, 1)
+    folder = Folder(tmp_path, BEGAN)
     folder.begin(INIT)
     for fragment in FRAGMENTS:
         folder.take(fragment)
@@ -135,6 +137,7 @@ def test_the_end_is_said(tmp_path: Path) -> None:
 
 
 def test_no_segment_is_longer_than_the_playlist_says() -> None:
-    text = playlist(1, 0, "init.mp4", [("a", 2400), ("b", 2600)])
+    segments = [Segment(name=name, length_ms=length, at=BEGAN) for name, length in (("a", 2400), ("b", 2600))]
+    text = playlist(1, 0, "init.mp4", segments)
     assert "#EXT-X-TARGETDURATION:3" in text
     assert "#EXTINF:2.600,\nb" in text

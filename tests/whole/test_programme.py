@@ -1,0 +1,176 @@
+"""The public programme from a machine without a camera: it plays in a browser, and its death is nobody else's.
+
+The hall, its media processes and the browser are real; nothing waits for a time, only for what must come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from playwright.async_api import Page
+
+from hall.media.boxes import Fragment, Init, cut
+from hall.media.places import Places
+from sessions.ids import SessionId
+from tests.support.browsing import a_browser, complaints
+from tests.support.house import TENDER
+from web.remote import Hall
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(400)]
+
+SESSION = SessionId("on-air-1")
+PATIENCE = 120_000  # milliseconds: a machine with two cores and eight things to do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnAir:
+    """A hall whose opening takes check-ins for hours."""
+
+    url: str
+    tickets: dict[str, str]
+    process: int
+    places: Places
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("on-air")
+
+
+@asynccontextmanager
+async def on_air(folder: Path) -> AsyncIterator[OnAir]:
+    t0 = (datetime.now(UTC) + timedelta(minutes=20)).replace(microsecond=0)
+    form = {**TENDER, "deadline": t0.isoformat(), "session": SESSION, "windows": {"checkin": 1800}}
+    tender = folder / "tender.json"
+    tender.write_text(json.dumps(form))
+    command = [sys.executable, "-m", "tests.support.own_hall", str(folder / "hall"), str(tender)]
+    environment = os.environ | {"KAIBIAO_MEDIA": "on", "KAIBIAO_MEDIA_PORT": "0"}
+    hall = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    try:
+        assert hall.stdout is not None
+        said = json.loads(await hall.stdout.readline())
+        yield OnAir(url=said["url"], tickets=said["tickets"], process=hall.pid, places=Places(folder / "hall"))
+    finally:
+        hall.send_signal(signal.SIGINT)
+        await hall.wait()
+
+
+def _programme(hall: int) -> int | None:
+    """The process that paints, among the hall's own children."""
+    for number in Path(f"/proc/{hall}/task/{hall}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            if b"\0media\0programme\0" in Path(f"/proc/{number}/cmdline").read_bytes():
+                return int(number)
+    return None
+
+
+async def _plays(page: Page) -> None:
+    """Wait until pictures have been shown for a while, and go on being shown."""
+    await page.wait_for_selector('#programme[data-state="playing"]', timeout=PATIENCE)
+    video = page.locator("#programme video")
+    before = await video.evaluate("video => video.currentTime")
+    await _until(lambda: video.evaluate("video => video.currentTime"), lambda now: now > before + 1)
+    assert await video.evaluate("video => video.videoWidth") == 1280
+
+
+async def _until(look: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
+    async with asyncio.timeout(PATIENCE / 1000):
+        while True:
+            found = look()
+            found = await found if asyncio.iscoroutine(found) else found
+            if holds(found):
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def test_it_plays_dies_alone_and_comes_back(folder: Path) -> None:
+    async with on_air(folder) as hall, a_browser() as browser, Hall(hall.url) as host:
+        page = await browser.new_page(viewport={"width": 1280, "height": 900})
+        heard = complaints(page)
+        await page.goto(f"{hall.url}/s/{SESSION}?lang=en")
+        await _plays(page)
+        assert "WebSocket" in (await page.text_content('[data-programme="told"]') or "")
+        assert heard == []
+
+        killed = await _until(lambda: _programme(hall.process), lambda found: found is not None)
+        os.kill(killed, signal.SIGKILL)
+        await page.wait_for_selector('#programme:not([data-state="playing"])', timeout=PATIENCE)
+        # The ceremony goes on meanwhile: an act is taken, and the page shows it.
+        await host.login_ticket(hall.tickets["host"])
+        assert await host.command(SESSION, "TakeChair")
+        await page.wait_for_selector("#log li:has-text('came in as host')", timeout=PATIENCE)
+
+        await _plays(page)
+        await _until(lambda: _programme(hall.process), lambda found: found not in (None, killed))
+        await page.close()
+
+        await _files_play(hall)
+        await _a_phone_with_a_slow_line(browser, hall)
+    _recorded(hall)
+
+
+async def _files_play(hall: OnAir) -> None:
+    """The HLS folder, read by somebody else's player (FFmpeg's)."""
+    index = hall.places.hls(SESSION) / "index.m3u8"
+    text = await _until(lambda: index.read_text() if index.exists() else "", lambda text: ".m4s" in text)
+    async with Hall(hall.url) as anybody:
+        assert (await anybody.download(f"/media/{SESSION}/hls/index.m3u8")).startswith(b"#EXTM3U")
+        head = await anybody.download(f"/media/{SESSION}/hls/" + re.findall(r'URI="([^"]+)"', text)[0])
+        newest = await anybody.download(f"/media/{SESSION}/hls/" + re.findall(r"^s.*m4s$", text, re.M)[-1])
+    init, fragments = cut(head + newest)
+    assert fragments[0].keyframe
+    assert _pictures(init, fragments) >= 10
+
+
+async def _a_phone_with_a_slow_line(browser: Any, hall: OnAir) -> None:
+    """Sound alone, by keyboard; then files, where that is what worked last time."""
+    page = await browser.new_page(viewport={"width": 390, "height": 844})
+    await page.goto(f"{hall.url}/s/{SESSION}?lang=zh")
+    await _plays(page)
+    await page.focus('#programme input[value="full"]')
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowDown")
+    assert await page.is_checked('#programme input[value="sound"]')
+    video = page.locator("#programme video")
+    await _until(
+        lambda: video.evaluate("video => [video.videoWidth, video.readyState]"), lambda found: found == [0, 4]
+    )
+    assert await page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    await page.evaluate("() => localStorage.setItem('kaibiao.programme', 'hls')")
+    await page.reload()
+    await _plays(page)
+    assert "HLS" in (await page.text_content('[data-programme="told"]') or "")
+    await page.close()
+
+
+def _recorded(hall: OnAir) -> None:
+    """Both lives of the programme are on disk; the killed one lost at most what was not whole."""
+    files = sorted(hall.places.recordings(SESSION).glob("programme-*.mp4"))
+    assert len(files) == 2
+    for file in files:
+        init, fragments = cut(file.read_bytes())
+        assert _pictures(init, fragments) > 5
+
+
+def _pictures(init: Init, fragments: list[Fragment]) -> int:
+    import io
+
+    data = init.data + b"".join(fragment.data for fragment in fragments)
+    with av.open(io.BytesIO(data)) as file:
+        return sum(1 for _ in file.decode(video=0))

@@ -1,0 +1,175 @@
+/**
+ * The public programme on a page: it plays what the hall sends, says what it does, and is never waited for.
+ *
+ * @remarks All facts come by another line; with this one dead the page says so and goes on.
+ */
+
+import type { ServerClock } from "../clock.js";
+import type { View } from "../hall.js";
+import { ladder, rest, type Variant, type Way } from "./ladder.js";
+import { type Going, type Paths, there, WAYS } from "./ways.js";
+
+interface Speech {
+  readonly language: "zh" | "en";
+  readonly words: { readonly [key: string]: string };
+}
+
+const ON: readonly unknown[] = ["checkin", "live"];
+const LINGER = 15_000; // the last words are said after the end
+const REMEMBERED = "kaibiao.programme";
+
+/** Play the programme in `section` while the opening is on. */
+export class Player {
+  readonly #section: HTMLElement;
+  readonly #video: HTMLVideoElement;
+  readonly #paths: Paths;
+  readonly #clock: ServerClock;
+  readonly #speech: Speech;
+  #on = false;
+  #going: Going | null = null;
+  #way: Way | null = null;
+  #began = NaN;
+  #failures = 0;
+  #variant: Variant = "full";
+  #round = 0;
+
+  constructor(section: HTMLElement, paths: Paths, clock: ServerClock, speech: Speech) {
+    this.#section = section;
+    this.#video = section.querySelector("video")!;
+    this.#paths = paths;
+    this.#clock = clock;
+    this.#speech = speech;
+    this.#part("controls").hidden = false;
+    this.#video.removeAttribute("src");
+    this.#video.load();
+    this.#wire();
+    setInterval(() => this.#tell(), 1_000);
+  }
+
+  /** Begin when the opening is on, and end some seconds after it is over. */
+  seen(view: View): void {
+    const on = ON.includes(view["status"]);
+    if (on === this.#on) return;
+    this.#on = on;
+    this.#section.hidden = false;
+    if (on) void this.#play();
+    else setTimeout(() => this.#end(), this.#way === null ? 0 : LINGER);
+  }
+
+  #end(): void {
+    if (this.#on) return;
+    this.#round++;
+    this.#going?.close();
+    this.#section.hidden = true;
+  }
+
+  /** Go down the ladder, round after round, for as long as the opening is on. */
+  async #play(): Promise<void> {
+    const round = ++this.#round;
+    while (this.#on && round === this.#round) {
+      for (const way of this.#order()) {
+        await this.#go(way).catch(() => undefined);
+        if (round !== this.#round) return;
+        this.#way = null;
+        if (!this.#on) break;
+        if (this.#failures === 0) break; // it had worked: from the best on again
+      }
+      this.#failures++;
+      this.#show(this.#failures > 1 ? "interrupted" : "connecting");
+      await new Promise((done) => setTimeout(done, rest(this.#failures, Math.random())));
+    }
+  }
+
+  async #go(way: Way): Promise<void> {
+    const playing = new AbortController();
+    this.#video.addEventListener(
+      "playing",
+      () => {
+        this.#way = way;
+        this.#failures = 0;
+        remember(way);
+        this.#show("playing");
+      },
+      { signal: playing.signal, once: true },
+    );
+    this.#began = NaN;
+    this.#going = WAYS[way](this.#video, this.#paths, this.#variant, {
+      began: (epoch) => (this.#began = epoch),
+      caption: (words) => (this.#part("caption").textContent = words[this.#speech.language]),
+    });
+    try {
+      await this.#going.over;
+    } finally {
+      playing.abort();
+      this.#going.close();
+    }
+  }
+
+  #order(): Way[] {
+    const ways = there(this.#video, this.#paths);
+    // Only the socket has a small picture and sound alone.
+    return this.#variant === "full" ? ladder(ways, remembered()) : ways.filter((way) => way === "ws");
+  }
+
+  #wire(): void {
+    const sound = this.#part<HTMLButtonElement>("sound");
+    sound.addEventListener("click", () => {
+      this.#video.muted = !this.#video.muted;
+      void this.#video.play().catch(() => undefined);
+    });
+    this.#video.addEventListener("volumechange", () => {
+      sound.setAttribute("aria-pressed", String(!this.#video.muted));
+    });
+    for (const choice of this.#section.querySelectorAll<HTMLInputElement>('input[name="variant"]')) {
+      choice.addEventListener("change", () => {
+        this.#variant = choice.value as Variant;
+        this.#section.dataset["variant"] = choice.value;
+        this.#failures = 0;
+        this.#going?.close();
+        void this.#play();
+      });
+    }
+    const captions = this.#part<HTMLInputElement>("captions");
+    captions.addEventListener("change", () => (this.#part("caption").hidden = !captions.checked));
+  }
+
+  #show(state: "connecting" | "playing" | "interrupted"): void {
+    this.#section.dataset["state"] = state;
+    this.#part("interrupted").hidden = state !== "interrupted";
+    this.#tell();
+  }
+
+  /** Say how it comes and how late it is. */
+  #tell(): void {
+    const { words } = this.#speech;
+    const state = this.#section.dataset["state"] ?? "connecting";
+    let text = words[`programme.${state}`] ?? "";
+    if (state === "playing" && this.#way !== null) {
+      const late = (this.#clock.now() - this.#began) / 1000 - this.#video.currentTime;
+      text = words[`programme.${this.#way}`] ?? "";
+      if (late >= 0 && late < 600) text += ` · ${(words["programme.delay"] ?? "").replace("{seconds}", late.toFixed(1))}`;
+    }
+    const line = this.#part("told");
+    if (line.textContent !== text) line.textContent = text;
+  }
+
+  #part<E extends HTMLElement = HTMLElement>(name: string): E {
+    return this.#section.querySelector<E>(`[data-programme="${name}"]`)!;
+  }
+}
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(REMEMBERED);
+  } catch {
+    return null; // no storage: every visit begins with the best
+  }
+}
+
+function remember(way: Way): void {
+  try {
+    localStorage.setItem(REMEMBERED, way);
+  } catch {
+    // as above
+  }
+}

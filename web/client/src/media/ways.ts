@@ -1,0 +1,197 @@
+/** The ways to the programme. Each plays until it ends or fails; the player decides what to do then. */
+
+import { Appender, feeds, plays } from "./appender.js";
+import { playlist, type Playlist, type Variant, type Way } from "./ladder.js";
+
+/** Where the programme is; null where there is no such way. */
+export interface Paths {
+  readonly whep: string | null;
+  readonly ws: string;
+  readonly hls: string;
+}
+
+/** What a way tells while it plays. */
+export interface Told {
+  /** Milliseconds since 1970 of second 0 of the video element, by the server's clock. */
+  began(epoch: number): void;
+  caption(words: { readonly zh: string; readonly en: string }): void;
+}
+
+/** One way that is being gone. `over` settles when it ends; it rejects when the way is not passable. */
+export interface Going {
+  readonly over: Promise<void>;
+  close(): void;
+}
+
+type Go = (video: HTMLVideoElement, paths: Paths, variant: Variant, told: Told) => Going;
+
+const FIRST = 6_000; // milliseconds to the first fragment; then the next way is tried
+const SILENT = 8_000; // and between two
+
+/** Which ways there are here, before any is tried. */
+export function there(video: HTMLVideoElement, paths: Paths): Way[] {
+  const ways: Way[] = paths.whep !== null && "RTCPeerConnection" in globalThis ? ["whep-udp", "whep-tcp"] : [];
+  if (feeds()) ways.push("ws");
+  if (feeds() || video.canPlayType("application/vnd.apple.mpegurl") !== "") ways.push("hls");
+  return ways;
+}
+
+export const WAYS: { readonly [way in Way]: Go } = {
+  "whep-udp": (video, paths, _, told) => overWebRtc(video, paths.whep!, "udp", told),
+  "whep-tcp": (video, paths, _, told) => overWebRtc(video, paths.whep!, "tcp", told),
+  ws: overSocket,
+  hls: (video, paths, _, told) => (feeds() ? overFiles(video, paths.hls, told) : byItself(video, paths.hls)),
+};
+
+function overSocket(video: HTMLVideoElement, paths: Paths, variant: Variant, told: Told): Going {
+  const address = new URL(`${paths.ws}?variant=${variant}`, location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  const socket = new WebSocket(address);
+  socket.binaryType = "arraybuffer";
+  let appender: Appender | null = null;
+  let quiet: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((ended, failed) => {
+    const wait = (milliseconds: number): void => {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => failed(new Error("nothing came")), milliseconds);
+    };
+    wait(FIRST);
+    socket.addEventListener("close", () => (appender === null ? failed(new Error("the socket does not open")) : ended()));
+    socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data !== "string") {
+        wait(SILENT);
+        appender?.append(data);
+        return;
+      }
+      const message = JSON.parse(data) as { mime?: string; began?: string; caption?: { zh: string; en: string } };
+      if (message.began !== undefined) told.began(Date.parse(message.began));
+      if (message.caption !== undefined) told.caption(message.caption);
+      if (message.mime === undefined) return;
+      if (!plays(message.mime)) failed(new Error(message.mime));
+      appender?.close();
+      appender = new Appender(video, message.mime, variant === "low" ? [0.7, 1.2] : [0.15, 0.35], failed);
+      start(video);
+    });
+  });
+  return {
+    over,
+    close: () => {
+      clearTimeout(quiet);
+      socket.close();
+      appender?.close();
+    },
+  };
+}
+
+/** Files, fed by ourselves: so the page knows how late it is, and begins with the newest. */
+function overFiles(video: HTMLVideoElement, address: string, told: Told): Going {
+  const stop = new AbortController();
+  let appender: Appender | null = null;
+  const over = (async () => {
+    let [head, next, first] = ["", -1, NaN];
+    const failed = (): void => stop.abort();
+    const get = async (name: string): Promise<Response> => {
+      const answer = await fetch(new URL(name, new URL(address, location.href)), { signal: stop.signal });
+      if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
+      return answer;
+    };
+    for (let unchanged = 0; unchanged < 12 && !stop.signal.aborted; unchanged++) {
+      const list: Playlist = playlist(await (await get(address)).text());
+      if (list.head !== head) {
+        head = list.head;
+        appender?.close();
+        appender = new Appender(video, FILES, [0.5, 5], failed);
+        appender.append(await (await get(list.head)).arrayBuffer());
+        const newest = list.segments.at(-1);
+        [next, first] = [newest?.number ?? 0, newest?.at ?? NaN];
+        start(video);
+      }
+      for (const segment of list.segments.filter(({ number }) => number >= next)) {
+        appender!.append(await (await get(segment.name)).arrayBuffer());
+        next = segment.number + 1;
+        unchanged = 0;
+      }
+      const range = appender!.range;
+      if (range !== null && first > 0) {
+        told.began(first - range[0] * 1000);
+        first = NaN; // once: what is there is trimmed later
+      }
+      if (list.over) return;
+      await new Promise((done) => setTimeout(done, 700));
+    }
+    throw new Error("nothing new came");
+  })();
+  return {
+    over,
+    close: () => {
+      stop.abort();
+      appender?.close();
+    },
+  };
+}
+
+const FILES = 'video/mp4; codecs="avc1.42c01f,mp4a.40.2"';
+
+/** Files, by a player of the browser's own: where nothing can be fed. */
+function byItself(video: HTMLVideoElement, address: string): Going {
+  video.src = address;
+  start(video);
+  const over = new Promise<void>((ended, failed) => {
+    video.addEventListener("ended", () => ended(), { once: true });
+    video.addEventListener("error", () => failed(new Error("the files cannot be played")), { once: true });
+  });
+  return { over, close: () => video.removeAttribute("src") };
+}
+
+/** WHEP: an offer for an answer, then packets. `transport` is which of the answer's candidates are kept. */
+function overWebRtc(video: HTMLVideoElement, address: string, transport: "udp" | "tcp", told: Told): Going {
+  const peer = new RTCPeerConnection({ iceServers: [] });
+  let place: string | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((ended, failed) => {
+    timer = setTimeout(() => failed(new Error("no connection")), 4_000);
+    const stream = new MediaStream();
+    peer.addTransceiver("video", { direction: "recvonly" });
+    peer.addTransceiver("audio", { direction: "recvonly" });
+    peer.addEventListener("track", ({ track }) => {
+      stream.addTrack(track);
+      video.srcObject = stream;
+      start(video);
+    });
+    video.addEventListener("playing", () => clearTimeout(timer), { once: true });
+    peer.addEventListener("connectionstatechange", () => {
+      if (peer.connectionState === "failed") failed(new Error("the connection was lost"));
+      if (peer.connectionState === "closed") ended();
+    });
+    (async () => {
+      await peer.setLocalDescription();
+      const headers = { "content-type": "application/sdp", accept: "application/sdp" };
+      const answer = await fetch(address, { method: "POST", headers, body: peer.localDescription!.sdp });
+      if (answer.status !== 201) throw new Error(`${answer.status}`);
+      place = answer.headers.get("location");
+      const sdp = (await answer.text())
+        .split("\r\n")
+        .filter((line) => !line.startsWith("a=candidate:") || line.split(" ")[2]!.toLowerCase() === transport)
+        .join("\r\n");
+      await peer.setRemoteDescription({ type: "answer", sdp });
+      told.began(NaN); // as good as now: there is nothing to measure a delay by
+    })().catch(failed);
+  });
+  return {
+    over,
+    close: () => {
+      clearTimeout(timer);
+      peer.close();
+      video.srcObject = null;
+      if (place !== null) void fetch(place, { method: "DELETE", keepalive: true }).catch(() => undefined);
+    },
+  };
+}
+
+/** Play, in silence if the browser wants it so; whoever presses the button hears it. */
+function start(video: HTMLVideoElement): void {
+  void video.play().catch(() => {
+    video.muted = true;
+    void video.play().catch(() => undefined);
+  });
+}
