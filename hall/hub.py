@@ -403,7 +403,8 @@ class Hub:
         for seat in live.seats.stalled(round(self.limits.stall.total_seconds() / _ROUND)):
             seat.closed(Stalled.close)
         as_of = self.as_of()
-        quiet = live.readers and (now - live.last_word >= self.limits.beat or as_of != live.as_of)
+        behind = as_of is not None or live.as_of is not None  # each second: who comes in now has to know too
+        quiet = live.readers and (behind or now - live.last_word >= self.limits.beat)
         if quiet:
             live.beat(now, as_of)
         if self._bus.lossy:

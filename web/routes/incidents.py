@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from sessions.health import State
-from sessions.moments import spoken
+from sessions.moments import BEIJING
 from sessions.opening.stops import CLOCK_STOP
 from sessions.plan import Words
 from sessions.shape import rfc3339
@@ -45,7 +45,7 @@ async def incidents(request: Request) -> Response:
         here="incidents",
         state=_state(vigil, found),
         clock=_clock(vigil, services.time_sources.names),
-        now=_moment(services.clock.now(), who.language)["text"],
+        now=_moment(services.clock.now())["text"],
         incidents=[_row(incident, who.language) for incident in reversed(found[-_SHOWN:])],
     )
 
@@ -81,14 +81,14 @@ def _row(incident: Incident, language: Language) -> dict[str, Any]:
         "kind": incident.kind,
         "what": _said(STOPS[incident.kind], language),
         "why": [_said(reasons[reason], language) for reason in incident.reasons if reason in reasons],
-        "began": _moment(incident.began, language),
-        "ended": None if incident.ended is None else _moment(incident.ended, language),
+        "began": _moment(incident.began),
+        "ended": None if incident.ended is None else _moment(incident.ended),
         "lasted": None if lasted is None else _said(lasted, language),
     }
 
 
-def _moment(at: datetime, language: Language) -> dict[str, str]:
-    return {"iso": rfc3339(at), "text": _said(spoken(at.replace(microsecond=0)), language)}
+def _moment(at: datetime) -> dict[str, str]:
+    return {"iso": rfc3339(at), "text": f"{at.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}"}
 
 
 def _said(words: Words, language: Language) -> str:

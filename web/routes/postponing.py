@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from sessions import postponing
 from sessions.ids import SessionId
-from sessions.moments import spoken
+from sessions.moments import BEIJING
 from sessions.refusals import refusal
 from sessions.roles import STAFF, Actor, Role
 from web import bodies
@@ -64,12 +64,11 @@ async def _shown(request: Request, visitor: Visitor, done: Sequence[postponing.D
     zh = who.language == "zh"
 
     def row(one: postponing.Waiting) -> dict[str, Any]:
-        t0, proposed = spoken(one.t0), None if one.proposed is None else spoken(one.proposed)
         return {
             "session": one.session,
             "title": one.title.zh if zh else one.title.en,
-            "t0": t0.zh if zh else t0.en,
-            "proposed": None if proposed is None else proposed.zh if zh else proposed.en,
+            "t0": _moment(one.t0),
+            "proposed": None if one.proposed is None else _moment(one.proposed),
             "mine": one.mine,
             "may_propose": one.may_propose,
             "waits": one.proposal is not None,
@@ -92,3 +91,7 @@ async def _shown(request: Request, visitor: Visitor, done: Sequence[postponing.D
         agreeing=any(one["waits"] for one in rows),
         proposing=any(one["may_propose"] for one in rows),
     )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}"
