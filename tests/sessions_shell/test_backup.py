@@ -26,6 +26,7 @@ from sessions.backup.writing import write
 from sessions.clock import SystemClock
 from sessions.events import Stream
 from sessions.hallkey import HALL, HallKeys
+from sessions.ports import BlobStore
 from sessions.store.blobs import FolderBlobs
 from sessions.store.checkpoints import SqlCheckpoints
 from sessions.store.database import Database
@@ -35,6 +36,7 @@ from tests.support import postgres, team
 from tests.support.bidders import a_bidder
 from tests.support.commands import kaibiao
 from tests.support.house import T0, House, a_bid, a_house
+from tests.support.s3 import blobs_of, s3
 
 PASSPHRASE = b"correct horse battery staple"
 
@@ -44,10 +46,12 @@ def sqlite(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def restored(file: Path, folder: Path, url: str | None = None) -> AsyncIterator[tuple[Kept, Manifest]]:
-    """Restore ``file`` into ``folder`` and give what came of it."""
+async def restored(
+    file: Path, folder: Path, url: str | None = None, blobs: BlobStore | None = None
+) -> AsyncIterator[tuple[Kept, Manifest]]:
+    """Restore ``file`` into ``folder``, or its bids to where ``blobs`` lie, and give what came of it."""
     await asyncio.to_thread(folder.mkdir, exist_ok=True)
-    database, blobs = Database(url or sqlite(folder)), FolderBlobs(folder / "bids", SystemClock())
+    database, blobs = Database(url or sqlite(folder)), blobs or FolderBlobs(folder / "bids", SystemClock())
     backup = Backup(file)
     try:
         await restore(backup, database=database, blobs=blobs)
@@ -324,3 +328,23 @@ def test_the_commands_say_what_is_in_it_and_what_is_next(tmp_path: Path) -> None
     assert not list((tmp_path / "third").glob("*.key"))
     bare = kaibiao(tmp_path, "backup", str(tmp_path / "c.zip"), "--with-keys", **hall)
     assert (bare.returncode, bare.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("to_bucket", [True, False], ids=["into another bucket", "into a folder"])
+async def test_bids_that_lie_in_a_bucket_are_in_the_backup_and_come_back(tmp_path: Path, *, to_bucket: bool) -> None:
+    bucket = s3()
+    given = {"blobs_url": bucket.url(f"old-{tmp_path.name}"), "blobs_key_file": bucket.key_file}
+    async with a_house(tmp_path / "old", **given) as house:
+        await house.announce()
+        sent = await house.receive_bids(3)
+        await backed_up(house, tmp_path / "b.zip")
+        answers = await house.services.stores.intake.answers(house.session)
+        assert not (tmp_path / "old" / "hall" / "bids").exists()
+    blobs = blobs_of(tmp_path / "new", SystemClock()) if to_bucket else None
+    async with restored(tmp_path / "b.zip", tmp_path / "new", blobs=blobs) as (kept, _):
+        names = {answer.header_sha256: answer.blob for answer in answers}
+        for _, sealed in sent:
+            blob = names[sealed.bid.header_sha256]
+            assert blob is not None
+            with kept.blobs.open(blob) as there:
+                assert there.read() == sealed.data
