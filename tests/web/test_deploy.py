@@ -14,6 +14,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -160,7 +161,7 @@ def services() -> dict[str, Any]:
     for name, service in form["services"].items():
         networks = service["networks"]
         assert set(networks) <= set(form["networks"]), name
-        for volume in service["volumes"]:
+        for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             assert source in form["volumes"] or (DEPLOY / source).exists(), volume
     return dict(form["services"])
@@ -184,6 +185,16 @@ def test_the_settings_of_the_compose_file_are_accepted() -> None:
     proxy = services()["proxy"]["networks"]["front"]["ipv4_address"]
     assert [str(network) for network in chosen.trusted_proxies] == [f"{proxy}/32"]
     assert chosen.secure
+
+
+def test_the_bus_of_the_compose_file_keeps_nothing_and_only_the_hall_reaches_it() -> None:
+    bus, hall = services()["bus"], services()["hall"]
+    assert urlsplit(hall["environment"]["KAIBIAO_BUS_URL"]).hostname == "bus"
+    assert bus["networks"] == ["data"]
+    assert "ports" not in bus
+    words = " ".join(bus["command"])
+    assert "--appendonly no" in words
+    assert not bus.get("volumes")
 
 
 def test_the_proxy_of_the_compose_file_is_the_tested_one() -> None:
