@@ -123,7 +123,7 @@ class OpenGate:
         return PUBLIC
 
 
-def server(host: str, port: int, *, tick_ms: int = 0, limits: Limits = LIMITS) -> uvicorn.Server:
+def server(host: str, port: int, *, tick_ms: int = 0, limits: Limits = LIMITS) -> AloneServer:
     """Return a server of the hub alone, for as many as there are descriptors, from any address."""
     most = allowed()
     tick = timedelta(milliseconds=tick_ms)
@@ -152,10 +152,10 @@ def server(host: str, port: int, *, tick_ms: int = 0, limits: Limits = LIMITS) -
     config = uvicorn.Config(
         app, host=host, port=port, http=through(gate), lifespan="off", log_level="critical", backlog=4096
     )
-    return _Server(config, hub)
+    return AloneServer(config, hub)
 
 
-class _Server(uvicorn.Server):
+class AloneServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, hub: Alone) -> None:
         super().__init__(config)
         self.hub = hub

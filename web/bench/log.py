@@ -33,7 +33,7 @@ from sessions.ids import SessionId
 from sessions.store.grants import ask
 from sessions.store.migrations import migrate, pending
 from web.bench import machine, postgres, verifying
-from web.bench.servers import NOTE, SUPERVISOR, create, settings
+from web.bench.fanout.servers import NOTE, SUPERVISOR, create, settings
 from web.bootstrap import Services, build
 
 ACTS: Final = 500

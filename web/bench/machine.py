@@ -8,12 +8,15 @@ import re
 import resource
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from sessions.clock import SystemClock
 
 BUSY: Final = 1.5
 """The load average above which figures may show the neighbours rather than us."""
@@ -24,7 +27,13 @@ _ROOT: Final = Path(__file__).parents[2]
 def describe() -> dict[str, Any]:
     """Return machine, commit and load as members of a report. Call before measuring: our own work is load too."""
     load = os.getloadavg()[0]
-    report = {"machine": _machine(), "commit": _commit(), "load_average": round(load, 2)}
+    report = {
+        "machine": _machine(),
+        "commit": _commit(),
+        "date": SystemClock().now().date().isoformat(),
+        "command": " ".join(["kaibiao", *sys.argv[1:]]),
+        "load_average": round(load, 2),
+    }
     if load > BUSY:
         report["note"] = f"load average {load:.1f} at the start: others were using this machine"
     return report
@@ -47,6 +56,24 @@ def free_port() -> int:
 def cpu_seconds(pid: int) -> float:
     """Return the processor seconds of a process, ended threads included: its clock of clock_getcpuclockid(3)."""
     return time.clock_gettime(~pid << 3 | 2)
+
+
+def scheduled(pid: int) -> tuple[float, float]:
+    """Return how many seconds the threads of a process ran and waited for a core (/proc/PID/task/*/schedstat)."""
+    return _summed(Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def scheduled_here() -> tuple[float, float]:
+    """Return the same of this very thread."""
+    return _summed([Path("/proc/thread-self/schedstat")])
+
+
+def _summed(files: Iterable[Path]) -> tuple[float, float]:
+    ran = waited = 0
+    for each in files:
+        fields = each.read_text("ascii").split()
+        ran, waited = ran + int(fields[0]), waited + int(fields[1])
+    return ran / 1e9, waited / 1e9
 
 
 def resident(pid: int) -> int:

@@ -16,8 +16,8 @@ from sessions.store.migrations import migrate
 from sessions.verify import verify
 from web import assets
 from web.bench import machine
+from web.bench.fanout.servers import running, settings
 from web.bench.record import make_record
-from web.bench.servers import running, settings
 from web.bootstrap import build
 
 RUNNER: Final = assets.CLIENT / "tests" / "audit.mjs"

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from web.bench import alone
-from web.bench import fanout as fanout_bench
 from web.bench import log as log_bench
 from web.bench import opening as opening_bench
 from web.bench import unseal as unseal_bench
+from web.bench.fanout import run as fanout_bench
 from web.bench.halls import Mode
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object with everything measured, not a table.")]
@@ -28,7 +28,8 @@ def register(app: typer.Typer) -> None:
 def fanout(
     *,
     watchers: Annotated[int, typer.Option(min=2, max=15_000, help="Streams open at once.")] = fanout_bench.WATCHERS,
-    events: Annotated[int, typer.Option(min=1, help="Facts in a turn.")] = fanout_bench.EVENTS,
+    events: Annotated[int, typer.Option(min=1, help="Facts in a turn, at most.")] = fanout_bench.EVENTS,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns that everyone has.")] = fanout_bench.ROUNDS,
     serve: Annotated[
         int | None, typer.Option(metavar="PORT", help="Measure nothing: open the hub alone, for load from outside.")
     ] = None,
@@ -36,11 +37,11 @@ def fanout(
     tick_ms: Annotated[int, typer.Option(min=0, help="With --serve: how long facts are gathered.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """One fact to a crowd: the hall's WebSocket and SSE, FastAPI's usual loop, `websockets`. A minute or two."""
+    """One fact to a crowd: the hall's doors, a floor in C, FastAPI's loops, `websockets`, Node. About six minutes."""
     if serve is not None:
         alone.serve(host, serve, tick_ms)
         return
-    fanout_bench.run(as_json, watchers, events)
+    fanout_bench.run(as_json, watchers, events, rounds)
 
 
 @group.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import sys
@@ -76,7 +77,9 @@ def serve(
         supervise(settings, config)
     else:
         sys.setswitchinterval(SWITCH)
-        HallServer(build(settings), beside=partial(processes, settings, config)).run()
+        server = HallServer(build(settings), beside=partial(processes, settings, config))
+        server.begun = settle
+        server.run()
 
 
 def supervise(settings: Settings, config: Path | None) -> None:
@@ -104,11 +107,22 @@ def serve_in(berth: Berth, settings: Settings) -> None:
     server = HallServer(services)
 
     def begun() -> None:
+        settle()
         berth.serves()
         berth.watch(server.stop)
 
     server.begun = begun
     server.run(sockets=[berth.socket()])
+
+
+def settle() -> None:
+    """Let the garbage collector look no more at what stays as long as we serve: code, tables, templates.
+
+    A full collection of a hall that just started looked at 198,000 objects for 60 to 130 ms, in which no reader hears
+    anything, and a crowd that comes causes several. After this it looks at what is new since: at first nothing.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def migrate_command(
