@@ -58,6 +58,7 @@ from sessions.ports import (
     EvidenceStore,
     IntakeStore,
     ProofStore,
+    RecordingStore,
     SecretStore,
 )
 from sessions.proved import ProofFiles
@@ -65,6 +66,7 @@ from sessions.readme import readme
 from sessions.receipt_proofs import closed_checkpoint
 from sessions.record import record
 from sessions.record_html import record_html
+from sessions.recording import bundle as recordings_of
 from sessions.roles import Role
 from sessions.row_proof import sealed_quote
 from sessions.stamped import stamped
@@ -96,6 +98,7 @@ class _Material:
     decoy_key: bytes = field(repr=False)
     evidence: Files
     proofs: ProofFiles
+    recorded: Mapping[str, bytes]  # members by name; none where nothing was announced to be recorded
 
     @property
     def events(self) -> tuple[Recorded, ...]:
@@ -119,8 +122,10 @@ class Archive:
         trust: Callable[[], Trust],
         hall: HallKeys,
         authorities: Mapping[str, x509.Certificate] = MappingProxyType({}),
+        recordings: RecordingStore | None = None,
     ) -> None:
         """``authorities``: the roots of the timestamp authorities, by the names that plans give them."""
+        self._recordings = recordings
         self._events = events
         self._authorities = authorities
         self._secrets = secrets
@@ -158,12 +163,21 @@ class Archive:
                 self._authorities,
                 await self._checkpoints.kept(session, intake=True),
                 proofs=self._proofs,
+                recording=await self._checkpoints.kept(session, recording=True) if opening.plan.recording else (),
             )
             | await closed_checkpoint(session, opening, self._events, self._checkpoints, self._hall),
             entries=await self._events.entries(session),
             decoy_key=(await blinding(self._secrets, session)).decoy_key if opening.plan.intake_log else b"",
             evidence=await collect(opening, self._evidence),
             proofs=await proved.collect(opening, (*told, *log), self._proofs),
+            recorded=await recordings_of.collect(
+                opening,
+                log,
+                events=self._events,
+                checkpoints=self._checkpoints,
+                store=self._recordings,
+                hall=self._hall,
+            ),
         )
         return await asyncio.to_thread(self._make, material)
 
@@ -204,6 +218,7 @@ class Archive:
         yield from _signatures(material.log)
         yield from _slips(material)
         yield from material.checkpoints.items()
+        yield from material.recorded.items()
 
     def _causes(self, material: _Material) -> Iterator[tuple[str, bytes]]:
         """Why bids were not opened: what the figures in the log were made of, and what their bidders were given."""

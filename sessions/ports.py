@@ -320,6 +320,19 @@ class BlobStore(Protocol):
         """Open a finished blob for reading, seekable. Blocks: call it in a thread."""
 
 
+class RecordingStore(Protocol):
+    """What the recorder wrote: parts by name (``programme-1``), each a file and its line index. All of it blocks."""
+
+    def parts(self, session: SessionId) -> tuple[str, ...]:
+        """Return the names of the parts, track by track in order."""
+
+    def told(self, session: SessionId, part: str, after: int) -> bytes:
+        """Return what the line index (sessions.recording.index) says from this byte on; perhaps not all of it."""
+
+    def open(self, session: SessionId, part: str) -> BinaryIO:
+        """Open the file for reading. Raises FileNotFoundError."""
+
+
 class ProofStore(Protocol):
     """What certificates were judged by: documents, certificates and lists, each under its own SHA-256."""
 
@@ -459,6 +472,9 @@ class Kept:
 INTAKE = "intake-"
 """How the points of the log of receipts begin."""
 
+RECORDING = "recording"
+"""The one point of the recording's log: its end."""
+
 
 class CheckpointStore(Protocol):
     """What the hall signed of its logs, and what the world said to it. Nothing is ever changed or removed."""
@@ -485,10 +501,11 @@ class CheckpointStore(Protocol):
     async def sizes(self, origin: str) -> tuple[int, ...]:
         """Return the sizes of every checkpoint signed of a log, rising."""
 
-    async def kept(self, session: SessionId, *, intake: bool = False) -> tuple[Kept, ...]:
-        """Return what was said to the opening's log, or to the log of receipts, by size and name.
+    async def kept(self, session: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
+        """Return what was said to the opening's log, or to that of receipts or of the recording, by size and name.
 
-        The points of the log of receipts are ``intake-SIZE``; those of the opening never begin so.
+        The points of the log of receipts are ``intake-SIZE``, and the recording's is ``recording``; the opening has
+        none of such names.
         """
 
     async def convict(self, session: SessionId, by: str, note: str) -> None:

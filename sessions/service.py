@@ -40,6 +40,7 @@ from sessions.ports import (
     SecretStore,
     Summary,
 )
+from sessions.recording import Recording
 from sessions.roles import CLOCK, Actor
 from sessions.work import Worker
 
@@ -222,6 +223,10 @@ class Sessions:
         if held.intake is None:
             raise UnknownSession(session)
         return held.intake
+
+    async def recording(self, session: SessionId) -> Recording:
+        """Return what is known of the recording. Raises UnknownSession."""
+        return (await self._held(session)).recording
 
     async def events(
         self, session: SessionId, stream: Stream = Stream.OPENING, *, after: int = 0, limit: int | None = None

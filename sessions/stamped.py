@@ -55,13 +55,15 @@ async def stamped(
     receipts: Sequence[Kept] = (),
     *,
     proofs: ProofStore,
+    recording: Sequence[Kept] = (),
 ) -> dict[str, bytes]:
     """Return the members: every token on record, those for the end, and the roots of the authorities that gave them.
 
     With each token the evidence of its authority's certificate that was taken then, from ``proofs``.
 
     A token for a point that came when the session was just over is on no record: the end has one of its own.
-    ``receipts``: what was said of the log of receipts; its tokens come along where its entries do.
+    ``receipts``: what was said of the log of receipts; its tokens come along where its entries do. ``recording``:
+    the same of the closed recording.
     """
     watch = opening.plan.watch
     places = {name: place for place, name in enumerate(watch.authorities if watch else (), start=1)}
@@ -72,6 +74,7 @@ async def stamped(
     logged = sorted((one for one in receipts if one.kind is AnchorKind.STAMP and one.size <= closed), key=_size)
     for by in places.keys() & anchors.keys():
         tokens += [one for one in logged if one.by == by][-MOST_RECEIPTS:]
+    tokens += [one for one in recording if one.kind is AnchorKind.STAMP and one.by in places]
     members = {token_member(one.point, places[one.by]): one.said.evidence for one in tokens}
     for name in {one.by for one in tokens} & anchors.keys():
         members[anchor_member(places[name])] = anchors[name].public_bytes(Encoding.PEM)

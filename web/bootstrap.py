@@ -40,6 +40,8 @@ from sessions.opening_log import OpeningLog
 from sessions.plan import ClockTerms, IntakeLog, Plan
 from sessions.readying import Readying
 from sessions.receipt_proofs import ReceiptProofs
+from sessions.recording.log import RecordingLog
+from sessions.recording.tail import Tail
 from sessions.releasing import Releasing
 from sessions.rescuing import Rescuing
 from sessions.service import Sessions, Stores
@@ -53,6 +55,7 @@ from sessions.store.migrations import pending
 from sessions.store.once import SqlOnce
 from sessions.store.opened import blobs_at, stores
 from sessions.store.pulses import SqlPulses
+from sessions.store.recordings import FolderRecordings
 from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.submission import Limits as BidLimits
 from sessions.submission import Submissions
@@ -63,6 +66,7 @@ from web.bundles import Bundles
 from web.challenges import Challenges
 from web.descriptors import most_watchers
 from web.identity import Identity
+from web.media import on_air
 from web.metrics import measured
 from web.metrics.door import MetricsDoor
 from web.metrics.instruments import Metrics
@@ -118,6 +122,8 @@ class Services:
     readying: Readying
     witnessing: Witnessing
     bundles: Bundles
+    recordings: FolderRecordings
+    tail: Tail
     papers: Papers
     stamping: Stamping
     timekeeper: Timekeeper
@@ -177,8 +183,8 @@ class Services:
                 self.witnessing.recover,  # before what fell due while nobody could act is settled
                 self.notary.greet,
             ),
-            begin=(self.sessions.start, self.notary.start, self.witnessing.start, self.proofs.start),
-            stop=(self.sessions.stop, self.notary.stop, self.witnessing.stop, self.proofs.stop),
+            begin=(self.sessions.start, self.notary.start, self.witnessing.start, self.proofs.start, self.tail.start),
+            stop=(self.sessions.stop, self.notary.stop, self.witnessing.stop, self.proofs.stop, self.tail.stop),
             look=(self.sessions.look, partial(self.submissions.adopt, self.membership)) if shared else (),
             lose=self.sessions.lose,
             quiet=self.sessions.quiet,
@@ -203,6 +209,7 @@ class Services:
         await self.submissions.close()
         await self.revocation.close()
         await self.notary.close()
+        await self.tail.close()
         await self.sessions.close()
         await self.membership.close()
         if self.shared_buckets is not None:
@@ -311,6 +318,10 @@ def build(
         published=proofs.published,
         leading=membership,
     )
+    recordings = FolderRecordings(settings.data_dir / "media")
+    recorded = RecordingLog(events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
+    tail = Tail(sessions, recordings, events=kept.events, log=recorded, clock=clock)
+    sessions.on_commit(tail.look)
     witnessing = Witnessing(sessions, kept, clock=clock, hall=keys)
     sessions.on_commit(witnessing.look)
     once = SqlOnce(database)
@@ -335,9 +346,12 @@ def build(
         witnessing=witnessing,
         releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),
         officers=Officers(sessions, kept),
+        recordings=recordings,
+        tail=tail,
         bundles=Bundles(
             sessions=sessions,
             notary=notary,
+            tail=tail,
             blobs=kept.blobs,
             archive=Archive(
                 openings=openings,
@@ -351,6 +365,7 @@ def build(
                 trust=trust.current,
                 hall=keys,
                 authorities={each.name: each.anchor for each in stamping.authorities},
+                recordings=recordings,
             ),
         ),
         papers=Papers(
@@ -430,7 +445,10 @@ def _seen_here(hub: Hub, folder: Path) -> Local:
 def furnished(settings: Settings, watching: Watching, keys: HallKeys, plan: Plan) -> Plan:
     """Return the plan with what this hall brings: its newest key, witnesses, proofs, its log of receipts."""
     kid = plan.hall_key or keys.newest.public.kid
-    watched = replace(plan, proofs=True, watch=plan.watch or watching.watch(plan.session), hall_key=kid)
+    recording = True if on_air(settings) else plan.recording
+    watched = replace(
+        plan, proofs=True, recording=recording, watch=plan.watch or watching.watch(plan.session), hall_key=kid
+    )
     pace = timedelta(**{"seconds" if plan.rehearsal else "minutes": settings.intake_log_minutes})
     if settings.clock_sources and watched.clock is None:
         watched = replace(watched, clock=ClockTerms(sources=settings.clock_sources))

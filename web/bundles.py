@@ -13,6 +13,8 @@ from sessions.ids import SessionId
 from sessions.notary import Notary
 from sessions.opening import OVER
 from sessions.ports import BlobStore
+from sessions.recording.tail import PATIENCE as RECORDER
+from sessions.recording.tail import Tail
 from sessions.service import Sessions
 
 PIECE = 1 << 20
@@ -27,6 +29,7 @@ class Bundles:
 
     sessions: Sessions
     notary: Notary
+    tail: Tail
     archive: Archive
     blobs: BlobStore
     _making: dict[SessionId, asyncio.Task[None]] = field(default_factory=dict)
@@ -37,6 +40,7 @@ class Bundles:
         if opening.status not in OVER:
             raise CommandRefused("not_over", status=opening.status.value)
         await self.notary.finished(session, PATIENCE)
+        await self.tail.finished(session, RECORDER + PATIENCE)
         name = await self._name(session)
         try:
             return await asyncio.to_thread(self._read, name)
@@ -49,8 +53,10 @@ class Bundles:
         return await asyncio.to_thread(self._read, name)
 
     async def _name(self, session: SessionId) -> str:
-        """What the bundle is kept as: anew when a witness has answered since, so that its word gets in."""
+        """What the bundle is kept as: anew when a witness has answered or the recording was closed since."""
         answered = len(await self.notary.answers(session))
+        if (told := await self.tail.told(session)) is not None:
+            return f"bundle-{sha256_hex(f'{session}/{answered}/{told}'.encode())[:32]}"
         return f"bundle-{sha256_hex(f'{session}/{answered}'.encode())[:32]}"
 
     def _read(self, name: str) -> bytes:

@@ -38,14 +38,15 @@ async def faults(kept: Kept, keys: Sequence[HallPublicKey]) -> AsyncIterator[str
 
 async def _session(kept: Kept, keys: Sequence[HallPublicKey], summary: Summary) -> AsyncIterator[str]:
     session = summary.session
-    trees = {"": Tree(), "/intake": Tree(await kept.events.entries(session))}
+    trees = {"": Tree(), "/intake": Tree(await kept.events.entries(session)), "/recording": Tree()}
+    grow = {Stream.OPENING: trees[""], Stream.RECORDING: trees["/recording"]}
     for stream in Stream:
         head = Head()
         try:
             while records := await kept.events.read(session, stream, after=head.number, limit=PAGE):
                 head = await asyncio.to_thread(check, head, records)
-                if stream is Stream.OPENING:
-                    _grow(trees[""], records)
+                if stream in grow:
+                    _grow(grow[stream], records)
         except (ChainBroken, ValueError, KeyError, TypeError) as error:
             yield f"{session}: the chain of {stream.value} breaks after event {head.number} ({type(error).__name__})"
     async for fault in _signed(kept, keys, summary, trees):

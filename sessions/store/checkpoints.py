@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, not_, select
+from sqlalchemy import Row, not_, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from crypto.encoding import canonical, parse_canonical
 from sessions.errors import Stale
 from sessions.ids import SessionId
 from sessions.plan import AnchorKind
-from sessions.ports import INTAKE, Kept, Said, Signed
+from sessions.ports import INTAKE, RECORDING, Kept, Said, Signed
 from sessions.proofs import Proof
 from sessions.shape import from_json, to_json
 from sessions.store import tables
@@ -61,7 +61,8 @@ class SqlCheckpoints:
             async with self._database.writing() as connection:
                 await connection.execute(tables.anchors.insert().values(row))
         except IntegrityError:
-            others = await self.kept(kept.session, intake=kept.point.startswith(INTAKE))
+            receipts, recording = kept.point.startswith(INTAKE), kept.point == RECORDING
+            others = await self.kept(kept.session, intake=receipts, recording=recording)
             return next(one for one in others if (one.point, one.kind, one.by) == (kept.point, kept.kind, kept.by))
         return kept
 
@@ -79,13 +80,14 @@ class SqlCheckpoints:
             found = await connection.execute(select(kept.size).where(kept.origin == origin).order_by(kept.size))
             return tuple(found.scalars())
 
-    async def kept(self, session: SessionId, *, intake: bool = False) -> tuple[Kept, ...]:
+    async def kept(self, session: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
         """See CheckpointStore."""
         anchor = tables.anchors.c
-        of_receipts = anchor.point.startswith(INTAKE, autoescape=True)
+        of_receipts, of_recording = anchor.point.startswith(INTAKE, autoescape=True), anchor.point == RECORDING
+        which = of_receipts if intake else of_recording if recording else not_(or_(of_receipts, of_recording))
         wanted = (
             select(tables.anchors)
-            .where(anchor.session == session, of_receipts if intake else not_(of_receipts))
+            .where(anchor.session == session, which)
             .order_by(anchor.size, anchor.kind, anchor.by)
         )
         async with self._database.reading() as connection:

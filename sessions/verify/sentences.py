@@ -95,6 +95,16 @@ SENTENCES: Mapping[str, Words] = {
         "Every timestamp is by an authority that was announced, over exactly the log of its moment, at a time that "
         "fits the events to within a minute.",
     ),
+    "recording.chain": _words(
+        "录像的事件环环相扣，符合规则；开标日志里每次所记的长度和根值，正是录像当时的。",
+        "The recording's events lock each other and are what the rules allow; each time the opening's log says how "
+        "far it had come, it says what is there.",
+    ),
+    "recording.files": _words(
+        "录像的每一个片段都是当时留存的那一个，次序不变；没有画面的时段都已列出。",
+        "Every fragment of the recording is the one that was kept at the time, in that order; every time without a "
+        "picture is named.",
+    ),
     "bids.declarations": _words(
         "每份投标文件都由投标人自己的证书签署，签名覆盖文件头和全部内容。",
         "Every bid was signed with the bidder's own certificate, over its header and all of its content.",

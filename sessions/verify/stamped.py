@@ -18,9 +18,12 @@ from sessions.events import Anchored
 from sessions.ids import Digest
 from sessions.opening import Opening
 from sessions.plan import AnchorKind, Plan, Watch
-from sessions.ports import INTAKE
+from sessions.ports import INTAKE, RECORDING
 from sessions.proofs import Act, Grounds, State, accept, proof_of, read, worst
 from sessions.receipt_proofs import origin_of
+from sessions.recording.bundle import EVENTS
+from sessions.recording.log import origin_of as recording_origin
+from sessions.shape import moment
 from sessions.stamped import (
     CERTIFICATES,
     FINAL,
@@ -30,6 +33,7 @@ from sessions.stamped import (
     receipts_member,
     token_member,
 )
+from sessions.verify.events import chained
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
 
@@ -62,7 +66,7 @@ def members(files: Files, o: Opening) -> set[str]:
     """Return the members that a watched opening may leave: a token a point and authority, and the roots."""
     watch = o.plan.watch
     places = range(1, len(watch.authorities) + 1) if watch else range(0)
-    points = [*(point.name for point in o.points), FINAL]
+    points = [*(point.name for point in o.points), FINAL, *((RECORDING,) if o.plan.recording else ())]
     logged = o.plan.intake_log is not None and o.frozen is not None
     receipts = {name for name in files if logged and (found := receipts_member(name)) and found[1] in places}
     names = [(point, place) for point in points for place in places]
@@ -83,6 +87,7 @@ def tokens(files: Files, replayed: Replayed) -> Found:
     if watch is None or not watch.authorities:
         return Found(True, "no timestamp authority was announced")
     points = list(_points(files, replayed, watch))
+    points += _recorded(files, replayed, watch)
     receipts = list(_receipts(files, replayed, watch))
     items, needed, states = _items(files), set[str](), dict.fromkeys((*State, None), 0)
     for point in (*points, *receipts):
@@ -131,6 +136,21 @@ def _points(files: Files, replayed: Replayed, watch: Watch) -> Iterator[_Point]:
     for place in places.values():
         if token_member(FINAL, place) in files:
             yield _Point(name=FINAL, place=place, stated=ended, where="the end", newest=records[-1].at)
+
+
+def _recorded(files: Files, replayed: Replayed, watch: Watch) -> Iterator[_Point]:
+    """The closed recording. Whether its events are whole is for ``recording.chain``."""
+    places = [n for n in range(1, len(watch.authorities) + 1) if token_member(RECORDING, n) in files]
+    if not places or not replayed.opening.plan.recording:
+        return
+    require(EVENTS in files, f"{EVENTS} is missing")
+    cores = list(chained(files[EVENTS]))
+    require(bool(cores), "nothing was recorded, and it is stamped")
+    tree = Tree(bytes.fromhex(core.digest) for core in cores)
+    stated = Checkpoint(origin=recording_origin(watch), size=len(tree), root=tree.root())
+    for place in places:
+        newest = moment(cores[-1].get("at"))
+        yield _Point(name=RECORDING, place=place, stated=stated, where="the recording", newest=newest)
 
 
 def _receipts(files: Files, replayed: Replayed, watch: Watch) -> Iterator[_Point]:

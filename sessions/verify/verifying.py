@@ -34,6 +34,7 @@ from sessions.verify import (
     logged,
     papers,
     proofs,
+    recorded,
     replay,
     stamped,
     watched,
@@ -82,6 +83,8 @@ def verify(
     notes = run("log.opening", watched.opening_log, files, replayed, key)
     run("log.witnesses", watched.witnesses, replayed, notes)
     run("stamps.tokens", stamped.tokens, files, replayed)
+    kept = run("recording.chain", recorded.chain, files, replayed, key)
+    run("recording.files", recorded.media, files, replayed, kept)
     if trusted is not None:
         run("hall.key", bundled.known, files, key, trusted)
     if held is not None:
@@ -139,7 +142,7 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     allowed = {"README.txt", "hall-key.json", "plan.json", "record.json", "record.html", MANIFEST, SIGNATURE}
     allowed |= {"events/opening.jsonl", "events/opening.private.jsonl"}
     allowed |= {"events/intake.jsonl"} if o.status is Status.ENDED else set()
-    allowed |= logged.members(o)
+    allowed |= logged.members(o) | recorded.members(o)
     require(allowed <= files.keys(), f"missing: {', '.join(sorted(allowed - files.keys()))}")
     allowed |= {KEYS} & files.keys()
     folders = {f"bids/{bid.row}/" for bid in o.bids if o.listed}
@@ -149,6 +152,7 @@ def _contents(files: Files, replayed: Replayed) -> Found:
     folders |= {"slips/"} if o.late else set()
     folders |= {"withdrawn/"} if o.status is Status.ENDED else set()
     folders |= {"signatures/"} if o.signatures else set()
+    allowed |= recorded.may_have(files, o)
     allowed |= checkpoints(files, o) | stamped.members(files, o)
     strays = [name for name in files.keys() - allowed if name[: name.rfind("/") + 1] not in folders]
     require(not strays, f"does not belong here: {', '.join(sorted(strays)[:5])}")

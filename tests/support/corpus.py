@@ -12,14 +12,17 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sessions.opening import Opening
 from sessions.zipped import unpack
 from tests.support.audited import Verdict, by_python
 from tests.support.bundles import signed_anew
 from tests.support.generated import Making, the_hall
+from tests.support.hallkey import hall_key
 from tests.support.mutations import mutated
-from tests.support.tampering import TAMPERINGS
+from tests.support.recorded import a_recorded_bundle
+from tests.support.tampering import TAMPERINGS, flipped
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "bundles"
 VERDICTS = FOLDER / "verdicts.json"
@@ -84,13 +87,24 @@ def _made() -> Iterator[tuple[str, bytes]]:
             yield kind, changed
 
 
+def _recorded() -> Iterator[tuple[str, bytes]]:
+    """An opening that was recorded, in two parts; and the same with a fragment that is another."""
+    with TemporaryDirectory() as folder:
+        honest = asyncio.run(a_recorded_bundle(Path(folder)))
+        key = hall_key(Path(folder))
+    name = "recording/programme-2.mp4"
+    files = unpack(honest)
+    yield "recorded", honest
+    yield "a fragment is exchanged", signed_anew({**files, name: flipped(files[name], len(files[name]) - 5000)}, key)
+
+
 def write() -> None:
     """Make the corpus anew."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.glob("*.zip.gz"):
         old.unlink()
     verdicts = {}
-    for name, bundle in _made():
+    for name, bundle in (*_made(), *_recorded()):
         _file(name).write_bytes(gzip.compress(bundle, 9, mtime=0))
         verdicts[name] = by_python(bundle)
     VERDICTS.write_text(json.dumps(verdicts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,7 @@
-"""A few seconds of picture and sound, really encoded: a moving bar and a tone."""
+"""A few seconds of picture and sound, really encoded: a moving bar and a tone.
+
+Remake the one that is kept: ``python -m tests.support.film``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
+
+from hall.media.boxes import Fragment, Init, cut
 
 OPTIONS = {
     "movflags": "empty_moov+default_base_moof+frag_keyframe+cmaf+skip_sidx+skip_trailer",
@@ -70,3 +76,16 @@ def _tone(av: Any) -> Iterator[Any]:
         frame.pts, frame.sample_rate, frame.time_base = at, RATE, Fraction(1, RATE)
         yield frame
         at += 960
+
+
+HERE = Path(__file__).parent.parent / "vectors" / "media" / "film.mp4"
+"""Four seconds, kept so that a test of what is done with a film need not be able to make one."""
+
+
+def kept() -> tuple[Init, list[Fragment]]:
+    """The film that is kept, cut."""
+    return cut(HERE.read_bytes())
+
+
+if __name__ == "__main__":
+    HERE.write_bytes(film(4))

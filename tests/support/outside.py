@@ -94,7 +94,7 @@ class Checkpoints:
     async def at(self, origin: str, size: int) -> Signed | None:
         return self.signed.get((origin, size))
 
-    async def kept(self, _: SessionId, *, intake: bool = False) -> tuple[Kept, ...]:
+    async def kept(self, _: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
         kept = (one for one in self.given if one.point.startswith("intake-") == intake)
         return tuple(sorted(kept, key=lambda one: (one.size, one.kind, one.by)))
 

@@ -20,6 +20,7 @@ import { certificatesOfActs, SHARED } from "./proofs.js";
 import { receiptLog, receiptLogNames, withdrawals } from "./receiptlog.js";
 import { lockOrder } from "./lockorder.js";
 import { checkpointNames, heldOutside, openingLog, witnesses } from "./openinglog.js";
+import { recordingChain, recordingFiles, recordingMayHave, recordingNames } from "./recording.js";
 import { stampNames, tokens } from "./stamps.js";
 import * as papers from "./papers.js";
 import { type Check, demand, type Found, found, type Report, Run } from "./report.js";
@@ -65,6 +66,8 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept =
   const notes = await run.check("log.opening", [files, replayed, hall], openingLog);
   await run.check("log.witnesses", [replayed, notes], witnesses);
   await run.check("stamps.tokens", [files, replayed], tokens);
+  const recorded = await run.check("recording.chain", [files, replayed, hall], recordingChain);
+  await run.check("recording.files", [files, replayed, recorded], recordingFiles);
   if (kept !== "") await run.check("log.held", [replayed, hall], (all, key) => heldOutside(kept, all, key));
   const sealed = await run.check("bids.declarations", [files, replayed, received], (all, { opening }, told) =>
     bids.declarations(all, opening, told),
@@ -119,7 +122,7 @@ function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
   const always = ["README.txt", "hall-key.json", "plan.json", "record.json", "record.html", MANIFEST, SIGNATURE];
   const needed = new Set([...always, "events/opening.jsonl", "events/opening.private.jsonl"]);
   if (o.status === "ended") needed.add(INTAKE);
-  for (const name of receiptLogNames(o)) needed.add(name);
+  for (const name of [...receiptLogNames(o), ...recordingNames(o)]) needed.add(name);
   if (files.has(KEYS)) needed.add(KEYS);
   const missing = [...needed].filter((name) => !files.has(name));
   demand(missing.length === 0, `missing: ${missing.join(", ")}`);
@@ -128,7 +131,7 @@ function contents(files: Files, { opening: o, log }: Replayed): Found<true> {
   if (o.status === "ended") folders.add("withdrawn/");
   if (o.late.length > 0) folders.add("slips/");
   if (o.signatures.length > 0) folders.add("signatures/");
-  const may = new Set([...needed, ...checkpointNames(files, o), ...stampNames(files, o)]);
+  const may = new Set([...needed, ...checkpointNames(files, o), ...stampNames(files, o), ...recordingMayHave(files, o)]);
   const strays = [...files.keys()].filter((name) => !may.has(name) && !folders.has(name.slice(0, name.lastIndexOf("/") + 1)));
   demand(strays.length === 0, `does not belong here: ${strays.slice(0, 5).join(", ")}`);
   for (const { n, type, hidden, disclosed } of log) {

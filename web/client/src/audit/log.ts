@@ -67,7 +67,7 @@ export interface Before {
 }
 
 /** Check the chain of one stream, or what of it follows `after`. */
-export function readChain(bytes: Bytes, session: string, stream: "opening" | "intake", after: Before = { n: 0, digest: GENESIS }): Found<readonly Core[]> {
+export function readChain(bytes: Bytes, session: string, stream: "opening" | "intake" | "recording", after: Before = { n: 0, digest: GENESIS }): Found<readonly Core[]> {
   const cores: Core[] = [];
   let [prev, last] = [after.digest, -Infinity];
   for (const { value, bytes: line } of lines(bytes)) {

@@ -98,6 +98,7 @@ const sealedBid = record({
   checked_in_at: orNull(time),
 });
 
+const fragment = record({ offset: count, length: count, sha256: text, time_ms: count, duration_ms: count, keyframe: flag });
 const proof = record({ certificate: text, state: oneOf("good", "unasked", "unavailable", "revoked"), evidence: text });
 
 const step = record({ id: text, kind: oneOf(...KINDS), starts: oneOf("clock", "host"), title: words, why: words, article: text });
@@ -185,6 +186,7 @@ const plan = record({
   "watch?": orNull(watch),
   "hall_key?": orNull(text),
   "clock?": orNull(record({ sources: listOf(text) })),
+  "recording?": orNull(flag),
 });
 
 const STATES = ["good", "unasked", "unavailable", "revoked"];
@@ -272,6 +274,10 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   OutageBegan: shape({ noticed_at: time, reasons: listOf(text), votes: texts }),
   OutageEnded: shape({ lasted_ms: count }),
   RecordingNoted: shape({ size: count, root: text }),
+  TrackBegan: shape({ track: text, part: count, codec: text, init_length: count, init_sha256: text, utc: time }),
+  FragmentsKept: shape({ track: text, part: count, fragments: listOf(fragment) }),
+  TrackBroken: shape({ track: text, part: count }),
+  RecordingClosed: shape({ fragments: count, whole: flag }),
   ActProposed: shape({ proposal: count, act: text, fields: texts, reason: text }),
   ActDeclined: shape({ proposal: count, reason: text }),
   SessionAborted: shape({ reason: text, approved_by: orNull(text) }),

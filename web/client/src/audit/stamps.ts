@@ -12,6 +12,7 @@ import { roots } from "./openinglog.js";
 import { forStampsAlone, leadsToAnchor } from "./paths.js";
 import { fromPem } from "./pem.js";
 import { accepts, judge, saysOf, sharedItems } from "./proofs.js";
+import { isRecorded, recordedWhole } from "./recording.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
 import { HASHES, verifies } from "./signed.js";
@@ -59,7 +60,7 @@ function authoritiesOf(o: Opening): readonly string[] {
 /** The members that a watched opening may leave. */
 export function stampNames(files: Files, o: Opening): readonly string[] {
   const authorities = authoritiesOf(o);
-  const names = [...o.points.map(({ name }) => name), "final"];
+  const names = [...o.points.map(({ name }) => name), "final", ...(isRecorded(o) ? ["recording"] : [])];
   const logged = (o.plan.form["intake_log"] ?? null) !== null && o.frozen !== null;
   const receipts = [...files.keys()].filter((name) => logged && Number(RECEIPTS.exec(name)?.[2] ?? Infinity) <= authorities.length);
   const evidence = receipts.map((name) => name.replace(/tst$/, "json"));
@@ -94,6 +95,11 @@ export async function tokens(files: Files, replayed: Replayed): Promise<Found<tr
       points.push({ where: "the end", name: "final", place: i + 1, ...held(log.length), event: null, recorded: Infinity });
     }
   });
+  const recorded = authorities.map((_, i) => i + 1).filter((place) => isRecorded(o) && files.has(tokenName("recording", place)));
+  if (recorded.length > 0) {
+    const whole = { where: "the recording", name: "recording", origin: `${origin}/recording`, ...recordedWhole(files, o.plan.session) };
+    points.push(...recorded.map((place) => ({ ...whole, place, event: null, recorded: Infinity })));
+  }
   const receipts = overReceipts(files, replayed, authorities.length, `${origin}/intake`);
   points.push(...receipts);
   const items = sharedItems(files, ITEMS);

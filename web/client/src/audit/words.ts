@@ -71,6 +71,8 @@ export const SENTENCES: Table = {
   "log.opening": { zh: "开标日志的每个检查点都由平台签名，根值正是这些事件的：没有给别人看过另一份。", en: "Every checkpoint of the opening's log is signed by the hall, and its root is that of these events." },
   "log.witnesses": { zh: "见证方的会签都有效，出自公告的密钥，与事件所记一致；不足法定数的，当时已公开说明。", en: "The witnesses' cosignatures verify under the keys announced and agree with the events; where a quorum was missing, that was made public." },
   "stamps.tokens": { zh: "每个时间戳都由公告的时间戳机构出具，针对的正是那一刻的日志，时间与事件相符（误差一分钟以内）。", en: "Every timestamp is by an authority that was announced, over exactly the log of its moment, at a time that fits the events to within a minute." },
+  "recording.chain": { zh: "录像的事件环环相扣，符合规则；开标日志里每次所记的长度和根值，正是录像当时的。", en: "The recording's events lock each other and are what the rules allow; each time the opening's log says how far it had come, it says what is there." },
+  "recording.files": { zh: "录像的每一个片段都是当时留存的那一个，次序不变；没有画面的时段都已列出。", en: "Every fragment of the recording is the one that was kept at the time, in that order; every time without a picture is named." },
   "bids.declarations": { zh: "每份投标文件都由投标人自己的证书签署，签名覆盖文件头和全部内容。", en: "Every bid was signed with the bidder's own certificate, over its header and all of its content." },
   "bids.certificates": { zh: "每张签名证书在收到投标文件时都有效，并由包内列出的机构签发。", en: "Every signing certificate was valid when the bid arrived, and issued by an authority listed in the bundle." },
   "bids.receipts": { zh: "每份投标文件都有平台在截止前签发的回执，与事件和文件一致。", en: "For every bid the hall had signed a receipt before the deadline, which agrees with log and file." },

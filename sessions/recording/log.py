@@ -1,0 +1,127 @@
+"""The recording as a transparency log: its closed whole is signed, witnessed and stamped, as the other logs are.
+
+Before that no checkpoint of it is signed: what the opening's log says of it (RecordingNoted) lies under that log's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from crypto.tlog import Tree, with_signatures
+from sessions.events import Stream
+from sessions.hallkey import HallKeys
+from sessions.ids import SessionId
+from sessions.opening import Opening
+from sessions.opening_log import LogDoubted, sign_head
+from sessions.plan import AnchorKind, Watch
+from sessions.ports import (
+    RECORDING,
+    Anchor,
+    CheckpointStore,
+    EventStore,
+    HoldsAnother,
+    Kept,
+    NotAnchored,
+    Signed,
+    ToAnchor,
+)
+
+CHECKPOINT = "log/recording.checkpoint"
+FIRST_REST, LONGEST_REST = 1.0, 60.0
+ROUNDS = 200
+"""How often those who do not answer are asked again: some three hours."""
+
+_log = logging.getLogger(__name__)
+
+
+class Outside(Protocol):
+    """Everybody whom this hall can ask."""
+
+    def named(self, watch: Watch) -> Mapping[tuple[AnchorKind, str], Anchor]: ...
+
+
+def origin_of(watch: Watch) -> str:
+    """Return the name of the recording's log beside the log of the opening."""
+    return f"{watch.origin}/recording"
+
+
+async def tree_of(events: EventStore, session: SessionId) -> Tree:
+    """Return the tree over every event of the recording."""
+    digests = await events.digests(session, Stream.RECORDING)
+    return Tree(bytes.fromhex(digest) for digest in digests)
+
+
+class RecordingLog:
+    """The logs of this hall's recordings. All methods belong to one event loop."""
+
+    def __init__(self, *, events: EventStore, checkpoints: CheckpointStore, outside: Outside, hall: HallKeys) -> None:
+        self._events = events
+        self._checkpoints = checkpoints
+        self._outside = outside
+        self._hall = hall
+
+    async def hold(self, opening: Opening) -> None:
+        """Sign the closed recording and ask outside until everybody has answered; not for ever.
+
+        A hall whose database is doubted signs nothing more, and the check of the bundle says so.
+        """
+        watch = opening.plan.watch
+        if watch is None:
+            return
+        session, tree = opening.plan.session, await tree_of(self._events, opening.plan.session)
+
+        async def grown() -> Tree:
+            return tree
+
+        key, origin = self._hall.of(opening.plan), origin_of(watch)
+        try:
+            signed = await sign_head(self._checkpoints, key, session, origin, grown)
+        except LogDoubted as doubt:
+            _log.critical("the database is doubted", extra={"session": session, "why": str(doubt)})
+            return
+        rest = FIRST_REST
+        for _ in range(ROUNDS):
+            missing = await self._missing(session, watch)
+            if not missing:
+                return
+            await asyncio.gather(*(self._ask(session, anchor, signed, tree) for anchor in missing))
+            if await self._missing(session, watch):
+                await asyncio.sleep(rest)
+                rest = min(2 * rest, LONGEST_REST)
+
+    async def answers(self, session: SessionId) -> int:
+        """Return how many outside hold the closed recording."""
+        return len(await self._checkpoints.kept(session, recording=True))
+
+    async def _missing(self, session: SessionId, watch: Watch) -> list[Anchor]:
+        have = {(one.kind, one.by) for one in await self._checkpoints.kept(session, recording=True)}
+        return [anchor for who, anchor in self._outside.named(watch).items() if who not in have]
+
+    async def _ask(self, session: SessionId, anchor: Anchor, signed: Signed, tree: Tree) -> None:
+        asked = ToAnchor(
+            origin=signed.origin,
+            size=signed.size,
+            root=signed.root,
+            note=signed.note,
+            prove=lambda old: tree.consistency_proof(old, signed.size),
+        )
+        try:
+            said = await anchor.hold(asked)
+        except (NotAnchored, HoldsAnother) as error:
+            _log.warning("the recording was not held", extra={"by": anchor.name, "why": str(error)})
+            return
+        await self._checkpoints.keep(
+            Kept(session=session, point=RECORDING, kind=anchor.kind, by=anchor.name, size=signed.size, said=said)
+        )
+
+
+def cosigned(signed: Signed, kept: Sequence[Kept]) -> str:
+    """Return the checkpoint with the cosignatures that were given for it."""
+    note = signed.note
+    for one in kept:
+        if one.kind is AnchorKind.WITNESS and one.size == signed.size:
+            note = with_signatures(note, one.said.evidence.decode())
+    return note
