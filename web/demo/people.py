@@ -262,6 +262,8 @@ class BidderPerson(DrawingPerson):
             )
         if "objection" in current and "object" not in self.done:
             return "object", self._object
+        if "objection" in current and "none more" not in self.done and self._was_answered(view):
+            return "none more", lambda: self.hall.command(self.session, "NoObjection")
         if "sign" in current and "sign" not in self.done and self.bidder in view["record"]["asked"]:
             return "sign", lambda: self.hall.command(
                 self.session,
@@ -290,6 +292,11 @@ class BidderPerson(DrawingPerson):
             return
         title, text = self.objection
         await self.hall.command(self.session, "Object", recusal=False, title=title, text=text)
+
+    def _was_answered(self, view: View) -> bool:
+        """Whether this bidder objected, and has its answer."""
+        own = [one for one in view["objections"].values() if one["bidder"] == self.bidder]
+        return bool(own) and all(one["state"] != "open" for one in own)
 
     def _statement(self, kind: str, fields: Mapping[str, object]) -> str:
         return sign({"v": 1, "session": self.session, **fields}, kind, self.signer)
