@@ -28,7 +28,7 @@ from sessions.opening import Status
 from sessions.ports import Entries, Outcome, Summary
 from sessions.roles import Actor, Role
 from sessions.store import tables
-from sessions.store.database import CONNECTIONS, Database, lost_the_race
+from sessions.store.database import TURNS, Database, lost_the_race
 from sessions.store.intake import holds_t0
 
 
@@ -37,7 +37,7 @@ class SqlEvents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._few = asyncio.Semaphore(CONNECTIONS)  # whoever has a turn reads besides, from the same pool
+        self._few = asyncio.Semaphore(TURNS)  # whoever has a turn reads besides, from the same pool
         self._turn: ContextVar[tuple[SessionId, AsyncConnection] | None] = ContextVar("turn", default=None)
         self._plans: dict[str, Mapping[str, object]] = {}
 
