@@ -90,3 +90,11 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "master.key").chmod(0o644)
     with pytest.raises(KeyExposed, match=r"master\.key may be read"):
         MasterKeys(tmp_path)
+
+
+async def test_many_secrets_are_kept_together_and_the_first_of_a_name_stays(database: Database) -> None:
+    vault = Vault(database, MasterKey(bytes(32)))
+    await vault.keep(SESSION, "one", SECRET)
+    await vault.keep_all(SESSION, {"one": b"another", "two": SECRET})
+    await vault.keep_all(SESSION, {})
+    assert [await vault.get(SESSION, name) for name in ("one", "two")] == [SECRET, SECRET]
