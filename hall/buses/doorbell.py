@@ -19,8 +19,8 @@ from typing import Any, Final
 from hall.bus import Hearer, Listener
 from sessions.ids import SessionId
 
-LIMIT: Final = 0.2
-"""Seconds that sending may take."""
+LIMIT: Final = 1.0
+"""Seconds that sending may take, a busy worker's own included: a ring that is dropped is made up for no sooner."""
 
 LONGEST_REST: Final = 1.0
 
