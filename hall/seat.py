@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from hall.audience import Audience
 from hall.frames import FRAMED, Form
@@ -74,6 +75,17 @@ class Seat:
         group.level[self] = self.write
 
 
+@dataclass(slots=True)
+class Tally:
+    """What a worker wrote to its readers, in bytes, and how many it sent away because they took nothing.
+
+    Bidders count once their opening has listed who bid (``Seats.counts``): before, the figures would tell of them.
+    """
+
+    sent: int = 0
+    cut: int = 0
+
+
 class Group:
     """Seats of one audience and form that have the same: one ``watcher`` for all."""
 
@@ -88,13 +100,19 @@ class Group:
         self.level.pop(seat, None)
         return self.watcher.copy()
 
-    def tell(self, room: Room) -> None:
-        """Write what is new to everyone here. Who says stop in the middle is dismissed with what it has by then."""
+    def tell(self, room: Room) -> int:
+        """Write what is new to everyone here, and return how many bytes that were.
+
+        Who says stop in the middle is dismissed with what it has by then.
+        """
+        sent = 0
         while self.level and (chunk := self.watcher.take(room)):
+            sent += len(chunk) * len(self.level)
             # A copy, because a seat that pauses is dismissed at once. 10,000 take 0.4 ms of the 80 their writes take.
             writes = iter(tuple(self.level.items()))
             while (broken := _write_all(writes, chunk)) is not None:
                 broken.leave()
+        return sent
 
 
 def _write_all(writes: Iterator[tuple[Seat, Write]], chunk: bytes) -> Seat | None:
@@ -112,9 +130,10 @@ def _write_all(writes: Iterator[tuple[Seat, Write]], chunk: bytes) -> Seat | Non
 class Seats:
     """Everyone whom one room is written to."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, tally: Tally | None = None) -> None:
         self.behind: dict[Seat, None] = {}  # in the order they fell behind
         self._room = room
+        self._tally = tally or Tally()
         self._groups: dict[tuple[Audience, Form], Group] = {}
         # What the groups have, which may be less than what the room has: a seat that joined in between would get it
         # again (realtime notes: 36 repeats in 12 s, and none with this line).
@@ -131,6 +150,8 @@ class Seats:
         while not seat.paused:
             if chunk := watcher.take(room):
                 seat.write(chunk)
+                if self.counts(watcher.audience):
+                    self._tally.sent += len(chunk)
             elif (watcher.cursor, watcher.signals) == self._told:
                 self.behind.pop(seat, None)
                 seat.join(self._group(watcher))
@@ -141,7 +162,9 @@ class Seats:
     def tell(self) -> None:
         """Write everything that is new to everyone who can take it."""
         for key, group in tuple(self._groups.items()):
-            group.tell(self._room)
+            sent = group.tell(self._room)
+            if self.counts(key[0]):
+                self._tally.sent += sent
             if not group.level:
                 del self._groups[key]
         self._told = self._room.number, self._room.signalled
@@ -166,6 +189,16 @@ class Seats:
         for seat in paused:
             seat.rounds += 1
         return [seat for seat in paused if seat.rounds >= rounds]
+
+    def cut(self, seat: Seat, code: int) -> None:
+        """Send a seat away that takes nothing."""
+        if self.counts(seat.watcher.audience):
+            self._tally.cut += 1
+        seat.closed(code)
+
+    def counts(self, audience: Audience) -> bool:
+        """Return whether a reader like this may show in figures now."""
+        return audience.bidder is None or (self._room.opening is not None and self._room.opening.listed)
 
     def _group(self, watcher: Watcher) -> Group:
         key = watcher.audience, watcher.form

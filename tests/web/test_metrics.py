@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -42,8 +43,8 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 @asynccontextmanager
-async def reading(house: House, audience: Audience, form: Form) -> AsyncIterator[None]:
-    """Follow the opening through a door until the block ends."""
+async def reading(house: House, audience: Audience, form: Form) -> AsyncIterator[list[bytes]]:
+    """Follow the opening through a door until the block ends; give what was written."""
     read: list[bytes] = []
     seat = await house.services.hub.attach(
         house.session, audience, 0, form=form, write=read.append, closed=lambda *_: None
@@ -51,7 +52,7 @@ async def reading(house: House, audience: Audience, form: Form) -> AsyncIterator
     seat.resume()
     try:
         assert read
-        yield
+        yield read
     finally:
         seat.leave()
 
@@ -73,7 +74,9 @@ async def a_bidders_day(house: House, number: int) -> None:
 async def test_before_t0_the_figures_are_the_same_without_bids_with_one_and_with_twelve(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         await house.announce()
-        async with reading(house, PUBLIC, Form.SSE):
+        async with reading(house, PUBLIC, Form.SSE) as read:
+            while not any(b'"watching"' in chunk for chunk in read):  # noqa: ASYNC110  # a second, and then no more
+                await asyncio.sleep(0.02)
             before = page(house.services.metrics)
             await a_bidders_day(house, 0)
             assert page(house.services.metrics) == before
@@ -119,6 +122,34 @@ async def test_readers_are_counted_by_door_and_bidders_only_once_they_are_listed
             await house.turn(T0 + timedelta(seconds=1))
             assert value(metrics, "kaibiao_readers", door="websocket", who="bidder") == 1
         assert value(metrics, "kaibiao_readers", door="sse", who="public") == 0
+
+
+async def test_what_was_sent_and_who_was_cut_off_counts_for_bidders_only_once_they_are_listed(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await house.announce()
+        ((bidder, _), *_) = await house.receive_bids(3)
+        metrics, hub = house.services.metrics, house.services.hub
+
+        async def read_and_stall(audience: Audience) -> tuple[int, float, float]:
+            """Follow for a moment, take nothing more, and return what was written and what the figures grew by."""
+            read: list[bytes] = []
+            before = value(metrics, "kaibiao_sent_bytes_total"), value(metrics, "kaibiao_readers_cut_total")
+            seat = await hub.attach(
+                house.session, audience, 0, form=Form.LINES, write=read.append, closed=lambda _: seat.leave()
+            )
+            seat.resume()
+            seat.pause()
+            (await hub.warm(house.session)).seats.cut(seat, 1013)
+            after = value(metrics, "kaibiao_sent_bytes_total"), value(metrics, "kaibiao_readers_cut_total")
+            return sum(map(len, read)), after[0] - before[0], after[1] - before[1]
+
+        mine = Audience(Role.BIDDER, BidderId(bidder.id))
+        written, sent, cut = await read_and_stall(PUBLIC)
+        assert (sent, cut) == (written, 1)
+        assert (await read_and_stall(mine))[1:] == (0, 0)
+        await house.turn(T0 + timedelta(seconds=1))
+        written, sent, cut = await read_and_stall(mine)
+        assert (sent, cut) == (written, 1)
 
 
 def test_no_figure_has_a_label_that_names_a_session_or_a_person() -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hall.hub import Census
@@ -178,7 +178,7 @@ class _Rooms(Collector):
     def __init__(self, hub: Counts) -> None:
         self._hub = hub
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         """See Collector."""
         census = self._hub.census()
         yield GaugeMetricFamily("kaibiao_rooms", "Openings that this process has warm.", value=census.rooms)
@@ -190,3 +190,14 @@ class _Rooms(Collector):
         for (door, who), count in sorted(census.readers.items()):
             readers.add_metric([door, who], count)
         yield readers
+        yield CounterMetricFamily(
+            "kaibiao_sent_bytes",
+            "Bytes of facts and signals written to readers. Bidders count once their opening has listed who bid.",
+            value=census.sent,
+        )
+        yield CounterMetricFamily(
+            "kaibiao_readers_cut",
+            "Readers sent away because they took nothing for 30 seconds; they come back where they were. "
+            "Bidders count once their opening has listed who bid.",
+            value=census.cut,
+        )
