@@ -25,7 +25,7 @@ from hall.limits import LIMITS, Limits
 from hall.live import Live
 from hall.presence import heard
 from hall.room import Room, Snapshot
-from hall.seat import Seat, Write
+from hall.seat import Seat, Tally, Write
 from hall.watcher import Watcher
 from sessions.clock import Clock
 from sessions.errors import UnknownSession
@@ -50,10 +50,12 @@ _DOORS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """How many rooms are warm on this worker, and open streams by door and role."""
+    """How many rooms are warm on this worker, and open streams by door and role; what Tally counts."""
 
     rooms: int
     readers: Mapping[tuple[str, str], int]
+    sent: int = 0
+    cut: int = 0
 
 
 class Log(Protocol):
@@ -86,6 +88,7 @@ class Hub:
         self._warming: dict[SessionId, asyncio.Task[Live]] = {}
         self._addresses: Counter[str] = Counter()
         self._readers = 0
+        self._tally = Tally()
         self._name = secrets.token_hex(8)
         self._housekeeper: asyncio.Task[None] | None = None
         self._poller: asyncio.Task[None] | None = None
@@ -298,7 +301,7 @@ class Hub:
             for (form, role), count in live.doors.items():
                 if role is not Role.BIDDER or listed:
                     readers[_DOORS[form], role.value] += count
-        return Census(rooms=len(self._live), readers=dict(readers))
+        return Census(rooms=len(self._live), readers=dict(readers), sent=self._tally.sent, cut=self._tally.cut)
 
     def seated(self) -> dict[SessionId, int]:
         """Return how many devices of bidders and staff are here, by session under way."""
@@ -378,7 +381,7 @@ class Hub:
             raise UnknownSession(session)
         room = await asyncio.to_thread(_furnished, Room(session, self.limits), records)
         live = self._live[session] = Live(
-            room=room, last_word=self._clock.now(), rounds=Rounds(alone=not self._bus.lossy)
+            room=room, last_word=self._clock.now(), tally=self._tally, rounds=Rounds(alone=not self._bus.lossy)
         )
         # From here on announcements reach the room; this finds what came between the first reading and now.
         await self._read_missing(live)
@@ -401,7 +404,7 @@ class Hub:
     def _tidy(self, session: SessionId, live: Live) -> None:
         now = self._clock.now()
         for seat in live.seats.stalled(round(self.limits.stall.total_seconds() / _ROUND)):
-            seat.closed(Stalled.close)
+            live.seats.cut(seat, Stalled.close)
         as_of = self.as_of()
         behind = as_of is not None or live.as_of is not None  # each second: who comes in now has to know too
         quiet = live.readers and (behind or now - live.last_word >= self.limits.beat)
@@ -410,7 +413,7 @@ class Hub:
         if self._bus.lossy:
             moment = asyncio.get_running_loop().time()
             live.elsewhere.forget(moment)
-            if live.readers:
+            if live.has_news(moment):
                 self._bus.tell(session, live.here().told(self._name, moment))
         if live.presence() or quiet:
             self._tell_soon(live)

@@ -41,7 +41,7 @@ FEWEST: Final = 3
 ROUND: Final = 14.0
 """Seconds. A page reports every 16 s at most (``web/client/src/lag.ts``)."""
 
-_ALIKE: Final = 2 * ROUND
+ALIKE: Final = 2 * ROUND
 """Seconds that rounds of several workers may be apart to be told as one."""
 
 
@@ -166,7 +166,7 @@ def told(workers: Iterable[tuple[int, Round | None]]) -> Told | None:
     newest = max((each.closed for _, each in known if each is not None), default=0.0)
     reports, of = Histogram(), 0
     for spectators, each in known:
-        if each is None or newest - each.closed > _ALIKE:
+        if each is None or newest - each.closed > ALIKE:
             of += spectators
         else:
             reports, of = reports.merged(each.reports), of + each.of

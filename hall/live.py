@@ -9,10 +9,10 @@ from datetime import datetime
 
 from hall.audience import PUBLIC, Audience
 from hall.frames import Form
-from hall.lag import Rounds, Told
+from hall.lag import ALIKE, Rounds, Told
 from hall.presence import Elsewhere, Here
 from hall.room import Room
-from hall.seat import Seats
+from hall.seat import Seats, Tally
 from sessions.ids import BidderId
 from sessions.roles import STAFF, Role
 from sessions.shape import rfc3339
@@ -24,6 +24,7 @@ class Live:
 
     room: Room
     last_word: datetime
+    tally: Tally = field(default_factory=Tally)
     seats: Seats = field(init=False)
     readers: int = 0
     spectators: int = 0
@@ -44,7 +45,7 @@ class Live:
     _told_chairs: dict[Role, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.seats = Seats(self.room)
+        self.seats = Seats(self.room, self.tally)
 
     def count(self, audience: Audience, form: Form, by: int) -> None:
         """Count a reader in (1) or out (-1)."""
@@ -82,6 +83,11 @@ class Live:
             chairs=chairs,
             round=self.rounds.last,
         )
+
+    def has_news(self, now: float) -> bool:
+        """Return whether other workers need to hear of this one: of its readers, or of what theirs reported here."""
+        last = self.rounds.last
+        return self.readers > 0 or (last is not None and now - last.closed <= ALIKE)
 
     def report(self, within_ms: int) -> None:
         """Count how late the newest facts came to a spectator."""
