@@ -105,11 +105,13 @@ class Spent:
 
 
 def spent(pid: int) -> Spent:
-    """Return what a process and its children, still alive, have used (proc(5): task/TID/schedstat)."""
+    """Return what a process and its children have used (proc(5): task/TID/schedstat; of those that ended, stat)."""
     cpu = waited = memory = 0
     for each in family(pid):
         with suppress(OSError):
             memory += resident(each)
+            ended = Path(f"/proc/{each}/stat").read_text("ascii").rpartition(")")[2].split()[13:15]
+            cpu += sum(map(int, ended)) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
         for task in Path(f"/proc/{each}/task").glob("[0-9]*"):
             with suppress(OSError):
                 ran, stood, _ = (task / "schedstat").read_text("ascii").split()

@@ -101,7 +101,8 @@ async def measure(bidders: int, spectators: int, sessions: int = 1, mode: Mode =
                 hosts = [await _seated(stack, settings.origin, *each) for each in staff.items()]
                 bidding.order()
                 # What comes before T0 takes some four times as long as letting the bidders in, on a machine so fast.
-                lead = 15 + 6 * (await bidding.answer())["seconds"] + spectators / 400
+                logged = (await bidding.answer())["seconds"]
+                lead = 15 + 6 * logged + spectators / 400
                 t0 = (SystemClock().now() + timedelta(seconds=lead)).replace(microsecond=0)
                 for host in hosts:
                     await host.hall.announce(_tender(host.session, host.account, t0))
@@ -124,7 +125,9 @@ async def measure(bidders: int, spectators: int, sessions: int = 1, mode: Mode =
                     act.cancel()
                 await asyncio.gather(*acting, return_exceptions=True)
                 report["heads"] = await _heads(settings.origin, names)
-    return report | _report(mode, bidders, spectators, seen, released, after, before, began, entered, sent)
+    return report | _report(
+        mode, bidders, spectators, seen, released, after, before, began, entered, sent | {"login": logged}
+    )
 
 
 async def _found(stage: Ground, names: Sequence[str]) -> dict[str, tuple[str, str, str]]:
@@ -215,6 +218,7 @@ def _report(
             Figure(name=f"memory at the end, {who}", value=used.memory / 2**20, unit="MiB")
             for who, used in after.items()
         ),
+        Figure(name="before T0: logging all bidders in", value=sent["login"], unit="s"),
         Figure(name="before T0: sending all bids", value=sent["seconds"], unit="s"),
         Figure(name="before T0: letting all spectators in", value=entered["seconds"], unit="s"),
     ]
