@@ -9,6 +9,7 @@ import typer
 
 from web.bench import alone
 from web.bench import log as log_bench
+from web.bench import media as media_bench
 from web.bench import opening as opening_bench
 from web.bench import unseal as unseal_bench
 from web.bench.fanout import run as fanout_bench
@@ -78,3 +79,9 @@ def log(
 ) -> None:
     """500 acts made durable, together and one by one; 20,000 events checked; a record of them verified. A minute."""
     log_bench.run(as_json, folder, database_url)
+
+
+@group.command()
+def media(*, as_json: AsJson = False) -> None:
+    """Painting, encoding and lateness of the public programme, against the limits. About a minute."""
+    media_bench.run(as_json)

@@ -48,13 +48,15 @@ def processes(settings: Settings, config: Path | None, hall: str) -> Processes |
     given = ["--config", str(config)] if config is not None else []
     own = [sys.executable, "-m", "web.cli", "media"]
     more = ["--data-dir", str(settings.data_dir), "--hall", hall, "--lifeline"]
-    return Processes({name: [*own, name, *given, *more] for name in COMMANDS})
+    own_words = {"edge": ["--port", str(settings.media_port)]}  # as the one who starts it was told, by whatever way
+    return Processes({name: [*own, name, *given, *own_words.get(name, []), *more] for name in COMMANDS})
 
 
 def edge(
     config: Config = None,
     data_dir: Annotated[Path | None, typer.Option(help="The hall's data folder.")] = None,
     hall: Hall = "",
+    port: Annotated[int | None, typer.Option(help="The one UDP and TCP port; else as the settings say.")] = None,
     lifeline: Lifeline = None,
 ) -> None:
     """Carry the media of all sessions: one UDP and one TCP port for cameras, seats and supervisors."""
@@ -63,8 +65,8 @@ def edge(
     from hall.media.edge.serving import serve
 
     places, video = Places(settings.data_dir), Video(settings.media_video)
-    addresses, port = settings.media_addresses, settings.media_port
-    run(lambda: serve(places, host=settings.host, port=port, addresses=addresses, video=video), lifeline)
+    addresses, at = settings.media_addresses, settings.media_port if port is None else port
+    run(lambda: serve(places, host=settings.host, port=at, addresses=addresses, video=video), lifeline)
 
 
 def programme(

@@ -126,6 +126,7 @@ async def _perform(screen: Console, stage: Stage) -> int:
 async def _hall(options: Options, out: Path) -> AsyncIterator[Stage]:
     """Open a hall of its own below ``out``, with staff accounts and trust in the demo authority."""
     given: dict[str, Any] = {"data_dir": out / "hall", "rehearsal_allowed": True, "log_level": "warning"}
+    given["media_port"] = 0  # a free one: several demos may run on a machine
     given["intake_log_minutes"] = max(1, round(5 / options.speed))  # seconds, because it is a rehearsal
     door = _door(load(**given, port=options.port))
     settings = load(**given, port=door.getsockname()[1])  # a free one has its number only now

@@ -27,7 +27,8 @@ test("playback goes to where the pictures are, once", () => {
 
 test("a little behind is caught up with by and by, far behind at once", () => {
   assert.deepEqual(pace(10, 0, 10.3), { rate: 1, jump: null });
-  assert.deepEqual(pace(10, 0, 10.9), { rate: 1.1, jump: null });
+  assert.deepEqual(pace(10, 0, 10.5), { rate: 1.1, jump: null });
+  assert.deepEqual(pace(10, 0, 10.9), { rate: 1.25, jump: null });
   assert.ok(pace(10, 0, 13).jump > 12.5);
 });
 

@@ -39,7 +39,7 @@ export function pace(at: number, from: number, until: number, least = LEAST, mos
   const ahead = until - at;
   const near = Math.max(from, until - least - 0.05);
   if (at < from - 0.05 || ahead > most + LOST) return { rate: 1, jump: near };
-  if (ahead > most) return { rate: 1.1, jump: null };
+  if (ahead > most) return { rate: ahead > 2 * most ? 1.25 : 1.1, jump: null };
   return { rate: 1, jump: null };
 }
 

@@ -1,0 +1,46 @@
+"""The bench of the programme measures what it says: ratios of real work, each held against its limit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from web.bench import media, programme
+from web.bench.media import Goal
+
+MISSED = Goal(name="lame : good", measured=2.0, limit=1.0, above=True, one="2 s", other="1 s")
+MET = Goal(name="good : lame", measured=2.0, limit=1.0, above=False, one="2 s", other="1 s")
+
+
+def test_painting_and_encoding_are_measured_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programme, "ROUNDS", 1)
+    monkeypatch.setattr(programme, "SECONDS", 1)
+    monkeypatch.setattr(programme, "CHROMIUM", None)
+    painting, outputs = programme.goals()
+    assert 0 < painting.measured < 1
+    assert outputs.measured > 0
+    assert "% of a core" in outputs.one
+
+
+@pytest.mark.parametrize(("goals", "code"), [([MET], 0), ([MET, MISSED], 1)])
+def test_a_missed_goal_is_said_and_is_the_exit_code(
+    goals: list[Goal], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured() -> Iterator[Goal]:
+        yield from goals
+
+    monkeypatch.setattr(programme, "goals", measured)
+    for as_json in (True, False):
+        try:
+            media.run(as_json)
+            left: object = 0
+        except SystemExit as ended:
+            left = ended.code
+        assert left == code
+        told = capsys.readouterr().out
+        if as_json:
+            assert json.loads(told)["goals"]["good : lame"]["met"] is True
+        else:
+            assert ("MISSED" in told) == bool(code)
