@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -98,6 +98,7 @@ class Broadcast:
         self._view: View | None = None
         self._caption: tuple[Said, datetime] = (Said(), clock.now())
         self._read = 0
+        self._prepared = False
         self._ended: datetime | None = None
         self._encoders: dict[str, Encoder] = {}
         self._speaking: set[asyncio.Task[None]] = set()
@@ -112,6 +113,10 @@ class Broadcast:
         for fact in facts:
             if line := readouts.of_fact(fact, view):
                 self._say(line)
+        if view.get("reading") and not self._prepared:
+            self._prepared = True
+            ahead = readouts.of_reading(view)
+            self._later(self._speaker.prepare([(line.words.zh, "zh") for line in ahead]))
         if view["status"] in {"ended", "failed", "aborted"}:
             self._ended = self._ended or self._clock.now()
 
@@ -187,9 +192,12 @@ class Broadcast:
         for crowd in self.crowds.values():
             crowd.tell("caption", words)
         if line.spoken:
-            task = asyncio.get_running_loop().create_task(self._speak(line, self._mixer.now))
-            self._speaking.add(task)
-            task.add_done_callback(self._speaking.discard)
+            self._later(self._speak(line, self._mixer.now))
+
+    def _later(self, act: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(act)
+        self._speaking.add(task)
+        task.add_done_callback(self._speaking.discard)
 
     async def _speak(self, line: Line, at: int) -> None:
         for language, text, patient in (("zh", line.words.zh, False), ("en", line.words.en, True)):

@@ -33,6 +33,10 @@ _SPOKEN: Final = frozenset(
 """Facts that are read out. The others are captions only: while keys come in nobody could follow a voice."""
 
 
+_QUIET: Final = frozenset({"RecordingNoted", "Anchored"})
+"""What the log says of itself is not said to the room (as in the captions of the recording)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One thing to say. ``names`` in it are read as they were given for it."""
@@ -45,7 +49,7 @@ class Line:
 def of_fact(message: Mapping[str, Any], view: View) -> Line | None:
     """Return what to say of a fact; ``view`` is the one after it. None for one without words."""
     words = message.get("words") or {}
-    if not words.get("zh"):
+    if not words.get("zh") or message["type"] in _QUIET:
         return None
     return Line(
         words=Said(zh=str(words["zh"]), en=str(words["en"])),
@@ -80,6 +84,13 @@ def of_row(view: View, place: int) -> Line | None:
     return Line(
         words=Said(zh="，".join(chinese) + "。", en=", ".join(english) + "."), spoken=True, names=(str(bid["name"]),)
     )
+
+
+def of_reading(view: View) -> tuple[Line, ...]:
+    """Return every read-out that is sure to come, so that a voice can have it ready."""
+    reading = view.get("reading")
+    places = range(1, len(reading["rows"]) + 1) if reading else ()
+    return tuple(line for place in places if (line := of_row(view, place)))
 
 
 def names_of(view: View) -> tuple[str, ...]:

@@ -115,3 +115,4 @@ def test_keys_that_come_in_are_captions_and_steps_are_spoken() -> None:
     assert (spoken_line is not None, silent is not None) == (True, True)
     assert [line.spoken for line in (spoken_line, silent) if line] == [True, False]
     assert of_fact({"type": "KeyReleased"}, {}) is None
+    assert of_fact({"type": "Anchored", "words": words}, {}) is None
