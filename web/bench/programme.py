@@ -25,8 +25,8 @@ from sessions.announcement import make_plan
 from sessions.ids import SessionId
 from sessions.store.migrations import migrate
 from web.bench import machine
-from web.bench.media import Goal
 from web.bench.fanout.servers import running
+from web.bench.media import Goal
 from web.bench.verifying import CHROMIUM
 from web.bootstrap import build
 from web.demo import cast
