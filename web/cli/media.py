@@ -6,7 +6,7 @@ What they are made of is imported in each command: whoever only wants to know ho
 from __future__ import annotations
 
 import asyncio
-import os
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -26,8 +26,8 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file with se
 Hall = Annotated[str, typer.Option("--hall", help="Where the hall is reached from here; else as the settings say.")]
 Lifeline = Annotated[int | None, typer.Option(hidden=True)]
 
-POLITE = 10
-"""Niceness of the programme: the ceremony always goes first."""
+POLITE = {"edge": 5, "programme": 10}
+"""Niceness from the first instruction on: the ceremony always goes first, also before what takes a second to load."""
 
 COMMANDS = ("edge", "programme")
 """The processes of a machine, as `kaibiao media` names them."""
@@ -49,7 +49,11 @@ def processes(settings: Settings, config: Path | None, hall: str) -> Processes |
     own = [sys.executable, "-m", "web.cli", "media"]
     more = ["--data-dir", str(settings.data_dir), "--hall", hall, "--lifeline"]
     own_words = {"edge": ["--port", str(settings.media_port)]}  # as the one who starts it was told, by whatever way
-    return Processes({name: [*own, name, *given, *own_words.get(name, []), *more] for name in COMMANDS})
+    nice = shutil.which("nice")
+    polite = {name: [nice, "-n", str(POLITE[name])] if nice else [] for name in COMMANDS}
+    return Processes(
+        {name: [*polite[name], *own, name, *given, *own_words.get(name, []), *more] for name in COMMANDS}
+    )
 
 
 def edge(
@@ -76,7 +80,6 @@ def programme(
     lifeline: Lifeline = None,
 ) -> None:
     """Put every opening that is on before the public: picture, read-outs and captions, whoever has a camera."""
-    os.nice(POLITE)
     settings = ready(config, data_dir)
     from hall.media.programme import serve
 
