@@ -119,6 +119,29 @@ class Certifying:
         trust = replace(self._trust(), anchors=(anchor,), intermediates=(), required=False)
         return await self._proved([(signer, Usage.STAMP)], trust, at, carried(token))
 
+    async def again(self, proof: Proof) -> Proof | None:
+        """Return how the certificates of a proof stood at its moment by what their authorities say now.
+
+        None where nothing can be said: the evidence is gone, or the hall believes other authorities today.
+        """
+        document = (await self._proofs.get([proof.evidence])).get(proof.evidence)
+        if document is None:
+            return None
+        grounds = read(document)
+        names = [name for each in grounds.looked for name in (each.certificate, *each.chain)]
+        files = await self._proofs.get(names)
+        if not files.keys() >= set(names):
+            return None
+        known = {name: parse_certificate(files[name]) for name in names}
+        asked = [(known[each.certificate], each.usage) for each in grounds.looked]
+        above = [known[name] for name in dict.fromkeys(name for each in grounds.looked for name in each.chain)]
+        try:
+            return await self._proved(asked, replace(self._trust(), required=False), grounds.at, above)
+        except NotProved as revoked:
+            return revoked.proof
+        except CertificateRefused:
+            return None
+
     async def certificate(self, digest: str) -> x509.Certificate | None:
         """Return a certificate that stood behind an act, by its SHA-256; None if no act had it."""
         found = await self._proofs.get([Digest(digest)])

@@ -113,9 +113,13 @@ class CloseIntake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealChecks:
-    """What re-reading every frozen bid showed: bidder -> ``ok`` or a code (密封情况)."""
+    """What re-reading every frozen bid showed: bidder -> ``ok`` or a code (密封情况).
+
+    ``proofs``: for bids that were taken while an authority was silent, what it said when it was asked again now.
+    """
 
     results: Mapping[BidderId, str]
+    proofs: Mapping[BidderId, Proof] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

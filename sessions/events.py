@@ -185,9 +185,14 @@ class StepCompleted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealsChecked:
-    """Every frozen bid was read again: bidder -> ``ok`` or the code of what is wrong."""
+    """Every frozen bid was read again: bidder -> ``ok`` or the code of what is wrong.
+
+    ``proofs``: how the certificates of bids that were taken while an authority was silent stood at that moment, by
+    what is known since T0.
+    """
 
     results: Mapping[BidderId, str]
+    proofs: Mapping[BidderId, Proof] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

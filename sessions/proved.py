@@ -17,6 +17,7 @@ from sessions.events import (
     Recorded,
     RecordSigned,
     RowConfirmed,
+    SealsChecked,
 )
 from sessions.ids import BidderId, Digest
 from sessions.opening import Opening
@@ -83,14 +84,22 @@ def proof_in(event: Event) -> tuple[BidderId, Proof] | None:
     return None if proof is None else (bidder, proof)
 
 
+def proofs_in(event: Event) -> Iterator[tuple[BidderId, Proof]]:
+    """Yield the proofs of an event with the bidders whom they are about."""
+    if isinstance(event, SealsChecked):
+        yield from (event.proofs or {}).items()
+    elif (found := proof_in(event)) is not None:
+        yield found
+
+
 def published(o: Opening, records: Iterable[Recorded]) -> Iterator[tuple[Recorded, BidderId, Proof]]:
     """Yield the acts of bidders of the set whose proofs the public may see."""
     for record in records:
-        found = proof_in(record.event)
-        if found is None or o.bid(found[0]) is None:
-            continue
-        if not isinstance(record.event, AttemptFailed) or public_afterwards(o, type(record.event)):
-            yield record, *found
+        for bidder, proof in proofs_in(record.event):
+            if o.bid(bidder) is None:
+                continue
+            if not isinstance(record.event, AttemptFailed) or public_afterwards(o, type(record.event)):
+                yield record, bidder, proof
 
 
 async def collect(o: Opening, records: Iterable[Recorded], store: ProofStore) -> ProofFiles:

@@ -67,7 +67,11 @@ class Worker:
         blobs: BlobStore,
         holds: Holds | None = None,
     ) -> None:
-        """``holds``: where acts are noted that other workers answer."""
+        """``holds``: where acts are noted that other workers answer.
+
+        ``again`` may be set afterwards: it asks the authorities once more about what a proof is about.
+        """
+        self.again: Callable[[Proof], Awaitable[Proof | None]] | None = None
         self._service = service
         self._holds = holds
         self._evidence = evidence
@@ -159,6 +163,20 @@ class Worker:
         while self._holds is not None and await self._holds.held(session):  # noqa: ASYNC110  # others let go
             await asyncio.sleep(LOOK_AGAIN)
 
+    async def _asked_again(self, opening: Opening) -> dict[BidderId, Proof]:
+        """Ask about the bids of the set once more whose authorities were silent when they were taken."""
+        if self.again is None:
+            return {}
+        told = [record.event for record in await self._service.events(opening.plan.session, Stream.INTAKE)]
+        received = {event.bidder: event.proof for event in told if isinstance(event, BidReceived)}
+        silent = [
+            (bid.bidder, proof)
+            for bid in opening.bids
+            if (proof := received.get(bid.bidder)) is not None and proof.state is State.UNAVAILABLE
+        ]
+        said = await asyncio.gather(*(self.again(proof) for _, proof in silent))
+        return {bidder: proof for (bidder, _), proof in zip(silent, said, strict=True) if proof is not None}
+
     async def _ends_soon(self, session: SessionId) -> bool:
         due = (await self._service.state(session)).due
         return due is None or due - self._service.now() < LONGEST_ANSWER
@@ -172,7 +190,8 @@ class Worker:
             case None | FreezeSet():  # the set is frozen in the transaction that closes intake
                 return None
             case CheckSeals() as work:
-                return SealChecks(results=await self._unsealing.check_seals(opening, work))
+                results = await self._unsealing.check_seals(opening, work)
+                return SealChecks(results=results, proofs=await self._asked_again(opening) or None)
             case GatherEvidence():
                 return RecordEvidence(gathered=await gather(opening, self._evidence))
             case OpenBids() as work:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from sessions.opening.evidence import RELEASED as RELEASED_SAID
 from sessions.opening.state import Bid, BidState, Opening
+from sessions.proofs import State
 from sessions.shape import rfc3339
 
 UNKNOWN = "unknown"
@@ -96,6 +97,9 @@ class Finding:
 def attribute(o: Opening, bid: Bid, code: str | None) -> Finding:
     """Return why ``bid`` was not opened. ``code``: why a released bid could not be read, if it was that."""
     cause = _cause(o, bid, code)
+    if cause == "B3" and bid.authority not in (None, State.GOOD):
+        # Had its authority answered when the bid was taken, its bidder could have sealed anew before the deadline.
+        cause = "P3"
     consequence = PENDING if cause == UNKNOWN else CAUSES[cause]
     return Finding(cause=cause, consequence=consequence, evidence=_evidence(o, bid, code))
 
@@ -157,4 +161,5 @@ def _evidence(o: Opening, bid: Bid, code: str | None) -> dict[str, str]:
         facts |= {"last_attempt_at": rfc3339(last.at), "last_attempt_code": last.code or "accepted"}
         facts |= {"release_sha256": last.release_sha256} if last.release_sha256 else {}
     facts |= bid.gathered or {}
+    facts |= {"authority": bid.authority.value} if bid.authority else {}
     return facts | ({"open_code": code} if code else {})

@@ -85,7 +85,13 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
         case e.StepCompleted():
             return _completed(o, at, event)
         case e.SealsChecked():
-            return replace(o, bids=tuple(replace(bid, seal=event.results.get(bid.bidder)) for bid in o.bids))
+            said = {bidder: proof.state for bidder, proof in (event.proofs or {}).items()}
+            return replace(
+                o,
+                bids=tuple(
+                    replace(bid, seal=event.results.get(bid.bidder), authority=said.get(bid.bidder)) for bid in o.bids
+                ),
+            )
         case e.CeilingAnnounced():
             return replace(o, ceiling_announced=True)
         case e.KeyReleased() | e.AttemptFailed():

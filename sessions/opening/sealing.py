@@ -56,7 +56,10 @@ def record_seals(draft: Draft, command: SealChecks) -> None:
         raise CommandRefused("not_due")
     if command.results.keys() != {bid.bidder for bid in o.bids}:
         raise CommandRefused("wrong_set")
-    draft.put(SealsChecked(results=dict(command.results)))
+    proofs = dict(command.proofs or {})
+    if not proofs.keys() <= command.results.keys():
+        raise CommandRefused("wrong_set")
+    draft.put(SealsChecked(results=dict(command.results), proofs=proofs or None))
 
 
 def record_late_bid(draft: Draft, command: RecordLateBid) -> None:

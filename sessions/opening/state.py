@@ -10,6 +10,7 @@ from enum import StrEnum
 from sessions.commands import SealedBid
 from sessions.ids import BidderId, Digest, Jws, StepId
 from sessions.plan import AnchorKind, Phase, Plan, Step, StepKind
+from sessions.proofs import State
 from sessions.roles import Actor, Role
 from sessions.shape import LATER
 
@@ -88,6 +89,7 @@ class Bid:
     disputed: bool = False
     none_declared: bool = False
     escrow_asked_at: datetime | None = None
+    authority: State | None = None  # what an authority that was silent when the bid was taken said since T0
     escrowed: bool = False  # its key comes from the trustees instead of its bidder
 
     @property

@@ -27,8 +27,8 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
     match event:
         case e.SetFrozen():
             yield _closing(event), actor
-        case e.SealsChecked(results=results):
-            yield c.SealChecks(results=results), actor
+        case e.SealsChecked(results=results, proofs=proofs):
+            yield c.SealChecks(results=results, proofs=proofs), actor
         case e.BidOpened() | e.BidNotOpened() | e.SheetRescued():
             yield c.RecordOpenings(opened=tuple(_opened(r.event) for r in rest[: len(o.bids)])), actor
         case e.BidRescued(bidder=bidder, group=group, kind=kind, rescue_sha256=digest):

@@ -12,7 +12,7 @@ from crypto.certificates import bidder_id
 from crypto.digest import sha256_hex
 from crypto.paths import Trust
 from sessions.certifying import check_successor, recheck
-from sessions.events import AttemptFailed, BidReceived, Recorded
+from sessions.events import AttemptFailed, BidReceived, Recorded, SealsChecked
 from sessions.ids import BidderId, Digest
 from sessions.opening import Opening
 from sessions.proofs import MAX_EVIDENCE, UNAVAILABLE_CODE, Grounds, Proof, State, proof_of, read
@@ -40,6 +40,7 @@ def certificates(files: Files, replayed: Replayed, intake: tuple[Recorded, ...],
     found: dict[Digest, x509.Certificate] = {}
     seen: dict[State, int] = dict.fromkeys(State, 0)
     used: set[Digest] = set()
+    taken: dict[BidderId, tuple[Proof, Grounds]] = {}
     for record, bidder, proof in published(o, (*intake, *replayed.log.records)):
         about = f"event {record.number} ({type(record.event).__name__})"
         require(proof.evidence in documents, f"{about}: its evidence is missing")
@@ -48,7 +49,12 @@ def certificates(files: Files, replayed: Replayed, intake: tuple[Recorded, ...],
             found |= _judged(about, read(documents[proof.evidence]), items, anchors)
         grounds = read(documents[proof.evidence])
         require(proof_of(grounds) == proof, f"{about}: the evidence says something else")
-        require(grounds.at <= record.at <= grounds.at + SOON, f"{about}: looked at another moment")
+        if isinstance(record.event, SealsChecked):
+            _again(about, grounds, taken.get(bidder))
+        else:
+            require(grounds.at <= record.at <= grounds.at + SOON, f"{about}: looked at another moment")
+        if isinstance(record.event, BidReceived):
+            taken[bidder] = (proof, grounds)
         signer = found[proof.certificate]
         require(bidder_id(signer) == bidder, f"{about}: the certificate of somebody else")
         if bidder in signed and not isinstance(record.event, BidReceived):
@@ -70,6 +76,15 @@ def _judged(about: str, grounds: Grounds, items: Mapping[Digest, bytes], anchors
         silent = looked.state is State.UNAVAILABLE
         require(not silent or bool(grounds.tried), f"{about}: nobody was asked")
     return {each.certificate: recheck(each, items, anchors, grounds.at) for each in grounds.looked}
+
+
+def _again(about: str, grounds: Grounds, before: tuple[Proof, Grounds] | None) -> None:
+    """A bid that was taken on silence is asked about again: of the same certificates, at the same moment."""
+    require(before is not None and before[0].state is State.UNAVAILABLE, f"{about}: nobody had been silent")
+    if before is not None:
+        same = [(each.certificate, each.usage) for each in grounds.looked]
+        were = [(each.certificate, each.usage) for each in before[1].looked]
+        require((grounds.at, same) == (before[1].at, were), f"{about}: asked about something else")
 
 
 def _failure(about: str, record: Recorded, proof: Proof, grounds: Grounds) -> None:

@@ -90,6 +90,7 @@ class Shell:
         """From here on the hall learns in this way whom it believes."""
         certifying = Certifying(trust, revocation=revocation, proofs=self.stores.proofs)
         self.submissions._certifying = self.releasing._certifying = certifying
+        self.sessions.asks_again(certifying.again)
 
     async def state(self) -> Opening:
         return await self.sessions.state(SESSION)

@@ -76,7 +76,9 @@ export const STORAGE: readonly string[] = [
 
 /** Cause, consequence and evidence of a bid that was not opened. `code`: why a released one could not be read. */
 export function accuse(o: Opening, bid: Bid, code: string | null): Data {
-  const cause = causeOf(o, bid, code);
+  const found = causeOf(o, bid, code);
+  // Had its authority answered when the bid was taken, its bidder could have sealed anew before the deadline.
+  const cause = found === "B3" && bid.authority !== null && bid.authority !== "good" ? "P3" : found;
   return { cause, consequence: CAUSES[cause] ?? "pending", evidence: evidence(o, bid, code) };
 }
 
@@ -142,6 +144,7 @@ function evidence(o: Opening, bid: Bid, code: string | null): Data {
     if (last.release) facts["release_sha256"] = last.release;
   }
   Object.assign(facts, bid.gathered);
+  if (bid.authority !== null) facts["authority"] = bid.authority;
   if (code) facts["open_code"] = code;
   return facts;
 }

@@ -58,6 +58,8 @@ export interface Bid {
   readonly versions: number;
   checkedIn: string | null;
   seal: string | null;
+  /** What an authority that was silent when the bid was taken said since. */
+  authority: string | null;
   state: "waiting" | "released" | "opened" | "not_opened";
   readonly groups: Set<string>;
   readonly attempts: Attempt[];
@@ -277,6 +279,10 @@ export class Opening {
       case "SealsChecked": {
         const results = data["results"] as Data;
         for (const each of this.bids) each.seal = Object.hasOwn(results, each.bidder) ? (results[each.bidder] as string) : null;
+        for (const [bidder, proof] of Object.entries((data["proofs"] ?? {}) as { readonly [bidder: string]: { readonly state: string } })) {
+          const asked = this.bid(bidder);
+          if (asked !== undefined) asked.authority = proof.state;
+        }
         return;
       }
       case "CeilingAnnounced":
@@ -481,6 +487,7 @@ export class Opening {
       versions: bid["versions"] as number,
       checkedIn: bid["checked_in_at"] as string | null,
       seal: null,
+      authority: null,
       state: "waiting",
       groups: new Set<string>(),
       attempts: [],

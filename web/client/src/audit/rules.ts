@@ -179,7 +179,7 @@ function asked(o: Opening, told: Told): boolean {
     case "SetFrozen":
       return allowed(RIGHT.freeze) && freezes(o, told);
     case "SealsChecked":
-      return allowed(RIGHT.work) && checksSeals(o, data["results"] as Data);
+      return allowed(RIGHT.work) && checksSeals(o, data["results"] as Data, (data["proofs"] ?? null) as Data | null);
     case "LateBidRefused":
       return allowed(RIGHT.refuseLate) && o.late.every((late) => late.data["slip_sha256"] !== data["slip_sha256"]);
     case "BidderCheckedIn":
@@ -307,8 +307,10 @@ function logged(o: Opening, data: Data): boolean {
   return [data["intake_log_size"], data["intake_log_root"]].every((said) => ((said ?? null) !== null) === kept);
 }
 
-function checksSeals(o: Opening, results: Data): boolean {
+function checksSeals(o: Opening, results: Data, proofs: Data | null): boolean {
   const due = o.run?.step.kind === "check" && o.frozen !== null && !o.stepComplete && !o.bids.every(({ seal }) => seal);
+  const again = proofs === null ? [] : Object.keys(proofs); // none is told by leaving the member out
+  if (!again.every((bidder) => Object.hasOwn(results, bidder)) || (proofs !== null && again.length === 0)) return false;
   return due && Object.keys(results).length === o.bids.length && o.bids.every(({ bidder }) => Object.hasOwn(results, bidder));
 }
 

@@ -243,7 +243,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   OpeningFailed: shape({ received: count, minimum: count }),
   StepEntered: shape({ step: text, due: orNull(time) }),
   StepCompleted: shape({ step: text, missing: listOf(text) }),
-  SealsChecked: shape({ results: texts }),
+  SealsChecked: shape({ results: texts, "proofs?": mapOf(proof) }),
   CeilingAnnounced: shape({ amount: text, currency: text }),
   KeyReleased: shape({ bidder: text, group: text, release_sha256: text, attempt: count, "proof?": proof }),
   AttemptFailed: shape({ bidder: text, attempt: count, release_sha256: orNull(text) }, texts),
