@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,6 +40,7 @@ from sessions.ports import (
     SecretStore,
     Summary,
 )
+from sessions.proofs import Proof
 from sessions.recording import Recording
 from sessions.roles import CLOCK, Actor
 from sessions.work import Worker
@@ -299,6 +300,10 @@ class Sessions:
         """Look for what other workers appended to what this one leads: a ring may be lost."""
         for session, number in (await self._stores.events.moving(self._clock.now() - RECENT)).items():
             self.heard(session, number)
+
+    def asks_again(self, again: Callable[[Proof], Awaitable[Proof | None]]) -> None:
+        """Say who asks the authorities once more, from T0 on, about bids that were taken on their silence."""
+        self._worker.again = again
 
     def answering(self, session: SessionId, *, often: bool = False) -> AbstractAsyncContextManager[None]:
         """Keep the bids shut while a release that came in time is being checked (Worker.answering)."""

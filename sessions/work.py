@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets as randomness
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -18,11 +18,12 @@ from typing import Protocol, assert_never
 from sessions.batch import Held
 from sessions.codec import Command
 from sessions.commands import RecordEvidence, RecordOpenings, SealChecks
-from sessions.events import Recorded, Stream
+from sessions.events import BidReceived, Recorded, Stream
 from sessions.gathering import gather
-from sessions.ids import SessionId
+from sessions.ids import BidderId, SessionId
 from sessions.opening import CheckSeals, FreezeSet, GatherEvidence, OpenBids, Opening, work_due
 from sessions.ports import BlobStore, EvidenceStore, Holds, IntakeStore, ProofStore, SecretStore
+from sessions.proofs import Proof, State
 from sessions.roles import CLOCK, Actor
 from sessions.unsealing import Unsealing
 

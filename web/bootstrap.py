@@ -298,6 +298,7 @@ def build(
         holds=members if database.shared else None,
         guard=vigil,
     )
+    sessions.asks_again(certifying.again)
     asking = client()
     openings = OpeningLog(kept.events, kept.checkpoints, keys)
     outside = Outside(

@@ -15,9 +15,9 @@ from crypto.certificates import Usage, fingerprint, parse_certificate
 from crypto.errors import CertificateRefused
 from crypto.signing import HallKey, sign
 from sessions.certifying import Certifying, check_successor
-from sessions.commands import CheckIn
+from sessions.commands import CheckIn, ReportFailure
 from sessions.errors import CommandRefused
-from sessions.events import AttemptFailed, BidNotOpened, BidReceived, KeyReleased, Stream
+from sessions.events import AttemptFailed, BidNotOpened, BidReceived, KeyReleased, SealsChecked, Stream
 from sessions.ids import BidderId, Digest, Jws
 from sessions.plan import Plan
 from sessions.proofs import Proof, State, read
@@ -90,6 +90,55 @@ async def test_a_bid_whose_authority_is_silent_is_taken_and_the_silence_is_on_re
     await hall.submit(three()[0])
     (proof,) = await proofs(hall, BidReceived, Stream.INTAKE)
     assert proof.state is State.UNAVAILABLE
+
+
+async def asked_again(hall: Shell) -> dict[BidderId, Proof]:
+    (checked,) = [r.event for r in await hall.sessions.events(SESSION) if isinstance(r.event, SealsChecked)]
+    return dict(checked.proofs or {})
+
+
+async def test_what_was_taken_on_silence_is_asked_about_again_at_the_opening_time(
+    hall: Shell, clock: FakeClock
+) -> None:
+    bids = three()
+    hall.trusts(the_trust(), Silent())
+    await hall.submit(bids[0])
+    hall.trusts(the_trust(), Answering())
+    await until_decrypting(hall, clock, bids[1:])
+    again = await asked_again(hall)
+    assert {bidder: proof.state for bidder, proof in again.items()} == {BidderId(bids[0].bidder.id): State.GOOD}
+    (taken, *_) = await proofs(hall, BidReceived, Stream.INTAKE)
+    evidence = again[BidderId(bids[0].bidder.id)].evidence
+    documents = await hall.stores.proofs.get([taken.evidence, evidence])
+    before, after = read(documents[taken.evidence]), read(documents[evidence])
+    assert after.at == before.at
+    assert [each.usage for each in after.looked] == [Usage.SIGN, Usage.ENCRYPT]
+
+
+@pytest.mark.parametrize(("state", "cause"), [("silent", "P3"), ("revoked", "P3"), ("good", "B3")])
+async def test_a_certificate_that_nobody_vouched_for_in_time_is_not_held_against_its_bidder(
+    hall: Shell, clock: FakeClock, state: str, cause: str
+) -> None:
+    """Had its authority answered before the deadline, its bidder could have sealed anew."""
+    bids = three()
+    hall.trusts(the_trust(), Silent())
+    await hall.submit(bids[0])
+    lost = {bids[0].bidder.encrypt.certificate.serial_number: BEGIN}
+    said = {"silent": Silent(), "revoked": Answering(lost), "good": Answering()}[state]
+    hall.trusts(the_trust(), said)
+    await until_decrypting(hall, clock, bids[1:])
+    hall.trusts(the_trust(), Answering())
+    report = ReportFailure(bidder=BidderId(bids[0].bidder.id), code="certificate_changed")
+    await hall.sessions.handle(SESSION, report, the_actor(bids[0].bidder))
+    now = await hall.state()
+    assert now.due is not None
+    clock.set(now.due)
+    await hall.sessions.settle(SESSION)
+    await hall.work_done()
+    shut = {r.event.bidder: r.event for r in await hall.sessions.events(SESSION) if isinstance(r.event, BidNotOpened)}
+    found = shut[BidderId(bids[0].bidder.id)]
+    assert found.cause == cause
+    assert found.evidence["authority"] == {"silent": "unavailable"}.get(state, state)
 
 
 async def test_a_release_waits_while_the_authority_is_silent_and_that_is_not_the_bidders_fault(
@@ -240,7 +289,7 @@ def test_a_bundle_holds_though_a_certificate_was_revoked_after_its_act(proved: t
     report = verify(proved[0])
     assert report.ok
     told = next(check for check in report.checks if check.id == "statements.certificates")
-    assert "4 good, 0 unasked, 2 unavailable, 1 revoked" in told.detail
+    assert "5 good, 0 unasked, 2 unavailable, 1 revoked" in told.detail  # one of them asked again at T0
 
 
 @pytest.mark.parametrize("folder", ["bids/1/proofs.jsonl", "trust/certificates/"])

@@ -241,9 +241,21 @@ class Making:
                 self._freeze()
             case CheckSeals(headers=headers):
                 seals = {bidder: self._rarely("stored_bytes_changed", "ok") for bidder, _ in headers}
-                self.act(c.SealChecks(results=seals), CLOCK)
+                self.act(c.SealChecks(results=seals, proofs=self._asked_again() or None), CLOCK)
             case OpenBids():
                 self.act(c.RecordOpenings(opened=tuple(self._opened(bid) for bid in self.it.bids)), CLOCK)
+
+    def _asked_again(self) -> dict[BidderId, Proof]:
+        """What is said now of the bids that were taken while an authority was silent; sometimes it is forgotten."""
+        told = (record.event for record in self.records[Stream.INTAKE])
+        received = {event.bidder: event.proof for event in told if isinstance(event, BidReceived)}
+        return {
+            bid.bidder: self.proofs.again(proof)
+            for bid in self.it.bids
+            if (proof := received[bid.bidder]) is not None
+            and proof.state is State.UNAVAILABLE
+            and random.Random(proof.evidence).random() < 0.9
+        }
 
     def _gather(self) -> None:
         records = self.records[Stream.OPENING]

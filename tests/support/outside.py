@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import authority, ocsp, responder, timestamping, timestamps
-from crypto.certificates import Credential, Usage
+from crypto.certificates import Credential, Usage, parse_certificate
 from crypto.digest import sha256, sha256_hex
 from crypto.encoding import b64u
 from crypto.signing import HallKey, sign
@@ -30,7 +30,7 @@ from sessions.opening.evidence import Probe
 from sessions.opening.points import named
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
 from sessions.ports import INTAKE, Evidence, Kept, Kind, Said, Signed
-from sessions.proofs import Act, Grounds, Looked, OnSilence, Proof, State, Tried, proof_of, written
+from sessions.proofs import Act, Grounds, Looked, OnSilence, Proof, State, Tried, proof_of, read, written
 from sessions.receipt_proofs import origin_of
 from tests.support.authorities import URL
 from tests.support.bidders import BEGIN, Bidder, Sealed, the_authority
@@ -239,6 +239,23 @@ class Proofs:
             at=at,
             looked=tuple(self._looked(certificate, usage, found) for certificate, usage in pairs),
             tried=(Tried(url=URL, at=at, outcome=tried),) if tried else (),
+        )
+        digest, document = written(grounds)
+        self.items[digest] = document
+        return proof_of(grounds)
+
+    def again(self, proof: Proof) -> Proof:
+        """What is said of the certificates of this proof when they are asked about once more."""
+        found = random.Random(proof.evidence).choice(("answer", "answer", "list", "silence", "revoked"))
+        before = read(self.items[proof.evidence])
+        outcome = {"answer": "answered", "revoked": "answered", "silence": "timeout"}.get(found)
+        grounds = replace(
+            before,
+            looked=tuple(
+                self._looked(parse_certificate(self.items[each.certificate]), each.usage, found)
+                for each in before.looked
+            ),
+            tried=(Tried(url=URL, at=T0, outcome=outcome),) if outcome else (),
         )
         digest, document = written(grounds)
         self.items[digest] = document

@@ -90,9 +90,9 @@ export async function certificatesOfActs(
   const proved = new Map<string, Certificate>();
   const used = new Map<string, Grounds>();
   const counts: { [state: string]: number } = { good: 0, unasked: 0, unavailable: 0, revoked: 0 };
-  for (const told of [...intake, ...log]) {
-    const [bidder, proof] = [whose(told), proofOf(told)];
-    if (bidder === null || proof === null || o.bid(bidder) === undefined) continue;
+  const taken = new Map<string, { readonly proof: Proof; readonly grounds: Grounds }>();
+  for (const [told, bidder, proof] of [...intake, ...log].flatMap(proofsOf)) {
+    if (o.bid(bidder) === undefined) continue;
     if (told.type === "AttemptFailed" && !told.disclosed) continue;
     const about = `event ${told.n} (${told.type})`;
     const document = documents.get(proof.evidence);
@@ -105,7 +105,10 @@ export async function certificatesOfActs(
     }
     demand(same(saysOf(grounds, document) as unknown as Data, proof as unknown as Data), `${about}: the evidence says something else`);
     const at = moment(grounds.at);
-    demand(at <= told.at && told.at <= at + SOON, `${about}: looked at another moment`);
+    if (told.type === "SealsChecked") {
+      if (intake.length > 0) askedAgain(about, grounds, taken.get(bidder)); // withheld where the opening was not held to its end
+    } else demand(at <= told.at && told.at <= at + SOON, `${about}: looked at another moment`);
+    if (told.type === "BidReceived") taken.set(bidder, { proof, grounds });
     const signer = proved.get(proof.certificate)!;
     demand(bidderId(signer) === bidder, `${about}: the certificate of somebody else`);
     const before = signed.get(bidder);
@@ -116,6 +119,23 @@ export async function certificatesOfActs(
   }
   demand(used.size === documents.size, `${documents.size - used.size} pieces of evidence are for no act`);
   return found(proved, Object.entries(counts).map(([state, count]) => `${count} ${state}`).join(", "));
+}
+
+/** The proofs of an event, with whom they are about. */
+function proofsOf(told: Told): readonly (readonly [told: Told, bidder: string, proof: Proof])[] {
+  if (told.type === "SealsChecked") {
+    const proofs = (told.data["proofs"] ?? {}) as unknown as { readonly [bidder: string]: Proof };
+    return Object.entries(proofs).map(([bidder, proof]) => [told, bidder, proof] as const);
+  }
+  const [bidder, proof] = [whose(told), proofOf(told)];
+  return bidder === null || proof === null ? [] : [[told, bidder, proof] as const];
+}
+
+/** A bid that was taken on silence is asked about again: of the same certificates, at the same moment. */
+function askedAgain(about: string, grounds: Grounds, before: { readonly proof: Proof; readonly grounds: Grounds } | undefined): void {
+  demand(before?.proof.state === "unavailable", `${about}: nobody had been silent`);
+  const what = ({ at, looked }: Grounds): Data => ({ at, looked: looked.map(({ certificate, usage }) => ({ certificate, usage })) }) as unknown as Data;
+  demand(same(what(grounds), what(before!.grounds)), `${about}: asked about something else`);
 }
 
 /** What an event says of this evidence. */
