@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -159,10 +158,11 @@ class Vigil:
         return self._alive_at if self._failed else None
 
     async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            before = time.monotonic()
+            before = loop.time()
             await asyncio.sleep(EVERY)
-            self._late_ms = max(0, round(1000 * (time.monotonic() - before - EVERY)))
+            self._late_ms = max(0, round(1000 * (loop.time() - before - EVERY)))
             try:
                 await self._pulse()
                 await self._sweep()
@@ -172,7 +172,8 @@ class Vigil:
     async def _pulse(self) -> None:
         async with self._pulsing:
             doubt = self.clock.doubt()
-            began, now, local = time.monotonic(), self._now(), self._look()
+            loop, now, local = asyncio.get_running_loop(), self._now(), self._look()
+            began = loop.time()
             vote = Vote(
                 worker=self._worker,
                 at=now,
@@ -192,7 +193,7 @@ class Vigil:
                 self._failed = True
                 self.judgement = replace(self.judgement, state=State.OUTAGE, reasons=("database",))
                 raise
-            self._took_ms = round(1000 * (time.monotonic() - began))
+            self._took_ms = round(1000 * (loop.time() - began))
             self._alive_at, self._failed = now, False
 
     async def _reckon(self, vote: Vote, known: Sequence[Vote], doubt: Doubt | None) -> None:

@@ -10,7 +10,7 @@ import contextvars
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,13 +21,15 @@ from hall.timekeeper import Timekeeper
 from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.commands import Opened
-from sessions.errors import Fenced
+from sessions.errors import Fenced, Unanswered
 from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, SessionId
 from sessions.membership import Duties, Membership
 from sessions.opening import CheckSeals, OpenBids, Opening
 from sessions.service import Sessions, Stores
+from sessions.steady import ClockGuard
 from sessions.submission import Submissions
+from sessions.vigil import Local, Vigil
 from tests.sim.stores import Disk, MemoryBlobs, MemoryIntake, MemoryLog, MemoryMembers, Nothing
 from tests.support.ceremony import digest
 from tests.support.shell import LIMITS, the_trust
@@ -56,6 +58,8 @@ class Trouble:
     writes_fail: int = 0  # that many writes fail before anything is written
     answers_lost: int = 0  # that many are written, and the answer is lost
     disk_delay: float = 0.0  # seconds each access takes
+    away: bool = False  # the database does not answer
+    drift: timedelta = timedelta()  # somebody set this machine's clock by so much
     goes_on: asyncio.Event = field(default_factory=set_event)  # unset by SIGSTOP: nothing reaches the disk
     rings_lost: bool = False
     ring_delay: float = 0.0
@@ -78,6 +82,9 @@ CHECKED = frozenset(
         "fence",
         "take",
         "hold",
+        "pulse",
+        "begin",
+        "end",
     ]
 )
 """What only a machine writes that has its place (Database.writing)."""
@@ -97,6 +104,8 @@ class Cable:
         await asyncio.sleep(machine.chance.uniform(0.0002, 0.004) + machine.trouble.disk_delay)
         await machine.trouble.goes_on.wait()
         machine.must_live()
+        if machine.trouble.away:
+            raise Unanswered
 
     def __getattr__(self, name: str) -> Any:
         done = getattr(self._store, name)
@@ -204,6 +213,20 @@ class Line:
         self._wire.silence(self._machine.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """This machine's clock: it goes as all do, and can tell that somebody set the machine's."""
+
+    clock: Clock
+    trouble: Trouble
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def drift(self) -> timedelta:
+        return self.trouble.drift
+
+
 @dataclass
 class Machine:
     """One process of the hall, from its start to its death. What it had in memory dies with it."""
@@ -237,7 +260,18 @@ class Machine:
         bus = Line(self, self.wire)
         self.hub = Hub(stores.events, self.clock, bus=bus, limits=limits)
         self.membership = Membership(members, self.clock, name=self.name, alone=False)
-        self.sessions = Sessions(stores, clock=self.clock, announcer=self.hub, leading=self.membership, holds=members)
+        pulses: Any = Cable(self, disk.pulses)
+        guard = ClockGuard(Watch(self.clock, self.trouble))
+        well = Local(present={}, dismissed=frozenset(), free_bytes=1 << 40)
+        self.vigil = Vigil(pulses, guard, now=self.clock.now, worker=self.name, look=lambda: well)
+        self.sessions = Sessions(
+            stores,
+            clock=self.clock,
+            announcer=self.hub,
+            leading=self.membership,
+            holds=members,
+            guard=self.vigil,
+        )
         bus.listen(self.sessions.heard)
         self.sessions._worker._unsealing = Reading(self.prices, self)  # type: ignore[assignment]
         self.submissions = Submissions(
@@ -269,7 +303,7 @@ class Machine:
         await self.hub.start()
         await self.membership.start(
             Duties(
-                catch_up=(self.submissions.recover,),
+                catch_up=(self.vigil.recover, self.submissions.recover),
                 begin=(self.sessions.start,),
                 stop=(self.sessions.stop,),
                 look=(self.sessions.look, partial(self.submissions.adopt, self.membership)),
@@ -277,6 +311,7 @@ class Machine:
                 quiet=self.sessions.quiet,
             )
         )
+        self.vigil.start(self.sessions, self.membership.leads)
         self.timekeeper.start()
         self.ready = True
 
@@ -299,7 +334,7 @@ class Machine:
             raise Gone
         try:
             return task.result()
-        except (OSError, Fenced) as error:
+        except (OSError, Fenced, Unanswered) as error:
             raise Gone from error
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -148,8 +148,8 @@ class Official(Person):
             yield "sign", c.SignRecord(signer=me, statement=Jws("signed.by." + me))
 
     def _leads(self, o: Opening) -> Iterator[tuple[str, Command]]:
-        if o.hold is not None:
-            yield f"resume {len(o.pauses)}", c.Resume()
+        if o.hold is not None and all(one.state is not ProposalState.OPEN for one in o.proposals):
+            yield f"resume {len(o.pauses)} {len(o.proposals)}", c.Resume(reason="恢复正常")
         elif self.chance.random() < 0.01 and len(o.pauses) < 3:
             yield f"pause {len(o.pauses)}", c.Pause(reason="核对设备", incident=False)
         if o.kind == "decrypt" and not o.step_complete and self.chance.random() < 0.02:
@@ -204,8 +204,11 @@ class Tenderer(Person):
             except NoSuchUpload:  # a fragment that could not be finished any more
                 upload = None
             except CommandRefused as refused:
-                self.slips.append(refused.code)
-                return
+                if refused.code != "intake_held":
+                    self.slips.append(refused.code)
+                    return
+                upload = None  # nothing is taken while the hall stands still, and nothing is late
+                await asyncio.sleep(self.chance.uniform(5, 20))
 
     async def _begins(self, machine: Machine, length: int) -> str:
         begun = await machine.ask(lambda: machine.submissions.begin(SESSION, self.actor, length))

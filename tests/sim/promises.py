@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hall.patch import without_nulls
 from sessions import opening as openings
 from sessions.chaining import Head
 from sessions.chaining import check as check_chain
-from sessions.events import BidNotOpened, BidOpened, BidReceived, Recorded, SetFrozen, Stream
+from sessions.events import (
+    BarrierPassed,
+    BidNotOpened,
+    BidOpened,
+    BidReceived,
+    ClockUnsafe,
+    IntakeFreed,
+    IntakeHeld,
+    OutageBegan,
+    Recorded,
+    SessionResumed,
+    SetFrozen,
+    StepCompleted,
+    Stream,
+)
 from sessions.opening.state import Opening
 from sessions.sealed_set import set_root
 from tests.sim.machines import SESSION, Machine
-from tests.support.ceremony import T0
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -30,6 +44,7 @@ async def check(world: World, machine: Machine) -> None:
     time_never_goes_back(intake)
     what_was_acknowledged_is_there_once(world, opening, intake)
     the_set_is_what_came_in_time(world, opening, intake)
+    what_fell_due_in_a_stop_was_not_settled(opening)
     what_was_sealed_is_what_was_read(world, opening)
     every_bid_that_stayed_shut_has_a_cause(opening)
     assert replayed(opening) == await machine.sessions.state(SESSION)
@@ -58,11 +73,12 @@ def what_was_acknowledged_is_there_once(
 
 
 def the_set_is_what_came_in_time(world: World, opening: tuple[Recorded, ...], intake: tuple[Recorded, ...]) -> None:
+    t0, stops = replayed(opening).t0, held(intake)
     received: dict[str, BidReceived] = {}
     newest: dict[str, str] = {}
     for record in intake:
         if isinstance(record.event, BidReceived):
-            assert record.at < T0, f"{record.event.bidder} was received at {record.at}"
+            assert record.at < t0, f"{record.event.bidder} was received at {record.at}"
             received[record.event.header_sha256] = record.event
             newest[record.event.bidder] = record.event.header_sha256
     answers = {answer.blob: answer for answer in world.disk.answers}
@@ -70,7 +86,8 @@ def the_set_is_what_came_in_time(world: World, opening: tuple[Recorded, ...], in
         for receipt in one.receipts:
             assert receipt.header_sha256 in received, f"{one.actor.id} has a receipt, and nobody received its bid"
     for upload in world.disk.uploads.values():
-        if upload.completed_at is not None and upload.completed_at < T0:
+        at = upload.completed_at
+        if at is not None and at < t0 and not any(began <= at <= ended for began, ended in stops):
             answer = answers.get(upload.id)
             assert answer is not None, f"{upload.bidder}: complete at {upload.completed_at}, never answered"
             assert answer.code is None, (
@@ -82,6 +99,22 @@ def the_set_is_what_came_in_time(world: World, opening: tuple[Recorded, ...], in
         rows = in_row_order(opening)
         assert frozen.root == set_root(rows), "the frozen root is of another set"
         assert sorted(rows) == sorted(newest.values())
+
+
+def held(intake: tuple[Recorded, ...]) -> list[tuple[datetime, datetime]]:
+    """From when to when nothing was taken in, because the hall itself had stopped."""
+    began = [record.at for record in intake if isinstance(record.event, IntakeHeld)]
+    ended = [record.at for record in intake if isinstance(record.event, IntakeFreed)]
+    return list(zip(began, [*ended, datetime.max.replace(tzinfo=UTC)], strict=False))
+
+
+def what_fell_due_in_a_stop_was_not_settled(opening: tuple[Recorded, ...]) -> None:
+    """Between a stop and its end nothing happens by the clock, and T0 least of all."""
+    stopped = False
+    for record in opening:
+        event = record.event
+        stopped = (stopped or isinstance(event, OutageBegan | ClockUnsafe)) and not isinstance(event, SessionResumed)
+        assert not (stopped and isinstance(event, SetFrozen | BarrierPassed | StepCompleted)), f"{event} in a stop"
 
 
 def in_row_order(opening: tuple[Recorded, ...]) -> list[str]:

@@ -13,9 +13,11 @@ from typing import Any, BinaryIO
 from sessions.clock import Clock
 from sessions.errors import Fenced, Unchecked
 from sessions.events import Recorded
+from sessions.health import Vote
 from sessions.ids import BidderId, SessionId
 from sessions.opening import Status
 from sessions.ports import Answer, Appended, Released, Upload, UploadState, WrongOffset
+from sessions.vigil import Incident
 from tests.support.memory_events import MemoryEvents
 
 HOLDING = (UploadState.ARRIVED, UploadState.COMPLETE)
@@ -175,6 +177,35 @@ class MemoryMembers:
         return any(until > self._clock.now() for until in self._disk.holds.values())
 
 
+class MemoryPulses:
+    """A PulseStore (sessions.vigil)."""
+
+    def __init__(self) -> None:
+        self.votes: dict[str, Vote] = {}
+        self.kept: list[Incident] = []
+
+    async def pulse(self, vote: Vote) -> tuple[Vote, ...]:
+        known = tuple(self.votes.values())
+        if vote.worker not in self.votes:
+            last = max((other.at for other in known), default=vote.at)
+            self.votes = {name: other for name, other in self.votes.items() if other.at >= last}
+        self.votes[vote.worker] = vote
+        return known
+
+    async def incidents(self, *, since: datetime | None = None) -> tuple[Incident, ...]:
+        wanted = (one for one in self.kept if since is None or one.ended is None or one.ended >= since)
+        return tuple(sorted(wanted, key=lambda one: (one.began, one.id)))
+
+    async def begin(self, incident: Incident) -> None:
+        of_its_kind = [one for one in self.kept if one.kind == incident.kind]
+        if any(one.began == incident.began or (one.ended is None is incident.ended) for one in of_its_kind):
+            return
+        self.kept.append(replace(incident, id=len(self.kept) + 1))
+
+    async def end(self, kind: str, at: datetime) -> None:
+        self.kept = [replace(one, ended=at) if one.kind == kind and one.ended is None else one for one in self.kept]
+
+
 class MemoryBlobs:
     """A BlobStore, for one machine: every piece is durable when it is here."""
 
@@ -243,6 +274,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.events = MemoryEvents()
+        self.pulses = MemoryPulses()
         self.secrets = MemorySecrets()
         self.blobs: dict[str, bytearray] = defaultdict(bytearray)
         self.uploads: dict[str, Upload] = {}

@@ -80,6 +80,7 @@ class World:
     story: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)  # promises, noticed where nobody could raise
     disk: Disk = field(default_factory=Disk)
+    away_until: float = 0.0
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -203,6 +204,26 @@ class World:
             await asyncio.sleep(seconds)
             machine.trouble.goes_on.set()
 
+    async def the_database_goes_away(self) -> None:
+        seconds = self.chance.choice((3, 15, 45, 90))
+        self.note(f"the database is away for {seconds} s")
+        until, self.away_until = self.loop.time() + seconds, max(self.away_until, self.loop.time() + seconds)
+        while self.loop.time() < until:
+            for machine in self.machines:
+                machine.trouble.away = True
+            await asyncio.sleep(0.5)  # one that starts meanwhile does not reach it either
+        if self.loop.time() >= self.away_until:
+            for machine in self.machines:
+                machine.trouble.away = False
+            self.note("the database is back")
+
+    async def somebody_sets_a_clock(self) -> None:
+        if (machine := self.any_machine()) is not None:
+            machine.trouble.drift = timedelta(seconds=self.chance.choice((-86_400, -300, -1, 1, 300)))
+            self.note(f"{machine.name}: its clock is set by {machine.trouble.drift.total_seconds():.0f} s")
+            await asyncio.sleep(self.chance.choice((3, 30)))
+            machine.trouble.drift = timedelta()
+
     async def goes_wrong(self) -> None:
         """Up to ten faults, most of them where it hurts: around T0 and while keys come in."""
         faults: tuple[Callable[[], Awaitable[None]], ...] = (
@@ -213,6 +234,8 @@ class World:
             self.a_machine_stands_still,
             self.the_disk_is_slow,
             self.the_bus_goes_quiet,
+            self.the_database_goes_away,
+            self.somebody_sets_a_clock,
         )
         moments = sorted(
             self.chance.choice(
