@@ -29,8 +29,8 @@ class Mode(StrEnum):
 
 
 STANDS_ON: Final = {
-    Mode.SOLO: "SQLite, synchronous=FULL; one process",
-    Mode.TEAM: "PostgreSQL, synchronous_commit=on; Redis; two workers",
+    Mode.SOLO: "SQLite, synchronous=FULL; one process; no media",
+    Mode.TEAM: "PostgreSQL, synchronous_commit=on; Redis; two workers; no media",
 }
 _WORKERS: Final = {Mode.SOLO: 1, Mode.TEAM: 2}
 
@@ -62,6 +62,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serve, in a process of its own, and give its number."""
     given = {name: getattr(settings, name) for name in ("data_dir", "port", "log_level", "workers")}
     given |= {"database_url": settings.database_url, "bus_url": settings.bus_url, "rehearsal_allowed": "true"}
+    given["media"] = "off"  # picture and sound are processes of their own, and would take their share of these cores
     theirs = {name: value for name, value in os.environ.items() if not name.startswith("KAIBIAO_")}
     environment = theirs | {f"KAIBIAO_{name.upper()}": str(value) for name, value in given.items() if value != ""}
     environment["PYTHONPATH"] = os.pathsep.join((str(Path(__file__).parents[2]), theirs.get("PYTHONPATH", "")))
