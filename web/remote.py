@@ -40,6 +40,7 @@ from hall import patch
 from sessions.clock import SystemClock
 from sessions.heartbeat import BEAT, beat_payload
 from sessions.shape import moment
+from web.counted import look
 from web.officer import open_all
 
 CHUNK = 4 * 1024 * 1024  # bytes of one PATCH; the segment size of a declaration, so a resume wastes at most one
@@ -74,6 +75,7 @@ class Hall:
         """``source`` is the local address to come from, where a machine has several."""
         self.url = url.rstrip("/")
         self._source = source
+        self.receipts: dict[str, str] = {}  # by session, the last that this program was given or told of
         self.acks: list[str] = []  # the hall's acknowledgements of signs of life: a bidder's own evidence
         self._http = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(local_address=source, limits=httpx.Limits(max_connections=4)),
@@ -181,6 +183,7 @@ class Hall:
             progress(offset)
             if offset >= length:
                 body = answer.json()
+                self.receipts[session] = body["receipt"]
                 return Accepted(receipt=body["receipt"], tracker=body["tracker"])
 
     async def _standing(self, place: str, otherwise: int) -> int:
@@ -194,7 +197,7 @@ class Hall:
         """Answer the challenge: check the frozen set, unwrap this bid's key, check it, release it, signed.
 
         Raises crypto's errors when the key at hand does not open the slot, or when the hall's list is not the one it
-        committed to: nothing is sent then.
+        committed to, and ``Contradicted`` (web.counted) when its receipts say otherwise: nothing is sent then.
         """
         path = f"/api/v1/sessions/{session}"
         challenge = await self._json("GET", f"{path}/challenge?group={group}")
@@ -203,6 +206,9 @@ class Hall:
         frozen = root([leaf_hash(bytes.fromhex(digest)) for digest in challenge["headers"]])
         if bid.header_sha256 not in challenge["headers"] or frozen.hex() != challenge["root"]:
             raise ProofRefused("wrong_proof")
+        if challenge.get("receipt"):
+            kept = self.receipts.get(session)
+            await look(challenge["receipt"], bid.header_sha256, partial(self._perhaps, path), kept)
         place: dict[str, Any] = {"session": session, "nonce": challenge["nonce"], "signer": signer}
         # Whatever opens the slot: the certificate's key, or the group's key itself from a key file.
         secret = opener if isinstance(opener, bytes) else unlock(bid, group, opener)
@@ -214,6 +220,13 @@ class Hall:
         answer = await self._json("POST", f"{path}/releases", {"release": message}, repeatable=True)
         numbers: list[int] = answer["events"]
         return numbers
+
+    async def _perhaps(self, below: str, path: str) -> bytes | None:
+        """Return what there is at a path, or None if it cannot be had."""
+        try:
+            return await self.download(f"{below}/{path}")
+        except (HallRefused, httpx.TransportError):
+            return None
 
     async def locks(self, session: str) -> tuple[Lock, ...]:
         """Return the locks of the announcement, which is public and chained: never those of a challenge."""
