@@ -30,6 +30,7 @@ from web.routes import (
     locks,
     log,
     login,
+    media,
     pages,
     postponing,
     programme,
@@ -81,6 +82,7 @@ def create_app(services: Services) -> FastAPI:
         streams,
         uploads,
         login,
+        media,
         health,
         incidents,
         postponing,
@@ -122,8 +124,8 @@ class HeadIsGet:
 
 async def _only_from_here(connection: HTTPConnection) -> None:
     """Refuse what another site's page asks for behind its reader's back. WebSockets look for themselves."""
-    if connection.scope["type"] != "http":
-        return
+    if connection.scope["type"] != "http" or connection.scope["path"].startswith("/media/"):
+        return  # media goes by token: no cookie of the reader counts there
     origin = services_of(connection).settings.origin
     if not same_origin(connection.scope["method"], connection.headers, origin):
         raise Problem("not_same_origin")

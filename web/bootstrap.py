@@ -24,6 +24,7 @@ from hall.buses.redis import RedisBus
 from hall.hub import Hub
 from hall.lags import Lags
 from hall.limits import LIMITS, RATES, Buckets, Limits
+from hall.media.engine import MediaEngine
 from hall.timekeeper import Timekeeper
 from sessions import failpoint
 from sessions.accounts import Accounts
@@ -67,6 +68,7 @@ from web.challenges import Challenges
 from web.descriptors import most_watchers
 from web.identity import Identity
 from web.media import on_air
+from web.media_tokens import Tokens, engine_for
 from web.metrics import measured
 from web.metrics.door import MetricsDoor
 from web.metrics.instruments import Metrics
@@ -145,6 +147,8 @@ class Services:
     buckets: Buckets
     shared_buckets: SharedBuckets | None
     lags: Lags
+    media: MediaEngine | None
+    media_tokens: Tokens
     metrics: Metrics
     metrics_door: MetricsDoor | None
     pulse: Pulse
@@ -215,6 +219,8 @@ class Services:
         if self.shared_buckets is not None:
             await self.shared_buckets.close()
         await self.asking.aclose()
+        if self.media is not None:
+            await self.media.hang_up()
         if self.metrics_door is not None:
             await self.metrics_door.close()
         await self.pulse.stop()
@@ -412,6 +418,8 @@ def build(
         buckets=Buckets(),
         shared_buckets=SharedBuckets(settings.bus_url, f"kaibiao/{settings.hall_name}") if settings.bus_url else None,
         lags=Lags(SqlLags(database)),
+        media=engine_for(settings),
+        media_tokens=Tokens(once, clock),
         metrics=metrics,
         metrics_door=_metrics_door(settings, metrics),
         pulse=Pulse(metrics.lagged, Notifier()),

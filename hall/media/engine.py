@@ -98,5 +98,8 @@ class MediaEngine(Protocol):
     async def sources(self, session: SessionId) -> tuple[Source, ...]:
         """Return who is connected as a source."""
 
+    async def hang_up(self) -> None:
+        """Ask nothing any more. What is carried goes on."""
+
     def on_notice(self, tell: Callable[[Notice], object]) -> None:
         """Have ``tell`` called when a source comes or goes."""

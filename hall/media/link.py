@@ -231,6 +231,10 @@ class LinkedEngine:
         """See MediaEngine."""
         return tuple(Source(each) for each in await self.link.ask("sources", session=session))
 
+    async def hang_up(self) -> None:
+        """See MediaEngine."""
+        await self.link.close()
+
     def on_notice(self, tell: Callable[[Notice], object]) -> None:
         """See MediaEngine. Call ``link.follow`` with the loop running, or nothing is heard."""
 

@@ -32,8 +32,10 @@ async def a_port() -> AsyncIterator[tuple[Mux, list[bytes]]]:
         out(data, peer)
 
     mux.send = send  # type: ignore[method-assign]
-    yield mux, sent
-    await mux.close()
+    try:
+        yield mux, sent
+    finally:
+        await mux.close()
 
 
 class Stranger:

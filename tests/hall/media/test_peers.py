@@ -142,9 +142,11 @@ async def a_publisher() -> AsyncIterator[tuple[Publisher, Far, Heard]]:
     publisher.start()
     await _shake_hands(far, certificate)
     await there.wait()
-    yield publisher, far, heard
-    await publisher.close()
-    await far.dtls.stop()
+    try:
+        yield publisher, far, heard
+    finally:
+        await publisher.close()
+        await far.dtls.stop()
 
 
 def a_packet(sequence: int, payload: bytes = KEYFRAME, **more: int) -> RtpPacket:
@@ -230,9 +232,11 @@ async def a_viewer() -> AsyncIterator[tuple[Channel, Viewer, Far, list[Source]]]
     await _shake_hands(far, certificate)
     while not stream.legs:  # noqa: ASYNC110 - two ends of one handshake
         await asyncio.sleep(0.01)
-    yield channel, viewer, far, asked
-    await viewer.close()
-    await far.dtls.stop()
+    try:
+        yield channel, viewer, far, asked
+    finally:
+        await viewer.close()
+        await far.dtls.stop()
 
 
 async def test_a_viewer_begins_with_a_keyframe_and_gets_what_was_lost_again() -> None:

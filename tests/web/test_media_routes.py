@@ -1,0 +1,160 @@
+"""WHIP and WHEP at the hall's door: tokens that work once and for one thing, and an edge that may be away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hall.media.edge.serving import serve
+from hall.media.places import Places
+from tests.support.house import T0, House, a_house
+from tests.support.offers import OFFER
+from web.media_tokens import LIFE
+
+WATCH = OFFER.replace("a=sendonly", "a=recvonly")
+SDP = {"content-type": "application/sdp"}
+
+
+@contextlib.asynccontextmanager
+async def a_hall(folder: Path, *, edge: bool = True) -> AsyncIterator[House]:
+    async with a_house(folder, media="on") as house:
+        await house.announce()
+        await house.turn(T0 - timedelta(minutes=1))
+        places = Places(house.services.settings.data_dir)
+        places.make()
+        serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0)) if edge else None
+        while edge and not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
+            await asyncio.sleep(0.01)
+        try:
+            yield house
+        finally:
+            if serving is not None:
+                serving.cancel()
+                await asyncio.wait({serving})
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with a_hall(tmp_path) as opened:
+        yield opened
+
+
+def a_program(house: House) -> httpx.AsyncClient:
+    """A program without a cookie and without a header of ours."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(house.app), base_url=house.services.settings.origin)
+
+
+async def token(house: House, account: str = "host", **asked: str) -> str:
+    client = await house.staff(account)
+    answer = await client.post(f"{house.path}/media/tokens", json=asked or {"act": "publish"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["token"])
+
+
+async def post(
+    house: House, way: str, bearer: str | None = None, offer: str = OFFER, **headers: str
+) -> httpx.Response:
+    given = SDP | headers | ({"authorization": f"Bearer {bearer}"} if bearer is not None else {})
+    return await a_program(house).post(f"/media/{house.session}/{way}", content=offer, headers=given)
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+async def test_a_host_sends_with_a_token_that_works_once_and_ends_it_by_its_address(house: House) -> None:
+    bearer = await token(house)
+    answer = await post(house, "whip", bearer)
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["content-type"] == "application/sdp"
+    assert "a=ice-lite" in answer.text
+    assert "x-google-start-bitrate" in answer.text
+    assert code(await post(house, "whip", bearer)) == (401, "no_token")
+    place, program = answer.headers["location"], a_program(house)
+    assert (await program.patch(place)).status_code == 405
+    assert (await program.delete(place)).status_code == 200
+    assert code(await program.delete(place)) == (404, "unknown_media")
+
+
+async def test_the_programme_is_for_everybody_and_the_floor_for_who_takes_part(house: House) -> None:
+    assert (await post(house, "whep", offer=WATCH)).status_code == 201
+    bidder = await house.bidder()
+    asked = await bidder.post(f"{house.path}/media/tokens", json={"act": "watch", "show": "floor"})
+    assert (await post(house, "whep", asked.json()["token"], WATCH)).status_code == 201
+    public = await house.client().post(f"{house.path}/media/tokens", json={"act": "watch", "show": "floor"})
+    assert code(public) == (401, "no_login")
+    assert code(await post(house, "whep", "", WATCH)) == (401, "no_token")
+
+
+async def test_a_bidder_cannot_send_and_nobody_before_check_in_or_after_the_end(house: House) -> None:
+    bidder = await house.bidder()
+    assert code(await bidder.post(f"{house.path}/media/tokens", json={"act": "publish"})) == (403, "not_your_role")
+    await house.turn(T0)
+    await house.turn(timedelta(hours=1))
+    assert (await house.view(house.client()))["status"] == "failed"
+    host = await house.staff("host")
+    assert code(await host.post(f"{house.path}/media/tokens", json={"act": "publish"})) == (409, "media_closed")
+
+
+async def test_a_token_is_for_one_opening_one_act_and_some_minutes(house: House) -> None:
+    assert code(await post(house, "whip", await token(house, act="watch", show="floor"))) == (401, "no_token")
+    bearer = await token(house)
+    first = house.session
+    await house.announce(session="zb-2", id="ZB-2026-002")
+    assert code(await post(house, "whip", bearer)) == (401, "no_token")
+    house.session = first
+    late = await token(house)
+    house.clock.turn(LIFE)
+    assert code(await post(house, "whip", late)) == (401, "no_token")
+
+
+@pytest.mark.parametrize(
+    ("offer", "headers", "said"),
+    [
+        ("v=0", {}, (400, "malformed_sdp")),
+        (OFFER.replace("H264", "H265").replace("opus", "speex"), {}, (422, "no_codec")),
+        (OFFER, {"content-type": "text/plain"}, (415, "wrong_media_type")),
+        (OFFER + "a=x\r\n" * 20_000, {}, (413, "too_large")),
+    ],
+)
+async def test_what_is_no_offer_is_refused(
+    house: House, offer: str, headers: dict[str, str], said: tuple[int, str]
+) -> None:
+    assert code(await post(house, "whep", offer=offer.replace("sendonly", "recvonly"), **headers)) == said
+
+
+async def test_an_address_can_join_only_so_often(house: House) -> None:
+    answers = [await post(house, "whep", offer="v=0") for _ in range(60)]
+    assert {code(answer) for answer in answers} == {(400, "malformed_sdp"), (429, "too_many")}
+
+
+async def test_what_can_be_asked_is_said(house: House) -> None:
+    answer = await a_program(house).options(f"/media/{house.session}/whip")
+    assert (answer.status_code, answer.headers["accept-post"]) == (204, "application/sdp")
+    assert code(await post(house, "whap")) == (405, "wrong_method")
+
+
+async def test_an_opening_that_does_not_exist_has_no_picture(house: House) -> None:
+    house.session = "none"  # type: ignore[assignment]
+    assert code(await post(house, "whep", offer=WATCH)) == (404, "unknown_session")
+
+
+async def test_without_an_edge_the_ceremony_goes_on_and_it_is_said(tmp_path: Path) -> None:
+    async with a_hall(tmp_path, edge=False) as house:
+        answer = await post(house, "whep", offer=WATCH)
+        assert code(answer) == (503, "media_away")
+        assert answer.headers["retry-after"]
+        host = await house.staff("host")
+        assert (await house.act(host, "TakeChair")).status_code == 200
+
+
+async def test_a_hall_without_media_has_none(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await house.announce()
+        assert code(await post(house, "whep", offer=WATCH)) == (404, "no_media")

@@ -1,0 +1,88 @@
+"""Who may send and watch: a token for one connection, bound to session, act and person, good once and for minutes.
+
+Tokens are in the database, by their digest, so every worker knows them and no backup can use them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from crypto.digest import sha256_hex
+from crypto.encoding import canonical
+from hall.media.engine import MediaEngine, Source
+from hall.media.link import LinkedEngine
+from hall.media.places import Places
+from sessions.clock import Clock
+from sessions.ids import SessionId
+from sessions.opening.state import Opening, Status
+from sessions.roles import Actor, Role
+from sessions.store.once import SqlOnce
+from web.media import on_air
+from web.settings import Settings
+
+LIFE: Final = timedelta(minutes=5)
+OPEN: Final = frozenset({Status.CHECKIN, Status.LIVE})
+
+
+class Act(StrEnum):
+    """What a token is for."""
+
+    PUBLISH = "publish"
+    WATCH = "watch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a token allows: ``of`` is a ``Source`` to publish as, or a ``Show`` to watch."""
+
+    session: SessionId
+    act: Act
+    of: str
+    who: str
+
+
+class Tokens:
+    """Gives tokens out and takes them back, once."""
+
+    def __init__(self, once: SqlOnce, clock: Clock) -> None:
+        self._once = once
+        self._clock = clock
+
+    async def give(self, grant: Grant) -> tuple[str, datetime]:
+        """Return a token and until when it is good."""
+        token, now = secrets.token_urlsafe(24), self._clock.now()
+        kept = canonical([grant.session, grant.act, grant.of, grant.who])
+        await self._once.put(_name(token), kept, now + LIFE, now)
+        return token, now + LIFE
+
+    async def take(self, token: str, session: SessionId, act: Act) -> Grant | None:
+        """Use a token up and return what it allows; None if it is none, or for something else."""
+        kept = await self._once.take(_name(token), self._clock.now()) if token else None
+        if kept is None:
+            return None
+        grant = Grant(**dict(zip(("session", "act", "of", "who"), json.loads(kept), strict=True)))
+        return grant if (grant.session, grant.act) == (session, act) else None
+
+
+def source_of(actor: Actor) -> Source | None:
+    """Return as whom somebody is seen; None for whoever has no part on the stage."""
+    return Source(actor.role) if actor.role in (Role.HOST, Role.DEPUTY, Role.SUPERVISOR) else None
+
+
+def may_publish(opening: Opening) -> bool:
+    """Return whether cameras are let in now."""
+    return opening.status in OPEN
+
+
+def engine_for(settings: Settings) -> MediaEngine | None:
+    """Return what carries this hall's media; None where there is none."""
+    return LinkedEngine(Places(settings.data_dir)) if on_air(settings) else None
+
+
+def _name(token: str) -> str:
+    return f"media/{sha256_hex(token.encode())}"

@@ -1,0 +1,159 @@
+"""Picture and sound by WHIP (RFC 9725) and WHEP: an offer is posted, the answer says where the connection is ended.
+
+By token or by nothing, never by cookie: a page elsewhere gains nothing from asking, so programs need no header
+of ours. There is no trickling and no restart: PATCH is 405 (section 4.3), and whoever moved posts a new offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Final, NoReturn, TypeVar
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from hall.media.engine import Answer, Away, EngineRefused, MediaEngine, MediaId, Show, Source
+from sessions.ids import SessionId
+from sessions.shape import rfc3339
+from web import bodies
+from web.bootstrap import Services, services_of
+from web.identity import actor_for
+from web.media_tokens import Act, Grant, may_publish, source_of
+from web.problems import Problem
+
+router = APIRouter()
+
+SDP: Final = "application/sdp"
+LONGEST: Final = 65_536
+_BODY: Any = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+_OFFER: Any = {"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}}
+_T = TypeVar("_T")
+
+
+@router.post("/api/v1/sessions/{session}/media/tokens", summary="Ask to send or to watch", openapi_extra=_BODY)
+async def token(request: Request, session: SessionId) -> Response:
+    """`{"act": "publish"}` by staff of the session, or `{"act": "watch", "show": "floor"}` by who takes part.
+
+    Answers `{"token", "until", "url"}`: a Bearer token for one POST to `url`.
+    """
+    services = services_of(request)
+    _engine(services)
+    actor = await actor_for(request, session)
+    services.pace("media", (session, actor.role, actor.id))
+    form = await bodies.read_object(request)
+    match form:
+        case {"act": "publish", **rest} if not rest:
+            source = source_of(actor)
+            if source is None:
+                raise Problem("not_your_role")
+            if not may_publish(await services.sessions.state(session)):
+                raise Problem("media_closed")
+            act, of, url = Act.PUBLISH, str(source), f"/media/{session}/whip"
+        case {"act": "watch", "show": "floor" | "programme" as show, **rest} if not rest:
+            act, of, url = Act.WATCH, show, f"/media/{session}/whep"
+        case _:
+            raise Problem("malformed_request", detail="act")
+    given, until = await services.media_tokens.give(Grant(session=session, act=act, of=of, who=actor.id))
+    return JSONResponse(
+        {"token": given, "until": rfc3339(until), "url": url}, status_code=201, headers={"cache-control": "no-store"}
+    )
+
+
+@router.post("/media/{session}/whip", summary="Send picture and sound (WHIP)", openapi_extra=_OFFER)
+async def whip(request: Request, session: SessionId) -> Response:
+    """With a Bearer token; an SDP offer for an answer, `Location` ends it by DELETE. A second one ends the first."""
+    services = services_of(request)
+    engine = _engine(services)
+    _pace(services, request)
+    offer = await _offer(request)
+    grant = await _granted(request, services, session, Act.PUBLISH)
+    if not may_publish(await services.sessions.state(session)):
+        raise Problem("media_closed")
+    return _created(request, await _asked(engine.publish(session, Source(grant.of), offer)))
+
+
+@router.post("/media/{session}/whep", summary="Watch picture and sound (WHEP)", openapi_extra=_OFFER)
+async def whep(request: Request, session: SessionId) -> Response:
+    """The programme for everybody; with a Bearer token what that allows. Answers as WHIP does."""
+    services = services_of(request)
+    engine = _engine(services)
+    _pace(services, request)
+    offer = await _offer(request)
+    await services.sessions.state(session)  # there is such an opening
+    show = Show.PROGRAMME
+    if "authorization" in request.headers:
+        show = Show((await _granted(request, services, session, Act.WATCH)).of)
+    return _created(request, await _asked(engine.watch(session, offer, show)))
+
+
+@router.delete("/media/{session}/{way}/{media}", summary="End a connection of picture and sound")
+async def end(request: Request, session: SessionId, way: str, media: str) -> Response:
+    """By whoever knows its address, which nobody can guess."""
+    services = services_of(request)
+    _pace(services, request)
+    if way not in ("whip", "whep") or not media.isascii():
+        raise Problem("not_found")
+    await _asked(_engine(services).close(MediaId(media)))
+    return Response(status_code=200)
+
+
+@router.options("/media/{session}/{way}", include_in_schema=False)
+async def abilities(session: SessionId, way: str) -> Response:
+    """Say what is posted here (RFC 9725 section 4.2)."""
+    if way not in ("whip", "whep"):
+        raise Problem("not_found")
+    return Response(status_code=204, headers={"accept-post": SDP, "allow": "POST, OPTIONS"})
+
+
+def _engine(services: Services) -> MediaEngine:
+    if services.media is None:
+        raise Problem("no_media")
+    return services.media
+
+
+def _pace(services: Services, request: Request) -> None:
+    services.pace("media_address", services.address(request))
+    services.pace("media_house", "all")
+
+
+async def _offer(request: Request) -> str:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != SDP:
+        raise Problem("wrong_media_type")
+    data = await bodies.read_bytes(request, limit=LONGEST)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Problem("malformed_sdp") from None
+
+
+async def _granted(request: Request, services: Services, session: SessionId, act: Act) -> Grant:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    grant = await services.media_tokens.take(token.strip(), session, act) if kind.lower() == "bearer" else None
+    if grant is None:
+        raise Problem("no_token")
+    return grant
+
+
+def _created(request: Request, answer: Answer) -> Response:
+    place = f"{request.url.path}/{answer.id}"
+    headers = {"location": place, "cache-control": "no-store"}
+    return Response(answer.sdp, status_code=201, media_type=SDP, headers=headers)
+
+
+async def _asked(answer: Awaitable[_T]) -> _T:
+    try:
+        return await answer
+    except Away:
+        raise Problem("media_away", retry_after=2) from None
+    except EngineRefused as error:
+        _refuse(error.code)
+
+
+def _refuse(code: str) -> NoReturn:
+    match code:
+        case "malformed_sdp" | "no_codec" | "unknown_media":
+            raise Problem(code)
+        case "too_many":
+            raise Problem("media_full", retry_after=10)
+        case _:
+            raise Problem("media_away", retry_after=5)
