@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+
 import pytest
 
 from hall.media.edge.keyframes import Video
-from hall.media.engine import Show, Source
-from tests.support.media import SESSION, a_page, a_studio, an_edge, decoded
+from hall.media.edge.mux import TcpPeer, UdpPeer
+from hall.media.edge.sdp import Kind
+from hall.media.engine import Change, Show, Source
+from tests.support.media import SESSION, Stage, a_page, a_studio, an_edge, decoded
 
 HOST, BIDDER = Source("host"), Source("bidder:a")
 
@@ -25,3 +30,62 @@ async def test_what_the_host_sends_is_seen_over_udp_and_over_tcp(video: Video, m
             assert seen["sound"] > 0
         assert stage.edge.sources(SESSION) == [HOST]
         assert stage.on_air
+
+
+async def on_air(stage: Stage, source: Source) -> None:
+    """Wait until ``source`` is what viewers see."""
+    stream = stage.edge._rooms[SESSION].channels[Show.FLOOR].streams[Kind.VIDEO]
+    while stream.on_air != source:  # noqa: ASYNC110 - a camera's next keyframe
+        await asyncio.sleep(0.05)
+
+
+async def test_the_floor_changes_between_two_cameras_and_falls_back_to_the_host() -> None:
+    """Two sizes, one stream: the old picture stays until the new one has begun, and goes on at every viewer."""
+    async with a_studio() as browser, an_edge() as stage:
+        host, bidder, seat = [await a_page(browser) for _ in range(3)]
+        await stage.publish(host, "camera", HOST)
+        await stage.publish(bidder, "camera", BIDDER, width=960, height=540)
+        await stage.watch(seat, "floor", Show.FLOOR)
+        await decoded(seat, "floor", 10)
+        for source in (BIDDER, HOST, BIDDER):
+            await stage.edge.select(SESSION, source)
+            await on_air(stage, source)
+            await decoded(seat, "floor", 10)
+        await stage.edge.end(SESSION, BIDDER)
+        await on_air(stage, HOST)
+        await decoded(seat, "floor", 10)
+
+
+async def test_three_packets_lost_of_a_hundred_are_sent_again_and_the_picture_goes_on() -> None:
+    async with a_studio() as browser, an_edge() as stage:
+        host, seat = await a_page(browser), await a_page(browser)
+        await stage.publish(host, "camera", HOST)
+        await stage.watch(seat, "floor", Show.FLOOR)
+        await decoded(seat, "floor", 10)
+        chance, send, lost = random.Random(3), stage.mux.send, list[int]()
+
+        def lossy(data: bytes, peer: UdpPeer | TcpPeer) -> None:
+            if 127 < data[0] < 192 and chance.random() < 0.03:
+                lost.append(1)
+            else:
+                send(data, peer)
+
+        stage.mux.send = lossy  # type: ignore[method-assign]
+        seen = await decoded(seat, "floor", 150)
+        while len(lost) < 10:
+            seen = await decoded(seat, "floor", 20)
+        assert seen["nackCount"] > 0
+
+
+async def test_a_viewer_who_leaves_is_forgotten_and_a_camera_that_closes_is_down() -> None:
+    async with a_studio() as browser, an_edge() as stage:
+        host, seat = await a_page(browser), await a_page(browser)
+        camera = await stage.publish(host, "camera", HOST)
+        viewer = await stage.watch(seat, "floor", Show.FLOOR)
+        await decoded(seat, "floor", 5)
+        await seat.evaluate("floor.close()")
+        await host.evaluate("camera.close()")
+        assert await stage.told.get() == (HOST, Change.DOWN)
+        while {camera, viewer} & set(stage.edge._peers):  # noqa: ASYNC110 - two ends of one goodbye
+            await asyncio.sleep(0.1)
+        assert not stage.mux._paths
