@@ -171,6 +171,8 @@ class Sessions:
         """Announce an opening. Refused with ``already_scheduled`` if the session exists."""
         records = await self.handle(plan.session, Schedule(plan=plan_to_json(self._furnish(plan))), CLOCK)
         await self._leading.claim(plan.session)
+        if self._leading.leads(plan.session):  # nobody did when it was committed, and check-in may have begun at once
+            self._look(await self._held(plan.session))
         return records
 
     async def handle(

@@ -37,6 +37,7 @@ from web.routes import (
     proofs,
     readiness,
     receipts,
+    recording,
     streams,
     uploads,
     witness,
@@ -88,6 +89,7 @@ def create_app(services: Services) -> FastAPI:
         postponing,
         docs,
         programme,
+        recording,
         pages,
     ):
         app.include_router(part.router)

@@ -66,6 +66,7 @@ from web.addresses import client_address
 from web.bundles import Bundles
 from web.challenges import Challenges
 from web.descriptors import most_watchers
+from web.film import Films
 from web.identity import Identity
 from web.media import on_air
 from web.media_tokens import Tokens, engine_for
@@ -124,7 +125,7 @@ class Services:
     readying: Readying
     witnessing: Witnessing
     bundles: Bundles
-    recordings: FolderRecordings
+    films: Films
     tail: Tail
     papers: Papers
     stamping: Stamping
@@ -353,7 +354,7 @@ def build(
         witnessing=witnessing,
         releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),
         officers=Officers(sessions, kept),
-        recordings=recordings,
+        films=Films(sessions, recordings, settings.data_dir / "media"),
         tail=tail,
         bundles=Bundles(
             sessions=sessions,

@@ -17,8 +17,11 @@ from hall.lag import FEWEST, Histogram
 from sessions.expiring import Ending
 from sessions.notary import Split
 from sessions.ports import Summary
+from sessions.recording import Gap
+from sessions.shape import rfc3339
 from web.agenda import STATUSES, Entry, Filters, arrange, entry
 from web.binding import Bound
+from web.film import Film
 from web.i18n import Language
 from web.officer import lock_of
 from web.pages import Pages, Theme, embedded
@@ -175,9 +178,16 @@ def record_page(
     origin: str,
     splits: Sequence[Split] = (),
     lag: Histogram | None = None,
+    film: Film | None = None,
+    gaps: Sequence[Gap] = (),
+    search: Sequence[View] | None = None,
+    asked: str = "",
     **given: Any,
 ) -> bytes:
-    """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.record's."""
+    """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.record's.
+
+    ``gaps``: times of which there is no picture. ``search``: the facts found for what was ``asked``.
+    """
     place = f"{origin}/s/{view['session']['id']}/record"
     drawn = segno.make(place, error="m").svg_inline(scale=2, border=2, omitsize=True)
     qr = Markup(drawn)  # noqa: S704 - drawn by segno from our own address
@@ -194,6 +204,11 @@ def record_page(
         place=place,
         splits=splits,
         lag=lag if lag is not None and lag.count >= FEWEST else None,
+        film=film,
+        gaps=[(rfc3339(gap.since), rfc3339(gap.until)) for gap in gaps],
+        found=None if search is None else [Bound(fact, language) for fact in search],
+        asked=asked,
+        extra={"film": film.told() if film is not None else None},
         **given,
     )
 

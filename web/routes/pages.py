@@ -5,8 +5,9 @@ They are kept per event number, language and paper, so a crowd costs one renderi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -15,9 +16,11 @@ from crypto.digest import sha256_hex
 from hall.audience import PUBLIC
 from hall.room import Snapshot
 from sessions.ids import SessionId
+from sessions.opening import OVER
 from sessions.record import record
 from web.agenda import STATUSES, Filters, atom, entry, ics
-from web.bootstrap import services_of
+from web.bootstrap import Services, services_of
+from web.film import film_of, missing
 from web.headers import policy_with_worker, security_headers
 from web.i18n import HTML_LANG, Language, sentence
 from web.identity import visitor_of
@@ -35,6 +38,9 @@ from web.showing import calendar_values, live_page, record_page, script_data
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router.include_router(desks.router)
 router.include_router(announce.router)
+
+MOST_FOUND: Final = 100
+"""Facts that a search shows; the page says how many there are in all, up to here."""
 
 _FOR_ALL: Final = {"cache-control": "public, max-age=1", "vary": "cookie, accept-language, accept-encoding"}
 
@@ -120,6 +126,12 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
     origin = services.settings.origin
     splits = await services.notary.since_the_end(session)
     lag = await services.lags.of(session)
+    opening = await services.sessions.state(session)
+    film = await film_of(services.sessions, session, opening)
+    recorded = opening.status in OVER and bool(opening.plan.recording)
+    missed = missing(await services.sessions.recording(session), opening) if recorded else ()
+    asked = request.query_params.get("q", "").strip()[:100]
+    found = await _found(services, session, asked) if asked else None
 
     def make() -> bytes:
         return record_page(
@@ -133,9 +145,15 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
             origin=origin,
             splits=splits,
             lag=lag,
+            film=film,
+            gaps=missed,
+            search=found,
+            asked=asked,
         )
 
-    version = f"{_version(snapshot)}-{len(splits)}-{lag.count}"
+    if asked:  # what strangers may ask is without end, and is not kept
+        return who.remember(Response(make(), media_type="text/html", headers={"cache-control": "no-store"}))
+    version = f"{_version(snapshot)}-{len(splits)}-{lag.count}-{film is not None}-{len(missed)}"
     return await _served(request, who, ("record", session), version, make, _FOR_ALL)
 
 
@@ -207,6 +225,21 @@ async def _live(request: Request, session: SessionId, template: str, headers: Ma
 
 def _version(snapshot: Snapshot) -> str:
     return f"{snapshot.number}-{snapshot.view['head'][:16]}"
+
+
+async def _found(services: Services, session: SessionId, asked: str) -> list[Mapping[str, Any]]:
+    """Return the public facts whose sentence has in it what was asked for: a bidder, a step, a word."""
+    wanted = asked.casefold()
+    found: list[Mapping[str, Any]] = []
+    last = (await services.hub.snapshot(session, PUBLIC)).number
+    after = 0
+    while after < last and len(found) < MOST_FOUND:
+        facts = json.loads(await services.hub.facts(session, PUBLIC, after))["events"]
+        if not facts:
+            break
+        found += [fact for fact in facts if any(wanted in words.casefold() for words in fact["words"].values())]
+        after = facts[-1]["n"]
+    return found[:MOST_FOUND]
 
 
 async def _served(

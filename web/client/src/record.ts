@@ -1,15 +1,20 @@
-/** The record's replay: the views after each fact, rebuilt from the facts alone, shown in the sheet. */
+/** The record's replay: film, timeline and table on one clock. The views are rebuilt from the facts alone. */
 
 import { fill, moment } from "./dom.js";
+import { Film, type FilmData, secondIn } from "./film.js";
 import { type Fact, merge, type View } from "./hall.js";
-import { Page, pageData } from "./page.js";
+import { Page, type PageData, pageData } from "./page.js";
 import { screen } from "./screen.js";
 
-const data = pageData();
+const data = pageData() as PageData & { readonly film?: FilmData | null };
 const box = document.getElementById("replay")!;
 const slider = box.querySelector<HTMLInputElement>("[data-replay]")!;
+const link = box.querySelector<HTMLAnchorElement>("[data-replay-link]")!;
 const sheet = document.getElementById("replayed")!;
 const page = new Page(data);
+const MOST_FOUND = 100;
+/** Milliseconds within which a picture is still the one that was gone to. */
+const SAME = 400;
 
 /** The facts that patch an empty view into each view; all of them, or none if one is missing. */
 async function allFacts(): Promise<Fact[]> {
@@ -23,33 +28,147 @@ async function allFacts(): Promise<Fact[]> {
   return facts;
 }
 
-function show(facts: readonly Fact[], n: number): void {
-  let view = {} as View;
-  for (const fact of facts.slice(0, n)) view = merge(view, fact.patch) as View;
-  fill(sheet, screen(view, 0, data.said), data);
-  const fact = facts[n - 1]!;
-  const said = `${moment(Date.parse(fact.at), "clock", data.language)} · ${fact.words[data.language]} (${n})`;
-  box.querySelector("[data-replay-label]")!.textContent = said;
-  slider.setAttribute("aria-valuetext", said);
+class Replay {
+  readonly #facts: readonly Fact[];
+  readonly #times: readonly number[];
+  readonly #zero: number;
+  #shown = 0;
+  #view = {} as View;
+  #film: Film | null = null;
+  /** The picture that was gone to: what it tells of itself is no news, and many facts may share its moment. */
+  #sought = NaN;
+
+  constructor(facts: readonly Fact[]) {
+    this.#facts = facts;
+    this.#times = facts.map(({ at }) => Date.parse(at));
+    const begins = facts.find(({ type }) => type === "StepEntered") ?? facts[0]!;
+    this.#zero = Date.parse(data.film?.zero ?? begins.at);
+    slider.max = String(facts.length);
+    slider.addEventListener("input", () => this.go(Number(slider.value)));
+    box.querySelector("[data-replay-back]")!.addEventListener("click", () => this.go(this.#shown - 1));
+    box.querySelector("[data-replay-on]")!.addEventListener("click", () => this.go(this.#shown + 1));
+    addEventListener("hashchange", () => this.#linked());
+    document.addEventListener("click", (event) => this.#clicked(event));
+    this.#show(facts.length);
+    const videos = [...document.querySelectorAll<HTMLVideoElement>("[data-film]")];
+    if (data.film && videos.length === data.film.parts.length) this.#film = new Film(data.film, videos, (at) => this.#played(at));
+    this.#linked();
+    box.hidden = false;
+  }
+
+  /** Show what was public after fact `n`, and the picture of its moment. */
+  go(n: number): void {
+    this.#show(Math.max(1, Math.min(this.#facts.length, n)));
+    this.#seek(this.#times[this.#shown - 1]!);
+  }
+
+  #seek(at: number): void {
+    if (this.#film !== null) this.#sought = this.#film.seek(at);
+  }
+
+  /** Show a moment: the picture, and the table as it stood then. */
+  #at(at: number): void {
+    this.#show(this.#countUntil(at));
+    this.#seek(at);
+    this.#linkTo(at);
+  }
+
+  #played(at: number): void {
+    if (Math.abs(at - this.#sought) < SAME) return;
+    this.#sought = NaN;
+    this.#show(this.#countUntil(at));
+    this.#linkTo(at);
+  }
+
+  #countUntil(at: number): number {
+    let [low, high] = [0, this.#times.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#times[middle]! <= at) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(1, low);
+  }
+
+  #show(n: number): void {
+    if (n === this.#shown) return;
+    if (n < this.#shown) [this.#shown, this.#view] = [0, {} as View];
+    for (const { patch } of this.#facts.slice(this.#shown, n)) this.#view = merge(this.#view, patch) as View;
+    this.#shown = n;
+    slider.value = String(n);
+    fill(sheet, screen(this.#view, 0, data.said), data);
+    const fact = this.#facts[n - 1]!;
+    const said = `${moment(Date.parse(fact.at), "clock", data.language)} · ${fact.words[data.language]} (${n})`;
+    box.querySelector("[data-replay-label]")!.textContent = said;
+    slider.setAttribute("aria-valuetext", said);
+    document.querySelector("#log [aria-current]")?.removeAttribute("aria-current");
+    document.getElementById(`e${n}`)?.setAttribute("aria-current", "true");
+    this.#linkTo(this.#times[n - 1]!);
+  }
+
+  #linkTo(at: number): void {
+    link.href = `#t=${Math.max(0, Math.floor((at - this.#zero) / 1000))}`;
+  }
+
+  /** `#t=83` in the address: the 83rd second. */
+  #linked(): void {
+    const second = secondIn(location.hash);
+    if (second === null) return;
+    this.#at(this.#zero + second * 1000);
+    (document.getElementById("film") ?? box).scrollIntoView({ block: "start" });
+  }
+
+  /** A fact that is clicked, in the list or among what was found, is gone to. */
+  #clicked(event: MouseEvent): void {
+    const target = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-found] [data-n], #log a[href^='#e']") : null;
+    const n = Number(target?.dataset["n"] ?? target?.getAttribute("href")?.slice(2) ?? NaN);
+    if (!Number.isInteger(n) || n < 1 || n > this.#facts.length) return;
+    event.preventDefault();
+    this.go(n);
+    (document.getElementById("film") ?? box).scrollIntoView({ block: "start" });
+  }
 }
 
-function wire(facts: readonly Fact[]): void {
-  if (facts.length === 0) return;
-  const go = (n: number): void => {
-    slider.value = String(Math.max(1, Math.min(facts.length, n)));
-    show(facts, Number(slider.value));
+/** Look among the sentences as they are typed for; without this script the form asks the server. */
+function search(facts: readonly Fact[]): void {
+  const field = document.querySelector<HTMLInputElement>("[data-search]")!;
+  const list = document.querySelector<HTMLElement>("[data-found]")!;
+  const none = document.querySelector<HTMLElement>("[data-found-none]")!;
+  const look = (): void => {
+    const wanted = field.value.trim().toLocaleLowerCase();
+    const found = wanted === "" ? [] : facts.filter(({ words }) => `${words.zh}\n${words.en}`.toLocaleLowerCase().includes(wanted));
+    list.replaceChildren(...found.slice(0, MOST_FOUND).map(row));
+    none.hidden = wanted === "" || found.length > 0;
   };
-  slider.max = String(facts.length);
-  slider.addEventListener("input", () => go(Number(slider.value)));
-  box.querySelector("[data-replay-back]")!.addEventListener("click", () => go(Number(slider.value) - 1));
-  box.querySelector("[data-replay-on]")!.addEventListener("click", () => go(Number(slider.value) + 1));
-  go(facts.length);
-  box.hidden = false;
+  field.addEventListener("input", look);
+  field.form!.addEventListener("submit", (event) => {
+    event.preventDefault();
+    look();
+  });
+  if (field.value !== "") look();
+}
+
+function row(fact: Fact): HTMLElement {
+  const item = document.createElement("li");
+  const anchor = document.createElement("a");
+  anchor.href = `#e${fact.n}`;
+  anchor.dataset["n"] = String(fact.n);
+  anchor.textContent = moment(Date.parse(fact.at), "clock", data.language);
+  item.append(anchor, ` ${fact.words[data.language]}`);
+  return item;
 }
 
 // A record that is still growing is followed like the live page; one that is over is replayed.
 if (["ended", "failed", "aborted"].includes(data.view["status"] as string) && data.live) {
-  void allFacts().then(wire, () => undefined); // without the facts the sheet stands as it is
+  // Without the facts the sheet stands as it is.
+  void allFacts().then(
+    (facts) => {
+      if (facts.length === 0) return;
+      new Replay(facts);
+      search(facts);
+    },
+    () => undefined,
+  );
 } else {
   page.start();
 }
