@@ -22,6 +22,9 @@ from sessions.shape import rfc3339
 BEHIND: Final = 1 << 20
 """Bytes that wait for a viewer from which on fragments are left out for it, until the next keyframe."""
 
+OVER: Final = 1000
+"""Closes a line on which everything was said (RFC 6455 section 7.4.1)."""
+
 SEGMENT_MS: Final = 2_000
 LISTED: Final = 6  # segments in the playlist: three times what a player may have to go back (RFC 8216, 6.3.3)
 KEPT: Final = 4  # older ones that a slow player may still ask for (6.2.2)
@@ -35,6 +38,9 @@ class Viewer(Protocol):
 
     def waiting(self) -> int:
         """Return how many bytes have not left yet."""
+
+    def close(self, code: int) -> None:
+        """Say goodbye with a WebSocket close code, and leave."""
 
 
 class Crowd:
@@ -73,8 +79,10 @@ class Crowd:
                 viewer.write(frame)
 
     def end(self) -> None:
-        """See FragmentSink."""
+        """See FragmentSink. Viewers are sent home; if the opening is still on, they come again."""
         self._head, self._since = b"", []
+        for viewer in tuple(self.viewers):
+            viewer.close(OVER)
 
     def tell(self, kind: str, words: object) -> None:
         """Tell everybody, and whoever comes later: clock and captions travel beside the picture."""

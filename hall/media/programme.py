@@ -91,7 +91,7 @@ class Programme:
                 with suppress(httpx.HTTPError, ValueError, KeyError):
                     for line in await self._door.openings():
                         session = SessionId(line["id"])
-                        if line["status"] in ON and (session not in self._on or self._on[session][1].done()):
+                        if line["status"] in ON and session not in self._on:
                             self._begin(session)
                 await asyncio.sleep(LOOK_EVERY)
         finally:
@@ -105,7 +105,7 @@ class Programme:
 
     def _crowd(self, session: SessionId, variant: str) -> Crowd | None:
         found = self._on.get(session)
-        return found[0].crowds.get(variant) if found and not found[1].done() else None
+        return found[0].crowds.get(variant) if found else None
 
     def _want_keyframe(self, session: str) -> None:
         if found := self._on.get(SessionId(session)):
@@ -121,7 +121,9 @@ class Programme:
             kept=(lambda at: Outlets(kept(session, at))) if kept is not None else None,
             packets=Edge(self._places, session, self._out),
         )
-        self._on[session] = broadcast, asyncio.get_running_loop().create_task(self._broadcast(broadcast))
+        running = asyncio.get_running_loop().create_task(self._broadcast(broadcast))
+        self._on[session] = broadcast, running
+        running.add_done_callback(lambda _: self._on.pop(session, None))
 
     async def _broadcast(self, broadcast: Broadcast) -> None:
         async def read() -> None:

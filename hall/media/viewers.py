@@ -26,7 +26,6 @@ from hall.media.places import Places, short
 from sessions.ids import SessionId
 
 LARGEST: Final = 4_096
-OVER: Final = 1000
 COME_AGAIN: Final = 1012
 
 FULL: Final = "full"

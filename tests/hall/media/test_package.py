@@ -21,12 +21,16 @@ class _Viewer:
     def __init__(self) -> None:
         self.got = b""
         self.stuck = 0
+        self.closed = 0
 
     def write(self, data: bytes) -> None:
         self.got += data
 
     def waiting(self) -> int:
         return self.stuck
+
+    def close(self, code: int) -> None:
+        self.closed = code
 
 
 def _frames(fragments: list[Fragment]) -> bytes:
@@ -77,6 +81,14 @@ def test_who_comes_first_has_a_keyframe_asked_for() -> None:
     crowd = Crowd("low", lambda: asked.append("low"))
     crowd.enter(_Viewer())
     assert asked == ["low"]
+
+
+def test_whoever_watches_to_the_end_is_sent_home() -> None:
+    crowd, viewer = Crowd("full"), _Viewer()
+    crowd.begin(INIT)
+    crowd.enter(viewer)
+    crowd.end()
+    assert viewer.closed == 1000
 
 
 def test_what_is_told_is_told_to_late_comers_too() -> None:
