@@ -97,6 +97,7 @@ class Broadcast:
         self._mixer = Mixer()
         self._view: View | None = None
         self._caption: tuple[Said, datetime] = (Said(), clock.now())
+        self._seen = asyncio.Event()
         self._read = 0
         self._prepared = False
         self._ended: datetime | None = None
@@ -110,6 +111,7 @@ class Broadcast:
     def shows(self, view: View, facts: list[Mapping[str, Any]]) -> None:
         """Go on with ``view``, after ``facts`` that were not told before."""
         self._view = view
+        self._seen.set()
         for fact in facts:
             if line := readouts.of_fact(fact, view):
                 self._say(line)
@@ -127,6 +129,7 @@ class Broadcast:
 
     async def run(self) -> None:
         """Be on the air until it is over, or cancelled."""
+        await self._seen.wait()  # sound without a picture would be a beginning that nobody can begin with
         loop = asyncio.get_running_loop()
         began, at = loop.time(), self._clock.now()
         self._open(at)

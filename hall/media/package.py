@@ -69,6 +69,8 @@ class Crowd:
         frame = binary_frame(fragment.data)
         if fragment.keyframe:
             self._since = []
+        elif not self._since:
+            return  # nobody can begin with it
         self._since.append(frame)
         for viewer, whole in self.viewers.items():
             if viewer.waiting() > BEHIND:
@@ -140,7 +142,8 @@ class Folder:
         """See FragmentSink."""
         if fragment.keyframe and sum(one.duration_ms for one in self._open) >= SEGMENT_MS:
             self._close()
-        self._open.append(fragment)
+        if self._open or fragment.keyframe:
+            self._open.append(fragment)
 
     def end(self) -> None:
         """See FragmentSink: the playlist says that nothing more comes."""

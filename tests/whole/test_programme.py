@@ -106,7 +106,7 @@ async def test_it_plays_dies_alone_and_comes_back(folder: Path) -> None:
         await page.goto(f"{hall.url}/s/{SESSION}?lang=en")
         await _plays(page)
         assert "WebSocket" in (await page.text_content('[data-programme="told"]') or "")
-        assert heard == []
+        assert [one for one in heard if "/media/" not in one] == []  # a programme that is just starting is no fault
 
         killed = await _until(lambda: _programme(hall.process), lambda found: found is not None)
         os.kill(killed, signal.SIGKILL)

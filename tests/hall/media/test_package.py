@@ -83,6 +83,19 @@ def test_who_comes_first_has_a_keyframe_asked_for() -> None:
     assert asked == ["low"]
 
 
+def test_nothing_is_sent_or_kept_that_nobody_can_begin_with(tmp_path: Path) -> None:
+    crowd, viewer, folder = Crowd("full"), _Viewer(), Folder(tmp_path, BEGAN)
+    crowd.enter(viewer)
+    for sink in (crowd, folder):
+        sink.begin(INIT)
+        for fragment in FRAGMENTS[3:]:
+            sink.take(fragment)
+    first = next(place for place, one in enumerate(FRAGMENTS) if place >= 3 and one.keyframe)
+    assert viewer.got.endswith(binary_frame(INIT.data) + _frames(FRAGMENTS[first:]))
+    name = next(line for line in (tmp_path / PLAYLIST).read_text().splitlines() if line.endswith(".m4s"))
+    assert cut(INIT.data + (tmp_path / name).read_bytes())[1][0].keyframe
+
+
 def test_whoever_watches_to_the_end_is_sent_home() -> None:
     crowd, viewer = Crowd("full"), _Viewer()
     crowd.begin(INIT)
