@@ -69,7 +69,7 @@ from web.descriptors import most_watchers
 from web.film import Films
 from web.identity import Identity
 from web.media import on_air
-from web.media_tokens import Tokens, engine_for
+from web.media_tokens import Ending, Tokens, engine_for
 from web.metrics import measured
 from web.metrics.door import MetricsDoor
 from web.metrics.instruments import Metrics
@@ -333,6 +333,9 @@ def build(
     witnessing = Witnessing(sessions, kept, clock=clock, hall=keys)
     sessions.on_commit(witnessing.look)
     once = SqlOnce(database)
+    media = engine_for(settings)
+    if media is not None:
+        sessions.on_commit(Ending(media).look)
     return Services(
         settings=settings,
         clock=clock,
@@ -419,7 +422,7 @@ def build(
         buckets=Buckets(),
         shared_buckets=SharedBuckets(settings.bus_url, f"kaibiao/{settings.hall_name}") if settings.bus_url else None,
         lags=Lags(SqlLags(database)),
-        media=engine_for(settings),
+        media=media,
         media_tokens=Tokens(once, clock),
         metrics=metrics,
         metrics_door=_metrics_door(settings, metrics),

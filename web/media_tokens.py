@@ -5,6 +5,8 @@ Tokens are in the database, by their digest, so every worker knows them and no b
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import secrets
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from typing import Final
 
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
-from hall.media.engine import MediaEngine, Source
+from hall.media.engine import Away, EngineRefused, MediaEngine, Source
 from hall.media.link import LinkedEngine
 from hall.media.places import Places
 from sessions.clock import Clock
@@ -27,6 +29,7 @@ from web.settings import Settings
 
 LIFE: Final = timedelta(minutes=5)
 OPEN: Final = frozenset({Status.CHECKIN, Status.LIVE})
+OVER: Final = frozenset({Status.ENDED, Status.FAILED, Status.ABORTED})
 
 
 class Act(StrEnum):
@@ -77,6 +80,25 @@ def source_of(actor: Actor) -> Source | None:
 def may_publish(opening: Opening) -> bool:
     """Return whether cameras are let in now."""
     return opening.status in OPEN
+
+
+class Ending:
+    """Lets no camera go on after the end: whoever leads the session tells the engine, and does not wait for it."""
+
+    def __init__(self, engine: MediaEngine) -> None:
+        self._engine = engine
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def look(self, session: SessionId, opening: Opening) -> None:
+        """Look at an opening that just changed."""
+        if opening.status in OVER:
+            task = asyncio.create_task(self._end(session))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _end(self, session: SessionId) -> None:
+        with contextlib.suppress(Away, EngineRefused):  # nothing is sent by an edge that is not there
+            await self._engine.end(session)
 
 
 def engine_for(settings: Settings) -> MediaEngine | None:

@@ -7,15 +7,17 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
 
 from hall.media.edge.serving import serve
+from hall.media.engine import Away, MediaEngine
 from hall.media.places import Places
 from tests.support.house import T0, House, a_house
 from tests.support.offers import OFFER
-from web.media_tokens import LIFE
+from web.media_tokens import LIFE, Ending
 
 WATCH = OFFER.replace("a=sendonly", "a=recvonly")
 SDP = {"content-type": "application/sdp"}
@@ -100,6 +102,27 @@ async def test_a_bidder_cannot_send_and_nobody_before_check_in_or_after_the_end(
     assert (await house.view(house.client()))["status"] == "failed"
     host = await house.staff("host")
     assert code(await host.post(f"{house.path}/media/tokens", json={"act": "publish"})) == (409, "media_closed")
+
+
+class Heard:
+    """An engine that is told what ends, and is away."""
+
+    def __init__(self) -> None:
+        self.ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def end(self, session: str, source: str | None = None) -> None:
+        self.ended.put_nowait(session)
+        raise Away
+
+
+async def test_cameras_end_with_their_opening_and_an_edge_that_is_away_holds_nothing_up(house: House) -> None:
+    engine = Heard()
+    house.services.sessions.on_commit(Ending(cast(MediaEngine, engine)).look)
+    await house.turn(timedelta(seconds=30))
+    assert engine.ended.empty()
+    await house.turn(T0)
+    assert (await house.view(house.client()))["status"] == "failed"
+    assert await engine.ended.get() == house.session
 
 
 async def test_a_token_is_for_one_opening_one_act_and_some_minutes(house: House) -> None:
