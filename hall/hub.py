@@ -325,6 +325,11 @@ class Hub:
         """Return the audience's view at the newest fact; raise UnknownSession."""
         return (await self.warm(session)).room.snapshot(audience)
 
+    def number(self, session: SessionId) -> int | None:
+        """Return the number of the newest fact that this worker shows, or None if nobody looks at the session here."""
+        live = self._live.get(session)
+        return None if live is None else live.room.number
+
     async def facts(self, session: SessionId, audience: Audience, after: int) -> bytes:
         """Return ``{"view_n": int, "events": [...]}`` as JSON: what follows ``after``, at most 500 facts."""
         room = (await self.warm(session)).room

@@ -18,6 +18,7 @@ from web import errors
 from web.bootstrap import Services, services_of
 from web.headers import SecurityHeaders
 from web.pages import Pages
+from web.porch import Porch
 from web.problems import Problem
 from web.routes import (
     api,
@@ -96,10 +97,12 @@ def create_app(services: Services) -> FastAPI:
     if services.settings.rehearsal_allowed:
         app.include_router(gallery.router)
     errors.install(app, pack_of=_pack_of, page=_problem_page)
-    # The last one added is the outermost: nothing answers past the headers, not even a fault.
+    # The last one added is the outermost: nothing answers past the headers, not even a fault; the porch repeats what
+    # was answered with them.
     app.add_middleware(HeadIsGet)
     app.add_middleware(errors.Incidents, page=_problem_page)
     app.add_middleware(SecurityHeaders, origin=services.settings.origin)
+    app.add_middleware(Porch, hub=services.hub, now=services.clock.now)
     return app
 
 

@@ -22,6 +22,7 @@ WARM: Final = 3  # rounds first that are not counted
 BURST: Final = 10
 MISSED: Final = 50  # facts that everybody who comes back has missed
 STALLED: Final = 5  # one in so many readers never reads
+STARTING: Final = 120.0  # seconds that a server has until it is ready, on a machine that others use too
 DISTURBED: Final = 0.12  # share of the time for which a side waited for its core, from which a turn says little
 LARGE: Final = 16_000  # bytes of a fact that fills a stalled reader's buffers within a turn
 
@@ -97,7 +98,7 @@ def serving(contestant: Contestant, folder: Path, core: int) -> Iterator[Server]
 
 def _answer(process: subprocess.Popen[bytes], folder: Path) -> bytes:
     assert process.stdout is not None
-    if not select.select([process.stdout], [], [], PATIENCE)[0] or not (line := process.stdout.readline()):
+    if not select.select([process.stdout], [], [], STARTING)[0] or not (line := process.stdout.readline()):
         why = (folder / "said").read_text("utf-8", "replace")[-500:]
         raise RuntimeError(f"the server ended or does not answer: {process.args!r} {why}")
     return line
