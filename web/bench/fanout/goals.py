@@ -62,6 +62,13 @@ GOALS: Final = (
         ratio=_beside("stalled", "deliveries_per_s", _STALLED, _READING),
     ),
     Goal(
+        what="memory a reader that never reads",
+        against="KiB",
+        aim=100,
+        unit="KiB",
+        ratio=lambda _, beside: beside["stalled"][_STALLED]["kib_a_stalled"],
+    ),
+    Goal(
         what="CPU a fact, ten at a time",
         against="one by one",
         aim=0.2,

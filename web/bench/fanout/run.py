@@ -54,7 +54,14 @@ HALL: Final = Contestant(
     stream=Stream(target=f"/live/{servers.SESSION}?after={{after}}"),
     keeps=True,
 )
-PAGES: Final = {"kept": python("hall"), "made each time": python("rendered")}
+_PAGE: Final = Stream(target=f"/s/{servers.SESSION}")
+PAGES: Final = (
+    Contestant(name="kept", words=python("hall"), stream=_PAGE, keeps=True),
+    # With a question mark, so that nothing answers before the application is asked (web.porch).
+    Contestant(
+        name="made each time", words=python("rendered"), stream=Stream(target=f"{_PAGE.target}?again"), keeps=True
+    ),
+)
 COLUMNS: Final = {
     "cpu_us": "CPU µs a delivery",
     "last_ms": "last reader ms",
@@ -104,9 +111,7 @@ def measure(folder: Path, everybody: Sequence[Contestant], size: Size, rounds: i
                 HALL.name: at(partial(keeping_up, order_of=_supervisor, rate=RATE), HALL),
                 FLOOR: at(partial(keeping_up, order_of=_ordered, rate=RATE), floor),
             },
-            "page": {
-                name: at(showing, Contestant(name=name, words=words, keeps=True)) for name, words in PAGES.items()
-            },
+            "page": {each.name: at(showing, each) for each in PAGES},
         }
         others = {what: interleaved(each, max(1, rounds - 1)) for what, each in beside.items()}
     medians = {name: figures(turns) for name, turns in cases.items()}

@@ -174,7 +174,7 @@ def stalling(contestant: Contestant, folder: Path, core: int, size: Size, *, sta
     return {
         "deliveries_per_s": heard / took,
         "cpu_us": 1e6 * watch.server / heard,
-        "growth_kib": memory / 1024,
+        "kib_a_stalled": memory / 1024 / (size.watchers // STALLED) if stalled else 0.0,
         "disturbed": watch.disturbed,
     }
 
