@@ -326,7 +326,7 @@ class Hub:
         return (await self.warm(session)).room.snapshot(audience)
 
     def number(self, session: SessionId) -> int | None:
-        """Return the number of the newest fact that this worker shows, or None if nobody looks at the session here."""
+        """Return the number of the newest fact that this worker shows, or None if nobody looks at it here."""
         live = self._live.get(session)
         return None if live is None else live.room.number
 
