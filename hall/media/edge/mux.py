@@ -311,6 +311,13 @@ class TcpPeer(asyncio.Protocol):
             self._transport.abort()
 
 
+def listen_on(host: str, addresses: tuple[Address, ...]) -> str:
+    """Return where to listen: everywhere if browsers come by ``addresses``, as behind a proxy that serves the pages."""
+    if not addresses:
+        return host
+    return "::" if any(address.version == 6 for address in addresses) else "0.0.0.0"  # noqa: S104  # it was asked for
+
+
 def own_addresses(host: str) -> tuple[Address, ...]:
     """Return at which addresses a port on ``host`` is reached, if nobody says better. Nothing is sent for it."""
     try:

@@ -11,7 +11,7 @@ from typing import Final
 from hall.media.datagrams import NotADatagram, pack, unpack
 from hall.media.edge.edge import Edge, Told
 from hall.media.edge.keyframes import Video
-from hall.media.edge.mux import Mux, own_addresses
+from hall.media.edge.mux import Mux, listen_on, own_addresses
 from hall.media.engine import Change, MediaId, Show, Source
 from hall.media.link import AGAIN, LinkServer, Method
 from hall.media.places import Places, short
@@ -32,7 +32,7 @@ async def serve(
     video: Video = Video.H264,
 ) -> None:
     """Serve until cancelled. ``addresses``: where browsers reach the port, if not at ``host``'s own."""
-    mux = Mux(host, port)
+    mux = Mux(listen_on(host, addresses), port)
     await mux.open()
     on_air = _Out(places)
 

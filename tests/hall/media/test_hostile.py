@@ -8,12 +8,13 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 
 import pytest
 
 from hall.media.edge import mux as mux_module
 from hall.media.edge import stun
-from hall.media.edge.mux import ADDRESSES, WAITING, Mux, Path
+from hall.media.edge.mux import ADDRESSES, WAITING, Mux, Path, listen_on
 from hall.media.engine import EngineRefused, Show, Source
 from tests.support.media import SESSION, an_edge
 from tests.support.offers import OFFER
@@ -89,6 +90,12 @@ async def test_garbage_and_floods_of_strangers_are_not_answered_and_nothing_is_k
         assert list(mux._by_peer.values()) == [path]
         stranger.close()
         other.close()
+
+
+def test_the_port_is_open_to_others_only_where_an_address_for_them_is_given() -> None:
+    v4, v6 = ip_address("203.0.113.7"), ip_address("2001:db8::7")
+    assert listen_on("127.0.0.1", ()) == "127.0.0.1"
+    assert (listen_on("127.0.0.1", (v4,)), listen_on("127.0.0.1", (v4, v6))) == ("0.0.0.0", "::")
 
 
 async def test_an_answer_is_never_larger_than_the_check() -> None:
