@@ -312,10 +312,10 @@ class TcpPeer(asyncio.Protocol):
 
 
 def listen_on(host: str, addresses: tuple[Address, ...]) -> str:
-    """Return where to listen: everywhere if browsers come by ``addresses``, as behind a proxy that serves the pages."""
+    """Return where to listen: everywhere if browsers come by ``addresses``, as where a proxy serves the pages."""
     if not addresses:
         return host
-    return "::" if any(address.version == 6 for address in addresses) else "0.0.0.0"  # noqa: S104  # it was asked for
+    return "::" if any(address.version == 6 for address in addresses) else "0.0.0.0"  # noqa: S104  # asked for
 
 
 def own_addresses(host: str) -> tuple[Address, ...]:
