@@ -44,6 +44,10 @@ class Supervisor:
         self._line.sendall("\r\n".join([*head, "", ""]).encode("ascii") + body)
         self._acts += 1
 
+    def close(self) -> None:
+        """Hang up."""
+        self._line.close()
+
 
 def showing(contestant: Contestant, folder: Path, core: int, size: Size) -> Turn:
     """Ask for the session's public page again and again over one connection, packed, as browsers do.

@@ -10,7 +10,8 @@ import asyncio
 import json as json_module
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -147,12 +148,15 @@ def _at(
     return lambda: turn(who, folder, core, size)
 
 
-def _supervisor(server: Server) -> Callable[[], object]:
-    return Supervisor(server).act
+@contextmanager
+def _supervisor(server: Server) -> Iterator[Callable[[], object]]:
+    with closing(Supervisor(server)) as supervisor:
+        yield supervisor.act
 
 
-def _ordered(server: Server) -> Callable[[], object]:
-    return server.order
+@contextmanager
+def _ordered(server: Server) -> Iterator[Callable[[], object]]:
+    yield server.order
 
 
 def _table(medians: dict[str, dict[str, float]], everybody: Sequence[Contestant]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -199,7 +199,7 @@ def keeping_up(
     core: int,
     size: Size,
     *,
-    order_of: Callable[[Server], Callable[[], object]],
+    order_of: Callable[[Server], AbstractContextManager[Callable[[], object]]],
     rate: float,
 ) -> Turn:
     """Facts at a fixed rate, come what may; the time is from the moment each was due."""
@@ -208,10 +208,10 @@ def keeping_up(
         stream = replace(contestant.stream, target=contestant.stream.target.format(after=after))
         with closing(Crowd(server.port, stream)) as crowd:
             crowd.enter(size.watchers, at_once=200)
-            order = order_of(server)
-            crowd.keep_up(order, rate=rate, rounds=WARM)
-            with Watch(server.process.pid) as watch:
-                lasts = sorted(crowd.keep_up(order, rate=rate, rounds=max(5, int(2 * size.seconds * rate))))
+            with order_of(server) as order:
+                crowd.keep_up(order, rate=rate, rounds=WARM)
+                with Watch(server.process.pid) as watch:
+                    lasts = sorted(crowd.keep_up(order, rate=rate, rounds=max(5, int(2 * size.seconds * rate))))
             crowd.close()
     return {
         "last_p50_ms": 1e3 * statistics.median(lasts),
