@@ -2,7 +2,8 @@
 
 import { readFileSync } from "node:fs";
 
-import { pathTo, readList, standing } from "../../static/js/audit/paths.js";
+import { readList } from "../../static/js/audit/lists.js";
+import { pathTo, standing } from "../../static/js/audit/paths.js";
 import { readCertificate } from "../../static/js/x509.js";
 
 const { at, anchor, authorities, lists, cases } = JSON.parse(readFileSync(0, "utf8"));

@@ -1,4 +1,4 @@
-/** Extensions of certificates (RFC 5280 section 4.2). */
+/** Extensions of certificates and of revocation lists (RFC 5280 sections 4.2, 5.2 and 5.3). */
 
 import type { Bytes } from "../bytes.js";
 import * as der from "../der.js";
@@ -15,7 +15,13 @@ export function extensionsOf(certificate: Certificate): readonly Extension[] {
   const [tbs] = der.children(der.read(certificate.der), der.TAG.sequence);
   const field = der.children(tbs).find(({ tag }) => tag === der.context(3));
   if (field === undefined) return [];
-  return der.children(der.inner(field), der.TAG.sequence).map((extension) => {
+  return readExtensions(der.inner(field));
+}
+
+/** The members of a SEQUENCE OF Extension, of a certificate or of a list or one of its entries. */
+export function readExtensions(sequence: der.Element | undefined): readonly Extension[] {
+  if (sequence === undefined) return [];
+  return der.children(sequence, der.TAG.sequence).map((extension) => {
     const parts = der.children(extension, der.TAG.sequence);
     return { id: der.oid(parts[0]), critical: parts.length === 3 && parts[1]!.body[0] === 0xff, value: der.octets(parts.at(-1)) };
   });

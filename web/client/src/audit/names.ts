@@ -1,6 +1,6 @@
 /** Names in certificates, and the limits that authorities put on them (RFC 5280 sections 4.2.1.10, 6.1 and 7). */
 
-import { type Bytes, equal, fromUtf8 } from "../bytes.js";
+import { type Bytes, equal, fromUtf8, hex } from "../bytes.js";
 import * as der from "../der.js";
 import type { Certificate } from "../x509.js";
 import { extensionOf } from "./extensions.js";
@@ -32,16 +32,28 @@ export function selfIssued({ subjectDer, issuerDer }: Certificate): boolean {
 }
 
 function components(name: Bytes): readonly string[] {
-  return der.children(der.read(name), der.TAG.sequence).map((each) =>
-    der
-      .children(each, der.TAG.set)
-      .map((pair) => {
-        const [type, value] = der.children(pair, der.TAG.sequence);
-        return `${der.oid(type)}=${folded(der.expect(value))}`;
-      })
-      .sort()
-      .join("+"),
-  );
+  return der.children(der.read(name), der.TAG.sequence).map((each) => component(der.expect(each, der.TAG.set)));
+}
+
+function component(set: der.Element): string {
+  return der
+    .children(set)
+    .map((pair) => {
+      const [type, value] = der.children(pair, der.TAG.sequence);
+      return `${der.oid(type)}=${folded(der.expect(value))}`;
+    })
+    .sort()
+    .join("+");
+}
+
+/** A directory name in a form to compare; `more` is one component below it, under whatever tag. */
+export function spelled(name: Bytes, more?: der.Element): string {
+  return JSON.stringify([DIRECTORY, ...components(name), ...(more === undefined ? [] : [component(more)])]);
+}
+
+/** A GeneralName in a form to compare: directory names as such, others byte for byte. */
+export function spelledGeneral(element: der.Element): string {
+  return element.tag === der.context(DIRECTORY!) ? spelled(der.inner(element).raw) : hex(element.raw);
 }
 
 function folded({ tag, body }: der.Element): string {

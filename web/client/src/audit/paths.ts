@@ -3,15 +3,17 @@
  * crypto/FORMAT.md section 9 and sessions/ARCHIVE.md ask).
  */
 
-import { type Bytes, equal, hex } from "../bytes.js";
+import { equal } from "../bytes.js";
 import * as der from "../der.js";
 import { canEncrypt, canSign, type Certificate } from "../x509.js";
 import { extensionOf, extensionsOf } from "./extensions.js";
+import { ALL_REASONS, entryOf, inDate, passing, reasonsOf, removed, type RevocationList } from "./lists.js";
 import { permits, sameName, selfIssued } from "./names.js";
 import { type Answer, answeredBy, unchecked } from "./ocsp.js";
+import { policiesPermit } from "./policies.js";
 import { demand } from "./report.js";
 import type { Usage } from "./shapes.js";
-import { signed, type Signed } from "./signed.js";
+import { signed } from "./signed.js";
 
 const MOST_BETWEEN = 6;
 
@@ -21,14 +23,14 @@ const KNOWN: readonly string[] = [
   "2.5.29.17", // subjectAltName
   "2.5.29.19", // basicConstraints
   "2.5.29.30", // nameConstraints
-  "2.5.29.32", // certificatePolicies: asked for by nobody here
+  "2.5.29.32", // certificatePolicies
   "2.5.29.33", // policyMappings
   "2.5.29.36", // policyConstraints
   "2.5.29.37", // extKeyUsage: whoever needs a purpose asks for it
   "2.5.29.54", // inhibitAnyPolicy
 ];
-const POLICY_CONSTRAINTS = "2.5.29.36";
-const FRESHEST = "2.5.29.46";
+/** How many keepers of lists may vouch for one another in a row. */
+const MOST_KEEPERS = 3;
 
 /** Whom the bundle asks us to trust, and what it has of revocation. */
 export interface Trust {
@@ -36,20 +38,6 @@ export interface Trust {
   readonly intermediates: readonly Certificate[];
   readonly lists: readonly RevocationList[];
   readonly answers?: readonly (Answer | null)[];
-}
-
-/** A certificate revocation list (RFC 5280 section 5). */
-export interface RevocationList {
-  readonly issuer: Bytes;
-  readonly from: number;
-  readonly until: number | null;
-  /** When each serial number was revoked, by its bytes in hex. */
-  readonly revoked: ReadonlyMap<string, { readonly at: number; readonly held: boolean }>;
-  /** Whether it has a critical extension: a delta, or one that is not of everything or not of its own issuer. */
-  readonly partial: boolean;
-  /** Whether deltas amend it, which are not read: what it does not say they may. */
-  readonly amended: boolean;
-  readonly signed: Signed;
 }
 
 /** Fail unless `certificate` was a signer's, valid at `at`, and leads to an anchor by way of `offered` issuers. */
@@ -78,7 +66,7 @@ type Standing = "good" | "revoked" | "unknown";
 export async function standing(path: readonly Certificate[], trust: Trust, at: number): Promise<Standing> {
   let known = true;
   for (let i = 0; i + 1 < path.length; i++) {
-    const said = await revocation(path[i]!, path[i + 1]!, trust, at);
+    const said = await revocation(path.slice(i), trust, at);
     if (said === "revoked") return said;
     known &&= said === "good";
   }
@@ -131,25 +119,17 @@ async function climb(
   return null;
 }
 
-/**
- * Whether names, policies and extensions let this path be. Of policies only what is easily said: an authority that
- * asks for one to be stated explicitly is refused, whatever is stated.
- */
+/** Whether names, policies and extensions let this path be. */
 function acceptable(path: readonly Certificate[]): boolean {
   try {
     return path.every((certificate, i) => {
       const named = selfIssued(certificate) && i > 0 ? true : path.slice(i + 1).every((issuer) => permits(issuer, certificate));
       const top = i === path.length - 1;
-      return named && (top || (!asksForPolicy(certificate) && extensionsOf(certificate).every(({ id, critical }) => !critical || KNOWN.includes(id))));
-    });
+      return named && (top || extensionsOf(certificate).every(({ id, critical }) => !critical || KNOWN.includes(id)));
+    }) && policiesPermit(path);
   } catch {
     return false; // an extension of another form than it has
   }
-}
-
-function asksForPolicy(certificate: Certificate): boolean {
-  const constraints = extensionOf(certificate, POLICY_CONSTRAINTS);
-  return constraints !== null && der.children(der.read(constraints.value), der.TAG.sequence).some(({ tag }) => tag === der.contextPrimitive(0));
 }
 
 /** Whether `issuer` could issue `subject` at `at`, with `below` authorities between it and the signer, and did. */
@@ -161,33 +141,84 @@ async function issued(issuer: Certificate, subject: Certificate, below: number, 
   return signed(subject.der).by(issuer);
 }
 
-async function revocation(subject: Certificate, issuer: Certificate, trust: Trust, at: number): Promise<Standing> {
+/** What answers and lists say of the first of `path`. */
+async function revocation(path: readonly Certificate[], trust: Trust, at: number): Promise<Standing> {
+  const [subject, issuer] = [path[0]!, path[1]!];
   let known = false;
   for (const answer of trust.answers ?? []) {
     const by = answer === null ? null : await answeredBy(answer, subject, issuer);
     if (answer === null || by === null) continue;
     const delegate = !equal(by.der, issuer.der);
-    if (delegate && !unchecked(by) && (await listed(by, issuer, trust, at)) !== "good") continue;
+    if (delegate && !unchecked(by) && (await listed([by, ...path.slice(1)], trust, at)) !== "good") continue;
     if (answer.revoked !== null && answer.revoked <= at) return "revoked";
     known ||= at <= answer.until && answer.from <= subject.notAfter.getTime(); // authorities forget what has expired
   }
-  const said = await listed(subject, issuer, trust, at);
-  return said === "unknown" && known ? "good" : said;
+  if (await everRevoked(subject, issuer, trust, at)) return "revoked";
+  return known ? "good" : listed(path, trust, at);
 }
 
-/** What the issuer's own lists say. Lists that others keep for it, partial lists and deltas say nothing here. */
-async function listed(subject: Certificate, issuer: Certificate, trust: Trust, at: number): Promise<Standing> {
-  let known = false;
+/** Whether a list of the issuer's own has it, in date or not: revocation does not wear off, as being on hold may. */
+async function everRevoked(subject: Certificate, issuer: Certificate, trust: Trust, at: number): Promise<boolean> {
+  if (!issuer.keyUsage.has("cRLSign")) return false;
   for (const list of trust.lists) {
-    if (list.partial || !sameName(list.issuer, issuer.subjectDer)) continue;
-    if (!issuer.keyUsage.has("cRLSign") || !(await list.signed.by(issuer))) continue;
-    const entry = list.revoked.get(hex(der.read(subject.serialDer).body));
-    const inDate = list.until !== null && at <= list.until && list.from <= subject.notAfter.getTime();
-    // An entry counts even in a list that is out of date: revocation does not wear off. One on hold may.
-    if (entry !== undefined && entry.at <= at && (!entry.held || inDate)) return "revoked";
-    known ||= inDate && !list.amended;
+    if (list.scope.indirect || !equal(list.issuer, issuer.subjectDer)) continue;
+    const entry = entryOf(list, subject);
+    if (entry !== null && !passing(entry) && entry.at <= at && (await list.signed.by(issuer))) return true;
   }
-  return known ? "good" : "unknown";
+  return false;
+}
+
+/**
+ * What the lists in date say together of the first of `path` (RFC 5280 section 6.3.3): `good` if for every reason one
+ * speaks of it. `asked`: whom lists are being looked for already; one may speak of its own keeper.
+ */
+async function listed(path: readonly Certificate[], trust: Trust, at: number, asked: readonly Certificate[] = []): Promise<Standing> {
+  const subject = path[0]!;
+  let spokenFor = 0;
+  for (const list of trust.lists) {
+    if (list.base !== null || list.strange || !inDate(list, subject, at)) continue;
+    const reasons = reasonsOf(list, subject);
+    const keeper = reasons === 0 ? null : await keeperOf(list, path, trust, at, [...asked, subject]);
+    if (keeper === null) continue;
+    const delta = list.amended ? await deltaTo(list, keeper, trust) : null;
+    if (list.amended && (delta === null || !inDate(delta, subject, at))) continue; // what it does not say the delta may
+    const entry = (delta === null ? null : entryOf(delta, subject)) ?? entryOf(list, subject);
+    if (entry?.strange === true) continue;
+    if (entry !== null && !removed(entry) && entry.at <= at) return "revoked";
+    spokenFor |= reasons;
+  }
+  return spokenFor === ALL_REASONS ? "good" : "unknown";
+}
+
+/** The newest delta to a list, by the same keeper, or null. */
+async function deltaTo(list: RevocationList, keeper: Certificate, trust: Trust): Promise<RevocationList | null> {
+  const fits = (one: RevocationList): boolean =>
+    one.base !== null && list.number !== null && one.base <= list.number && one.kin === list.kin && sameName(one.issuer, list.issuer);
+  const [newest] = trust.lists.filter((one) => fits(one)).sort((a, b) => b.from - a.from);
+  return newest !== undefined && !newest.strange && (await newest.signed.by(keeper)) ? newest : null;
+}
+
+/** Who signed a list: somebody on the path, or whom one of them issued for it and who stands; null if neither. */
+async function keeperOf(
+  list: RevocationList,
+  path: readonly Certificate[],
+  trust: Trust,
+  at: number,
+  asked: readonly Certificate[],
+): Promise<Certificate | null> {
+  const above = path.slice(1);
+  const others = [...trust.anchors, ...trust.intermediates].filter((one) => !above.some((each) => equal(each.der, one.der)));
+  for (const one of [...above, ...others]) {
+    if (!sameName(one.subjectDer, list.issuer) || !one.keyUsage.has("cRLSign") || !(await list.signed.by(one))) continue;
+    if (above.includes(one) || asked.some((each) => equal(each.der, one.der))) return one;
+    if (asked.length > MOST_KEEPERS || !current(one, at)) continue;
+    for (const [i, issuer] of above.entries()) {
+      const way = [one, ...above.slice(i)];
+      if (!(await issued(issuer, one, 0, at)) || !acceptable(way)) continue;
+      if ((await listed(way, trust, at, asked)) === "good") return one;
+    }
+  }
+  return null;
 }
 
 /** The pathLenConstraint of an authority (RFC 5280 section 4.2.1.9), or null. */
@@ -196,44 +227,4 @@ function pathLength(certificate: Certificate): number | null {
   if (constraints === null) return null;
   const [, limit] = der.children(der.read(constraints.value), der.TAG.sequence);
   return limit === undefined ? null : der.smallInteger(limit);
-}
-
-/** Read a revocation list. */
-export function readList(bytes: Bytes): RevocationList {
-  const whole = signed(bytes);
-  const fields = der.children(whole.body, der.TAG.sequence);
-  if (fields[0]?.tag === der.TAG.integer) fields.shift(); // version
-  const [, issuer, from, ...rest] = fields;
-  const until = rest[0] !== undefined && [der.TAG.utcTime, der.TAG.time].includes(rest[0].tag as 0x17) ? rest.shift() : undefined;
-  const entries = rest[0]?.tag === der.TAG.sequence ? der.children(rest[0]) : [];
-  const revoked = new Map<string, { at: number; held: boolean }>();
-  for (const entry of entries) {
-    const [serial, when, more] = der.children(entry, der.TAG.sequence);
-    const at = der.time(when).getTime();
-    revoked.set(hex(der.expect(serial, der.TAG.integer).body), { at, held: onHold(more) });
-  }
-  const extensions = rest.find(({ tag }) => tag === der.context(0));
-  const said = extensions === undefined ? [] : der.children(der.inner(extensions), der.TAG.sequence);
-  return {
-    issuer: der.expect(issuer).raw,
-    from: der.time(from).getTime(),
-    until: until === undefined ? null : der.time(until).getTime(),
-    revoked,
-    partial: said.some(isCritical),
-    amended: said.some((each) => der.oid(der.children(each)[0]) === FRESHEST),
-    signed: whole,
-  };
-}
-
-function isCritical(extension: der.Element): boolean {
-  const parts = der.children(extension, der.TAG.sequence);
-  return parts.length === 3 && parts[1]!.body[0] === 0xff;
-}
-
-/** The reason of an entry is certificateHold or removeFromCRL (RFC 5280 section 5.3.1). */
-function onHold(extensions: der.Element | undefined): boolean {
-  if (extensions === undefined) return false;
-  const reason = der.children(extensions, der.TAG.sequence).find((each) => der.oid(der.children(each)[0]) === "2.5.29.21");
-  const code = reason === undefined ? undefined : der.read(der.octets(der.children(reason).at(-1))).body[0];
-  return code === 6 || code === 8;
 }

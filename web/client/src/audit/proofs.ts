@@ -6,9 +6,10 @@ import { attribute, bidderId, type Certificate, readCertificate } from "../x509.
 import type { Sealed } from "./bids.js";
 import type { Opening } from "./ceremony.js";
 import { same } from "./intake.js";
+import { readList } from "./lists.js";
 import type { Told } from "./log.js";
 import { readAnswer } from "./ocsp.js";
-import { checkLeaf, pathTo, readList, standing, type Trust } from "./paths.js";
+import { checkLeaf, pathTo, standing, type Trust } from "./paths.js";
 import { fromPem } from "./pem.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";

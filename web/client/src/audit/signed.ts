@@ -47,8 +47,14 @@ export function signed(bytes: Bytes): Signed {
   demand(signature !== undefined && rest.length === 0, "signed things have three parts");
   return {
     body: der.expect(body),
-    by: (issuer) => verifies(algorithm, () => der.bitString(signature), issuer, der.expect(body).raw),
+    by: async (issuer) => !isWeak(issuer) && verifies(algorithm, () => der.bitString(signature), issuer, der.expect(body).raw),
   };
+}
+
+/** Whether an authority's key is RSA of under 2048 bits, or of over 8192. */
+function isWeak({ keyKind, spki }: Certificate): boolean {
+  const [algorithm] = der.children(der.read(spki), der.TAG.sequence);
+  return keyKind !== "RSA" && der.oid(der.children(algorithm)[0]) === "1.2.840.113549.1.1.1";
 }
 
 /** Whether the key in `signer` signed `message` by this algorithm; `digest` is that of CMS, for RSA that names none. */
