@@ -78,12 +78,19 @@ def good(chain: Certificates, lists: Lists, pool: Certificates, at: datetime) ->
         Revoked: the lists say so, for a moment before ``at``.
     """
     subject, *above = chain
-    if above and any(_plainly_good(subject, above[0], each, at) for each in lists):
+    unnamed = all(each.get_revoked_certificate_by_serial_number(subject.serial_number) is None for each in lists)
+    if above and unnamed and any(_plainly_good(subject, above[0], each, at) for each in lists):
         return True
     lists, signers = _relevant(subject, above, lists, pool)
+    # The judge takes a list on which the standing of its own signer hangs without a look at the signature.
+    lists = [each for each in lists if any(_signed(each, by) for by in (*signers, *above))]
     if not lists:
         return False
-    kept = [_container(each) for each in lists if each.last_update_utc <= subject.not_valid_after_utc]
+    kept = [
+        _container(each)
+        for each in lists
+        if each.last_update_utc <= subject.not_valid_after_utc and (_base(each) is None or _amends(each, lists, at))
+    ]
     top = CertTrustAnchor(_asn1(above[-1]))
     between = [_asn1(each) for each in reversed(above[:-1])]
     context = ValidationContext(
@@ -128,10 +135,35 @@ def _plainly_good(
     if until is None or at > until or revoked.last_update_utc > subject.not_valid_after_utc:
         return False
     extensions = list(revoked.extensions)
-    conditions = (x509.IssuingDistributionPoint.oid, x509.DeltaCRLIndicator.oid)
+    conditions = (x509.IssuingDistributionPoint.oid, x509.DeltaCRLIndicator.oid, x509.FreshestCRL.oid)
     if any(each.critical or each.oid in conditions for each in extensions) or not _speaks_for(revoked, issuer):
         return False
     return revoked.get_revoked_certificate_by_serial_number(subject.serial_number) is None
+
+
+def _base(revoked: x509.CertificateRevocationList) -> int | None:
+    """The number of the list that a delta amends; None for a list that is whole."""
+    try:
+        return revoked.extensions.get_extension_for_class(x509.DeltaCRLIndicator).value.crl_number
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _amends(delta: x509.CertificateRevocationList, lists: Lists, at: datetime) -> bool:
+    """Whether a delta is in date and goes on from every whole list of its issuer (RFC 5280 section 5.2.4)."""
+    base, until = _base(delta), delta.next_update_utc
+    if base is None or until is None or at > until:
+        return False
+    if any(each.critical and isinstance(each.value, x509.UnrecognizedExtension) for each in delta.extensions):
+        return False
+    return all(_number(each) >= base for each in lists if each.issuer == delta.issuer and _base(each) is None)
+
+
+def _number(revoked: x509.CertificateRevocationList) -> int:
+    try:
+        return revoked.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except x509.ExtensionNotFound:
+        return -1
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -184,10 +216,15 @@ def _comparable(data: bytes) -> str:
 def _speaks_for(revoked: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
     if revoked.issuer.public_bytes() != issuer.subject.public_bytes() or _for_others(revoked):
         return False
+    return _signed(revoked, issuer)
+
+
+def _signed(revoked: x509.CertificateRevocationList, by: x509.Certificate) -> bool:
+    """Whether ``by``, which may sign lists, signed this one."""
     try:
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
+        usage = by.extensions.get_extension_for_class(x509.KeyUsage).value
         strong = isinstance(revoked.signature_hash_algorithm, STRONG_HASHES)
-        return usage.crl_sign and strong and revoked.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+        return usage.crl_sign and strong and revoked.is_signature_valid(by.public_key())  # type: ignore[arg-type]
     except (x509.ExtensionNotFound, InvalidSignature, *_UNREADABLE):
         return False
 

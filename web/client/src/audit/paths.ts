@@ -180,8 +180,9 @@ async function listed(path: readonly Certificate[], trust: Trust, at: number, as
     const reasons = reasonsOf(list, subject);
     const keeper = reasons === 0 ? null : await keeperOf(list, path, trust, at, [...asked, subject]);
     if (keeper === null) continue;
-    const delta = list.amended ? await deltaTo(list, keeper, trust) : null;
-    if (list.amended && (delta === null || !inDate(delta, subject, at))) continue; // what it does not say the delta may
+    const deltas = trust.lists.filter((one) => amends(one, list) && inDate(one, subject, at)).sort((a, b) => b.from - a.from);
+    const delta = list.amended ? await firstBy(keeper, deltas) : null;
+    if (list.amended && delta === null) continue; // what it does not say the delta may
     const entry = (delta === null ? null : entryOf(delta, subject)) ?? entryOf(list, subject);
     if (entry?.strange === true) continue;
     if (entry !== null && !removed(entry) && entry.at <= at) return "revoked";
@@ -190,12 +191,14 @@ async function listed(path: readonly Certificate[], trust: Trust, at: number, as
   return spokenFor === ALL_REASONS ? "good" : "unknown";
 }
 
-/** The newest delta to a list, by the same keeper, or null. */
-async function deltaTo(list: RevocationList, keeper: Certificate, trust: Trust): Promise<RevocationList | null> {
-  const fits = (one: RevocationList): boolean =>
-    one.base !== null && list.number !== null && one.base <= list.number && one.kin === list.kin && sameName(one.issuer, list.issuer);
-  const [newest] = trust.lists.filter((one) => fits(one)).sort((a, b) => b.from - a.from);
-  return newest !== undefined && !newest.strange && (await newest.signed.by(keeper)) ? newest : null;
+/** Whether `one` says what has changed since `list` (section 5.2.4). */
+function amends({ base, kin, issuer, strange }: RevocationList, list: RevocationList): boolean {
+  return !strange && base !== null && list.number !== null && base <= list.number && kin === list.kin && sameName(issuer, list.issuer);
+}
+
+async function firstBy(keeper: Certificate, lists: readonly RevocationList[]): Promise<RevocationList | null> {
+  for (const list of lists) if (await list.signed.by(keeper)) return list;
+  return null;
 }
 
 /** Who signed a list: somebody on the path, or whom one of them issued for it and who stands; null if neither. */
