@@ -13,7 +13,7 @@ from tests.sim.world import KEPT, fingerprint, play
 
 SEEDS = 1_000
 TOGETHER = 10  # each takes a fraction of a second; a test of its own for each would say no more
-QUICK = 60
+QUICK = 20
 
 FOUND = """What the worlds found, told here because a seed is another world once the people in it act otherwise:
 

@@ -177,6 +177,7 @@ NAMES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_contestant_delivers_every_fact_to_everybody(
     name: str, founded: Path, everybody: dict[str, Contestant]
