@@ -41,7 +41,7 @@ class Client:
             after = self.numbers[-1] if self.numbers else 0
             watcher = Watcher(PUBLIC, self.form, after=after)
             self.seat = Seat(seats, watcher, self.write, lambda _: None, lambda: None)
-            seats.behind.add(self.seat)
+            seats.behind[self.seat] = None
 
     def drain(self, size: int) -> None:
         if self.seat is not None:
@@ -117,7 +117,7 @@ def test_who_stands_level_gets_the_very_same_bytes_in_one_loop() -> None:
     written: list[bytes] = []
     for _ in range(100):
         seat = Seat(seats, Watcher(PUBLIC, Form.WEBSOCKET), written.append, lambda _: None, lambda: None)
-        seats.behind.add(seat)
+        seats.behind[seat] = None
         seat.resume()
     room.put(b"{}")
     seats.tell()
@@ -128,7 +128,7 @@ def test_who_stands_level_gets_the_very_same_bytes_in_one_loop() -> None:
 def test_who_takes_nothing_is_named_after_as_many_rounds() -> None:
     seats = Seats(Echo(LIMITS))
     seat = Seat(seats, Watcher(PUBLIC, Form.SSE), lambda _: None, lambda _: None, lambda: None)
-    seats.behind.add(seat)
+    seats.behind[seat] = None
     assert [seats.stalled(3) for _ in range(3)] == [[], [], [seat]]
     seat.resume()
     assert seats.stalled(1) == []

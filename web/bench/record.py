@@ -113,7 +113,7 @@ class _Making:
         identifier = authority.demo_identifier(name)
         pair = [
             authority.issue(self.root, name=name, identifier=identifier, usage=usage, at=T0 - timedelta(days=90))
-            for usage in Usage
+            for usage in (Usage.SIGN, Usage.ENCRYPT)
         ]
         sign_with, encrypt_with = pair
         out = BytesIO()

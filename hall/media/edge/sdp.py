@@ -86,7 +86,7 @@ class Offer:
 
     sections: tuple[Section, ...]
     fragment: str
-    password: str
+    password: str = field(repr=False)
     fingerprints: tuple[tuple[str, str], ...]
 
     def section(self, kind: Kind) -> Section | None:
@@ -108,7 +108,7 @@ class Own:
     """The edge's side of an answer."""
 
     fragment: str
-    password: str
+    password: str = field(repr=False)
     fingerprints: tuple[tuple[str, str], ...]
     addresses: tuple[IPv4Address | IPv6Address, ...]
     port: int
