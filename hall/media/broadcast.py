@@ -25,7 +25,7 @@ from hall.media.scene import Said, scene
 from hall.media.sound import SAMPLES
 from hall.media.speaker import Speaker
 from hall.media.stage import Stage
-from hall.media.viewers import FULL, LOW, SOUND
+from hall.media.viewers import FULL, LOW, SOUND, WORDS
 from hall.readout import rows_read
 from sessions.clock import Clock
 from sessions.ids import SessionId
@@ -80,14 +80,15 @@ class Broadcast:
         *,
         folder: Callable[[datetime], FragmentSink],
         kept: Callable[[datetime], FragmentSink] | None = None,
-        packets: Packets | None = None,
+        packets: Callable[[datetime], Packets] | None = None,
     ) -> None:
-        """``folder`` and ``kept`` are called with the moment of pts 0 and return who takes the fragments.
+        """``folder``, ``kept`` and ``packets`` are called with the moment of pts 0 and return who takes what comes.
 
         Those of a fifth of a second go to ``folder``, for viewers; those of half a second to ``kept``, on disk.
         """
         self.session = session
         self.crowds = {name: Crowd(name, partial(self._wanted, name)) for name in (FULL, LOW, SOUND)}
+        self.crowds[WORDS] = Crowd(WORDS)
         self._clock = clock
         self._speaker = speaker
         self._folder = folder
@@ -160,12 +161,13 @@ class Broadcast:
                 task.cancel()
             for encoder in self._encoders.values():
                 encoder.end()
+            self.crowds[WORDS].end()
 
     def _open(self, at: datetime) -> None:
         kept = self._kept(at) if self._kept is not None else None
-        self._encoders[FULL] = Encoder(
-            FULL_FORMAT, live=Outlets(self.crowds[FULL], self._folder(at)), kept=kept, packets=self._packets
-        )
+        packets = self._packets(at) if self._packets is not None else None
+        live = Outlets(self.crowds[FULL], self._folder(at))
+        self._encoders[FULL] = Encoder(FULL_FORMAT, live=live, kept=kept, packets=packets)
         for crowd in self.crowds.values():
             crowd.tell("began", rfc3339(at))
 

@@ -10,9 +10,10 @@ import asyncio
 import logging
 import secrets
 import socket
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -21,12 +22,14 @@ import httpx
 from hall.media.boxes import FragmentSink
 from hall.media.broadcast import Broadcast, Outlets
 from hall.media.datagrams import Payload, pack
+from hall.media.encoder import VIDEO_CLOCK
 from hall.media.following import PublicDoor
 from hall.media.link import Link
 from hall.media.package import Crowd, Folder
 from hall.media.places import Places, short
 from hall.media.record import Recorder
-from hall.media.rtp import Packetiser
+from hall.media.rtp import Packetiser, report
+from hall.media.sound import SAMPLES
 from hall.media.speaker import Speaker
 from hall.media.viewers import Reception
 from sessions.clock import Clock
@@ -35,31 +38,59 @@ from sessions.ids import SessionId
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the calendar
 ON: Final = frozenset({"checkin", "live"})
 
+SOON: Final = 0.002
+WAITING: Final = 1024
+"""Packets that may wait for the edge: the kernel holds few (ten, net.unix.max_dgram_qlen), a keyframe is fifty."""
+
 TRACK: Final = "programme"  # of the recording
 
 _log = logging.getLogger(__name__)
 
 
 class Edge:
-    """Sends what was encoded to the edge, for WebRTC. Nobody waits: what does not fit is lost, as on any network."""
+    """Sends what was encoded to the edge, for WebRTC. The encoder never waits: what is too much is lost."""
 
-    def __init__(self, places: Places, session: SessionId, out: socket.socket) -> None:
-        self._places, self._session, self._out = places, session, out
+    def __init__(self, places: Places, session: SessionId, out: socket.socket, began: datetime) -> None:
+        """``began`` is the moment of timestamp 0: told once a second, so that a player knows how late it is."""
+        self._places, self._session, self._out, self._began = places, session, out, began
         self._picture = Packetiser(Payload.H264, secrets.randbits(32))
         self._sound = Packetiser(Payload.OPUS, secrets.randbits(32))
+        self._told: dict[Payload, int] = {}  # seconds of the newest report
+        self._waiting: deque[bytes] = deque(maxlen=WAITING)
+        self._later: asyncio.TimerHandle | None = None
 
     def picture(self, data: bytes, timestamp: int, keyframe: bool) -> None:
         """See Packets."""
-        self._send(*self._picture.picture(data, timestamp))
+        self._send(*self._picture.picture(data, timestamp), *self._report(Payload.H264, timestamp, VIDEO_CLOCK))
 
     def sound(self, data: bytes, timestamp: int) -> None:
         """See Packets."""
-        self._send(self._sound.packet(data, timestamp, marker=False))
+        packet = self._sound.packet(data, timestamp, marker=False)
+        self._send(packet, *self._report(Payload.OPUS, timestamp, SAMPLES))
+
+    def _report(self, of: Payload, timestamp: int, clock: int) -> list[bytes]:
+        second = timestamp // clock
+        if self._told.get(of) == second:
+            return []
+        self._told[of] = second
+        return [report(of, self._began + timedelta(seconds=timestamp / clock), timestamp)]
 
     def _send(self, *packets: bytes) -> None:
-        with suppress(OSError), short(self._places.rtp) as address:  # no edge, or one that is busy
-            for packet in packets:
-                self._out.sendto(pack(self._session, packet), address)
+        self._waiting.extend(packets)
+        if self._later is None:
+            self._drain()
+
+    def _drain(self) -> None:
+        self._later = None
+        try:
+            with short(self._places.rtp) as address:
+                while self._waiting:
+                    self._out.sendto(pack(self._session, self._waiting[0]), address)
+                    self._waiting.popleft()
+        except BlockingIOError:
+            self._later = asyncio.get_running_loop().call_later(SOON, self._drain)
+        except OSError:  # no edge
+            self._waiting.clear()
 
 
 class Programme:
@@ -119,7 +150,7 @@ class Programme:
             self._speaker,
             folder=partial(Folder, self._places.hls(session)),
             kept=(lambda at: Outlets(kept(session, at))) if kept is not None else None,
-            packets=Edge(self._places, session, self._out),
+            packets=partial(Edge, self._places, session, self._out),
         )
         running = asyncio.get_running_loop().create_task(self._broadcast(broadcast))
         self._on[session] = broadcast, running

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 ROOM: Final = 1_188
 """Bytes of payload: with every header and the SRTP tag below any path's 1280."""
 
 _FU_A: Final = 28
+_NTP_BEGINS: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 class Packetiser:
@@ -31,6 +34,12 @@ class Packetiser:
         payloads = [payload for unit in units(data) for payload in fragments(unit)]
         for place, payload in enumerate(payloads, 1):
             yield self.packet(payload, timestamp, marker=place == len(payloads))
+
+
+def report(ssrc: int, moment: datetime, timestamp: int) -> bytes:
+    """Return a sender report: which moment ``timestamp`` is (RFC 3550 section 6.4.1). It counts nothing."""
+    ntp = ((moment - _NTP_BEGINS) // timedelta(microseconds=1) << 32) // 1_000_000
+    return struct.pack("!BBHLQLLL", 0x80, 200, 6, ssrc, ntp % 2**64, timestamp & 0xFFFF_FFFF, 0, 0)
 
 
 def units(data: bytes) -> Iterator[bytes]:

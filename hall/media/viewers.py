@@ -31,7 +31,10 @@ COME_AGAIN: Final = 1012
 FULL: Final = "full"
 LOW: Final = "low"
 SOUND: Final = "sound"
-VARIANTS: Final = (FULL, LOW, SOUND)
+WORDS: Final = "words"
+"""The captions alone, beside a picture that comes another way."""
+
+VARIANTS: Final = (FULL, LOW, SOUND, WORDS)
 
 
 class NobodyHome(Exception):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from datetime import UTC, datetime, timedelta
 
+from aiortc.clock import datetime_from_ntp
 from aiortc.codecs.h264 import H264PayloadDescriptor
+from aiortc.rtp import RtcpPacket, RtcpSrPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hall.media.rtp import ROOM, Packetiser, fragments, units
+from hall.media.rtp import ROOM, Packetiser, fragments, report, units
 
 UNITS = st.lists(
     st.tuples(st.sampled_from([0x65, 0x41, 0x67, 0x68]), st.integers(1, 5000)), min_size=1, max_size=4
@@ -33,3 +36,13 @@ def test_packets_are_numbered_and_the_last_of_a_picture_is_marked(made: list[byt
         assert (version, sequence, timestamp, ssrc) == (0x80, (first + place) % 65536, at % 2**32, 0x01020304)
         assert bool(kind & 0x80) == (place == len(packets) - 1)
         assert kind & 0x7F == 96
+
+
+@given(st.integers(0, 2**31), st.integers(0, 2**40))
+def test_another_program_reads_which_moment_is_shown(second: int, at: int) -> None:
+    moment = datetime.fromtimestamp(second, UTC) + timedelta(milliseconds=250)
+    (read,) = RtcpPacket.parse(report(96, moment, at))
+    assert isinstance(read, RtcpSrPacket)
+    assert (read.ssrc, read.sender_info.rtp_timestamp) == (96, at % 2**32)
+    said = datetime_from_ntp(read.sender_info.ntp_timestamp)
+    assert abs(said - moment) < timedelta(milliseconds=1)
