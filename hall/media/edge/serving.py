@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from ipaddress import IPv4Address, IPv6Address
@@ -19,6 +20,8 @@ from sessions.ids import SessionId
 
 TICK: Final = 0.1
 REPORT: Final = 1.0
+PORT_AGAIN: Final = 5.0
+"""Seconds between two tries to have a port that somebody else has."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,9 +34,11 @@ async def serve(
     addresses: tuple[IPv4Address | IPv6Address, ...] = (),
     video: Video = Video.H264,
 ) -> None:
-    """Serve until cancelled. ``addresses``: where browsers reach the port, if not at ``host``'s own."""
-    mux = Mux(listen_on(host, addresses), port)
-    await mux.open()
+    """Serve until cancelled. ``addresses``: where browsers reach the port, if not at ``host``'s own.
+
+    While somebody else has the port nobody is let in, so that players take another way at once.
+    """
+    mux = await _opened(listen_on(host, addresses), port)
     on_air = _Out(places)
 
     def source(session: SessionId, source: Source, change: Change) -> None:
@@ -60,6 +65,28 @@ async def serve(
         await mux.close()
         programme.close()
         on_air.close()
+
+
+async def _opened(host: str, port: int) -> Mux:
+    """Wait for the port, and say so once."""
+    told = False
+    while True:
+        mux = Mux(host, port)
+        try:
+            await mux.open()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            if not told:
+                told = True
+                _log.warning(
+                    "Port %d (UDP and TCP) is taken: no WebRTC until it is free; the programme goes on by WebSocket "
+                    "and files. Set media_port to another one, or to 0 for any.",
+                    port,
+                )
+            await asyncio.sleep(PORT_AGAIN)
+        else:
+            return mux
 
 
 def methods(edge: Edge) -> dict[str, Method]:
