@@ -19,4 +19,6 @@ def paths(settings: Settings, session: SessionId) -> dict[str, str | None] | Non
     if not on_air(settings):
         return None
     place = f"/media/{quote(session, safe='')}"
-    return {"whep": None, "ws": f"{place}/ws", "hls": f"{place}/hls/index.m3u8"}
+    # What the programme sends to the edge is H.264: a hall that is set to VP8 has WebRTC for its seats alone.
+    whep = f"{place}/whep" if settings.media_video == "h264" else None
+    return {"whep": whep, "ws": f"{place}/ws", "hls": f"{place}/hls/index.m3u8"}

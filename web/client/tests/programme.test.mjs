@@ -3,13 +3,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { LADDER, ladder, pace, playlist, rest } from "../../static/js/media/ladder.js";
+import { after, LADDER, ladder, pace, playlist, rest } from "../../static/js/media/ladder.js";
 
 test("the ladder begins with the best, and on the next visit with what worked", () => {
   assert.deepEqual(ladder(LADDER, null), ["whep-udp", "whep-tcp", "ws", "hls"]);
   assert.deepEqual(ladder(LADDER, "ws"), ["ws", "hls", "whep-udp", "whep-tcp"]);
   assert.deepEqual(ladder(["ws", "hls"], "whep-udp"), ["ws", "hls"]);
   assert.deepEqual(ladder(["hls"], "nonsense"), ["hls"]);
+});
+
+test("after a break the others come first, and what ends at the same place last", () => {
+  assert.deepEqual(after(LADDER, "whep-udp"), ["ws", "hls", "whep-udp", "whep-tcp"]);
+  assert.deepEqual(after(["ws", "hls", "whep-udp", "whep-tcp"], "ws"), ["hls", "whep-udp", "whep-tcp", "ws"]);
+  assert.deepEqual(after(["ws"], "ws"), ["ws"]);
 });
 
 test("a crowd does not come back as one, and nobody waits long", () => {

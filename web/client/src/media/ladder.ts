@@ -19,6 +19,12 @@ export function ladder(there: readonly Way[], remembered: string | null): Way[] 
   return first > 0 ? [...ways.slice(first), ...ways.slice(0, first)] : ways;
 }
 
+/** The ways after one that had played and broke off: the others first, and what ends at the same place last. */
+export function after(ways: readonly Way[], broken: Way): Way[] {
+  const same = (way: Way): boolean => way === broken || (way.startsWith("whep") && broken.startsWith("whep"));
+  return [...ways.filter((way) => !same(way)), ...ways.filter(same)];
+}
+
 /** The wait before round `failures` of the ladder: up to 1, 2, 4, 8 s by chance, so a crowd does not come back as one. */
 export function rest(failures: number, random: number): number {
   return Math.round((0.5 + random / 2) * Math.min(8_000, 1_000 * 2 ** Math.max(0, failures - 1)));

@@ -6,8 +6,8 @@
 
 import type { ServerClock } from "../clock.js";
 import type { View } from "../hall.js";
-import { ladder, rest, type Variant, type Way } from "./ladder.js";
-import { type Going, type Paths, there, WAYS } from "./ways.js";
+import { after, ladder, rest, type Variant, type Way } from "./ladder.js";
+import { type Going, type Paths, Refused, there, WAYS } from "./ways.js";
 
 interface Speech {
   readonly language: "zh" | "en";
@@ -15,6 +15,7 @@ interface Speech {
 }
 
 const ON: readonly unknown[] = ["checkin", "live"];
+const PATIENT = 3_000; // milliseconds after a break in which another way may be found without a word
 const LINGER = 15_000; // the last words are said after the end
 const REMEMBERED = "kaibiao.programme";
 
@@ -30,6 +31,8 @@ export class Player {
   #way: Way | null = null;
   #began = NaN;
   #failures = 0;
+  #broken: Way | null = null; // what had played and broke off
+  #brokeAt = NaN;
   #variant: Variant = "full";
   #round = 0;
 
@@ -43,6 +46,10 @@ export class Player {
     this.#video.removeAttribute("src");
     this.#video.load();
     this.#wire();
+    addEventListener("pagehide", () => this.#leave());
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted && this.#on) void this.#play();
+    });
     setInterval(() => this.#tell(), 1_000);
   }
 
@@ -58,21 +65,28 @@ export class Player {
 
   #end(): void {
     if (this.#on) return;
+    this.#leave();
+    this.#section.hidden = true;
+  }
+
+  #leave(): void {
     this.#round++;
     this.#going?.close();
-    this.#section.hidden = true;
   }
 
   /** Go down the ladder, round after round, for as long as the opening is on. */
   async #play(): Promise<void> {
     const round = ++this.#round;
     while (this.#on && round === this.#round) {
+      let refused = false;
       for (const way of this.#order()) {
-        await this.#go(way).catch(() => undefined);
+        if (refused && way === "whep-tcp") continue;
+        await this.#go(way).catch((error: unknown) => (refused ||= error instanceof Refused));
         if (round !== this.#round) return;
-        this.#way = null;
         if (!this.#on) break;
-        if (this.#failures === 0) break; // it had worked: from the best on again
+        if (this.#way === null) continue;
+        [this.#broken, this.#way, this.#brokeAt] = [way, null, performance.now()];
+        break; // it had worked: whatever else there is, from the best on
       }
       this.#failures++;
       this.#show(this.#failures > 1 ? "interrupted" : "connecting");
@@ -87,13 +101,15 @@ export class Player {
       () => {
         this.#way = way;
         this.#failures = 0;
-        remember(way);
+        this.#brokeAt = NaN;
+        if (this.#broken === null) remember(way); // else it says nothing of what the network lets through
         this.#show("playing");
       },
       { signal: playing.signal, once: true },
     );
-    this.#began = NaN;
+    [this.#began, this.#way] = [NaN, null];
     this.#going = WAYS[way](this.#video, this.#paths, this.#variant, {
+      now: () => this.#clock.now(),
       began: (epoch) => (this.#began = epoch),
       caption: (words) => (this.#part("caption").textContent = words[this.#speech.language]),
     });
@@ -107,8 +123,9 @@ export class Player {
 
   #order(): Way[] {
     const ways = there(this.#video, this.#paths);
-    // Only the socket has a small picture and sound alone.
-    return this.#variant === "full" ? ladder(ways, remembered()) : ways.filter((way) => way === "ws");
+    if (this.#variant !== "full") return ways.filter((way) => way === "ws"); // nothing else has less than everything
+    const order = ladder(ways, remembered());
+    return this.#broken === null ? order : after(order, this.#broken);
   }
 
   #wire(): void {
@@ -125,6 +142,7 @@ export class Player {
         this.#variant = choice.value as Variant;
         this.#section.dataset["variant"] = choice.value;
         this.#failures = 0;
+        this.#broken = this.#way = null;
         this.#going?.close();
         void this.#play();
       });
@@ -142,6 +160,11 @@ export class Player {
   /** Say how it comes and how late it is. */
   #tell(): void {
     const { words } = this.#speech;
+    if (performance.now() - this.#brokeAt > PATIENT) {
+      this.#brokeAt = NaN;
+      this.#show("interrupted");
+      return;
+    }
     const state = this.#section.dataset["state"] ?? "connecting";
     let text = words[`programme.${state}`] ?? "";
     if (state === "playing" && this.#way !== null) {

@@ -12,6 +12,8 @@ export interface Paths {
 
 /** What a way tells while it plays. */
 export interface Told {
+  /** Milliseconds since 1970 by the server's clock. */
+  now(): number;
   /** Milliseconds since 1970 of second 0 of the video element, by the server's clock. */
   began(epoch: number): void;
   caption(words: { readonly zh: string; readonly en: string }): void;
@@ -27,6 +29,9 @@ type Go = (video: HTMLVideoElement, paths: Paths, variant: Variant, told: Told) 
 
 const FIRST = 6_000; // milliseconds to the first fragment; then the next way is tried
 const SILENT = 8_000; // and between two
+const STALE = 10_000; // files that are older were left by a programme that is no more
+const CONNECTED = 4_000; // to the first picture by WebRTC
+const QUIET = 4_000; // and between two: there are ten a second
 
 /** Which ways there are here, before any is tried. */
 export function there(video: HTMLVideoElement, paths: Paths): Way[] {
@@ -37,16 +42,15 @@ export function there(video: HTMLVideoElement, paths: Paths): Way[] {
 }
 
 export const WAYS: { readonly [way in Way]: Go } = {
-  "whep-udp": (video, paths, _, told) => overWebRtc(video, paths.whep!, "udp", told),
-  "whep-tcp": (video, paths, _, told) => overWebRtc(video, paths.whep!, "tcp", told),
+  "whep-udp": (video, paths, _, told) => withWords(overWebRtc(video, paths.whep!, "udp", told), paths, told),
+  "whep-tcp": (video, paths, _, told) => withWords(overWebRtc(video, paths.whep!, "tcp", told), paths, told),
   ws: overSocket,
-  hls: (video, paths, _, told) => (feeds() ? overFiles(video, paths.hls, told) : byItself(video, paths.hls)),
+  hls: (video, paths, _, told) =>
+    withWords(feeds() ? overFiles(video, paths.hls, told) : byItself(video, paths.hls), paths, told),
 };
 
 function overSocket(video: HTMLVideoElement, paths: Paths, variant: Variant, told: Told): Going {
-  const address = new URL(`${paths.ws}?variant=${variant}`, location.href);
-  address.protocol = address.protocol.replace("http", "ws");
-  const socket = new WebSocket(address);
+  const socket = new WebSocket(door(paths, variant));
   socket.binaryType = "arraybuffer";
   let appender: Appender | null = null;
   let quiet: ReturnType<typeof setTimeout> | undefined;
@@ -98,12 +102,13 @@ function overFiles(video: HTMLVideoElement, address: string, told: Told): Going 
     for (let unchanged = 0; unchanged < 12 && !stop.signal.aborted; unchanged++) {
       const list: Playlist = playlist(await (await get(address)).text());
       if (list.head !== head) {
+        const newest = list.segments.at(-1);
+        if (newest === undefined || newest.at < told.now() - STALE) throw new Error("nothing new for long");
         head = list.head;
         appender?.close();
         appender = new Appender(video, FILES, [0.5, 5], failed);
         appender.append(await (await get(list.head)).arrayBuffer());
-        const newest = list.segments.at(-1);
-        [next, first] = [newest?.number ?? 0, newest?.at ?? NaN];
+        [next, first] = [newest.number, newest.at];
         start(video);
       }
       for (const segment of list.segments.filter(({ number }) => number >= next)) {
@@ -143,13 +148,23 @@ function byItself(video: HTMLVideoElement, address: string): Going {
   return { over, close: () => video.removeAttribute("src") };
 }
 
+/** The hall said no: another transport of the same door would hear the same. */
+export class Refused extends Error {}
+
 /** WHEP: an offer for an answer, then packets. `transport` is which of the answer's candidates are kept. */
 function overWebRtc(video: HTMLVideoElement, address: string, transport: "udp" | "tcp", told: Told): Going {
   const peer = new RTCPeerConnection({ iceServers: [] });
+  const stop = new AbortController();
   let place: string | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let watching: ReturnType<typeof setInterval> | undefined;
+  const leave = (): void => {
+    const said: Promise<unknown> = place === null ? Promise.resolve() : fetch(place, { method: "DELETE", keepalive: true });
+    place = null;
+    void said.catch(() => undefined).finally(() => peer.close()); // the other way round it would be known no more
+  };
   const over = new Promise<void>((ended, failed) => {
-    timer = setTimeout(() => failed(new Error("no connection")), 4_000);
+    timer = setTimeout(() => failed(new Error("no connection")), CONNECTED);
     const stream = new MediaStream();
     peer.addTransceiver("video", { direction: "recvonly" });
     peer.addTransceiver("audio", { direction: "recvonly" });
@@ -158,7 +173,17 @@ function overWebRtc(video: HTMLVideoElement, address: string, transport: "udp" |
       video.srcObject = stream;
       start(video);
     });
-    video.addEventListener("playing", () => clearTimeout(timer), { once: true });
+    const began = (): void => {
+      clearTimeout(timer);
+      let [seen, at] = [-1, performance.now()];
+      watching = setInterval(async () => {
+        const { count, shown } = received(await peer.getStats());
+        if (count !== seen) [seen, at] = [count, performance.now()];
+        else if (performance.now() - at > QUIET) ended();
+        told.began(shown - video.currentTime * 1000);
+      }, 1_000);
+    };
+    video.addEventListener("playing", began, { once: true, signal: stop.signal });
     peer.addEventListener("connectionstatechange", () => {
       if (peer.connectionState === "failed") failed(new Error("the connection was lost"));
       if (peer.connectionState === "closed") ended();
@@ -167,25 +192,71 @@ function overWebRtc(video: HTMLVideoElement, address: string, transport: "udp" |
       await peer.setLocalDescription();
       const headers = { "content-type": "application/sdp", accept: "application/sdp" };
       const answer = await fetch(address, { method: "POST", headers, body: peer.localDescription!.sdp });
-      if (answer.status !== 201) throw new Error(`${answer.status}`);
+      if (answer.status !== 201) throw new Refused(`${answer.status}`);
       place = answer.headers.get("location");
+      if (stop.signal.aborted) return leave(); // it came too late
       const sdp = (await answer.text())
         .split("\r\n")
         .filter((line) => !line.startsWith("a=candidate:") || line.split(" ")[2]!.toLowerCase() === transport)
         .join("\r\n");
       await peer.setRemoteDescription({ type: "answer", sdp });
-      told.began(NaN); // as good as now: there is nothing to measure a delay by
     })().catch(failed);
   });
   return {
     over,
     close: () => {
+      stop.abort();
       clearTimeout(timer);
-      peer.close();
+      clearInterval(watching);
       video.srcObject = null;
-      if (place !== null) void fetch(place, { method: "DELETE", keepalive: true }).catch(() => undefined);
+      leave();
     },
   };
+}
+
+const NTP_BEGINS = Date.UTC(1900, 0, 1); // what browsers count these milliseconds from
+
+/** How many pictures were seen (packets came, while nobody looks), and which moment is shown by the sender's clock (NaN while no report said so). */
+function received(stats: RTCStatsReport): { count: number; shown: number } {
+  let [count, shown] = [0, NaN];
+  stats.forEach((each: RTCInboundRtpStreamStats & { readonly estimatedPlayoutTimestamp?: number }) => {
+    if (each.type !== "inbound-rtp") return;
+    count += (document.hidden ? each.packetsReceived : each.framesDecoded) ?? 0;
+    const moment = each.estimatedPlayoutTimestamp;
+    if (each.kind === "video" && moment !== undefined) shown = moment > 3e12 ? moment + NTP_BEGINS : moment;
+  });
+  return { count, shown };
+}
+
+/** The captions, beside a way that has none. Nothing waits for them. */
+function withWords(going: Going, paths: Paths, told: Told): Going {
+  let socket: WebSocket | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const open = (): void => {
+    socket = new WebSocket(door(paths, "words"));
+    socket.addEventListener("close", () => (timer = setTimeout(open, 5_000)));
+    socket.addEventListener("message", ({ data }: MessageEvent<string>) => {
+      const message = JSON.parse(data) as { caption?: { zh: string; en: string } };
+      if (message.caption !== undefined) told.caption(message.caption);
+    });
+  };
+  timer = setTimeout(open, 1_000); // not before it plays, as a rule
+  return {
+    over: going.over,
+    close: () => {
+      clearTimeout(timer);
+      going.close();
+      if (socket === null) return;
+      socket.addEventListener("close", () => clearTimeout(timer));
+      socket.close();
+    },
+  };
+}
+
+function door(paths: Paths, variant: Variant | "words"): URL {
+  const address = new URL(`${paths.ws}?variant=${variant}`, location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  return address;
 }
 
 /** Play, in silence if the browser wants it so; whoever presses the button hears it. */
