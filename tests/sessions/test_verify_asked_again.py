@@ -51,7 +51,7 @@ class _Asking(Proofs):
 
 
 class _Silence(Making):
-    """An opening in which every act is proved; ``everybody``: also bids whose authority had answered are asked about."""
+    """An opening in which every act is proved; ``everybody``: bids whose authority had answered are asked about."""
 
     def __init__(self, seed: int, question: Callable[[Grounds], Grounds], *, everybody: bool = False) -> None:
         super().__init__(seed)

@@ -137,6 +137,7 @@ class Making:
 
     def __init__(self, seed: int, *, acts: int = 40) -> None:
         self.chance = random.Random(seed)
+        self.losing = random.Random(f"{seed} keys")  # of its own, so that seeds without trustees tell what they told
         self.plan = self._plan()
         self.proofs = Proofs()
         self.checkpoints = Checkpoints(proofs=self.proofs)
@@ -542,6 +543,21 @@ class Making:
         bad = {bidder: self.chance.choice(sorted(FAILURES)) for bidder in held if self.chance.random() < 0.1}
         self.act(c.OpenLock(lock=lock, opened=tuple(one for one in held if one not in bad), failed=bad), who)
 
+    def _lose_key(self, number: int, host: Actor) -> None:
+        """A bidder whose key is gone calls for the trustees; host and supervisor let them, most of the time."""
+        actor, bidder = self.who(number), BidderId(self.who(number).id)
+        standing = self.it.bid(bidder)
+        header = standing.header_sha256 if standing else ""
+        asking = c.RequestEscrow(
+            bidder=bidder,
+            statement=self.said(number, "escrow", bidder=bidder, header_sha256=header),
+            proof=self.proof(number),
+        )
+        self.attempt(lambda: self.act(asking, actor))
+        if self.losing.random() < 0.85:
+            self.attempt(lambda: self.act(c.GrantEscrow(bidder=bidder, reason="钥匙遗失"), host))
+            self.attempt(lambda: self.act(c.Approve(proposal=len(self.it.proposals)), SUPERVISOR))
+
     def _commit(self, who: Actor, number: int | None = None) -> None:
         draw = self.it.draw or Draw()
         share = Share(role=self._side(who), party=who.id, seed=self._seed(who))
@@ -710,6 +726,9 @@ class Making:
             actor, bidder = self.who(number), BidderId(self.who(number).id)
             match self.it.kind:
                 case StepKind.DECRYPT:
+                    if self.plan.escrow is not None and self.losing.random() < 0.3:
+                        self._lose_key(number, host)
+                        continue
                     kind = self.chance.choices(("release", "key", "plain"), (12, 1, 2))[0]
                     for group in sorted(self.it.groups):
                         if kind != "release":

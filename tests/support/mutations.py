@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from crypto.chain import event_digest
+from crypto.chunked import HEAD, SALT, derive
 from crypto.digest import sha256_hex
-from crypto.encoding import canonical
+from crypto.encoding import b64u, canonical
+from crypto.header import QUOTE, parse
+from crypto.keys import part_context
 from crypto.signing import HallKey
+from sessions.quote import read_sheet
 from sessions.verify.report import Failed
 from sessions.zipped import pack, unpack
 from tests.support.bundles import Files, events, redrawn, retold, signed_anew, with_events
@@ -44,6 +51,7 @@ def mutated(bundle: bytes, other: bytes, key: HallKey, chance: random.Random) ->
         ("evidence is edited, and signed", lambda: _signed(_evidence(files, chance)[0], key)),
         ("evidence is edited, and the log names it", lambda: _signed(_named(*_evidence(files, chance)), key)),
         ("evidence is edited, and the log names it", lambda: _signed(_named(*_evidence(files, chance)), key)),
+        ("a sheet is read under a second key, and the log says so", lambda: second_key(files, key, chance)),
         ("a note has other lines", lambda: _signed(_noted(files, unpack(other), chance), key)),
     )
     name, make = chance.choice(kinds)
@@ -55,6 +63,40 @@ def mutated(bundle: bytes, other: bytes, key: HallKey, chance: random.Random) ->
 
 def _signed(files: Files, key: HallKey) -> bytes:
     return signed_anew(files, key)
+
+
+def second_key(files: Files, key: HallKey, chance: random.Random) -> bytes:
+    """Let the sealed sheet of one bid open to another price, under another key than the one it committed to.
+
+    What a two-price ciphertext is for (AES-GCM takes one under two keys): who may choose the key after the deadline
+    chooses the price. Bytes, key, sheet and record agree with one another; only the commitment before the deadline
+    does not.
+    """
+    told = chance.choice([core for core in events(files) if core["type"] == "BidOpened"])
+    headers = {name: parse(data) for name, data in files.items() if name.endswith("/header.json")}
+    name, header = next(each for each in headers.items() if each[1].bidder == told["data"]["bidder"])
+    folder, part = name.removesuffix("header.json"), header.part(QUOTE)
+    # The last figure alone, so that nothing else in the record would have to be another.
+    sheet = re.sub(rb"[0-9](?=[^0-9]*$)", lambda digit: b"%d" % (9 - int(digit[0])), files[f"{folder}quote.json"])
+    if sheet == files[f"{folder}quote.json"]:
+        raise ValueError("a sheet without a figure")
+    secret, head = chance.randbytes(32), files[f"{folder}quote.sbid-part"][:HEAD]
+    stream = derive(header.suite.body, secret, head[:SALT], part_context(header.context(part.group), QUOTE))
+    sealed = AESGCM(stream.key).encrypt(stream.nonce(0), sheet, None)
+
+    def change(cores: Cores) -> None:
+        for core in cores:
+            if core["type"] == "BidOpened" and core["data"]["bidder"] == header.bidder:
+                said = {
+                    "quote": dict(read_sheet(sheet)),
+                    "quote_sha256": sha256_hex(sheet),
+                    "quote_key": b64u(secret),
+                }
+                core["data"] = core["data"] | said
+
+    shown = {"quote.sbid-part": head + sealed, "quote.key": b64u(secret).encode(), "quote.json": sheet}
+    changed = {**files, **{f"{folder}{member}": data for member, data in shown.items()}}
+    return _signed(redrawn(retold(changed, change)), key)
 
 
 def _rotated(files: Files) -> bytes:
