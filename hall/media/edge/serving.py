@@ -80,9 +80,8 @@ async def _opened(host: str, port: int) -> Mux:
             if not told:
                 told = True
                 _log.warning(
-                    "Port %d (UDP and TCP) is taken: no WebRTC until it is free; the programme goes on by WebSocket "
-                    "and files. Set media_port to another one, or to 0 for any.",
-                    port,
+                    "the port is taken: no WebRTC until it is free; set media_port to another one, or to 0 for any",
+                    extra={"port": port},
                 )
             await asyncio.sleep(PORT_AGAIN)
         else:
