@@ -160,7 +160,7 @@ class Making:
         changes = {"ceiling": ceiling, "envelopes": self.chance.choice((1, 1, 2)), "draws": drawn}
         if self.chance.random() < 0.3:
             plan = a_locked_plan(
-                pack, tenderer=self.chance.random() < 0.5, escrow=self.chance.random() < 0.5, **changes
+                pack, tenderer=self.chance.random() < 0.5, escrow=self.chance.random() < 0.8, **changes
             )
         else:
             plan = a_plan(pack, **changes)
