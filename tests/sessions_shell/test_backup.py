@@ -94,7 +94,8 @@ async def an_evening(house: House, over: asyncio.Event) -> None:
         )
     await house.turn(T0 + timedelta(seconds=1))
     while not over.is_set():
-        await house.act(supervisor, "Note", text="乙")
+        house.clock.turn(timedelta(milliseconds=100))  # as fast as one person may act
+        assert (await house.act(supervisor, "Note", text="乙")).status_code == 200
 
 
 @pytest.mark.parametrize("times", [6, pytest.param(50, marks=pytest.mark.slow)])
@@ -110,7 +111,8 @@ async def test_whatever_the_moment_a_restore_holds_all_that_was_acknowledged_bef
         for number in range(times):
             sessions = house.services.sessions
             await asyncio.sleep(chance.uniform(0, 0.12))
-            while (before := (await sessions.head(house.session))[0]) == (moments[-1][0] if moments else 0):  # noqa: ASYNC110
+            while (before := (await sessions.head(house.session))[0]) == (moments[-1][0] if moments else 0):
+                assert not evening.done()
                 await asyncio.sleep(0.01)
             answered = len(await house.services.stores.intake.answers(house.session))
             await backed_up(house, tmp_path / f"{number}.zip")
