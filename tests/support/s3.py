@@ -59,6 +59,7 @@ def s3() -> S3:
         "-s3",
         f"-s3.config={config}",
         "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
     ]
     flags += ["-volume.max=20", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
     weed = Path(sys.executable).with_name("weed")
