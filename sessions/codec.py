@@ -45,6 +45,9 @@ BY_PEOPLE: frozenset[str] = frozenset(
         commands.Object,
         commands.NoObjection,
         commands.AnswerObjection,
+        commands.AskFloor,
+        commands.GrantFloor,
+        commands.EndFloor,
         commands.SignRecord,
     )
 )

@@ -440,6 +440,28 @@ class AnswerObjection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskFloor:
+    """Ask to speak to the room (申请发言)."""
+
+    bidder: BidderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantFloor:
+    """Give the floor to a bidder that asked for it."""
+
+    bidder: BidderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndFloor:
+    """Take the asking back, or stop speaking; by the host, with a reason: refuse it, or end it."""
+
+    bidder: BidderId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignRecord:
     """Sign the opening record's digest: a bidder by its certificate, staff by the hall in their name."""
 
@@ -600,6 +622,9 @@ OpeningCommand = (
     | Object
     | NoObjection
     | AnswerObjection
+    | AskFloor
+    | GrantFloor
+    | EndFloor
     | SignRecord
     | RecordAnchor
     | RecordDispute

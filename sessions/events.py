@@ -472,6 +472,33 @@ class NoneDeclared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FloorAsked:
+    """A bidder asks to speak to the room. It waits its turn, in the order of asking."""
+
+    bidder: BidderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorGranted:
+    """The host gives a bidder that asked the floor. One has it at a time."""
+
+    bidder: BidderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorEnded:
+    """A bidder speaks no longer, or its asking is over. ``reason`` is the host's, empty where the host did nothing.
+
+    ``why``: ``withdrawn`` (it asks no longer) | ``refused`` (by the host) | ``finished`` (it has spoken) |
+    ``ended`` (by the host) | ``stage`` (the next stage does not allow it).
+    """
+
+    bidder: BidderId
+    why: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDrawn:
     """The opening record (开标记录) as it stands, by digest; what is signed afterwards is this digest."""
 
@@ -743,6 +770,9 @@ OpeningEvent = (
     | ObjectionRaised
     | ObjectionAnswered
     | NoneDeclared
+    | FloorAsked
+    | FloorGranted
+    | FloorEnded
     | RecordDrawn
     | RecordSigned
     | SupervisorNoted

@@ -175,6 +175,14 @@ class OutageRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FloorRule:
+    """When bidders may ask to speak to the room: in steps of these kinds."""
+
+    steps: frozenset[StepKind]
+    article: str  # key into RulePack.articles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RulePack:
     """The law and practice of one procedure in one jurisdiction, as data with article references.
 
@@ -201,6 +209,7 @@ class RulePack:
     witness: WitnessRule | None = field(default=None, metadata=LATER)
     evidence: EvidenceRule | None = field(default=None, metadata=LATER)  # None: attempts alone are evidence
     outage: OutageRule | None = field(default=None, metadata=LATER)  # None: only people stop an opening
+    floor: FloorRule | None = field(default=None, metadata=LATER)  # None: bidders do not speak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

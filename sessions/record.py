@@ -17,7 +17,7 @@ from sessions.roles import Role
 from sessions.shape import to_json
 
 if TYPE_CHECKING:  # the state keeps the record as it was drawn, so the import at run time goes the other way
-    from sessions.opening.state import Bid, Extension, Interruption, Move, Objection, Opening, StepRun
+    from sessions.opening.state import Bid, Extension, Interruption, Move, Objection, Opening, StepRun, Turn
     from sessions.plan import Lock, Tender, Watch
 
 
@@ -72,6 +72,8 @@ def project(o: Opening) -> dict[str, Any]:
     }
     if plan.every_lock:  # a record of an opening without locks is what it always was
         document["locks"] = [_lock(o, lock) for lock in plan.every_lock]
+    if plan.pack.floor is not None:
+        document["floor"] = [_turn(turn) for turn in o.turns if not turn.asking]
     if plan.watch is not None:
         document["watch"] = _watch(o, plan.watch)
     if o.clock is not None:
@@ -218,6 +220,18 @@ def _draws(o: Opening) -> list[dict[str, Any]]:
         }
         for rule in o.plan.tender.draws
     ]
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    return {
+        "bidder": turn.bidder,
+        "asked_at": turn.asked_at,
+        "granted_at": turn.granted_at,
+        "granted_by": turn.granted_by.name if turn.granted_by else None,
+        "ended_at": turn.ended_at,
+        "why": turn.why,
+        "reason": turn.reason,
+    }
 
 
 def _objection(item: Objection) -> dict[str, Any]:

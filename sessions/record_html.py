@@ -16,7 +16,7 @@ from sessions.opening.state import Opening, Status
 from sessions.plan import Words
 from sessions.roles import Role
 from sessions.shape import moment
-from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, stopped_for
+from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, TURNS, stopped_for
 
 _CSS = """
 @page{size:A4 landscape;margin:14mm 12mm}
@@ -70,6 +70,7 @@ def record_html(document: Mapping[str, Any], opening: Opening, head: str) -> str
             _locks(document, opening),
             _draws(document),
             _objections(document),
+            _floor(document),
             _course(document),
             _present(document),
             _signatures(document, opening),
@@ -248,6 +249,20 @@ def _objections(document: Mapping[str, Any]) -> str:
     titles = (("序号", "No."), ("提出人", "By"), ("事项", "Matter"), ("提出", "Raised"), ("答复", "Answered"))
     head = "".join(_th(zh, en) for zh, en in titles)
     return _table("异议", "Objections", head, rows)
+
+
+def _floor(document: Mapping[str, Any]) -> str:
+    if not document.get("floor"):
+        return ""
+    names = _names(document)
+    rows = "".join(
+        f"<tr><td>{_e(names.get(turn['bidder'], turn['bidder']))}</td><td>{_time(turn['asked_at'])}</td>"
+        f"<td>{_time(turn['granted_at'])} {_e(turn['granted_by'] or '')}</td><td>{_time(turn['ended_at'])}</td>"
+        f"<td>{_both(TURNS[turn['why']]) if turn['why'] else ''}{_e(turn['reason'])}</td></tr>"
+        for turn in document["floor"]
+    )
+    titles = (("投标人", "Bidder"), ("申请", "Asked"), ("准许", "Given"), ("结束", "Over"), ("说明", "How"))
+    return _table("发言", "The floor", "".join(_th(zh, en) for zh, en in titles), rows)
 
 
 def _titled(title: str) -> str:

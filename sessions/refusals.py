@@ -392,8 +392,8 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
     "not_checked_in": (
         "贵单位尚未签到。",
         "You have not checked in.",
-        "请先签到，再参加抽取。",
-        "Check in first, then join the draw.",
+        "请先签到，再继续。",
+        "Check in first, then go on.",
     ),
     "already_committed": (
         "本轮已有一个承诺，不能更换。",
@@ -599,6 +599,24 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "Your own objection is still unanswered.",
         "请等答复之后再声明无异议。",
         "Wait for the answer before declaring that you have none.",
+    ),
+    # -- the floor
+    "floor_closed": (
+        "当前环节不安排发言。",
+        "Nobody takes the floor in this step.",
+        "请在规则允许发言的环节申请。异议另行提出，不受此限。",
+        "Ask in a step that allows it. An objection needs no floor and can be raised apart from it.",
+    ),
+    "floor_taken": (
+        "{name}正在发言。",
+        "{name} has the floor.",
+        "一次只有一家发言。请等其结束，或说明理由结束其发言。",
+        "One speaks at a time. Wait until it has finished, or end its turn with a reason.",
+    ),
+    "no_turn": (
+        "这家投标人没有申请发言，也不在发言。",
+        "This bidder neither asks to speak nor has the floor.",
+        *_LOOK,
     ),
     "no_such_objection": ("没有第 {number} 号异议。", "There is no objection {number}.", *_LOOK),
     "already_answered": ("第 {number} 号异议已经答复。", "Objection {number} is answered already.", *_LOOK),

@@ -115,6 +115,9 @@ def _check(pack: RulePack) -> None:
     cited += [pack.witness.article] if pack.witness else []
     cited += [pack.evidence.article] if pack.evidence else []
     cited += [pack.outage.article] if pack.outage else []
+    if pack.floor is not None and not pack.floor.steps <= set(kinds) - {StepKind.CHECKIN, StepKind.LIST}:
+        raise Misshapen("floor.steps", "steps of this pack, after the bidders were named")
+    cited += [pack.floor.article] if pack.floor else []
     for article in cited:
         if article not in pack.articles:
             raise Misshapen("articles", f"{article} is cited and not given")

@@ -50,6 +50,13 @@ OBJECTIONS: Mapping[str, Words] = {
     "row": _words("对本单位唱标内容的异议", "an objection to its own row"),
 }
 
+TURNS: Mapping[str, Words] = {
+    "finished": _words("发言完毕", "finished"),
+    "ended": _words("主持人结束", "ended by the host"),
+    "refused": _words("未获准", "not given"),
+    "stage": _words("环节结束", "the step was over"),
+}
+
 ACTS: Mapping[str, Words] = {
     "Postpone": _words("推迟开标", "to postpone the opening"),
     "Abort": _words("终止开标", "to abort the session"),

@@ -228,6 +228,14 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
         case e.NoneDeclared():
             name = _name(o, event.bidder)
             return f"{name}声明无异议。", f"{name} declared that it has no objection."
+        case e.FloorAsked():
+            name = _name(o, event.bidder)
+            return f"{name}申请发言。", f"{name} asked to speak."
+        case e.FloorGranted():
+            name = _name(o, event.bidder)
+            return f"现在由{name}发言。", f"{name} has the floor."
+        case e.FloorEnded():
+            return _silent(event, _name(o, event.bidder))
         case e.RecordDrawn():
             return "开标记录生成，请签字。", "The opening record was drawn up for signature."
         case e.RecordSigned():
@@ -308,6 +316,23 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
             )
         case _:
             assert_never(event)
+
+
+def _silent(event: e.FloorEnded, name: str) -> tuple[str, str]:
+    match event.why:
+        case "withdrawn":
+            return f"{name}收回发言申请。", f"{name} no longer asks to speak."
+        case "refused":
+            return (
+                f"主持人未准许{name}发言：{event.reason}",
+                f"The host did not let {name} speak: {event.reason}",
+            )
+        case "ended":
+            return f"主持人结束{name}的发言：{event.reason}", f"The host ended the turn of {name}: {event.reason}"
+        case "stage":
+            return f"本环节结束，{name}的发言随之结束。", f"The step is over, and with it the turn of {name}."
+        case _:
+            return f"{name}发言完毕。", f"{name} has finished speaking."
 
 
 def _resumed(event: e.SessionResumed) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from sessions import commands as c
 from sessions.errors import CommandRefused
+from sessions.opening import floor
 from sessions.opening.state import OVER, Opening, Status
 from sessions.plan import Phase, StepKind
 from sessions.roles import STAFF, Actor, Role
@@ -30,6 +31,7 @@ class When(Enum):
     BEHIND_BARRIER = auto()  # from the barrier until the bids are opened
     CONFIRM = auto()
     OBJECTIONS = auto()  # from the list until the objection step is complete
+    FLOOR = auto()  # in a stage in which bidders may speak
     SIGN = auto()
 
 
@@ -91,6 +93,9 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.DisputeRow: Right(roles=_BIDDER, when=When.CONFIRM),
     c.Object: Right(roles=_BIDDER, when=When.OBJECTIONS),
     c.NoObjection: Right(roles=_BIDDER, when=When.OBJECTIONS),
+    c.AskFloor: Right(roles=_BIDDER, when=When.FLOOR),
+    c.GrantFloor: Right(roles=_HOSTS, when=When.FLOOR, acting=True),
+    c.EndFloor: Right(roles=_BIDDER | _HOSTS, when=When.FLOOR, acting=True, held=True),
     c.SignRecord: Right(roles=_BIDDER | STAFF, when=When.SIGN),
 }  # fmt: skip
 """Schedule is not here: it founds the opening, so there is none yet to ask."""
@@ -166,10 +171,10 @@ def _own(command: c.OpeningCommand, actor: Actor) -> str | None:
     match command:
         case (
             c.CheckIn() | c.RecordRelease() | c.ReportFailure() | c.ConfirmRow() | c.DisputeRow() | c.Object()
-            | c.NoObjection() | c.RequestEscrow()
+            | c.NoObjection() | c.RequestEscrow() | c.AskFloor()
         ):  # fmt: skip
             return command.bidder
-        case c.RecordRescue() if actor.role is Role.BIDDER:
+        case c.RecordRescue() | c.EndFloor() if actor.role is Role.BIDDER:
             return command.bidder
         case c.SignRecord():
             return command.signer
@@ -210,6 +215,8 @@ def _is_now(o: Opening, when: When) -> bool:
         case When.OBJECTIONS:
             over = o.run_of(StepKind.OBJECTION)
             return o.status is Status.LIVE and o.listed and (over is None or over.completed_at is None)
+        case When.FLOOR:
+            return floor.is_open(o)
 
 
 def _running(o: Opening, kind: StepKind) -> bool:
@@ -232,4 +239,5 @@ OUT_OF_TIME: dict[When, str] = {
     When.CONFIRM: "window_closed",
     When.OBJECTIONS: "objections_closed",
     When.SIGN: "window_closed",
+    When.FLOOR: "floor_closed",
 }

@@ -17,6 +17,7 @@ from sessions.opening import (
     recorded,
     sealing,
     signing,
+    speaking,
     stopping,
     two_persons,
     watching,
@@ -157,6 +158,12 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
             objecting.declare_none(draft, command)
         case c.AnswerObjection():
             objecting.answer(draft, command)
+        case c.AskFloor():
+            speaking.ask(draft, command)
+        case c.GrantFloor():
+            speaking.grant(draft, command)
+        case c.EndFloor():
+            speaking.end(draft, command)
         case c.SignRecord():
             signing.sign(draft, command)
         case c.RecordAnchor():

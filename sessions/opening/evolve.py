@@ -13,7 +13,7 @@ from sessions import record
 from sessions.commands import SealedBid
 from sessions.frozen import changed
 from sessions.ids import BidderId, Digest
-from sessions.opening import draws, points, stops
+from sessions.opening import draws, floor, points, stops
 from sessions.opening.state import (
     Attempt,
     Barrier,
@@ -186,6 +186,8 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
             )
         case e.NoneDeclared():
             return _row(o, event.bidder, none_declared=True)
+        case e.FloorAsked() | e.FloorGranted() | e.FloorEnded():
+            return floor.after(o, at, actor, event)
         case e.RecordDrawn():
             drawn = DrawnRecord(at=at, sha256=event.record_sha256, content=record.project(o), asked=record.asked(o))
             return points.pointed(replace(o, drawn=drawn), points.RECORD, at)
@@ -216,9 +218,10 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
             )
         case e.SessionAborted():
             aborted = replace(o, status=Status.ABORTED, abort_reason=event.reason, ended_at=at)
-            return _done(aborted, "Abort", {})
+            return floor.closed(_done(aborted, "Abort", {}), at)
         case e.SessionEnded():
-            return replace(o, status=Status.ENDED, phase=Phase.ENDED, unsigned=event.unsigned, ended_at=at)
+            ended = replace(o, status=Status.ENDED, phase=Phase.ENDED, unsigned=event.unsigned, ended_at=at)
+            return floor.closed(ended, at)
         case e.Anchored():
             return points.anchored(o, event)
         case e.AnchorMissed():
@@ -315,7 +318,7 @@ def _entered(o: Opening, at: datetime, event: e.StepEntered) -> Opening:
     )
     runs = (*o.runs, StepRun(step=step, entered_at=at, due=event.due))
     draw = Draw() if step.kind is StepKind.DRAW else o.draw
-    return replace(o, status=status, phase=phase, runs=runs, draw=draw, proposals=lapsed)
+    return floor.lapsed(replace(o, status=status, phase=phase, runs=runs, draw=draw, proposals=lapsed))
 
 
 def _completed(o: Opening, at: datetime, event: e.StepCompleted) -> Opening:

@@ -299,6 +299,27 @@ class Objection:
         return self.answered_at is None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A bidder's turn to speak: asked for; then given, or refused; then over. ``why`` is that of FloorEnded."""
+
+    bidder: BidderId
+    asked_at: datetime
+    granted_at: datetime | None = None
+    granted_by: Actor | None = None
+    ended_at: datetime | None = None
+    why: str | None = None
+    reason: str = ""
+
+    @property
+    def asking(self) -> bool:
+        return self.granted_at is None and self.ended_at is None
+
+    @property
+    def speaking(self) -> bool:
+        return self.granted_at is not None and self.ended_at is None
+
+
 class ProposalState(StrEnum):
     OPEN = "open"
     DONE = "done"
@@ -426,6 +447,7 @@ class Opening:
     opened: bool = False  # the results of all bids are recorded
     draw: Draw | None = None  # from its step on
     objections: tuple[Objection, ...] = ()
+    turns: tuple[Turn, ...] = ()  # those that stand, in the order of asking, and those that were given or refused
     proposals: tuple[Proposal, ...] = ()
     notes: tuple[SupervisorNote, ...] = ()
     drawn: DrawnRecord | None = None
@@ -479,6 +501,11 @@ class Opening:
     def bid(self, bidder: str) -> Bid | None:
         row = self.rows.get(bidder)
         return None if row is None else self.bids[row - 1]
+
+    @property
+    def speaker(self) -> Turn | None:
+        """Who has the floor."""
+        return next((turn for turn in reversed(self.turns) if turn.speaking), None)
 
     def point(self, name: str) -> Point | None:
         return next((point for point in self.points if point.name == name), None)

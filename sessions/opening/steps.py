@@ -20,7 +20,7 @@ from sessions.events import (
     StepCompleted,
     StepEntered,
 )
-from sessions.opening import drawing, points, stopping
+from sessions.opening import drawing, floor, points, stopping
 from sessions.opening.draft import by_clock
 from sessions.opening.locked import not_ready
 from sessions.opening.state import OVER, Bid, BidState, Opening, StepRun
@@ -51,6 +51,8 @@ def _walk(o: Opening, by: datetime | None) -> Happening | None:
         # A pause holds the room shut, but T0 comes in spite of it.
         opens = o.t0 if o.hold else o.t0 - o.plan.windows[StepKind.CHECKIN]
         return _at(o, opens, StepEntered(step=o.plan.pack.steps[0].id, due=o.t0))
+    if (silenced := floor.ending(o)) is not None:
+        return _at(o, o.at, silenced)
     if o.run.completed_at is None:
         return _ending(o, o.run, by)
     if o.frozen is None or o.hold:

@@ -35,7 +35,7 @@ from sessions.plan import AnchorKind, Words
 from sessions.record import record
 from sessions.roles import Role
 from sessions.shape import moment, rfc3339
-from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, stopped_for
+from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, TURNS, stopped_for
 from sessions.words import point_words
 
 _FIGURES = frozenset({"money", "integer", "percent"})
@@ -82,6 +82,7 @@ def record_paper(opening: Opening, about: About, language: Language) -> Paper:
         *say.draws(),
         *say.late(),
         *say.objections(),
+        *say.floor(),
         *say.course(),
         *say.present(),
         *say.signatures(opening, digest),
@@ -364,6 +365,29 @@ class _Says:
                 )
             )
         return table(self("异议", "Objections"), columns, rows)
+
+    def floor(self) -> tuple[Table, ...]:
+        columns = (
+            Column(head=self("投标人", "Bidder"), width="2fr"),
+            Column(head=self.clocked("申请", "Asked"), width="42mm"),
+            Column(head=self.clocked("准许", "Given"), width="42mm"),
+            Column(head=self.clocked("结束", "Over"), width="42mm"),
+            Column(head=self("说明", "How"), width="3fr"),
+        )
+        rows = [
+            (
+                _cell(self._names.get(turn["bidder"], turn["bidder"])),
+                _cell(self.clock(turn["asked_at"])),
+                (Line(self.clock(turn["granted_at"])), _muted(turn["granted_by"])) if turn["granted_at"] else (),
+                _cell(self.clock(turn["ended_at"])),
+                (
+                    *((Line(self.words(TURNS[turn["why"]])),) if turn["why"] else ()),
+                    *((_muted(turn["reason"]),) if turn["reason"] else ()),
+                ),
+            )
+            for turn in self._document.get("floor", ())
+        ]
+        return table(self("发言", "The floor"), columns, rows)
 
     def course(self) -> tuple[Table, ...]:
         columns = (

@@ -71,6 +71,12 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield c.AnswerObjection(number=number, text=private["text"]), actor
         case e.NoneDeclared(bidder=bidder):
             yield c.NoObjection(bidder=bidder), actor
+        case e.FloorAsked(bidder=bidder):
+            yield c.AskFloor(bidder=bidder), actor
+        case e.FloorGranted(bidder=bidder):
+            yield c.GrantFloor(bidder=bidder), actor
+        case e.FloorEnded(bidder=bidder, reason=reason):
+            yield c.EndFloor(bidder=bidder, reason=reason), actor
         case e.RecordSigned(signer=signer, statement=statement, proof=proof):
             yield c.SignRecord(signer=signer, statement=statement, proof=proof), actor
         case e.SupervisorNoted(private=private):

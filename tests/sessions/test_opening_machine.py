@@ -18,14 +18,17 @@ from sessions.commands import (
     Advance,
     AnswerObjection,
     Approve,
+    AskFloor,
     CheckClock,
     CommitDraw,
     ConfirmRow,
     Decline,
     DisputeRow,
     DoubtClock,
+    EndFloor,
     ExtendWindow,
     GrantEscrow,
+    GrantFloor,
     MissLock,
     NoObjection,
     Note,
@@ -66,6 +69,7 @@ from sessions.opening import (
     GatherEvidence,
     OpenBids,
     evolve,
+    floor,
     next_due,
     permitted,
     work_due,
@@ -137,6 +141,9 @@ MAY_CAUSE: dict[type[Any], set[Role]] = {
     e.ObjectionRaised: {Role.BIDDER},
     e.ObjectionAnswered: HOSTS,
     e.NoneDeclared: {Role.BIDDER},
+    e.FloorAsked: {Role.BIDDER},
+    e.FloorGranted: HOSTS,
+    e.FloorEnded: HOSTS | {Role.BIDDER, Role.CLOCK},
     e.RecordSigned: STAFF_ROLES | {Role.BIDDER},
     e.SupervisorNoted: {Role.SUPERVISOR},
     e.SessionPaused: STAFF_ROLES,
@@ -212,6 +219,13 @@ def commands(who: Actor) -> dict[str, st.SearchStrategy[OpeningCommand]]:
         "DisputeRow": st.builds(DisputeRow, bidder=somebody, text=text),
         "Object": st.builds(Object, bidder=somebody, recusal=st.booleans(), title=text, text=text),
         "NoObjection": st.builds(NoObjection, bidder=somebody),
+        "AskFloor": st.builds(AskFloor, bidder=somebody),
+        "GrantFloor": st.builds(GrantFloor, bidder=st.sampled_from([BidderId(x.id) for x in (A, B, C)])),
+        "EndFloor": st.builds(
+            EndFloor,
+            bidder=somebody if who.role is Role.BIDDER else st.sampled_from([BidderId(x.id) for x in (A, B, C)]),
+            reason=text,
+        ),
         "AnswerObjection": st.builds(AnswerObjection, number=number, text=text),
         "SignRecord": st.builds(
             SignRecord, signer=st.sampled_from([who.id, who.id, A.id]), statement=st.just(Jws("signed"))
@@ -443,6 +457,16 @@ class Openings(RuleBasedStateMachine):
         for item in self.c.it.objections:
             self.send(AnswerObjection(number=item.number, text="已核实"), HOST, later)
 
+    @rule(
+        asks=st.permutations((A, B, C)), speaks=st.sampled_from((A, B, C)), ends=st.sampled_from((HOST, DEPUTY, None))
+    )
+    def some_speak(self, asks: list[Actor], speaks: Actor, ends: Actor | None) -> None:
+        for one in asks[:2]:
+            self.send(AskFloor(bidder=BidderId(one.id)), one, SECOND)
+        self.send(GrantFloor(bidder=BidderId(speaks.id)), HOST, SECOND)
+        if ends is not None:
+            self.send(EndFloor(bidder=BidderId(speaks.id), reason="超时"), ends, SECOND)
+
     @rule(who=st.permutations((HOST, DEPUTY, SUPERVISOR, A, B, C, D)), some=st.integers(0, 7))
     def some_draw(self, who: list[Actor], some: int) -> None:
         self.everybody_draws(tuple(who[:some]))
@@ -563,6 +587,7 @@ class Openings(RuleBasedStateMachine):
             self.check_witnesses("close")
         if isinstance(fact.event, e.SessionEnded):
             self.check_witnesses("record")
+        self.check_floor(fact)
         if isinstance(fact.event, e.BidNotOpened):
             assert (fact.event.cause in CAUSES) != (fact.event.consequence == "pending")
         if isinstance(fact.event, e.StepEntered):
@@ -586,6 +611,26 @@ class Openings(RuleBasedStateMachine):
             return
         lost = made_up(o.pauses, run.entered_at, fact.at)
         assert fact.at - run.entered_at - lost >= o.plan.windows[run.step.kind]
+
+    def check_floor(self, fact: e.Happening) -> None:
+        """One speaks at a time, who asked and has checked in; nothing of it touches an objection."""
+        match fact.event:
+            case e.FloorAsked(bidder=bidder):
+                assert self.replayed.rows[bidder]
+                bid = self.replayed.bid(bidder)
+                assert bid is not None
+                assert bid.checked_in_at is not None
+            case e.FloorGranted(bidder=bidder):
+                assert self.replayed.speaker is None
+                assert bidder in [turn.bidder for turn in floor.asking(self.replayed)]
+            case e.FloorEnded(bidder=bidder, why=why, reason=reason):
+                turn = floor.standing(self.replayed, bidder)
+                assert turn is not None
+                assert bool(reason) == (fact.actor.role in HOSTS)
+                assert (why == "stage") == (fact.actor == CLOCK)
+            case _:
+                return
+        assert evolve(self.replayed, fact).objections is self.replayed.objections
 
     def check_witnesses(self, point: str) -> None:
         """Enough witnesses had said that they hold the point; in open mode it may be public that they had not."""
@@ -653,6 +698,9 @@ class Openings(RuleBasedStateMachine):
             assert not [item for item in o.objections if item.open]
             assert not [bid for bid in o.bids if bid.consequence == "pending"]
             assert all(bid.state in ("opened", "not_opened") for bid in o.bids)
+        if o.speaker is not None or floor.asking(o):
+            assert floor.is_open(o)
+            assert sum(turn.speaking for turn in o.turns) <= 1
         if o.hold is not None and o.frozen is not None:
             assert next_due(o) is None or o.stopped
         if o.clock_unsafe or o.outage is not None:

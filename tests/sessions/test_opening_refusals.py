@@ -13,10 +13,13 @@ from sessions.commands import (
     Advance,
     AnswerObjection,
     Approve,
+    AskFloor,
     ConfirmRow,
     Decline,
     DisputeRow,
+    EndFloor,
     ExtendWindow,
+    GrantFloor,
     NoObjection,
     Note,
     Object,
@@ -127,6 +130,15 @@ def ended() -> Ceremony:
     return c
 
 
+def speaking() -> Ceremony:
+    """A has the floor, and B asks for it."""
+    c = confirming()
+    for who in (A, B):
+        c.send(AskFloor(bidder=BidderId(who.id)), who)
+    c.send(GrantFloor(bidder=BidderId(A.id)), HOST)
+    return c
+
+
 def objection(who: Actor) -> Object:
     return Object(bidder=BidderId(who.id), recusal=False, title="时间", text="解密窗口过短")
 
@@ -227,6 +239,19 @@ REFUSED: list[tuple[str, Callable[[], Ceremony], OpeningCommand, Actor]] = [
     # objections
     ("own_objection_open", objecting, NoObjection(bidder=BidderId(A.id)), A),
     ("no_such_objection", objecting, AnswerObjection(number=2, text="x"), HOST),
+    # the floor
+    ("floor_closed", decrypting, AskFloor(bidder=BidderId(A.id)), A),
+    ("floor_closed", signing, AskFloor(bidder=BidderId(A.id)), A),
+    ("not_yours", confirming, AskFloor(bidder=BidderId(A.id)), B),
+    ("not_yours", speaking, EndFloor(bidder=BidderId(A.id)), B),
+    ("not_your_role", confirming, AskFloor(bidder=BidderId(A.id)), HOST),
+    ("not_your_role", speaking, EndFloor(bidder=BidderId(A.id), reason="x"), SUPERVISOR),
+    ("not_your_role", speaking, GrantFloor(bidder=BidderId(B.id)), B),
+    ("not_acting_host", speaking, EndFloor(bidder=BidderId(A.id), reason="x"), DEPUTY),
+    ("no_turn", confirming, GrantFloor(bidder=BidderId(A.id)), HOST),
+    ("no_turn", confirming, EndFloor(bidder=BidderId(A.id)), A),
+    ("floor_taken", speaking, GrantFloor(bidder=BidderId(B.id)), HOST),
+    ("text_missing", speaking, EndFloor(bidder=BidderId(A.id)), HOST),
     # texts
     ("text_missing", decrypting, Pause(reason=" "), HOST),
     ("text_missing", decrypting, ExtendWindow(reason=""), HOST),
@@ -300,6 +325,8 @@ REPEATABLE: list[tuple[Callable[[], Ceremony], OpeningCommand, Actor]] = [
     (confirming, DisputeRow(bidder=BidderId(A.id), text="价格不对"), A),
     (objecting, objection(A), A),
     (objecting, NoObjection(bidder=BidderId(B.id)), B),
+    (speaking, AskFloor(bidder=BidderId(B.id)), B),
+    (speaking, GrantFloor(bidder=BidderId(A.id)), HOST),
     (signing, sign(A), A),
     (proposed, Abort(reason="停电"), HOST),
     (listed, closing(*SET), CLOCK),

@@ -99,6 +99,8 @@ def test_every_article_given_is_cited_or_told_for_its_own_sake(pack: str) -> Non
         ("confirm = { default_s = 300", "confirm = { default_s = 30", "default lies between"),
         ("sign = { default_s", "farewell = { default_s", "no other"),
         ('before = ["all"], listed', "listed", "every phase"),
+        ('[floor]\nsteps = ["confirm"', '[floor]\nsteps = ["checkin"', "after the bidders were named"),
+        ('[floor]\nsteps = ["confirm"', '[floor]\nsteps = ["coffee"', "not one of"),
         ("[[steps]]", "[[steps", "pack"),
     ],
 )
