@@ -35,6 +35,7 @@ def text() -> str:
         "CAUSES": terms.CAUSES,
         "CONSEQUENCES": terms.CONSEQUENCES,
         "OBJECTIONS": terms.OBJECTIONS,
+        "TURNS": terms.TURNS,
         "STOPS": terms.STOPS,
         "SENTENCES": SENTENCES,
         "EXTRA": EXTRA,

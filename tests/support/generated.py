@@ -138,6 +138,7 @@ class Making:
     def __init__(self, seed: int, *, acts: int = 40) -> None:
         self.chance = random.Random(seed)
         self.losing = random.Random(f"{seed} keys")  # of its own, so that seeds without trustees tell what they told
+        self.speaking = random.Random(f"{seed} floor")  # and this, so that seeds without speakers do
         self.plan = self._plan()
         self.proofs = Proofs()
         self.checkpoints = Checkpoints(proofs=self.proofs)
@@ -704,6 +705,8 @@ class Making:
         for who, lock in self._officers():
             self.attempt(lambda who=who, lock=lock: self.act(c.ReadyOfficer(lock=lock, passed=True), who))
         self._everyone_acts([number for number in everyone if self.chance.random() < 0.85], host)
+        if self.it.kind in (StepKind.CONFIRM, StepKind.OBJECTION):
+            self._speak(everyone, host)
         if self.it.due is not None and self.it.kind is not StepKind.CHECKIN:
             self.until(max(self.it.due, self.now))
             for who, lock in self._officers() if self.it.barrier and not self.it.opened else []:
@@ -720,6 +723,20 @@ class Making:
             ]
             for step in following[:2]:
                 self.attempt(lambda step=step: self.act(c.Advance(step=StepId(step.id)), host))
+
+    def _speak(self, everyone: list[int], host: Actor) -> None:
+        """Some ask for the floor, take it back, are given it or not; and some still have it when the step is over."""
+        for number in everyone:
+            who, own = self.who(number), BidderId(self.who(number).id)
+            acts: list[tuple[c.OpeningCommand, Actor]] = [(c.AskFloor(bidder=own), who)]
+            acts += [
+                (c.GrantFloor(bidder=own), host),
+                (c.EndFloor(bidder=own), who),
+                (c.EndFloor(bidder=own, reason="超时"), host),
+            ]
+            for _ in range(self.speaking.randrange(5)):
+                command, by = self.speaking.choice(acts)
+                self.attempt(lambda command=command, by=by: self.act(command, by))
 
     def _everyone_acts(self, numbers: list[int], host: Actor) -> None:
         for number in numbers:

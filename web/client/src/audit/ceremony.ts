@@ -3,6 +3,7 @@
 import { utf8 } from "../bytes.js";
 import type { Json } from "../canonical.js";
 import { type Draw, newDraw } from "./draw.js";
+import { asking, floorOpen, over, turned } from "./floor.js";
 import type { Told } from "./log.js";
 import { demand } from "./report.js";
 import { digestHex } from "../sha256.js";
@@ -109,6 +110,17 @@ export interface Objection {
   answeredBy: string | null;
 }
 
+/** A bidder's turn to speak: asked for, given or refused, over. */
+export interface Turn {
+  readonly bidder: string;
+  readonly askedAt: string;
+  grantedAt: string | null;
+  grantedBy: string | null;
+  endedAt: string | null;
+  why: string | null;
+  reason: string;
+}
+
 export interface Proposal {
   readonly number: number;
   readonly act: string;
@@ -159,6 +171,8 @@ export class Opening {
   barrier: { readonly at: string; readonly data: Data } | null = null;
   opened = false;
   readonly objections: Objection[] = [];
+  /** Those that stand, in the order of asking, and those that were given or refused. */
+  turns: readonly Turn[] = [];
   readonly proposals: Proposal[] = [];
   drawn: { readonly sha256: string; readonly content: Data; readonly asked: readonly string[] } | null = null;
   readonly signatures: { readonly signer: string; readonly role: string; readonly at: string }[] = [];
@@ -351,6 +365,11 @@ export class Opening {
       case "NoneDeclared":
         if (bid !== undefined) bid.noneDeclared = true;
         return;
+      case "FloorAsked":
+      case "FloorGranted":
+      case "FloorEnded":
+        this.turns = turned(this, told);
+        return;
       case "RecordDrawn":
         this.drawn = drawn();
         this.#point("record");
@@ -466,10 +485,12 @@ export class Opening {
         this.status = "aborted";
         this.abortReason = data["reason"] as string;
         this.#done("Abort", {});
+        this.turns = over(this, when);
         return;
       case "SessionEnded":
         this.status = "ended";
         this.phase = "ended";
+        this.turns = over(this, when);
     }
   }
 
@@ -533,6 +554,7 @@ export class Opening {
     for (const item of this.proposals) if (item.state === "open") item.state = "lapsed";
     const due = data["due"] as string | null;
     this.runs.push({ step, enteredAt: when, due, completedAt: null, missing: [], extensions: [] });
+    if (!floorOpen(this)) this.turns = this.turns.filter((turn) => !asking(turn));
   }
 
   #attempt({ type, data, when, private: hidden }: Told, bid: Bid | undefined): void {

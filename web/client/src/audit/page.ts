@@ -4,7 +4,7 @@ import type { Json } from "../canonical.js";
 import type { Opening } from "./ceremony.js";
 import { type Data, moment } from "./shapes.js";
 import { grouped, inEnglish, isAmount } from "./sheet.js";
-import { CAUSES, CONSEQUENCES, OBJECTIONS, README, README_BIDS, README_NONE, ROLES, STOPS, STYLE } from "./words.js";
+import { CAUSES, CONSEQUENCES, OBJECTIONS, README, README_BIDS, README_NONE, ROLES, STOPS, STYLE, TURNS } from "./words.js";
 
 interface Words {
   readonly zh: string;
@@ -27,6 +27,7 @@ export function recordPage(document: Data, o: Opening, head: string): string {
     locks(document, o),
     draws(document),
     objections(document),
+    floor(document),
     course(document),
     present(document),
     signatures(document, o),
@@ -214,6 +215,27 @@ function objections(document: Data): string {
     ["答复", "Answered"],
   ].map(([zh, en]) => th(zh!, en!));
   return table("异议", "Objections", head.join(""), rows.join(""));
+}
+
+function floor(document: Data): string {
+  const names = namesIn(document);
+  const rows = list(document["floor"] ?? []).map((turn) => {
+    const who = turn["bidder"] as string;
+    const how = turn["why"] === null ? "" : both(TURNS[turn["why"] as string]!);
+    return (
+      `<tr><td>${escape(names.get(who) ?? who)}</td><td>${time(turn["asked_at"])}</td>` +
+      `<td>${time(turn["granted_at"])} ${escape(turn["granted_by"] || "")}</td><td>${time(turn["ended_at"])}</td>` +
+      `<td>${how}${escape(turn["reason"])}</td></tr>`
+    );
+  });
+  const head = [
+    ["投标人", "Bidder"],
+    ["申请", "Asked"],
+    ["准许", "Given"],
+    ["结束", "Over"],
+    ["说明", "How"],
+  ].map(([zh, en]) => th(zh!, en!));
+  return table("发言", "The floor", head.join(""), rows.join(""));
 }
 
 function course(document: Data): string {

@@ -1,8 +1,9 @@
 /** The opening record as the events make it, member for member (sessions/record.py says the same). */
 
 import { canonicalText, type Json } from "../canonical.js";
-import type { Bid, Change, Lock, Opening, Point, StepRun } from "./ceremony.js";
+import type { Bid, Change, Lock, Opening, Point, StepRun, Turn } from "./ceremony.js";
 import { drawRules } from "./draw.js";
+import { asking } from "./floor.js";
 import { digestHex } from "../sha256.js";
 import type { Data } from "./shapes.js";
 import { fieldsOf, grouped, inChinese, isAmount } from "./sheet.js";
@@ -53,6 +54,7 @@ function project(o: Opening): Data {
     postponements: o.moves.map(change),
     present: o.chairs.map((chair) => ({ ...chair, host: chair.account === o.acting })),
     draws: draws(o),
+    ...((pack["floor"] ?? null) === null ? {} : { floor: o.turns.filter((turn) => !asking(turn)).map(turnRow) }),
     ...(o.watch === null ? {} : { watch: watched(o, o.watch) }),
     ...(o.clock === null ? {} : { clock: o.clock }),
     ...(o.locks.length > 0 ? { locks: o.locks.map((lock) => lockRow(o, lock)) } : {}),
@@ -178,6 +180,10 @@ function stepRow(run: StepRun): Json {
     missing: run.missing,
     extensions: run.extensions.map(change),
   };
+}
+
+function turnRow({ bidder, askedAt, grantedAt, grantedBy, endedAt, why, reason }: Turn): Json {
+  return { bidder, asked_at: askedAt, granted_at: grantedAt, granted_by: grantedBy, ended_at: endedAt, why, reason };
 }
 
 function change({ at, old, new: moved, reason, by, approvedBy, stops }: Change): Json {

@@ -11,6 +11,7 @@ import { accuse, BY_CLIENT, CAUSES } from "./blame.js";
 import { type Bid, type Objection, Opening, type Proposal, sameFields } from "./ceremony.js";
 import { commits, repeatable, repeated, reveals } from "./draw.js";
 import { digestHex } from "../sha256.js";
+import { asks, endsAs, floorOpen, grants } from "./floor.js";
 import { gathers, measures, unheard } from "./evidence.js";
 import { canOpen, grantable, hasEscrow, missable, rehearses, removes, stillLocked } from "./locks.js";
 import type { Told } from "./log.js";
@@ -150,6 +151,9 @@ const RIGHT = {
   anchor: { roles: CLOCK, when: frozen, held: true },
   dispute: { roles: CLOCK, when: untilEnd, held: true },
   noteRecording: { roles: CLOCK, when: fromCheckin, held: true },
+  askFloor: { roles: BIDDER, when: floorOpen },
+  grantFloor: { roles: HOSTS, when: floorOpen, acting: true },
+  endFloor: { roles: [...BIDDER, ...HOSTS], when: floorOpen, acting: true, held: true },
   sign: { roles: [...BIDDER, ...STAFF], when: running("sign") },
 } satisfies { readonly [act: string]: Right };
 
@@ -215,6 +219,16 @@ function asked(o: Opening, told: Told): boolean {
       );
     case "NoneDeclared":
       return allowed(RIGHT.object) && own && bid?.noneDeclared === false && !of(o, told.id).some(({ answeredAt }) => answeredAt === null);
+    case "FloorAsked":
+      return allowed(RIGHT.askFloor) && own && asks(o, told.id);
+    case "FloorGranted":
+      return allowed(RIGHT.grantFloor) && grants(o, data["bidder"] as string);
+    case "FloorEnded":
+      return (
+        allowed(RIGHT.endFloor) &&
+        (told.role === "bidder" ? own && data["reason"] === "" : given(data["reason"])) &&
+        endsAs(o, data["bidder"] as string, told.role) === data["why"]
+      );
     case "RecordSigned":
       return (
         allowed(RIGHT.sign) &&

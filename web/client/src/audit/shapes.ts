@@ -127,6 +127,7 @@ const outageRule = record({
   postpone: count,
   article: text,
 });
+const floorRule = record({ steps: listOf(oneOf(...KINDS)), article: text });
 const lock = record({
   id: text,
   title: words,
@@ -155,6 +156,7 @@ const pack = record({
   "witness?": orNull(witnessRule),
   "evidence?": orNull(evidenceRule),
   "outage?": orNull(outageRule),
+  "floor?": orNull(floorRule),
 });
 const tender = record({
   id: text,
@@ -257,6 +259,9 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   ObjectionRaised: shape({ number: count, bidder: text, kind: text, title: text }, texts),
   ObjectionAnswered: shape({ number: count }, texts),
   NoneDeclared: shape({ bidder: text }),
+  FloorAsked: shape({ bidder: text }),
+  FloorGranted: shape({ bidder: text }),
+  FloorEnded: shape({ bidder: text, why: text, reason: text }),
   RecordDrawn: shape({ record_sha256: text }),
   RecordSigned: shape({ signer: text, role, statement: text, "proof?": proof }),
   SupervisorNoted: shape({}, texts),

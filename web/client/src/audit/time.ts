@@ -2,6 +2,7 @@
 
 import type { Bid, Opening, Step, StepRun } from "./ceremony.js";
 import { drawComing, drawRules } from "./draw.js";
+import { silenced } from "./floor.js";
 import { locksReady } from "./locks.js";
 import { missing, witnessed } from "./points.js";
 import { recordDigest } from "./record.js";
@@ -30,6 +31,8 @@ function walking(o: Opening): Coming | null {
     const opens = o.hold === null ? o.t0 - length(o, "checkin") : o.t0;
     return at(o, opens, "StepEntered", () => ({ step: o.steps[0]!.id, due: written(o.t0) }));
   }
+  const quiet = silenced(o);
+  if (quiet !== null) return at(o, o.at, "FloorEnded", () => quiet);
   if (run.completedAt === null) return ending(o, run);
   if (o.frozen === null || o.hold !== null) return null;
   const minimum = o.plan.pack["minimum_bidders"] as number;

@@ -45,6 +45,13 @@ export const OBJECTIONS: Table = {
   "row": { zh: "对本单位唱标内容的异议", en: "an objection to its own row" },
 };
 
+export const TURNS: Table = {
+  "finished": { zh: "发言完毕", en: "finished" },
+  "ended": { zh: "主持人结束", en: "ended by the host" },
+  "refused": { zh: "未获准", en: "not given" },
+  "stage": { zh: "环节结束", en: "the step was over" },
+};
+
 export const STOPS: Table = {
   "clock": { zh: "平台时钟不可信", en: "the hall's clock was unsafe" },
   "outage": { zh: "开标厅中断", en: "the hall was out" },
