@@ -66,6 +66,7 @@ RATES = {
     "stream": Rate(count=10, per=timedelta(minutes=1), burst=10),
     "lag": Rate(count=15, per=timedelta(seconds=1), burst=200),  # an address has 200 watchers, each every 16 s
     "upload": Rate(count=30, per=timedelta(hours=1), burst=30),
+    "floor": Rate(count=6, per=timedelta(minutes=5), burst=6),  # every asking is a fact that everybody reads
     "media": Rate(count=20, per=timedelta(minutes=1), burst=10),
     "media_address": Rate(count=2, per=timedelta(seconds=1), burst=50),  # an office behind one address
     "media_house": Rate(count=20, per=timedelta(seconds=1), burst=100),  # a join is 4 ms of one core

@@ -9,6 +9,7 @@ from crypto.encoding import unb64u
 from sessions.amounts import grouped, in_chinese, in_english
 from sessions.opening.drawing import waited_for
 from sessions.opening.draws import places, urn
+from sessions.opening.floor import asking, is_open
 from sessions.opening.locked import comes_off
 from sessions.opening.state import (
     Barrier,
@@ -243,6 +244,33 @@ def _party(opening: Opening, party: str) -> str:
     if bid is not None:
         return bid.name
     return next((seat.name for seat in opening.plan.seats if seat.account == party), party)
+
+
+def floor(opening: Opening) -> dict[str, Any] | None:
+    """Who speaks, and who asks to; None where bidders do not speak, and before they are named."""
+    if opening.plan.pack.floor is None or not opening.listed:
+        return None
+    speaker = opening.speaker
+    return {
+        "open": is_open(opening),
+        "speaker": None
+        if speaker is None
+        else {**_speaks(opening, speaker.bidder), "since": moment(speaker.granted_at)},
+        # By row, so that nobody's place on a page becomes somebody else's when the queue moves up.
+        "asked": {
+            str(opening.rows[turn.bidder]): {
+                "order": order,
+                **_speaks(opening, turn.bidder),
+                "at": rfc3339(turn.asked_at),
+            }
+            for order, turn in enumerate(asking(opening), start=1)
+        },
+    }
+
+
+def _speaks(opening: Opening, bidder: str) -> dict[str, Any]:
+    row = opening.rows[bidder]
+    return {"row": row, "bidder": bidder, "name": opening.bids[row - 1].name}
 
 
 def proposal(made: Proposal) -> dict[str, Any]:

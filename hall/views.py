@@ -83,6 +83,7 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
             for item in o.objections
             if Datum.OBJECTION_TITLE in data
         },
+        "floor": parts.floor(o) if Datum.NAMES in data else None,
         "proposals": {str(made.number): parts.proposal(made) for made in o.proposals if Datum.PROPOSALS in data},
         "record": {
             "digest": o.drawn.sha256,

@@ -283,6 +283,7 @@ def _view(n: int, clock: str, status: str, phase: str, step: str | None, **chang
         "late": {},
         "reading": None,
         "objections": {},
+        "floor": None,
         "proposals": {},
         "record": None,
         "failed": None,
@@ -338,6 +339,15 @@ def _objections() -> View:
             "at": _time("09:35:10"), "state": "open",
         },
     }  # fmt: skip
+
+
+def _floor(speaks: int, *asks: int) -> View:
+    """Who speaks, and who asks to, by their rows."""
+    who = {row: {"row": row, "bidder": bidder[0], "name": bidder[1]} for row, bidder in enumerate(_BIDDERS, 1)}
+    asked = {
+        str(row): {"order": order, **who[row], "at": _time(f"09:33:1{order}")} for order, row in enumerate(asks, 1)
+    }
+    return {"open": True, "speaker": {**who[speaks], "since": _time("09:33:30")} if speaks else None, "asked": asked}
 
 
 def _record(*signers: str) -> View:
@@ -465,8 +475,11 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "confirm": lambda: _after(
         47, "09:32:00", "confirm", due=_time("09:36:40"),
         bids={**_opened(), "2": {**_opened()["2"], "confirmed": "yes"}, "3": {**_opened()["3"], "confirmed": "disputed"}},
+        floor=_floor(3, 2, 1),
     ),
-    "objection": lambda: _after(52, "09:35:12", "objection", due=_time("09:39:00"), objections=_objections(), bids=_opened(confirmed="yes")),
+    "objection": lambda: _after(
+        52, "09:35:12", "objection", due=_time("09:39:00"), objections=_objections(), bids=_opened(confirmed="yes"), floor=_floor(1, 4)
+    ),
     "sign": lambda: _after(
         60, "09:37:20", "sign", due=_time("09:52:00"), record=_record("host", "supervisor", _BIDDERS[1][0]),
         bids={k: {**v, "signed": k == "2"} for k, v in _opened(confirmed="yes", none_declared=True).items()},
@@ -549,7 +562,25 @@ def document(state: str) -> View:
         "since": _time("09:05:00"),
         "until": _time("09:06:30"),
     }
-    return {"steps": steps, "pauses": [pause] if state == "ended" else [], "postponements": []}
+    over = state == "ended"
+    rows = [{"bidder": bidder[0], "name": bidder[1]} for bidder in _BIDDERS]
+    turns = [
+        {
+            "bidder": _BIDDERS[2][0], "asked_at": _time("09:33:02"), "granted_at": _time("09:33:10"), "granted_by": "李明",
+            "ended_at": _time("09:33:28"), "why": "finished", "reason": "",
+        },
+        {
+            "bidder": _BIDDERS[3][0], "asked_at": _time("09:33:11"), "granted_at": None, "granted_by": None,
+            "ended_at": _time("09:36:20"), "why": "refused", "reason": "与开标无关",
+        },
+    ]  # fmt: skip
+    return {
+        "steps": steps,
+        "pauses": [pause] if over else [],
+        "postponements": [],
+        "rows": rows,
+        "floor": turns if over else [],
+    }
 
 
 def summaries() -> tuple[Summary, ...]:

@@ -165,7 +165,7 @@ def _tasks(view: View) -> dict[str, Any]:
         "objection": task("objection", bool(bid and bid.get("none_declared"))),
         "sign": task("sign", bool(bid and bid.get("signed"))),
     }
-    return {"tasks": tasks, "act": _act(view, bid, tasks), "own": bid}
+    return {"tasks": tasks, "act": _act(view, bid, tasks), "own": bid, **_floor(view, str(own.get("bidder")))}
 
 
 def _act(view: View, bid: View | None, tasks: Mapping[str, str]) -> str:
@@ -177,6 +177,16 @@ def _act(view: View, bid: View | None, tasks: Mapping[str, str]) -> str:
     if bid is None:
         return "none"
     return next((name for name in _TASKS[2:] if tasks[name] == "current"), "wait")
+
+
+def _floor(view: View, bidder: str) -> dict[str, Any]:
+    """Return where a bidder stands with the floor: ``speaking``, ``asked``, and as which of those who ask, or not."""
+    floor = view.get("floor") or {}
+    if (floor.get("speaker") or {}).get("bidder") == bidder:
+        return {"floor": "speaking", "turn": 0}
+    asked = floor.get("asked") or {}
+    turn = next((n for n, key in enumerate(keys_in_order(asked), start=1) if asked[key]["bidder"] == bidder), 0)
+    return {"floor": "asked" if turn else "", "turn": turn}
 
 
 def _locks(view: View) -> dict[str, int]:
@@ -210,4 +220,5 @@ def _counts(view: View) -> dict[str, int]:
         "escrow_asked": count("escrow", "asked"),
         "objections_open": open_ones("objections"),
         "proposals_open": open_ones("proposals"),
+        "asking": len((view.get("floor") or {}).get("asked") or {}),
     }

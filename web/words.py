@@ -187,6 +187,12 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "recusal": _w("回避申请", "Recusal request"),
         "row": _w("唱标内容异议", "Disputed row"),
     },
+    "turn": {
+        "finished": _w("发言完毕", "finished"),
+        "ended": _w("主持人结束发言", "ended by the host"),
+        "refused": _w("主持人未准许", "not given by the host"),
+        "stage": _w("环节结束", "the step was over"),
+    },
     "proposal": {
         "open": _w("待第二人同意", "waiting for a second person"),
         "done": _w("已执行", "done"),

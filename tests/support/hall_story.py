@@ -37,6 +37,7 @@ from sessions.plan import (
     ClockTerms,
     DrawRule,
     EvidenceRule,
+    FloorRule,
     Lock,
     Officer,
     OutageRule,
@@ -140,6 +141,7 @@ def a_plan(
             )
         },
         refusals={},
+        floor=FloorRule(steps=frozenset({StepKind.CONFIRM, StepKind.OBJECTION}), article="art"),
         visibility={
             "count": from_phase(Phase.LISTED, EVERYONE),
             "names": from_phase(Phase.LISTED, EVERYONE),
@@ -459,6 +461,12 @@ def a_full_story(bids: int = 5) -> Story:
     story.send(c.Object(bidder=bidder_id(1), recusal=False, title="公開標題", text="密異議"), bidder(1))
     story.send(c.DisputeRow(bidder=bidder_id(2), text="密爭議"), bidder(2))
     story.send(c.ConfirmRow(bidder=bidder_id(1), statement=story.statement(1)), bidder(1)).wait(minutes=31)
+    for number in (2, 1, 3):
+        story.send(c.AskFloor(bidder=bidder_id(number)), bidder(number))
+    story.send(c.GrantFloor(bidder=bidder_id(2)), DEPUTY).wait(seconds=5)
+    story.send(c.EndFloor(bidder=bidder_id(2)), bidder(2)).send(c.EndFloor(bidder=bidder_id(1)), bidder(1))
+    story.send(c.EndFloor(bidder=bidder_id(3), reason="off the point"), DEPUTY)
+    story.send(c.AskFloor(bidder=bidder_id(1)), bidder(1)).send(c.GrantFloor(bidder=bidder_id(1)), DEPUTY)
     for number, answer in ((1, "密答甲"), (2, "密答乙")):
         story.send(c.AnswerObjection(number=number, text=answer), DEPUTY)
     for number in range(1, bids + 1):
@@ -612,6 +620,9 @@ def _acts() -> list[Callable[[Story, int], object]]:
         lambda s, n: s.send(c.DisputeRow(bidder=bidder_id(n), text="密"), bidder(n)),
         lambda s, n: s.send(c.ConfirmRow(bidder=bidder_id(n), statement=s.statement(n)), bidder(n)),
         lambda s, n: s.send(c.NoObjection(bidder=bidder_id(n)), bidder(n)),
+        lambda s, n: s.send(c.AskFloor(bidder=bidder_id(n)), bidder(n)),
+        lambda s, n: s.send(c.GrantFloor(bidder=bidder_id(n)), HOST),
+        lambda s, n: s.send(c.EndFloor(bidder=bidder_id(n), reason="止"), (HOST, bidder(n))[n % 2]),
         lambda s, n: s.send(c.SignRecord(signer=bidder_id(n), statement=s.statement(n)), bidder(n)),
         lambda s, n: s.send(c.Note(text="密記"), SUPERVISOR),
         lambda s, n: s.finish(),

@@ -16,7 +16,7 @@ from hall.lane import encode
 from sessions import commands
 from sessions.accounts import LoginRefused
 from sessions.codec import Command, command_from_json
-from sessions.commands import SignRecord
+from sessions.commands import AskFloor, SignRecord
 from sessions.errors import CommandRefused
 from sessions.events import Recorded, Stream
 from sessions.ids import Jws, SessionId
@@ -129,6 +129,8 @@ async def command(request: Request, session: SessionId) -> Response:
     form = await bodies.read_object(request)
     code = form.pop("code", None) if form.get("command") == "SignRecord" else None
     asked = await _asked(services, session, form, actor)
+    if isinstance(asked, AskFloor):
+        services.pace("floor", (session, actor.id))
     if actor.role is Role.BIDDER:
         who = await visitor_required(request)
         now = services.clock.now()
@@ -213,13 +215,17 @@ def _key(request: Request) -> str:
         raise Problem("no_key") from None
 
 
+_ABOUT: Final = {"RuleCause", "GrantEscrow", "GrantFloor", "EndFloor"}
+"""Commands of staff about a bidder; any other concerns whoever sends it."""
+
+
 async def _asked(services: Services, session: SessionId, form: dict[str, Any], actor: Actor) -> Command:
     """Return the command in ``form``; whose it is follows from the login, and what says otherwise is refused."""
     name = form.pop("command", None)
     if not isinstance(name, str):
         raise Problem("malformed_command", detail="command")
     members = getattr(getattr(commands, name, None), "__dataclass_fields__", {})
-    own = {"bidder", "signer"} & members.keys() if name != "RuleCause" else set()  # there it is who is ruled about
+    own = {"bidder", "signer"} & members.keys() if actor.role is Role.BIDDER or name not in _ABOUT else set()
     if any(form.setdefault(member, actor.id) != actor.id for member in own):
         raise Problem("not_yours")
     if name == "SignRecord" and actor.role in STAFF:

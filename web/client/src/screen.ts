@@ -150,7 +150,16 @@ function tasks(view: View): Members {
     objection: task("objection", Boolean(bid?.["none_declared"])),
     sign: task("sign", Boolean(bid?.["signed"])),
   };
-  return { tasks: made, act: act(status, bid, made), own: bid ?? null };
+  return { tasks: made, act: act(status, bid, made), own: bid ?? null, ...floor(view, String(own["bidder"])) };
+}
+
+/** Where a bidder stands with the floor: `speaking`, `asked`, and as which of those who ask, or not. */
+function floor(view: View, bidder: string): Members {
+  const held = (view["floor"] ?? {}) as Members;
+  if ((held["speaker"] as Members | null | undefined)?.["bidder"] === bidder) return { floor: "speaking", turn: 0 };
+  const asked = (held["asked"] ?? {}) as Record<string, Members>;
+  const turn = keysInOrder(asked).findIndex((key) => asked[key]!["bidder"] === bidder) + 1;
+  return { floor: turn > 0 ? "asked" : "", turn };
 }
 
 function act(status: string, bid: Members | undefined, made: Readonly<Record<string, string>>): string {
@@ -188,5 +197,6 @@ function counts(view: View): Members {
     escrow_asked: count("escrow", "asked"),
     objections_open: open("objections"),
     proposals_open: open("proposals"),
+    asking: Object.keys(((view["floor"] as Members | null | undefined)?.["asked"] ?? {}) as Members).length,
   };
 }
