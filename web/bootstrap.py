@@ -25,6 +25,7 @@ from hall.hub import Hub
 from hall.lags import Lags
 from hall.limits import LIMITS, RATES, Buckets, Limits
 from hall.media.engine import MediaEngine
+from hall.media.floor import FollowFloor
 from hall.timekeeper import Timekeeper
 from sessions import failpoint
 from sessions.accounts import Accounts
@@ -336,6 +337,7 @@ def build(
     media = engine_for(settings)
     if media is not None:
         sessions.on_commit(Ending(media).look)
+        sessions.on_commit(FollowFloor(media).look)
     return Services(
         settings=settings,
         clock=clock,

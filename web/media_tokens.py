@@ -17,10 +17,11 @@ from typing import Final
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from hall.media.engine import Away, EngineRefused, MediaEngine, Source
+from hall.media.floor import BIDDER, bidder_source, speaking
 from hall.media.link import LinkedEngine
 from hall.media.places import Places
 from sessions.clock import Clock
-from sessions.ids import SessionId
+from sessions.ids import BidderId, SessionId
 from sessions.opening.state import Opening, Status
 from sessions.roles import Actor, Role
 from sessions.store.once import SqlOnce
@@ -74,12 +75,22 @@ class Tokens:
 
 def source_of(actor: Actor) -> Source | None:
     """Return as whom somebody is seen; None for whoever has no part on the stage."""
-    return Source(actor.role) if actor.role in (Role.HOST, Role.DEPUTY, Role.SUPERVISOR) else None
+    match actor.role:
+        case Role.HOST | Role.DEPUTY | Role.SUPERVISOR:
+            return Source(actor.role)
+        case Role.BIDDER:
+            return bidder_source(BidderId(actor.id))
+        case _:
+            return None
 
 
-def may_publish(opening: Opening) -> bool:
-    """Return whether cameras are let in now."""
-    return opening.status in OPEN
+def hindrance(opening: Opening, source: Source) -> str | None:
+    """Return the code of what keeps ``source`` off the air, if anything does: the time, or a missing floor."""
+    if opening.status not in OPEN:
+        return "media_closed"
+    if source.startswith(BIDDER) and source != speaking(opening):
+        return "no_floor"
+    return None
 
 
 class Ending:

@@ -388,6 +388,13 @@ SAYINGS: Mapping[str, Saying] = {
         "签到开始后到开标会结束前可以发送。",
         "It is possible from check-in until the end of the opening.",
     ),
+    "no_floor": _say(
+        409,
+        "现在不是贵单位发言，画面和声音不接入。",
+        "You do not have the floor, so neither picture nor sound is let in.",
+        "请在席位页面申请发言，主持人准许后再接入。",
+        "Ask to speak on your seat's page, and go on air when the host has given you the floor.",
+    ),
     "no_token": _say(
         401,
         "此音视频令牌已使用、已过期或不适用于此处。",

@@ -26,7 +26,15 @@ _SPOKEN: Final = frozenset(
             "WindowExtended",
         ),
         *("BarrierPassed", "BidNotOpened", "CauseRuled", "LateBidRefused", "DrawClosed", "DrawRepeated", "DrawMade"),
-        *("ObjectionRaised", "ObjectionAnswered", "RecordDrawn", "SessionPaused", "SessionResumed", "ClockUnsafe"),
+        *(
+            "ObjectionRaised",
+            "ObjectionAnswered",
+            "FloorGranted",
+            "RecordDrawn",
+            "SessionPaused",
+            "SessionResumed",
+            "ClockUnsafe",
+        ),
         *("ClockSafe", "OutageBegan", "OutageEnded", "SessionAborted", "SessionEnded", "LogDisputed"),
     }
 )

@@ -59,7 +59,8 @@ class Scene:
     page: str  # "2/3" of a table that is longer than the picture
     notice: Said  # what stands where there are no rows yet
     caption: Said
-    speaker: str  # who has the floor in the small picture; empty without one
+    speaker: str  # who is seen in the small picture; empty without one
+    floor: str = ""  # the bidder who has the floor, seen or not
 
 
 _STATES: Final = {
@@ -120,7 +121,14 @@ def scene(view: View, now: datetime, caption: Said | None = None, speaker: str =
         notice=Said() if rows else _notice(view),
         caption=caption or Said(),
         speaker=speaker,
+        floor=floor(view),
     )
+
+
+def floor(view: View) -> str:
+    """Return the name of the bidder who has the floor; empty while nobody has it."""
+    held = (view.get("floor") or {}).get("speaker")
+    return str(held["name"]) if held else ""
 
 
 def _step(view: View) -> tuple[Said, int, int]:

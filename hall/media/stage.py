@@ -119,6 +119,17 @@ def _step(draw: ImageDraw.ImageDraw, scene: Scene) -> None:
         left += size + 42
     _write(draw, (left, 37), scene.step.zh, 30, _INK, anchor="lm", bold=True)
     left += _wide(scene.step.zh, 30) + 20
+    if scene.floor:
+        draw.ellipse((left + 2, 32, left + 14, 44), fill=_LIVE)
+        _write(
+            draw,
+            (left + 24, 37),
+            _cut(f"发言 Speaking  {scene.floor}", 24, _STEP[2] - left - 24),
+            24,
+            _INK,
+            anchor="lm",
+        )
+        return
     _write(draw, (left, 39), _cut(scene.step.en, 22, _STEP[2] - left), 22, _MUTED, anchor="lm")
 
 
@@ -204,7 +215,7 @@ _AREAS: Final[dict[str, _Area]] = {
     "header": _Area(box=_HEADER, part=lambda s: (s.title, s.tenderer, s.rehearsal), paint=_header),
     "clock": _Area(box=_CLOCK, part=lambda s: s.time, paint=_clock),
     "day": _Area(box=_DAY, part=lambda s: s.day, paint=_day),
-    "step": _Area(box=_STEP, part=lambda s: (s.step, s.place, s.of), paint=_step),
+    "step": _Area(box=_STEP, part=lambda s: (s.step, s.place, s.of, s.floor), paint=_step),
     "count": _Area(box=_COUNT, part=lambda s: (s.count, s.until), paint=_count),
     "table": _Area(box=_TABLE, part=lambda s: (s.rows, s.page, s.notice, s.currency, s.speaker), paint=_table),
     "caption": _Area(box=_CAPTION, part=lambda s: s.caption, paint=_caption),

@@ -94,9 +94,11 @@ async def test_the_programme_is_for_everybody_and_the_floor_for_who_takes_part(h
     assert code(await post(house, "whep", "", WATCH)) == (401, "no_token")
 
 
-async def test_a_bidder_cannot_send_and_nobody_before_check_in_or_after_the_end(house: House) -> None:
+async def test_a_bidder_cannot_send_without_the_floor_and_nobody_before_check_in_or_after_the_end(
+    house: House,
+) -> None:
     bidder = await house.bidder()
-    assert code(await bidder.post(f"{house.path}/media/tokens", json={"act": "publish"})) == (403, "not_your_role")
+    assert code(await bidder.post(f"{house.path}/media/tokens", json={"act": "publish"})) == (409, "no_floor")
     await house.turn(T0)
     await house.turn(timedelta(hours=1))
     assert (await house.view(house.client()))["status"] == "failed"

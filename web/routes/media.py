@@ -13,12 +13,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from hall.media.engine import Answer, Away, EngineRefused, MediaEngine, MediaId, Show, Source
+from hall.media.floor import speaking
 from sessions.ids import SessionId
+from sessions.opening.state import Opening
 from sessions.shape import rfc3339
 from web import bodies
 from web.bootstrap import Services, services_of
 from web.identity import actor_for
-from web.media_tokens import Act, Grant, may_publish, source_of
+from web.media_tokens import Act, Grant, hindrance, source_of
 from web.problems import Problem
 
 router = APIRouter()
@@ -32,9 +34,10 @@ _T = TypeVar("_T")
 
 @router.post("/api/v1/sessions/{session}/media/tokens", summary="Ask to send or to watch", openapi_extra=_BODY)
 async def token(request: Request, session: SessionId) -> Response:
-    """`{"act": "publish"}` by staff of the session, or `{"act": "watch", "show": "floor"}` by who takes part.
+    """`{"act": "publish"}` by staff of the session and by the bidder who has the floor; `{"act": "watch", "show":
+    "floor"}` by who takes part.
 
-    Answers `{"token", "until", "url"}`: a Bearer token for one POST to `url`.
+    Answers `{"token", "until", "url"}`: a Bearer token for one POST to `url`; who sends is told as which `source`.
     """
     services = services_of(request)
     _engine(services)
@@ -46,17 +49,15 @@ async def token(request: Request, session: SessionId) -> Response:
             source = source_of(actor)
             if source is None:
                 raise Problem("not_your_role")
-            if not may_publish(await services.sessions.state(session)):
-                raise Problem("media_closed")
+            _may_send(await services.sessions.state(session), source)
             act, of, url = Act.PUBLISH, str(source), f"/media/{session}/whip"
         case {"act": "watch", "show": "floor" | "programme" as show, **rest} if not rest:
             act, of, url = Act.WATCH, show, f"/media/{session}/whep"
         case _:
             raise Problem("malformed_request", detail="act")
     given, until = await services.media_tokens.give(Grant(session=session, act=act, of=of, who=actor.id))
-    return JSONResponse(
-        {"token": given, "until": rfc3339(until), "url": url}, status_code=201, headers={"cache-control": "no-store"}
-    )
+    told = {"token": given, "until": rfc3339(until), "url": url} | ({"source": of} if act is Act.PUBLISH else {})
+    return JSONResponse(told, status_code=201, headers={"cache-control": "no-store"})
 
 
 @router.post("/media/{session}/whip", summary="Send picture and sound (WHIP)", openapi_extra=_OFFER)
@@ -67,9 +68,16 @@ async def whip(request: Request, session: SessionId) -> Response:
     _pace(services, request)
     offer = await _offer(request)
     grant = await _granted(request, services, session, Act.PUBLISH)
-    if not may_publish(await services.sessions.state(session)):
-        raise Problem("media_closed")
-    return _created(request, await _asked(engine.publish(session, Source(grant.of), offer)))
+    source = Source(grant.of)
+    _may_send(await services.sessions.state(session), source)
+    answer = await _asked(engine.publish(session, source, offer))
+    opening = await services.sessions.state(session)
+    if hindrance(opening, source) is not None:  # it ended while the engine answered, and may have been told too soon
+        await _asked(engine.close(answer.id))
+        _may_send(opening, source)
+    if source == speaking(opening):
+        await _asked(engine.select(session, source))  # an engine that was started again knows of no floor
+    return _created(request, answer)
 
 
 @router.post("/media/{session}/whep", summary="Watch picture and sound (WHEP)", openapi_extra=_OFFER)
@@ -109,6 +117,11 @@ def _engine(services: Services) -> MediaEngine:
     if services.media is None:
         raise Problem("no_media")
     return services.media
+
+
+def _may_send(opening: Opening, source: Source) -> None:
+    if (code := hindrance(opening, source)) is not None:
+        raise Problem(code)
 
 
 def _pace(services: Services, request: Request) -> None:
