@@ -8,10 +8,10 @@ synchronous_commit=on for the same reason (31,500 appends a second in shared com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, event, select
 from sqlalchemy.engine import make_url
@@ -21,6 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from sessions.errors import Fenced, Unanswered
 from sessions.store import failing, tables
+from sessions.store.apart import Apart
+
+T = TypeVar("T")
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "recursive_triggers=ON")
 
@@ -41,15 +44,17 @@ SERVER_SETTINGS: Final = {
     "jit": "off",  # every statement here is short
 }
 
-CONNECTIONS = 15
-"""Opened as they are needed and kept, by each process: six workers stay below PostgreSQL's default of 100.
+CONNECTIONS = 12
+SIGNS = 3
+"""Opened as they are needed and kept, by each process, the latter for signs of life (``Database.apart``): six workers
+stay below PostgreSQL's default of 100.
 
 None beyond them: such a one would be closed as it is given back, and under a crowd opened again for the next
 statement, which costs PostgreSQL a process and us ten milliseconds.
 """
 
 TURNS = 5
-"""Of these, for batches that have a session to themselves (EventStore.turn), which read besides."""
+"""Of the former, for batches that have a session to themselves (EventStore.turn), which read besides."""
 
 
 class DatabaseRefused(Exception):
@@ -67,17 +72,23 @@ class DatabaseSilent(Exception):
 class Database:
     """Connections to the store. Call ``close`` when done; the loop that used it must still run."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connections: int = CONNECTIONS) -> None:
         """``url`` is SQLAlchemy's: ``sqlite+aiosqlite:///kaibiao.db``, ``postgresql+asyncpg://hall@db/kaibiao``.
+
+        ``connections``: how many it may have at a time, where that is for us to say.
 
         Raises:
             DatabaseRefused: there is no such kind of database here, or its driver is not installed.
         """
         self.worker: int | None = None
         """The number under which this process writes, once it has joined (sessions.store.members)."""
-        self.engine = _engine(url)
-        # SQLite has one writer, and those who wait for it poll: under a crowd the unlucky time out. Ours queue first.
+        self.engine = _engine(url, connections)
+        # SQLite has one writer, and those who wait for it poll: under a crowd the unlucky time out. Ours stand in
+        # line first, and signs of life go to its head: only whoever is first in the line asks for the turn.
+        self._line: AbstractAsyncContextManager[object] = nullcontext()
         self._turn: AbstractAsyncContextManager[object] = nullcontext()
+        self._url = url
+        self._apart: tuple[Apart, Database] | None = None
         self.shared = self.engine.dialect.name == "postgresql"
         """Whether others may write at the same time, so that whoever decides by what is there locks it first."""
         if self.shared:
@@ -86,7 +97,7 @@ class Database:
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._writer = self.engine.execution_options(isolation_level="READ COMMITTED")
         else:
-            self._turn = asyncio.Lock()
+            self._line, self._turn = asyncio.Lock(), asyncio.Lock()
             self._reader = self.engine
             self._writer = self.engine.execution_options(kaibiao_writes=True)
             event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
@@ -118,13 +129,30 @@ class Database:
             Unanswered: the server went away, and where it did so during the commit, whether that happened is unknown.
         """
         with _told_when_away():
-            async with self._turn, self._writer.begin() as connection:
+            async with self._line, self._turn, self._writer.begin() as connection:
                 if checked and self.worker is not None:
                     await _check_place(connection, self.worker)
                 yield connection
 
+    async def apart(self, work: Callable[[Database], Coroutine[Any, Any, T]], *, writes: bool = True) -> T:
+        """Do a short piece of work, which is given a database, in a thread and on connections of their own.
+
+        For signs of life: they tell how the database is, however busy this process is with a crowd. What ``work``
+        measures by its own loop's clock is the database's time, without ours.
+        """
+        if self._apart is None:
+            self._apart = Apart(), Database(self._url, connections=SIGNS)
+        there, database = self._apart
+        async with self._turn if writes else nullcontext():
+            database.worker = self.worker
+            return await there.do(lambda: work(database))
+
     async def close(self) -> None:
         """Close every connection."""
+        if self._apart is not None:
+            (there, database), self._apart = self._apart, None
+            await there.do(database.close)
+            await there.close()
         await self.engine.dispose()
 
 
@@ -155,14 +183,14 @@ def _told_when_away() -> Iterator[None]:
         raise
 
 
-def _engine(url: str) -> AsyncEngine:
+def _engine(url: str, connections: int) -> AsyncEngine:
     try:
         parsed = make_url(url)
         match parsed.get_backend_name():
             case "sqlite":
                 return create_async_engine(parsed)
             case "postgresql" | "postgres":
-                return _postgresql(parsed.set(drivername="postgresql+asyncpg"))
+                return _postgresql(parsed.set(drivername="postgresql+asyncpg"), connections)
             case other:
                 raise DatabaseRefused(f"no database of the kind {other!r} is supported")
     except ArgumentError as error:  # its text may have the address in it, and that a password
@@ -171,10 +199,10 @@ def _engine(url: str) -> AsyncEngine:
         raise DatabaseRefused(f"{error.name} is not installed: it comes with kaibiao[team]") from error
 
 
-def _postgresql(url: URL) -> AsyncEngine:
+def _postgresql(url: URL, connections: int) -> AsyncEngine:
     return create_async_engine(
         url,
-        pool_size=CONNECTIONS,
+        pool_size=connections,
         max_overflow=0,
         pool_use_lifo=True,  # the few that are needed on a quiet day stay warm
         pool_timeout=10,

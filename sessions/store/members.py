@@ -3,6 +3,8 @@
 A row of ``workers`` is the right to write: every write transaction looks for its own (Database.writing), in
 PostgreSQL under a lock that keeps the row there until the commit. Only the database's clock says when a worker was
 silent for too long, and a worker whose time is over keeps its right until somebody takes the row away.
+
+All of it but the holds is done apart (Database.apart): a worker that serves a crowd is not silent.
 """
 
 from __future__ import annotations
@@ -57,43 +59,55 @@ class SqlMembers:
     async def join(self, name: str, valid: timedelta, *, instead_of: str | None = None, alone: bool = False) -> int:
         """See Members."""
         worker = tables.workers
-        async with self._database.writing(checked=False) as connection:
-            if alone:
-                await connection.execute(delete(worker))
-            elif instead_of is not None:
-                await connection.execute(delete(worker).where(worker.c.name == instead_of))
-            row = {"name": name, "until": self._now() + valid // _MS}
-            number = await connection.execute(worker.insert().values(row).returning(worker.c.number))
-            joined: int = number.scalar_one()
-        self._database.worker = joined
+
+        async def write(database: Database) -> int:
+            async with database.writing(checked=False) as connection:
+                if alone:
+                    await connection.execute(delete(worker))
+                elif instead_of is not None:
+                    await connection.execute(delete(worker).where(worker.c.name == instead_of))
+                row = {"name": name, "until": self._now() + valid // _MS}
+                number = await connection.execute(worker.insert().values(row).returning(worker.c.number))
+                joined: int = number.scalar_one()
+                return joined
+
+        self._database.worker = joined = await self._database.apart(write)
         return joined
 
     async def renew(self, number: int, valid: timedelta) -> None:
         """See Members."""
         worker = tables.workers
-        until = self._now() + valid // _MS
-        async with self._database.writing(checked=False) as connection:
-            mine = await connection.execute(update(worker).where(worker.c.number == number).values(until=until))
-        if not mine.rowcount:
+        mine = update(worker).where(worker.c.number == number).values(until=self._now() + valid // _MS)
+
+        async def write(database: Database) -> bool:
+            async with database.writing(checked=False) as connection:
+                return bool((await connection.execute(mine)).rowcount)
+
+        if not await self._database.apart(write):
             raise Fenced
 
     async def fence(self, number: int) -> tuple[int, ...]:
         """See Members."""
         worker = tables.workers.c
         overdue = (worker.until < self._now(), worker.number != number)
-        async with self._database.reading() as connection:  # so that looking costs no write
-            if not (await connection.execute(select(worker.number).where(*overdue))).all():
-                return ()
-        async with self._database.writing() as connection:
-            cutting = await self._begin_to_cut(connection)
-            try:
-                gone = await connection.execute(delete(tables.workers).where(*overdue).returning(worker.number))
-                return tuple(gone.scalars())
-            finally:
-                if cutting is not None:
-                    cutting.cancel()
 
-    async def _begin_to_cut(self, connection: AsyncConnection) -> asyncio.Task[None] | None:
+        async def look(database: Database) -> bool:  # so that looking costs no write
+            async with database.reading() as connection:
+                return bool((await connection.execute(select(worker.number).where(*overdue))).all())
+
+        async def write(database: Database) -> tuple[int, ...]:
+            async with database.writing() as connection:
+                cutting = await self._begin_to_cut(database, connection)
+                try:
+                    gone = await connection.execute(delete(tables.workers).where(*overdue).returning(worker.number))
+                    return tuple(gone.scalars())
+                finally:
+                    if cutting is not None:
+                        cutting.cancel()
+
+        return await self._database.apart(write) if await self._database.apart(look, writes=False) else ()
+
+    async def _begin_to_cut(self, database: Database, connection: AsyncConnection) -> asyncio.Task[None] | None:
         """Make an end of transactions that a paused worker left open, if the fence has to wait for them.
 
         PostgreSQL does not time out a connection that stopped amid a statement's messages, however long it is silent.
@@ -101,33 +115,45 @@ class SqlMembers:
         if self._dialect != "postgresql":
             return None
         mine = (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
-        return asyncio.get_running_loop().create_task(self._cut(mine), name="cut the dead off")
+        return asyncio.get_running_loop().create_task(self._cut(database, mine), name="cut the dead off")
 
-    async def _cut(self, waiting: int) -> None:
+    async def _cut(self, database: Database, waiting: int) -> None:
         await asyncio.sleep(CUT_AFTER)
-        async with self._database.reading() as connection:
+        async with database.reading() as connection:
             await connection.execute(text(_CUT), {"waiting": waiting})
 
     async def leave(self, number: int) -> None:
         """See Members."""
-        async with self._database.writing(checked=False) as connection:
-            await connection.execute(delete(tables.workers).where(tables.workers.c.number == number))
+
+        async def write(database: Database) -> None:
+            async with database.writing(checked=False) as connection:
+                await connection.execute(delete(tables.workers).where(tables.workers.c.number == number))
+
+        await self._database.apart(write)
 
     async def free(self, since: datetime) -> tuple[SessionId, ...]:
         """See Members."""
         session = tables.sessions.c
         led = exists().where(tables.leases.c.session == session.id)
-        wanted = or_(session.ended_at.is_(None), session.ended_at > since)
-        async with self._database.reading() as connection:
-            return tuple(map(SessionId, (await connection.execute(select(session.id).where(wanted, ~led))).scalars()))
+        wanted = select(session.id).where(or_(session.ended_at.is_(None), session.ended_at > since), ~led)
+
+        async def read(database: Database) -> tuple[SessionId, ...]:
+            async with database.reading() as connection:
+                return tuple(map(SessionId, (await connection.execute(wanted)).scalars()))
+
+        return await self._database.apart(read, writes=False)
 
     async def holders(self) -> Holders:
         """See Members."""
-        async with self._database.reading() as connection:
-            numbers = (await connection.execute(select(tables.workers.c.number))).scalars().all()
-            counted = select(tables.leases.c.worker, func.count()).group_by(tables.leases.c.worker)
-            led = {row[0]: row[1] for row in (await connection.execute(counted)).all()}
-        return {number: led.get(number, 0) for number in numbers}
+        counted = select(tables.leases.c.worker, func.count()).group_by(tables.leases.c.worker)
+
+        async def read(database: Database) -> Holders:
+            async with database.reading() as connection:
+                numbers = (await connection.execute(select(tables.workers.c.number))).scalars().all()
+                led = {row[0]: row[1] for row in (await connection.execute(counted)).all()}
+            return {number: led.get(number, 0) for number in numbers}
+
+        return await self._database.apart(read, writes=False)
 
     async def take(self, number: int, sessions: Sequence[SessionId]) -> tuple[SessionId, ...]:
         """See Members."""
@@ -136,9 +162,13 @@ class SqlMembers:
         rows = [{"session": session, "worker": number} for session in sessions]
         if not rows:
             return ()
-        async with self._database.writing() as connection:
-            taking = build(lease).values(rows).on_conflict_do_nothing().returning(lease.c.session)
-            return tuple(map(SessionId, (await connection.execute(taking)).scalars()))
+        taking = build(lease).values(rows).on_conflict_do_nothing().returning(lease.c.session)
+
+        async def write(database: Database) -> tuple[SessionId, ...]:
+            async with database.writing() as connection:
+                return tuple(map(SessionId, (await connection.execute(taking)).scalars()))
+
+        return await self._database.apart(write)
 
     async def release(self, number: int, sessions: Sequence[SessionId] | None = None) -> None:
         """See Members."""
@@ -146,8 +176,12 @@ class SqlMembers:
         mine = delete(lease).where(lease.c.worker == number)
         if sessions is not None:
             mine = mine.where(lease.c.session.in_(sessions))
-        async with self._database.writing(checked=False) as connection:
-            await connection.execute(mine)
+
+        async def write(database: Database) -> None:
+            async with database.writing(checked=False) as connection:
+                await connection.execute(mine)
+
+        await self._database.apart(write)
 
     async def hold(self, name: str, session: SessionId, longest: timedelta) -> None:
         """See Holds."""

@@ -1,7 +1,8 @@
-"""Signs of life and incidents of the hall, in SQL."""
+"""Signs of life and incidents of the hall, in SQL; read and written apart from all else (Database.apart)."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime
 from typing import Any
@@ -22,10 +23,19 @@ class SqlPulses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def pulse(self, vote: Vote) -> tuple[Vote, ...]:
+    async def pulse(self, vote: Vote) -> tuple[tuple[Vote, ...], float]:
         """See PulseStore."""
+
+        async def timed(database: Database) -> tuple[tuple[Vote, ...], float]:
+            clock = asyncio.get_running_loop().time
+            began = clock()
+            return await self._keep(database, vote), clock() - began
+
+        return await self._database.apart(timed)
+
+    async def _keep(self, database: Database, vote: Vote) -> tuple[Vote, ...]:
         kept = tables.pulses
-        async with self._database.writing() as connection:
+        async with database.writing() as connection:
             rows = (await connection.execute(select(kept.c.vote))).all()
             known = tuple(from_json(Vote, json.loads(row.vote), "vote") for row in rows)
             text = canonical(to_json(vote)).decode()
@@ -46,8 +56,12 @@ class SqlPulses:
         wanted = select(tables.incidents).order_by(kept.began, kept.id)
         if since is not None:
             wanted = wanted.where(or_(kept.ended.is_(None), kept.ended >= since))
-        async with self._database.reading() as connection:
-            return tuple(_incident(row) for row in (await connection.execute(wanted)).all())
+
+        async def read(database: Database) -> tuple[Incident, ...]:
+            async with database.reading() as connection:
+                return tuple(_incident(row) for row in (await connection.execute(wanted)).all())
+
+        return await self._database.apart(read, writes=False)
 
     async def begin(self, incident: Incident) -> None:
         """See PulseStore."""
@@ -55,27 +69,33 @@ class SqlPulses:
         same = kept.c.began == incident.began
         if incident.ended is None:
             same = or_(same, kept.c.ended.is_(None))
-        async with self._database.writing() as connection:
-            found = await connection.execute(select(kept.c.id).where(kept.c.kind == incident.kind, same))
-            if found.first() is not None:
-                return
-            row = {
-                "kind": incident.kind,
-                "began": incident.began,
-                "noticed_at": incident.noticed_at,
-                "ended": incident.ended,
-                "reasons": " ".join(incident.reasons),
-                "figures": canonical(dict(incident.figures)).decode(),
-            }
-            await connection.execute(kept.insert().values(**row))
+        row = {
+            "kind": incident.kind,
+            "began": incident.began,
+            "noticed_at": incident.noticed_at,
+            "ended": incident.ended,
+            "reasons": " ".join(incident.reasons),
+            "figures": canonical(dict(incident.figures)).decode(),
+        }
+
+        async def keep(database: Database) -> None:
+            async with database.writing() as connection:
+                found = await connection.execute(select(kept.c.id).where(kept.c.kind == incident.kind, same))
+                if found.first() is None:
+                    await connection.execute(kept.insert().values(**row))
+
+        await self._database.apart(keep)
 
     async def end(self, kind: str, at: datetime) -> None:
         """See PulseStore."""
         kept = tables.incidents
-        async with self._database.writing() as connection:
-            await connection.execute(
-                kept.update().where(kept.c.kind == kind, kept.c.ended.is_(None)).values(ended=at)
-            )
+        ended = kept.update().where(kept.c.kind == kind, kept.c.ended.is_(None)).values(ended=at)
+
+        async def keep(database: Database) -> None:
+            async with database.writing() as connection:
+                await connection.execute(ended)
+
+        await self._database.apart(keep)
 
 
 def _incident(row: Any) -> Incident:
