@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from web.remote import Hall, HallRefused
 DOCUMENT: Final = 50_000  # bytes; opening reads the quote only, so documents of any size cost the same
 AT_ONCE: Final = 16  # bidders who send their bids at the same time before T0
 TRIES: Final = 20
+SEED: Final = 20260417
 
 
 @dataclass(kw_only=True)
@@ -88,7 +90,9 @@ class Bidder:
     member: cast.Member
     room: Room
     source: str
+    thinks: float = 0.0  # seconds from when keys are taken until this one has entered its PIN
     took: float = 0.0
+    sent: float = 0.0
     released: float = 0.0
 
     async def enter(self, gate: asyncio.Semaphore) -> None:
@@ -115,11 +119,12 @@ class Bidder:
     async def release(self, seat: Seat) -> None:
         """Hand the key over once that is asked for; again, where the hall says to come back."""
         await seat.may_release
-        began = time.monotonic()
+        await asyncio.sleep(self.thinks)
+        self.sent = time.monotonic()
         mine = self.member.signer, self.member.opener
         await _again(lambda: self.hall.release(self.room.session, "A", *mine))
         self.released = time.monotonic()
-        self.took = self.released - began
+        self.took = self.released - self.sent
 
 
 async def play(sessions: Sequence[str], bidders: int, anchors: str, port: int) -> None:
@@ -138,17 +143,20 @@ async def play(sessions: Sequence[str], bidders: int, anchors: str, port: int) -
             everybody.append(Bidder(hall=hall, member=member, room=room, source=source))
         gate = asyncio.Semaphore(AT_ONCE)
         say({"seconds": await _timed(bidder.enter(gate) for bidder in everybody)})
-        t0 = datetime.fromisoformat(ordered()["t0"])
-        sent = await _timed(bidder.send(gate, t0) for bidder in everybody)
+        told = ordered()
+        t0 = {session: datetime.fromisoformat(moment) for session, moment in told["t0"].items()}
+        chance = random.Random(SEED)  # noqa: S311  # how long people take: the same in every run
+        for bidder in everybody:
+            bidder.thinks = chance.uniform(0, told["thinking"][bidder.room.session])
+        sent = await _timed(bidder.send(gate, t0[bidder.room.session]) for bidder in everybody)
         seats = [await bidder.sit(port, bidders) for bidder in everybody]
         say({"seconds": sent})
         await asyncio.gather(*(bidder.release(seat) for bidder, seat in zip(everybody, seats, strict=True)))
         finished = await asyncio.gather(*(seat.finished for seat in seats))
         say(
             {
-                "last_key_answered": {
-                    room.session: max(bidder.released for bidder in everybody if bidder.room is room)
-                    for room in rooms
+                "last_key_sent": {
+                    room.session: max(bidder.sent for bidder in everybody if bidder.room is room) for room in rooms
                 },
                 "release_seconds": sorted(round(bidder.took, 4) for bidder in everybody),
                 "finished": max(finished),

@@ -1,7 +1,7 @@
 """Spectators by the thousand, in one thread of a process of their own: ``python -m web.bench.spectators``.
 
-Order: port, sessions, how many spectators of each, bids in each. They come in and answer
-so. Order: T0 by the monotonic clock. They read until each has every price; the answer is what they saw and when.
+Order: port, sessions, how many spectators of each, bids in each. They come in and answer so. Order: the last T0 by
+the monotonic clock. They read until each has every price; the answer is what they saw and when.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ class Marks:
             self.first[kind] = now
         elif kind == "StepEntered" and fact["data"]["step"] == "decrypt":
             self.first["DecryptEntered"] = now
-        elif kind == "KeyReleased":
-            self.first["LastKey"] = now
         elif kind == "BidOpened" and self._seen[kind] == self._bids:
             self.first["FirstScreen"] = now
 

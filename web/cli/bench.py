@@ -54,10 +54,13 @@ def opening(
     ] = opening_bench.SPECTATORS,
     sessions: Annotated[int, typer.Option(min=1, max=99, help="Openings at the same T0.")] = 1,
     mode: Annotated[Mode, typer.Option(help="SQLite and one process, or PostgreSQL, Redis and two.")] = Mode.SOLO,
+    thinking: Annotated[
+        float, typer.Option(min=0, max=300, help="Seconds until the last bidder has entered its PIN.")
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """A whole opening, from T0 to the last price on the last screen."""
-    opening_bench.run(as_json, bidders, spectators, sessions, mode)
+    """A whole opening, from T0 to the last price on the last screen; of several, how long each waited for others."""
+    opening_bench.run(as_json, bidders, spectators, sessions, mode, thinking)
 
 
 @group.command()
