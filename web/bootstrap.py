@@ -85,6 +85,7 @@ from web.sntp import TimeSources, read_source
 from web.stamps import post, read_authorities
 from web.statics import Statics
 from web.trust import TrustFolders
+from web.turn import Relay, relay
 from web.witnessing import Watching, client, read_witnesses, remote
 
 if TYPE_CHECKING:  # obstore comes with the extra `team`
@@ -151,6 +152,7 @@ class Services:
     lags: Lags
     media: MediaEngine | None
     media_tokens: Tokens
+    relay: Relay | None
     metrics: Metrics
     metrics_door: MetricsDoor | None
     pulse: Pulse
@@ -426,6 +428,7 @@ def build(
         lags=Lags(SqlLags(database)),
         media=media,
         media_tokens=Tokens(once, clock),
+        relay=relay(settings),
         metrics=metrics,
         metrics_door=_metrics_door(settings, metrics),
         pulse=Pulse(metrics.lagged, Notifier()),

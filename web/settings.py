@@ -8,6 +8,7 @@ limit must not silently be the default. Secrets are never settings; a setting na
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ PREFIX = "KAIBIAO_"
 CONFIG = PREFIX + "CONFIG"
 NOT_OURS = frozenset(PREFIX + name for name in ("FAILPOINT", "FORBID_SKIPS", "SHOTS", "TEST_TEAM", "TEST_CLUSTER"))
 """What rehearsals of failures (sessions.failpoint) and the test suite (tests/) are told."""
+
+_TURN = re.compile(r"turns?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
 
 class SettingsRefused(Exception):
@@ -172,6 +175,17 @@ class Settings(BaseSettings):
         description="Codec of the picture: H.264 constrained baseline, or VP8, which needs no patent and reaches "
         "fewer players.",
     )
+    turn_urls: tuple[str, ...] = Field(
+        (),
+        description="Addresses of a TURN relay (coturn with `use-auth-secret`) for browsers that do not reach "
+        "`media_port`: `turn:HOST:PORT?transport=udp`, `turns:HOST:443?transport=tcp`. Let it relay to that port "
+        "alone (`allowed-peer-ip`, `denied-peer-ip`), for everybody who watches is told of it.",
+    )
+    turn_secret_file: Path | None = Field(
+        None,
+        description="File with the secret that is shared with it (`static-auth-secret`), from which credentials for "
+        "an hour are made.",
+    )
     log_format: Literal["lines", "json"] = Field("lines", description="Log as readable lines or as JSON.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is worth logging.")
 
@@ -188,6 +202,14 @@ class Settings(BaseSettings):
     def _bus_is_one(self) -> Self:
         if self.bus_url and urlsplit(self.bus_url).scheme not in ("redis", "rediss", "unix"):
             raise ValueError("bus_url is redis://, rediss:// or unix://")
+        return self
+
+    @model_validator(mode="after")
+    def _relay_is_one(self) -> Self:
+        if bool(self.turn_urls) != bool(self.turn_secret_file):
+            raise ValueError("turn_urls and turn_secret_file are given together")
+        if not all(map(_TURN.fullmatch, self.turn_urls)):
+            raise ValueError("turn_urls are turn:HOST:PORT?transport=udp or turns:HOST:PORT?transport=tcp (RFC 7065)")
         return self
 
     @field_validator("clock_sources")

@@ -24,8 +24,8 @@ SDP = {"content-type": "application/sdp"}
 
 
 @contextlib.asynccontextmanager
-async def a_hall(folder: Path, *, edge: bool = True) -> AsyncIterator[House]:
-    async with a_house(folder, media="on") as house:
+async def a_hall(folder: Path, *, edge: bool = True, **settings: object) -> AsyncIterator[House]:
+    async with a_house(folder, media="on", **settings) as house:
         await house.announce()
         await house.turn(T0 - timedelta(minutes=1))
         places = Places(house.services.settings.data_dir)
@@ -77,6 +77,7 @@ async def test_a_host_sends_with_a_token_that_works_once_and_ends_it_by_its_addr
     assert answer.headers["content-type"] == "application/sdp"
     assert "a=ice-lite" in answer.text
     assert "x-google-start-bitrate" in answer.text
+    assert "link" not in answer.headers
     assert code(await post(house, "whip", bearer)) == (401, "no_token")
     place, program = answer.headers["location"], a_program(house)
     assert (await program.patch(place)).status_code == 405
@@ -168,6 +169,19 @@ async def test_what_can_be_asked_is_said(house: House) -> None:
 async def test_an_opening_that_does_not_exist_has_no_picture(house: House) -> None:
     house.session = "none"  # type: ignore[assignment]
     assert code(await post(house, "whep", offer=WATCH)) == (404, "unknown_session")
+
+
+async def test_a_relay_is_told_beside_every_answer_and_with_no_refusal(tmp_path: Path) -> None:
+    secret = tmp_path / "turn.secret"
+    secret.write_text("north-of-the-river-2026")
+    url = "turns:turn.example.org:443?transport=tcp"
+    async with a_hall(tmp_path, turn_urls=(url,), turn_secret_file=secret) as house:
+        said = [await post(house, "whep", offer=WATCH), await post(house, "whip", await token(house))]
+        assert [(answer.status_code, answer.headers["link"].startswith(f"<{url}>; rel")) for answer in said] == [
+            (201, True),
+            (201, True),
+        ]
+        assert "link" not in (await post(house, "whep", offer="v=0")).headers
 
 
 async def test_without_an_edge_the_ceremony_goes_on_and_it_is_said(tmp_path: Path) -> None:

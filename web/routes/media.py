@@ -2,6 +2,7 @@
 
 By token or by nothing, never by cookie: a page elsewhere gains nothing from asking, so programs need no header
 of ours. There is no trickling and no restart: PATCH is 405 (section 4.3), and whoever moved posts a new offer.
+A relay, where the hall has one, is told beside the answer (section 4.6): offer first, gather then.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ async def whip(request: Request, session: SessionId) -> Response:
         _may_send(opening, source)
     if source == speaking(opening):
         await _asked(engine.select(session, source))  # an engine that was started again knows of no floor
-    return _created(request, answer)
+    return _created(request, services, answer)
 
 
 @router.post("/media/{session}/whep", summary="Watch picture and sound (WHEP)", openapi_extra=_OFFER)
@@ -91,7 +92,7 @@ async def whep(request: Request, session: SessionId) -> Response:
     show = Show.PROGRAMME
     if "authorization" in request.headers:
         show = Show((await _granted(request, services, session, Act.WATCH)).of)
-    return _created(request, await _asked(engine.watch(session, offer, show)))
+    return _created(request, services, await _asked(engine.watch(session, offer, show)))
 
 
 @router.delete("/media/{session}/{way}/{media}", summary="End a connection of picture and sound")
@@ -147,9 +148,10 @@ async def _granted(request: Request, services: Services, session: SessionId, act
     return grant
 
 
-def _created(request: Request, answer: Answer) -> Response:
+def _created(request: Request, services: Services, answer: Answer) -> Response:
     place = f"{request.url.path}/{answer.id}"
-    headers = {"location": place, "cache-control": "no-store"}
+    relays = services.relay.headers(services.clock.now()) if services.relay is not None else {}
+    headers = {"location": place, "cache-control": "no-store", **relays}
     return Response(answer.sdp, status_code=201, media_type=SDP, headers=headers)
 
 

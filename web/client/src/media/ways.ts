@@ -2,6 +2,7 @@
 
 import { Appender, feeds, plays } from "./appender.js";
 import { playlist, type Playlist, type Variant, type Way } from "./ladder.js";
+import { relays } from "./relays.js";
 
 /** Where the programme is; null where there is no such way. */
 export interface Paths {
@@ -189,12 +190,14 @@ function overWebRtc(video: HTMLVideoElement, address: string, transport: "udp" |
       if (peer.connectionState === "closed") ended();
     });
     (async () => {
-      await peer.setLocalDescription();
+      const offer = await peer.createOffer();
       const headers = { "content-type": "application/sdp", accept: "application/sdp" };
-      const answer = await fetch(address, { method: "POST", headers, body: peer.localDescription!.sdp });
+      const answer = await fetch(address, { method: "POST", headers, body: offer.sdp! });
       if (answer.status !== 201) throw new Refused(`${answer.status}`);
       place = answer.headers.get("location");
       if (stop.signal.aborted) return leave(); // it came too late
+      peer.setConfiguration({ iceServers: relays(answer.headers.get("link")) }); // and gather only now
+      await peer.setLocalDescription(offer);
       const sdp = (await answer.text())
         .split("\r\n")
         .filter((line) => !line.startsWith("a=candidate:") || line.split(" ")[2]!.toLowerCase() === transport)
