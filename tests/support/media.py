@@ -15,7 +15,8 @@ from playwright.async_api import Browser, Page, async_playwright
 from hall.media.edge.edge import Edge, Told
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux
-from hall.media.engine import Change, Source
+from hall.media.edge.sdp import Kind
+from hall.media.engine import Change, Show, Source
 from sessions.ids import SessionId
 from tests.support.browsing import ARGUMENTS, CHROMIUM
 
@@ -67,22 +68,53 @@ class Stage:
         self.told = told
         self.on_air: list[bytes] = []
 
-    async def publish(self, page: Page, name: str, source: Source, **more: Any) -> str:
-        """Have ``page`` send as ``source``, and return once the edge says that it is up."""
+    async def publish(self, page: Page, name: str, source: Source, *, only: str = "", **more: Any) -> str:
+        """Have ``page`` send as ``source``, ``only`` over ``udp`` or ``tcp``; return once the edge says it is up."""
         sdp = await page.evaluate("([n, m]) => offerTo(n, 'publish', '', m)", [name, more])
         answer = await self.edge.publish(SESSION, source, sdp)
-        await page.evaluate("([n, sdp]) => answerTo(n, sdp)", [name, answer.sdp])
+        await page.evaluate("([n, sdp]) => answerTo(n, sdp)", [name, _kept(answer.sdp, only)])
         while (said := await self.told.get()) != (source, Change.UP):
             assert said[0] != source, said
         return answer.id
 
-    async def watch(self, page: Page, name: str, show: Any, *, only: str = "") -> str:
-        """Have ``page`` watch; ``only`` over ``udp`` or ``tcp``."""
+    async def watch(self, page: Page, name: str, show: Any, *, only: str = "", port: int = 0) -> str:
+        """Have ``page`` watch; ``only`` over ``udp`` or ``tcp``, and by way of another ``port`` of this machine."""
         sdp = await page.evaluate("n => offerTo(n, 'watch')", name)
         answer = await self.edge.watch(SESSION, show, sdp)
-        kept = [line for line in answer.sdp.split("\r\n") if not line.startswith("a=candidate") or f" {only}" in line]
-        await page.evaluate("([n, sdp]) => answerTo(n, sdp)", [name, "\r\n".join(kept)])
+        given = answer.sdp.replace(f" {self.mux.port} typ host", f" {port or self.mux.port} typ host")
+        await page.evaluate("([n, sdp]) => answerTo(n, sdp)", [name, _kept(given, only)])
         return answer.id
+
+    def counting(self, show: Show) -> Counting:
+        """Count from now on what is sent to everybody who watches ``show``."""
+        leg = Counting()
+        self.edge._rooms[SESSION].channels[show].streams[Kind.VIDEO].add(leg)
+        return leg
+
+
+class Counting:
+    """Stands beside a viewer and counts the pictures that are sent to it."""
+
+    number = 0
+    started = False
+
+    def __init__(self) -> None:
+        self.pictures = 0
+
+    def send(self, packet: bytes, size: int) -> None:
+        """See Leg. The last packet of a picture is marked."""
+        self.pictures += packet[1] >> 7
+
+
+def _kept(sdp: str, only: str) -> str:
+    return "\r\n".join(line for line in sdp.split("\r\n") if not line.startswith("a=candidate") or f" {only}" in line)
+
+
+async def carried_by(page: Page, name: str) -> str:
+    """Return by which protocol a connection of the page goes."""
+    stats = await page.evaluate("n => statsOf(n)", name)
+    pair = next(s for s in stats if s["type"] == "candidate-pair" and s["nominated"])
+    return str(next(s for s in stats if s["id"] == pair["remoteCandidateId"])["protocol"])
 
 
 async def decoded(page: Page, name: str, more: int) -> dict[str, Any]:
