@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from web.bench import media, programme
+from web.bench import limits, media, programme
 from web.bench.media import Goal
 
 MISSED = Goal(name="lame : good", measured=2.0, limit=1.0, above=True, one="2 s", other="1 s")
@@ -31,7 +31,7 @@ def test_a_missed_goal_is_said_and_is_the_exit_code(
     def measured() -> Iterator[Goal]:
         yield from goals
 
-    monkeypatch.setattr(programme, "goals", measured)
+    monkeypatch.setattr(media, "measured", measured)
     for as_json in (True, False):
         try:
             media.run(as_json)
@@ -41,6 +41,8 @@ def test_a_missed_goal_is_said_and_is_the_exit_code(
         assert left == code
         told = capsys.readouterr().out
         if as_json:
-            assert json.loads(told)["goals"]["good : lame"]["met"] is True
+            report = json.loads(told)
+            assert report["goals"]["good : lame"]["met"] is True
+            assert "| good : lame | 2 | >= 1 | 2 s | 1 s |" in limits.part(report)
         else:
             assert ("MISSED" in told) == bool(code)
