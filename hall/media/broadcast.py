@@ -81,10 +81,12 @@ class Broadcast:
         folder: Callable[[datetime], FragmentSink],
         kept: Callable[[datetime], FragmentSink] | None = None,
         packets: Callable[[datetime], Packets] | None = None,
+        linger: timedelta = LINGER,
     ) -> None:
         """``folder``, ``kept`` and ``packets`` are called with the moment of pts 0 and return who takes what comes.
 
         Those of a fifth of a second go to ``folder``, for viewers; those of half a second to ``kept``, on disk.
+        ``linger``: how long it stays on the air after the end.
         """
         self.session = session
         self.crowds = {name: Crowd(name, partial(self._wanted, name)) for name in (FULL, LOW, SOUND)}
@@ -94,6 +96,7 @@ class Broadcast:
         self._folder = folder
         self._kept = kept
         self._packets = packets
+        self._linger = linger
         self._stage = Stage()
         self._mixer = Mixer()
         self._view: View | None = None
@@ -126,7 +129,7 @@ class Broadcast:
     @property
     def over(self) -> bool:
         """Whether everything was said and shown."""
-        return self._ended is not None and self._clock.now() > self._ended + LINGER
+        return self._ended is not None and self._clock.now() > self._ended + self._linger
 
     async def run(self) -> None:
         """Be on the air until it is over, or cancelled."""

@@ -20,7 +20,7 @@ from typing import Final
 import httpx
 
 from hall.media.boxes import FragmentSink
-from hall.media.broadcast import Broadcast, Outlets
+from hall.media.broadcast import LINGER, Broadcast, Outlets
 from hall.media.datagrams import Payload, pack
 from hall.media.encoder import VIDEO_CLOCK
 from hall.media.following import PublicDoor
@@ -104,7 +104,9 @@ class Programme:
         speaker: Speaker,
         *,
         kept: Callable[[SessionId, datetime], FragmentSink] | None = None,
+        linger: timedelta = LINGER,
     ) -> None:
+        self._linger = linger
         self._places, self._door, self._clock, self._speaker, self._kept = places, door, clock, speaker, kept
         self._on: dict[SessionId, tuple[Broadcast, asyncio.Task[None]]] = {}
         self._out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -151,6 +153,7 @@ class Programme:
             folder=partial(Folder, self._places.hls(session)),
             kept=(lambda at: Outlets(kept(session, at))) if kept is not None else None,
             packets=partial(Edge, self._places, session, self._out),
+            linger=self._linger,
         )
         running = asyncio.get_running_loop().create_task(self._broadcast(broadcast))
         self._on[session] = broadcast, running
@@ -176,11 +179,11 @@ def _recorder(places: Places, session: SessionId, anchor: datetime) -> FragmentS
     return Recorder(places.recordings(session), TRACK, anchor)
 
 
-async def serve(places: Places, hall: str, clock: Clock) -> None:
-    """Be the programme process until cancelled. ``hall``: where the hall is reached."""
+async def serve(places: Places, hall: str, clock: Clock, *, linger: timedelta = LINGER) -> None:
+    """Be the programme process until cancelled. ``hall``: where the hall is reached. ``linger``: see Broadcast."""
     door, speaker = PublicDoor(hall), Speaker(places.run / "speech")
     try:
-        await Programme(places, door, clock, speaker, kept=partial(_recorder, places)).run()
+        await Programme(places, door, clock, speaker, kept=partial(_recorder, places), linger=linger).run()
     finally:
         await speaker.close()
         await door.close()

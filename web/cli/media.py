@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -41,14 +42,18 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="media")
 
 
-def processes(settings: Settings, config: Path | None, hall: str) -> Processes | None:
-    """Return what keeps the media processes of this machine alive; None where media is off."""
+def processes(settings: Settings, config: Path | None, hall: str, *, linger: float | None = None) -> Processes | None:
+    """Return what keeps the media processes of this machine alive; None where media is off.
+
+    ``linger``: seconds that a programme stays on after the end of its opening, where it is not what it is usually.
+    """
     if not on_air(settings):
         return None
     given = ["--config", str(config)] if config is not None else []
     own = [sys.executable, "-m", "web.cli", "media"]
     more = ["--data-dir", str(settings.data_dir), "--hall", hall, "--lifeline"]
     own_words = {"edge": ["--port", str(settings.media_port)]}  # as the one who starts it was told, by whatever way
+    own_words |= {"programme": ["--linger", str(linger)]} if linger is not None else {}
     nice = shutil.which("nice")
     polite = {name: [nice, "-n", str(POLITE[name])] if nice else [] for name in COMMANDS}
     return Processes(
@@ -77,13 +82,16 @@ def programme(
     config: Config = None,
     data_dir: Annotated[Path | None, typer.Option(help="The hall's data folder.")] = None,
     hall: Hall = "",
+    linger: Annotated[float | None, typer.Option(hidden=True)] = None,
     lifeline: Lifeline = None,
 ) -> None:
     """Put every opening that is on before the public: picture, read-outs and captions, whoever has a camera."""
     settings = ready(config, data_dir)
+    from hall.media.broadcast import LINGER
     from hall.media.programme import serve
 
-    run(lambda: serve(Places(settings.data_dir), hall or settings.origin, SystemClock()), lifeline)
+    last = LINGER if linger is None else timedelta(seconds=linger)
+    run(lambda: serve(Places(settings.data_dir), hall or settings.origin, SystemClock(), linger=last), lifeline)
 
 
 def ready(config: Path | None, data_dir: Path | None) -> Settings:

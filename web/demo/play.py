@@ -44,6 +44,7 @@ from web.settings import Settings, load
 
 LEAD_SECONDS = 45  # from the printed addresses to T0 at speed 1: time to open the page and take a seat
 SOONEST_SECONDS = 1.5  # and at any speed, with three times a log-in for each bid to be sealed and sent; one is enough
+LINGER_SECONDS = 8  # of the programme after the end, at speed 1; the recording is complete only then
 LEAST_SECONDS = 0.75  # for a window at any speed, with twice a log-in for each bidder to act in it
 
 
@@ -173,7 +174,7 @@ async def _room(
     root = troupe.authority.certificate.public_bytes(Encoding.PEM)
     (settings.anchors / "demo.pem").write_bytes(root)
     log_to(settings)
-    web = HallServer(services, beside=partial(processes, settings, None))
+    web = HallServer(services, beside=partial(processes, settings, None, linger=LINGER_SECONDS / options.speed))
     serving = asyncio.create_task(web.serve(sockets=[door]))
     while not web.started:
         if serving.done():
