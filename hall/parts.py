@@ -105,15 +105,20 @@ def chairs(taken: tuple[Chair, ...], acting: str | None, pack: RulePack) -> dict
 
 def locks(
     plan: Plan,
-    readiness: tuple[Readiness, ...],
+    tries: tuple[tuple[Readiness, ...], tuple[Readiness, ...]],
     removals: tuple[Removal, ...],
     missed: tuple[Missed, ...],
     barrier: Barrier | None,
     opened: bool,
     escrowed: int,
 ) -> dict[str, Any]:
-    """The locks of this opening: who is ready, who is still waited for and since when, which are off."""
+    """The locks of this opening: who is ready, who is still waited for and since when, which are off.
+
+    ``tries``: how the officers' keys fared since check-in began, and on the days before.
+    """
+    readiness, beforehand = tries
     tried = {(one.lock, one.account): one for one in readiness}
+    before = {(one.lock, one.account): one for one in beforehand}
     shown: dict[str, Any] = {}
     for order, lock in enumerate(plan.every_lock):
         kind = lock.id if lock.id in (TENDERER, ESCROW) else "lock"
@@ -128,6 +133,7 @@ def locks(
                 "role": roles.get(officer.account),
                 "certificate": sha256_hex(unb64u(officer.certificate)),
                 **_officer(tried.get((lock.id, officer.account)), came.get(officer.account)),
+                **_beforehand(before.get((lock.id, officer.account))),
             }
             for n, officer in enumerate(lock.officers, start=1)
         }
@@ -168,6 +174,12 @@ def _officer(tried: Readiness | None, brought: Removal | None) -> dict[str, Any]
         state = "ready" if tried.passed else "failed"
         return {"state": state, "at": moment(tried.at), "opened": 0, "failed": 0}
     return {"state": "absent", "at": None, "opened": 0, "failed": 0}
+
+
+def _beforehand(tried: Readiness | None) -> dict[str, Any]:
+    if tried is None:
+        return {}
+    return {"before": {"state": "ready" if tried.passed else "failed", "at": moment(tried.at)}}
 
 
 def ceiling(tender: Tender) -> dict[str, Any] | None:

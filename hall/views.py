@@ -58,7 +58,15 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
         "chairs": kept.piece("chairs", parts.chairs, o.chairs, o.acting, plan.pack),
         "watch": kept.piece("watch", watch, plan, o.points, o.disputes),
         "locks": kept.piece(
-            "locks", parts.locks, plan, o.readiness, o.removals, o.missed, o.barrier, o.opened, _escrowed(o)
+            "locks",
+            parts.locks,
+            plan,
+            (o.readiness, o.beforehand),
+            o.removals,
+            o.missed,
+            o.barrier,
+            o.opened,
+            _escrowed(o),
         ),
         "received": frozen.received if frozen and Datum.COUNT in data else None,
         "root": frozen.root if frozen else None,

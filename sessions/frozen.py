@@ -21,6 +21,11 @@ def changed(value: T, **changes: object) -> T:
     puts, every = _slots(kind)
     for put, old in zip(puts, every(value), strict=True):
         put(copy, old)
+    return filled(copy, **changes)
+
+
+def filled(copy: T, **changes: object) -> T:
+    """Change a copy where it stands, and return it: only one that was just made, and that nobody else has seen."""
     for name, new in changes.items():
         object.__setattr__(copy, name, new)
     return copy

@@ -54,7 +54,7 @@ RIGHTS: dict[type[c.OpeningCommand], Right] = {
     c.CloseIntake: Right(roles=_CLOCK, when=When.LIVE, held=True),
     c.SealChecks: Right(roles=_CLOCK, when=When.LIVE),
     c.RecordOpenings: Right(roles=_CLOCK, when=When.LIVE),
-    c.ReadyOfficer: Right(roles=STAFF, when=When.CHECKIN_ON, held=True),
+    c.ReadyOfficer: Right(roles=STAFF, when=When.UNTIL_END, held=True),
     c.OpenLock: Right(roles=STAFF, when=When.BEHIND_BARRIER),
     c.MissLock: Right(roles=_HOSTS, when=When.BEHIND_BARRIER),
     c.RequestEscrow: Right(roles=_BIDDER, when=When.DECRYPT),

@@ -11,7 +11,7 @@ from crypto.digest import sha256_hex
 from sessions import events as e
 from sessions import record
 from sessions.commands import SealedBid
-from sessions.frozen import changed
+from sessions.frozen import changed, filled
 from sessions.ids import BidderId, Digest
 from sessions.opening import draws, floor, points, stops
 from sessions.opening.state import (
@@ -241,12 +241,13 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
 
 
 def _row(o: Opening, bidder: BidderId, **changes: Any) -> Opening:
+    """Return the opening with one bid changed: ``o`` itself, a copy that ``evolve`` has just made."""
     bid = o.bid(bidder)
     if bid is None:
         return o
     bids = list(o.bids)
     bids[bid.row - 1] = changed(bid, **changes)  # they stand in row order
-    return changed(o, bids=tuple(bids))
+    return filled(o, bids=tuple(bids))
 
 
 def _run(o: Opening, **changes: Any) -> Opening:
@@ -318,7 +319,10 @@ def _entered(o: Opening, at: datetime, event: e.StepEntered) -> Opening:
     )
     runs = (*o.runs, StepRun(step=step, entered_at=at, due=event.due))
     draw = Draw() if step.kind is StepKind.DRAW else o.draw
-    return floor.lapsed(replace(o, status=status, phase=phase, runs=runs, draw=draw, proposals=lapsed))
+    entered = floor.lapsed(replace(o, status=status, phase=phase, runs=runs, draw=draw, proposals=lapsed))
+    if step.kind is StepKind.CHECKIN:  # a key that worked last week shows nobody to be here
+        return replace(entered, readiness=(), beforehand=o.readiness)
+    return entered
 
 
 def _completed(o: Opening, at: datetime, event: e.StepCompleted) -> Opening:

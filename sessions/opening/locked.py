@@ -29,7 +29,7 @@ def behind(o: Opening, lock: Lock) -> tuple[Bid, ...]:
 
 
 def rehearsed(o: Opening, lock: Lock, account: str) -> Readiness | None:
-    """Return what the officer's last rehearsal showed, if there was one."""
+    """Return what the officer's last rehearsal showed, if there was one: from check-in on only those since then."""
     return next((one for one in o.readiness if (one.lock, one.account) == (lock.id, account)), None)
 
 

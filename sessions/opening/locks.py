@@ -22,7 +22,7 @@ FAILURES = frozenset({SHARE_MISMATCH, NOT_DECRYPTABLE})
 
 
 def ready(draft: Draft, command: ReadyOfficer) -> None:
-    """Record what an officer's rehearsal showed; the same again adds nothing."""
+    """Record what an officer's rehearsal showed; the same again adds nothing, but for the first since check-in."""
     o = draft.opening
     lock = officers_lock(o, command.lock, draft.actor.id)
     last = rehearsed(o, lock, draft.actor.id)

@@ -440,7 +440,8 @@ class Opening:
     late: tuple[LateBid, ...] = ()
     ceiling_announced: bool = False
     barrier: Barrier | None = None
-    readiness: tuple[Readiness, ...] = ()  # the last of each officer
+    readiness: tuple[Readiness, ...] = ()  # the last of each officer, since check-in began
+    beforehand: tuple[Readiness, ...] = ()  # the same of the days before
     removals: tuple[Removal, ...] = ()
     missed: tuple[Missed, ...] = ()
     faults: tuple[Fault, ...] = ()

@@ -106,7 +106,9 @@ def _ready(plan: Plan, events: list[Event]) -> None:
     begun = next((n for n, e in enumerate(events) if isinstance(e, StepEntered) and e.step in steps), None)
     if begun is None:
         return
-    last = {(e.lock, e.officer): e.passed for e in events[:begun] if isinstance(e, OfficerReady)}
+    checkin = {step.id for step in plan.pack.steps if step.kind is StepKind.CHECKIN}
+    open_ = next((n for n, e in enumerate(events) if isinstance(e, StepEntered) and e.step in checkin), 0)
+    last = {(e.lock, e.officer): e.passed for e in events[open_:begun] if isinstance(e, OfficerReady)}
     for lock in plan.every_lock:
         able = sum(last.get((lock.id, officer.account), False) for officer in lock.officers)
         require(lock.id == ESCROW or able >= lock.threshold, f"{lock.id}: too few were ready when the window began")

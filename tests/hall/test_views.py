@@ -19,8 +19,10 @@ from sessions.opening import Status, evolve
 from sessions.opening.state import Chair
 from sessions.roles import Role
 from sessions.rulebook import load
+from tests.support.ceremony import HOST
 from tests.support.fake_clock import T0 as MOMENT
 from tests.support.hall_story import SESSION, Story, a_full_story, a_plan, bidder_id, price, wander
+from tests.support.locked import Locked, a_locked_plan
 
 PUBLIC = Audience(Role.PUBLIC)
 STAFF = [Audience(role) for role in (Role.HOST, Role.DEPUTY, Role.SUPERVISOR)]
@@ -178,6 +180,15 @@ def test_a_view_says_which_chairs_the_rules_still_want(seated: tuple[Role, ...])
     assert parts.chairs(taken, acting, pack)["required"] == {
         role: role in seated for role in (Role.HOST, Role.SUPERVISOR)
     }
+
+
+def test_an_officer_who_is_not_here_is_absent_whatever_its_key_did_before() -> None:
+    story = Locked(a_locked_plan())
+    story.ready(HOST, "host")
+    before = view(story.it, PUBLIC, 1, MOMENT, "")["locks"]["host"]["officers"]["1"]
+    assert (before["state"], "before" in before) == ("ready", False)
+    officer = view(story.frozen().it, PUBLIC, 1, MOMENT, "")["locks"]["host"]["officers"]["1"]
+    assert (officer["state"], officer["before"]) == ("absent", {"state": "ready", "at": before["at"]})
 
 
 def test_a_bidder_finds_its_own_row() -> None:

@@ -34,7 +34,9 @@ from sessions.roles import CLOCK
 from tests.support.ceremony import (
     DEPUTY,
     HOST,
+    MINUTE,
     SUPERVISOR,
+    T0,
     A,
     B,
     C,
@@ -104,6 +106,22 @@ def test_the_same_rehearsal_again_adds_nothing() -> None:
     assert len(story.ready(HOST, "host")) == 1
     assert story.ready(HOST, "host") == []
     assert len(story.ready(HOST, "host", passed=False)) == 1
+
+
+def test_keys_are_rehearsed_days_ahead_and_tried_again_on_the_day() -> None:
+    story = Locked(a_locked_plan())
+    assert story.now < T0 - 60 * MINUTE
+    assert len(story.ready(HOST, "host")) == 1
+    assert story.ready(HOST, "host") == []
+    assert len(story.ready(SUPERVISOR, "supervisor", passed=False)) == 1
+    story.frozen().checked()
+    assert [(one.account, one.passed) for one in story.it.beforehand] == [(HOST.id, True), (SUPERVISOR.id, False)]
+    assert {lock.id for lock in not_ready(story.it)} == {"host", "supervisor"}
+    story.advance("ceiling")
+    assert refused(story, Advance(step=StepId("decrypt")), HOST) == "lock_not_ready"
+    assert len(story.ready(HOST, "host")) == 1
+    story.ready(SUPERVISOR, "supervisor")
+    story.advance("decrypt")
 
 
 def test_behind_the_barrier_the_opening_waits_for_people_and_not_for_the_clock() -> None:

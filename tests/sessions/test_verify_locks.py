@@ -123,6 +123,13 @@ def with_nobody_ready(facts: Facts) -> Facts:
     return [f for n, f in enumerate(facts) if n > begun or not isinstance(f.event, OfficerReady)]
 
 
+def with_keys_tried_only_on_the_days_before(facts: Facts) -> Facts:
+    tried = [f for f in facts if isinstance(f.event, OfficerReady)]
+    others = [f for f in facts if not isinstance(f.event, OfficerReady)]
+    opens = place(others, StepEntered)
+    return [*others[:opens], *(replace(f, at=others[0].at) for f in tried), *others[opens:]]
+
+
 def with_one_officer_behind_two_locks(facts: Facts) -> Facts:
     plan = a_locked_plan()
     host, supervisor = plan.locks
@@ -160,6 +167,7 @@ def with_an_officer_nobody_announced(facts: Facts) -> Facts:
         on_another_bid,
         with_a_session_key,
         with_nobody_ready,
+        with_keys_tried_only_on_the_days_before,
         with_one_officer_behind_two_locks,
         with_one_key_certified_twice,
         with_an_officer_nobody_announced,

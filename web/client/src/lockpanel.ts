@@ -43,6 +43,7 @@ export class LockPanel {
   readonly #view: () => View;
   #key: KeyPair | null = null;
   #busy = false;
+  #triedIn: Value = null;
 
   /** The panel of `account`, if the page has one; it listens from then on. */
   static on(source: string, account: string, speech: Speech, view: () => View): LockPanel | null {
@@ -70,6 +71,8 @@ export class LockPanel {
     this.#part("remove").hidden = !(holding || (again && mine.lock["state"] === "holding"));
     this.#part("remove").querySelector("button")!.disabled = this.#key === null;
     this.#part("remove").querySelector<HTMLElement>("[data-lock-key-first]")!.hidden = this.#key !== null;
+    // What was tried on the days before does not count once check-in has begun.
+    if (this.#key !== null && mine.officer["state"] === "absent" && this.#triedIn !== this.#view()["status"]) void this.#tried(false);
   }
 
   async #open(form: HTMLFormElement): Promise<string> {
@@ -96,6 +99,7 @@ export class LockPanel {
 
   async #use(key: KeyPair): Promise<void> {
     this.#key = key;
+    this.#triedIn = this.#view()["status"] ?? null;
     this.#box.querySelector("[data-lock-tail]")!.textContent = key.certificate.serial.slice(-6).toUpperCase();
     this.#box.querySelector("[data-lock-until]")!.textContent = moment(key.certificate.notAfter.getTime(), "day", this.#speech.language);
     this.draw();
@@ -106,6 +110,7 @@ export class LockPanel {
   async #tried(asked: boolean): Promise<void> {
     const [key, mine] = [this.#key, this.#mine()];
     if (key === null || mine === null) return;
+    this.#triedIn = this.#view()["status"] ?? null;
     const line = this.#part("ready");
     let passed = true;
     try {

@@ -177,7 +177,7 @@ export class Opening {
   drawn: { readonly sha256: string; readonly content: Data; readonly asked: readonly string[] } | null = null;
   readonly signatures: { readonly signer: string; readonly role: string; readonly at: string }[] = [];
   abortReason = "";
-  /** The last rehearsal of each officer, by lock and account. */
+  /** The last rehearsal of each officer, by lock and account; from check-in on only those since then. */
   readonly ready = new Map<string, boolean>();
   readonly removals: { readonly at: string; readonly data: Data }[] = [];
   readonly missedLocks: { readonly at: string; readonly by: string; readonly data: Data }[] = [];
@@ -548,7 +548,10 @@ export class Opening {
   #enter({ data, when }: Told): void {
     const step = this.steps.find(({ id }) => id === data["step"]);
     demand(step !== undefined, "a step that the rules do not have");
-    if (step.kind === "checkin") this.status = "checkin";
+    if (step.kind === "checkin") {
+      this.status = "checkin";
+      this.ready.clear(); // a key that worked last week shows nobody to be here
+    }
     if (step.kind === "decrypt") this.phase = "decrypt";
     if (step.kind === "draw") this.draw = newDraw();
     for (const item of this.proposals) if (item.state === "open") item.state = "lapsed";

@@ -18,9 +18,12 @@ export function lockOrder({ opening: o, log }: Replayed): Found<true> {
   const { locks } = o;
   if (locks.length === 0) return found(true, "no locks: the hall held the session key");
   officers(locks, o.plan.form["seats"] as readonly Data[]);
-  const steps = o.steps.filter(({ kind }) => kind === "decrypt").map(({ id }) => id);
-  const begun = of("StepEntered").find(({ data }) => steps.includes(data["step"] as string))?.n;
-  if (begun !== undefined) ready(locks, of("OfficerReady").filter(({ n }) => n < begun));
+  const entered = (wanted: string): number | undefined => {
+    const steps = o.steps.filter(({ kind }) => kind === wanted).map(({ id }) => id);
+    return of("StepEntered").find(({ data }) => steps.includes(data["step"] as string))?.n;
+  };
+  const [begun, open] = [entered("decrypt"), entered("checkin") ?? 0];
+  if (begun !== undefined) ready(locks, of("OfficerReady").filter(({ n }) => n > open && n < begun));
   const barrier = of("BarrierPassed")[0]?.n ?? Infinity;
   const results = of("BidOpened", "BidNotOpened")[0]?.n ?? Infinity;
   for (const told of of("LockOpened", "OfficerReady")) {

@@ -140,7 +140,7 @@ const RIGHT = {
   object: { roles: BIDDER, when: objecting },
   rescue: { roles: [...BIDDER, ...HOSTS], when: decrypting, acting: true },
   fault: { roles: CLOCK, when: decrypting },
-  rehearse: { roles: STAFF, when: fromCheckin, held: true },
+  rehearse: { roles: STAFF, when: untilEnd, held: true },
   unlock: { roles: STAFF, when: behindBarrier },
   miss: { roles: HOSTS, when: behindBarrier },
   askTrustees: { roles: BIDDER, when: decrypting },
