@@ -44,6 +44,14 @@ CONSEQUENCES: Mapping[str, Words] = {
     "pending": _words("待两人认定", "to be ruled on by two persons"),
 }
 
+STANDINGS: Mapping[str, Words] = {
+    "good": _words("有效", "good"),
+    "unasked": _words("无处可查", "nobody to ask"),
+    "unavailable": _words("仍无答复", "still silent"),
+    "revoked": _words("已吊销", "revoked"),
+}
+"""How certificates stood at a moment of the past, by what is known now (sessions.proofs.State)."""
+
 OBJECTIONS: Mapping[str, Words] = {
     "objection": _words("异议", "an objection"),
     "recusal": _words("回避申请", "a request for recusal"),

@@ -18,7 +18,7 @@ from sessions.proofs import Proof, State
 from sessions.quote import price, read_sheet
 from sessions.refusals import plan_refusal, refusal
 from sessions.roles import Actor
-from sessions.terms import ACTS, CAUSES, CONSEQUENCES, DOUBTS, OBJECTIONS, OUTAGES, POINTS, ROLES
+from sessions.terms import ACTS, CAUSES, CONSEQUENCES, DOUBTS, OBJECTIONS, OUTAGES, POINTS, ROLES, STANDINGS
 
 __all__ = ["describe", "plan_refusal", "refusal"]
 
@@ -98,12 +98,12 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
             )
         case e.SealsChecked():
             bad = [_name(o, bidder) for bidder, code in event.results.items() if code != "ok"]
+            zh, en = "密封检查完毕，全部完好。", "The seals were checked and all are intact."
             if bad:
-                return (
-                    f"密封检查完毕，{'、'.join(bad)}的文件与回执不符，已记录。",
-                    f"The seals were checked; those of {', '.join(bad)} did not pass, which is on record.",
-                )
-            return "密封检查完毕，全部完好。", "The seals were checked and all are intact."
+                zh = f"密封检查完毕，{'、'.join(bad)}的文件与回执不符，已记录。"
+                en = f"The seals were checked; those of {', '.join(bad)} did not pass, which is on record."
+            again = _asked_again(event, o)
+            return zh + again[0], en + again[1]
         case e.CeilingAnnounced():
             amount = grouped(event.amount)
             return f"最高投标限价 {amount}（{event.currency}）。", f"The ceiling is {event.currency} {amount}."
@@ -383,6 +383,18 @@ def _seconds(ms: int | None) -> str:
 
 def _listed(words: Mapping[str, Words], codes: Sequence[str]) -> tuple[str, str]:
     return "、".join(words[code].zh for code in codes), ", ".join(words[code].en for code in codes)
+
+
+def _asked_again(event: e.SealsChecked, o: Opening | None) -> tuple[str, str]:
+    """What authorities that were silent when a bid was taken say now; two empty texts where none was."""
+    if not event.proofs:
+        return "", ""
+    told = [(_name(o, bidder), STANDINGS[proof.state]) for bidder, proof in event.proofs.items()]
+    return (
+        f"接收时发证机构没有答复的证书，已按当时再次查询：{'，'.join(f'{name}{how.zh}' for name, how in told)}。",
+        " Authorities that had been silent when a bid was taken were asked again about that moment: "
+        f"{', '.join(f'{name} {how.en}' for name, how in told)}.",
+    )
 
 
 def _barrier(event: e.BarrierPassed, o: Opening | None) -> tuple[str, str]:

@@ -46,6 +46,7 @@ _PUBLIC_WORDS: Final = (
     "late",
     "lock",
     "officer",
+    "before",
     "escrow",
     "role",
     "objection",
@@ -180,13 +181,15 @@ def record_page(
     lag: Histogram | None = None,
     film: Film | None = None,
     gaps: Sequence[Gap] = (),
+    again: Sequence[tuple[str, str]] = (),
     search: Sequence[View] | None = None,
     asked: str = "",
     **given: Any,
 ) -> bytes:
     """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.record's.
 
-    ``gaps``: times of which there is no picture. ``search``: the facts found for what was ``asked``.
+    ``gaps``: times of which there is no picture. ``again``: bidders whose authority had been silent when the bid was
+    taken, with what it said when asked again. ``search``: the facts found for what was ``asked``.
     """
     place = f"{origin}/s/{view['session']['id']}/record"
     drawn = segno.make(place, error="m").svg_inline(scale=2, border=2, omitsize=True)
@@ -206,6 +209,7 @@ def record_page(
         lag=lag if lag is not None and lag.count >= FEWEST else None,
         film=film,
         gaps=[(rfc3339(gap.since), rfc3339(gap.until)) for gap in gaps],
+        again=again,
         found=None if search is None else [Bound(fact, language) for fact in search],
         asked=asked,
         extra={"film": film.told() if film is not None else None},

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sessions.plan import Words
+from sessions.terms import STANDINGS
 from web.i18n import Language
 
 
@@ -85,6 +86,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "none": _w("–", "–"),
     },
     "seal": {"ok": _w("完好", "intact")},
+    "standing": STANDINGS,
     "lock": {
         "waiting": _w("已锁，掌锁人尚未就绪", "on; not enough officers are ready"),
         "ready": _w("已锁，掌锁人已就绪", "on; its officers are ready"),
@@ -92,6 +94,10 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "off": _w("已移除", "removed"),
         "missed": _w("两人决定不再等待", "two persons went on without it"),
         "unused": _w("没有用到", "nothing was behind it"),
+    },
+    "before": {
+        "ready": _w("此前试过钥匙，可以打开，时间：", "tried the key beforehand, and it worked:"),
+        "failed": _w("此前试钥匙未通过，时间：", "tried the key beforehand, and it failed:"),
     },
     "officer": {
         "absent": _w("缺席，尚未试钥匙", "absent: has not tried the key"),

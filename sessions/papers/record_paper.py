@@ -35,7 +35,7 @@ from sessions.plan import AnchorKind, Words
 from sessions.record import record
 from sessions.roles import Role
 from sessions.shape import moment, rfc3339
-from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, TURNS, stopped_for
+from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, STANDINGS, TURNS, stopped_for
 from sessions.words import point_words
 
 _FIGURES = frozenset({"money", "integer", "percent"})
@@ -78,6 +78,7 @@ def record_paper(opening: Opening, about: About, language: Language) -> Paper:
         say.facts(),
         *say.outcome(opening),
         *say.bids(),
+        *say.asked_again(opening),
         *say.locks(opening),
         *say.draws(),
         *say.late(),
@@ -208,6 +209,26 @@ class _Says:
         ]
         rows = [self._bid(row, fields) for row in self._document["rows"]]
         return table(self("开标一览表", "Read-out"), columns, rows, lead=True)
+
+    def asked_again(self, opening: Opening) -> tuple[Table, ...]:
+        """How certificates stood on which an authority had been silent: in the log, and not in record.json."""
+        columns = (
+            Column(head=self("序号", "No."), width="9mm", right=True),
+            Column(head=self("投标人", "Bidder"), width="2fr"),
+            Column(head=self("接收时", "When the bid was taken"), width="2fr"),
+            Column(head=self("开标时再次查询", "Asked again at the opening time"), width="2fr"),
+        )
+        rows: list[tuple[Cell, ...]] = [
+            (
+                _cell(str(bid.row)),
+                (Line(bid.name, Style.STRONG), _muted(bid.bidder)),
+                _cell(self("发证机构没有答复", "the authority was silent")),
+                (Line(self.words(STANDINGS[bid.authority])),),
+            )
+            for bid in opening.bids
+            if bid.authority is not None and opening.listed
+        ]
+        return table(self("证书状态", "Certificates"), columns, rows)
 
     def locks(self, opening: Opening) -> tuple[Table, ...]:
         holders = {lock.id: [officer.name for officer in lock.officers] for lock in opening.plan.every_lock}

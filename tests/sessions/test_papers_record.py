@@ -17,6 +17,7 @@ from sessions.papers.layout import Language
 from sessions.papers.record_paper import About, record_paper
 from sessions.papers.typesetting import typeset
 from sessions.plan import AnchorKind, Watch
+from sessions.proofs import State
 from sessions.record import record, record_digest
 from sessions.roles import CLOCK, Actor, Role
 from tests.sessions.test_record import an_eventful_opening
@@ -198,6 +199,16 @@ def test_who_outside_holds_the_log_is_named_with_the_time_it_states() -> None:
     assert "时间戳机构" in text
     assert "停机的机构" in text
     assert "没有" in text
+
+
+def test_what_a_silent_authority_says_at_the_opening_time_stands_on_the_paper() -> None:
+    c = Ceremony().frozen().asked_again(a=State.GOOD, b=State.UNAVAILABLE)
+    text = words(typeset_record(c, "zh"))
+    assert "证书状态" in text
+    assert "再次查询" in text
+    assert "有效" in text
+    assert "仍无答复" in text
+    assert "Certificates" not in words(typeset_record(Ceremony().frozen().checked(), "en"))
 
 
 def test_what_is_wrong_with_a_sheet_is_said_in_words() -> None:

@@ -18,6 +18,7 @@ from sessions.events import Happening
 from sessions.ids import BidderId
 from sessions.opening import attribution, evolve
 from sessions.opening.authority import OUT_OF_TIME
+from sessions.proofs import State
 from sessions.refusals import PLAN_REFUSALS, REFUSALS, plan_refusal, refusal
 from sessions.roles import CLOCK, Role
 from sessions.rulebook import available, load
@@ -44,6 +45,16 @@ def the_last(c: Ceremony) -> tuple[str, str]:
     for fact in c.facts[:-1]:
         before = evolve(before, fact)
     words = describe(c.facts[-1], before)
+    return words.zh, words.en
+
+
+def the_seals(c: Ceremony) -> tuple[str, str]:
+    """What is said of the check of the seals."""
+    place = next(n for n, fact in enumerate(c.facts) if isinstance(fact.event, e.SealsChecked))
+    before = None
+    for fact in c.facts[:place]:
+        before = evolve(before, fact)
+    words = describe(c.facts[place], before)
     return words.zh, words.en
 
 
@@ -143,6 +154,13 @@ def test_pauses_and_acts_of_two_say_who_and_why() -> None:
     assert the_last(c)[0] == "主持人林敏提议终止开标，待另一人同意：停电"
     c.send(Approve(proposal=1), SUPERVISOR)
     assert the_last(c) == ("开标终止：停电", "The session was aborted: 停电")
+
+
+def test_who_was_asked_about_again_is_told_with_the_answer() -> None:
+    zh, en = the_seals(Ceremony().frozen().asked_again(a=State.GOOD, c=State.REVOKED))
+    assert zh.endswith(f"按当时再次查询：{A.name}有效，{C.name}已吊销。")
+    assert en.endswith(f"asked again about that moment: {A.name} good, {C.name} revoked.")
+    assert the_seals(Ceremony().frozen().checked())[0] == "密封检查完毕，全部完好。"
 
 
 @pytest.mark.parametrize("kind", typing.get_args(e.Event), ids=lambda kind: kind.__name__)

@@ -33,6 +33,7 @@ from sessions.ids import BidderId, Digest, Jws, StepId
 from sessions.opening.evidence import Beat, Probe, facts
 from sessions.plan import IntakeLog, Plan
 from sessions.plan_json import plan_to_json
+from sessions.proofs import Proof, State
 from sessions.roles import CLOCK, Actor, Role
 from sessions.sealed_set import set_root
 
@@ -260,10 +261,21 @@ class Ceremony:
         command = closing(*bids)
         return replace(command, session_key="") if self.it.plan.locks else command
 
-    def checked(self, results: Mapping[str, str] | None = None) -> Ceremony:
+    def checked(
+        self, results: Mapping[str, str] | None = None, proofs: Mapping[BidderId, Proof] | None = None
+    ) -> Ceremony:
         seals = {bid.bidder: (results or {}).get(bid.bidder, "ok") for bid in self.it.bids}
-        self.send(SealChecks(results=seals), CLOCK, self.now + SECOND)
+        self.send(SealChecks(results=seals, proofs=proofs), CLOCK, self.now + SECOND)
         return self
+
+    def asked_again(self, **said: State) -> Ceremony:
+        """The seals are checked, and authorities that had been silent about these bidders now say something."""
+        proofs = {
+            BidderId(who.id): Proof(certificate=digest(name), state=said[name], evidence=digest(f"{name} again"))
+            for name, who in (("a", A), ("b", B), ("c", C))
+            if name in said
+        }
+        return self.checked(proofs=proofs)
 
     def decrypting(self, *bids: SealedBid) -> Ceremony:
         self.frozen(*bids).checked()

@@ -259,6 +259,14 @@ def test_the_language_is_what_is_asked_for_then_what_was_then_what_the_browser_l
     assert choose(query, cookie, accepted) == language
 
 
+def test_the_record_says_what_a_silent_authority_told_when_it_was_asked_again() -> None:
+    given: dict[str, Any] = {"origin": "https://hall.example", "path": "/x"}
+    sheet = (PAGES, gallery.view("ended", "public"), gallery.facts("ended"), gallery.document("ended"))
+    asked = record_page(*sheet, "en", again=[("甲<公司>", "revoked")], **given).decode()
+    assert '<th scope="row">甲&lt;公司&gt;</th><td>revoked</td>' in asked
+    assert "asked about again" not in record_page(*sheet, "en", **given).decode()
+
+
 def test_a_bound_text_says_where_it_came_from() -> None:
     bound = Bound({"a": {"b": "<x>"}}, "en")
     assert bound.text("a.b") == '<span data-text="a.b">&lt;x&gt;</span>'

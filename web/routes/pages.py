@@ -147,6 +147,7 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
             lag=lag,
             film=film,
             gaps=missed,
+            again=[(bid.name, bid.authority) for bid in opening.bids if bid.authority and opening.listed],
             search=found,
             asked=asked,
         )
