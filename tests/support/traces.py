@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 PIECE = 8 * 1024 * 1024
@@ -38,7 +39,8 @@ class Search:
             for path in [folder, *folder.rglob("*")]:
                 names = self.in_bytes(str(path).encode())
                 if path.is_file():
-                    names |= self.in_bytes(path.read_bytes())
+                    with suppress(FileNotFoundError):  # gone meanwhile
+                        names |= self.in_bytes(path.read_bytes())
                 if names:
                     found[path.name] = names
         return found

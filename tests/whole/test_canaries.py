@@ -2,7 +2,8 @@
 
 The bids carry strings that occur nowhere else, in the read-out sheet, in a document and in a file name. The hall is a
 process of its own; bidders and officers are in this one. Behind the barrier the same search finds the sheets, so it
-would have found them before.
+would have found them before. A hall in Team mode is searched with its PostgreSQL, write-ahead log included, and with
+its Redis, every word said to it included.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import io
 import secrets
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,10 +28,13 @@ from crypto.container import read_header
 from crypto.envelope import Source, seal, unlock
 from sessions.announcement import make_plan
 from sessions.store.migrations import migrate
+from tests.support import postgres
 from tests.support.house import one_time_code
 from tests.support.ports import free_port
+from tests.support.redis import RedisServer, a_redis
 from tests.support.traces import Search
 from tests.web.test_serving_commands import environment
+from web.bench.postgres import tool
 from web.bootstrap import build
 from web.demo import cast
 from web.remote import Hall
@@ -36,6 +42,46 @@ from web.settings import Settings
 
 PASSWORD = "correct horse battery"
 LEAD = timedelta(seconds=25)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class City:
+    """PostgreSQL and Redis of a hall in Team mode. ``heard``: all that was said to Redis."""
+
+    cluster: postgres.Cluster
+    database: str
+    redis: RedisServer
+    heard: Path
+
+    def found(self, search: Search) -> dict[str, set[str]]:
+        """Return what is in their files, and in the rows: PostgreSQL packs long values in its files."""
+        self.redis.say("SAVE")
+        self.cluster.sql("CHECKPOINT")
+        data = self.cluster.folder / "data"
+        found = search.in_files(self.redis.folder, data / "base", data / "pg_wal", self.cluster.folder / "log")
+        dump = [tool("pg_dump") or "pg_dump", "-h", str(self.cluster.folder), "-U", "hall", self.database]
+        rows = search.in_bytes(subprocess.run(dump, check=True, capture_output=True).stdout)
+        return found | ({"rows": rows} if rows else {})
+
+
+@contextmanager
+def a_city(folder: Path) -> Iterator[City]:
+    cluster = postgres.start()
+    try:
+        with a_redis() as redis:
+            redis.say("CONFIG", "SET", "rdbcompression", "no")
+            heard = redis.folder / "heard"
+            with heard.open("wb") as out:
+                listening = subprocess.Popen(["redis-cli", "-s", redis.socket, "MONITOR"], stdout=out)
+                try:
+                    while b"OK" not in heard.read_bytes():
+                        time.sleep(0.02)
+                    yield City(cluster=cluster, database=cluster.database(folder), redis=redis, heard=heard)
+                finally:
+                    listening.kill()
+                    listening.wait()
+    finally:
+        cluster.stop()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +113,17 @@ class Scene:
 
 
 @asynccontextmanager
-async def a_hall_of_its_own(folder: Path, *, locked: bool) -> AsyncIterator[Scene]:
+async def a_hall_of_its_own(folder: Path, *, locked: bool, city: City | None) -> AsyncIterator[Scene]:
     """Announce an opening, then serve it from another process, with a temporary folder of its own."""
     port, figures = free_port(), free_port()
-    settings = Settings(data_dir=folder / "hall", port=port, rehearsal_allowed=True)
+    kept = {"database_url": city.cluster.url(city.database), "bus_url": city.redis.url} if city else {}
+    settings = Settings(data_dir=folder / "hall", port=port, rehearsal_allowed=True, **kept)  # type: ignore[arg-type]
     troupe, t0, accounts = await _announce(settings, locked=locked)
     (folder / "tmp").mkdir()
     config = folder / "hall.toml"
     config.write_text(
         f'data_dir = "{settings.data_dir}"\nport = {port}\nrehearsal_allowed = true\nlog_level = "debug"\n'
-        f'metrics_listen = "{figures}"\n'
+        f'metrics_listen = "{figures}"\n' + "".join(f'{name} = "{value}"\n' for name, value in kept.items())
     )
     command = [sys.executable, "-m", "web.cli", "serve", "--config", str(config)]
     told = environment() | {"TMPDIR": str(folder / "tmp")}
@@ -156,16 +203,26 @@ def a_bid_with_canaries(scene: Scene, member: cast.Member, *, locked: bool) -> t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("locked", [True, False], ids=["split", "server"])
-async def test_nothing_sealed_leaves_a_trace_before_the_barrier(tmp_path: Path, locked: bool) -> None:
-    async with a_hall_of_its_own(tmp_path, locked=locked) as scene:
+@pytest.mark.parametrize(
+    ("locked", "team"), [(True, False), (False, False), (True, True)], ids=["split", "server", "team"]
+)
+async def test_nothing_sealed_leaves_a_trace_before_the_barrier(tmp_path: Path, locked: bool, team: bool) -> None:
+    with a_city(tmp_path) if team else nullcontext() as city:
+        await nothing_leaves_a_trace(tmp_path, locked=locked, city=city)
+
+
+async def nothing_leaves_a_trace(folder: Path, *, locked: bool, city: City | None) -> None:
+    async with a_hall_of_its_own(folder, locked=locked, city=city) as scene:
         bids = [a_bid_with_canaries(scene, member, locked=locked) for member in scene.troupe.bidders]
         planted = {part: text.encode() for part, text in CANARIES.items()}
         held = {f"key {row}": key for row, (_, _, key) in enumerate(bids, start=1)}
         everything, keys, sealed = Search(planted | held), Search(held), Search(planted)
 
+        def on_disk(search: Search) -> dict[str, set[str]]:
+            return search.in_files(scene.folder) | (city.found(search) if city else {})
+
         def nothing_anywhere() -> None:
-            assert everything.in_files(scene.folder) == {}
+            assert on_disk(everything) == {}
             assert everything.in_memory(scene.process) == set()
             figures = httpx.get(scene.metrics).content
             assert b"kaibiao_append_seconds" in figures
@@ -192,7 +249,7 @@ async def test_nothing_sealed_leaves_a_trace_before_the_barrier(tmp_path: Path, 
                 async with scene.bidder(member) as hall:
                     await hall.release(cast.SESSION, "A", member.signer, member.opener)
             # In server mode the hall has had these keys in hand, to compare them with their commitments; no bid yet.
-            assert everything.in_files(scene.folder) == {}
+            assert on_disk(everything) == {}
             assert (everything if locked else sealed).in_memory(scene.process) == set()
             async with scene.bidder(last) as hall:
                 await hall.release(cast.SESSION, "A", last.signer, last.opener)
@@ -205,7 +262,8 @@ async def test_nothing_sealed_leaves_a_trace_before_the_barrier(tmp_path: Path, 
                 if all(bid["state"] == "opened" for bid in view["bids"].values()):
                     break
                 await asyncio.sleep(0.1)
-        found = everything.in_files(scene.folder)
+        found = on_disk(everything)
         assert {name for names in found.values() for name in names} == {"sheet"}
         assert sealed.in_memory(scene.process) >= {"sheet"}
-        assert keys.in_files(scene.folder) == {}  # released keys lie in the vault, sealed
+        assert on_disk(keys) == {}  # released keys lie in the vault, sealed
+        assert city is None or b'"PUBLISH"' in city.heard.read_bytes().upper()
