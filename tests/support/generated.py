@@ -60,12 +60,16 @@ from sessions.ports import Answer, Entries, Evidence, Kind, Summary
 from sessions.proofs import UNAVAILABLE_CODE, Proof, State
 from sessions.quote import read_sheet
 from sessions.receipts import receipt_of
+from sessions.recording.rules import decide as recorded
+from sessions.recording.state import Recording
+from sessions.recording.state import evolve as after
 from sessions.roles import CLOCK, Actor, Role
 from sessions.sealed_set import set_root
 from sessions.shape import rfc3339
 from tests.support import outside
 from tests.support.bidders import Sealed, a_bidder, a_sealed_bid
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, TENDER, a_plan
+from tests.support.filmed import Filming
 from tests.support.locked import a_locked_plan
 from tests.support.memory_events import MemoryEvents
 from tests.support.outside import Checkpoints, Proofs, the_hall
@@ -139,6 +143,8 @@ class Making:
         self.chance = random.Random(seed)
         self.losing = random.Random(f"{seed} keys")  # of its own, so that seeds without trustees tell what they told
         self.speaking = random.Random(f"{seed} floor")  # and this, so that seeds without speakers do
+        self.filming = Filming(seed)
+        self.recording = Recording()
         self.plan = self._plan()
         self.proofs = Proofs()
         self.checkpoints = Checkpoints(proofs=self.proofs)
@@ -171,6 +177,7 @@ class Making:
             plan = replace(plan, clock=ClockTerms(sources=SOURCES))
         if self.chance.random() < 0.4:
             plan = outside.watched(plan, self.chance)
+        plan = replace(plan, recording=True) if self.filming.wanted else plan
         return replace(plan, proofs=True) if self.chance.random() < 0.4 else plan
 
     @property
@@ -205,6 +212,30 @@ class Making:
             self.intake = intakes.evolve(self.intake, record)
             told.append(record)
         return told
+
+    def film(self) -> None:
+        """Let the recorder do something, and the opening's log say how far it has come."""
+        if not self.plan.recording or self.filming.chance.random() < 0.5:
+            return
+        self._roll(self.filming.next(self.recording, self.now))
+        records = self.records[Stream.RECORDING]
+        if records and self.it.status not in OVER and self.filming.chance.random() < 0.3:
+            self.attempt(lambda: self.act(self.filming.noted(records), CLOCK))
+
+    def _roll(self, command: c.RecordingCommand) -> None:
+        for happening in recorded(self.recording, command, CLOCK, self.now, of=self.it):
+            self.recording = after(self.recording, self._append(Stream.RECORDING, happening))
+
+    def _film_ends(self) -> None:
+        """The recorder is closed, most of the time, and those outside hold what there is."""
+        if not self.plan.recording or self.filming.chance.random() < 0.15:
+            return
+        self._roll(self.filming.ends())
+        if self.plan.watch is not None:
+            tree = Tree(bytes.fromhex(record.digest) for record in self.records[Stream.RECORDING])
+            for _, who in list(outside.missing(self.it, FINAL)):
+                if self.filming.chance.random() < 0.7:
+                    self.checkpoints.hold_recording(self.it, tree, who, self.now)
 
     def _append(self, stream: Stream, happening: Happening) -> Recorded:
         record = chain(self._heads[stream], SESSION, stream, happening)
@@ -490,6 +521,10 @@ class Making:
         bidders = self.chance.randrange(MOST_BIDDERS)
         for number in range(bidders):
             self._bids(number)
+        for who, lock in self._officers():  # days ahead
+            passed = self.losing.random() < 0.7
+            if self.losing.random() < 0.4:
+                self.attempt(lambda who=who, lock=lock, passed=passed: self._tries(who, lock, passed=passed))
         self.until(T0 - 30 * MINUTE)
         for _ in range(self.chance.randrange(self.acts // 4)):
             self._something(bidders, self._before)
@@ -509,6 +544,7 @@ class Making:
         self._something(bidders, lambda _: [lambda: self.act(c.Note(text="事后"), SUPERVISOR)])
         if self.plan.watch is not None:
             self._hold_the_end()
+        self._film_ends()
         return self
 
     def _bids(self, number: int) -> None:
@@ -530,6 +566,7 @@ class Making:
     def _something(self, bidders: int, acts: Callable[[int], list[Callable[[], object]]]) -> None:
         if self.it.status not in OVER:
             self.until(self.now + self.chance.choice((0, 1, 700, 9_000, 240_000)) * MS)
+            self.film()
         number = self.chance.randrange(max(bidders, 1))
         self.attempt(self.chance.choice(acts(number)))
 
@@ -537,6 +574,9 @@ class Making:
         """Everybody who has a key to a lock, with the lock."""
         people = {seat.account: Actor(role=seat.role, id=seat.account, name=seat.name) for seat in self.plan.seats}
         return [(people[one.account], lock.id) for lock in self.plan.every_lock for one in lock.officers]
+
+    def _tries(self, who: Actor, lock: str, *, passed: bool) -> None:
+        self.act(c.ReadyOfficer(lock=lock, passed=passed), who)
 
     def _bring(self, who: Actor, lock: str) -> None:
         found = self.plan.lock(lock)
@@ -803,6 +843,7 @@ class Making:
         kept: Any = self.kept
         proofs: Any = self.proofs
         checkpoints: Any = self.checkpoints
+        films: Any = self.filming
         keys = HallKeys([the_hall()])
         archive = Archive(
             events=events,
@@ -816,6 +857,7 @@ class Making:
             trust=the_trust,
             hall=keys,
             authorities={name: outside.time_authority(name)[0] for name in outside.TIME_BY},
+            recordings=films,
         )
         return await archive.bundle(SESSION)
 

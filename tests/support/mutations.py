@@ -132,7 +132,9 @@ def _foreign(files: Files, other: Files, chance: random.Random) -> Files:
 
 
 def _stream(files: Files, chance: random.Random) -> str:
-    return chance.choice(("opening", "opening", "intake")) if "events/intake.jsonl" in files else "opening"
+    taken = ("opening", "opening", "intake") if "events/intake.jsonl" in files else ("opening",)
+    filmed = ("recording",) if files.get("events/recording.jsonl") else ()
+    return chance.choice((*taken, *filmed))
 
 
 def _edited(files: Files, chance: random.Random) -> Files:
@@ -152,7 +154,17 @@ def _forked(files: Files, other: Files, chance: random.Random) -> Files:
     return retold(files, lambda cores: cores.__setitem__(slice(cut, None), theirs[cut:]))
 
 
-EVIDENCE = ("proofs.jsonl", "evidence.jsonl", "reach.jsonl", "probes.jsonl", ".tst", ".der", "quote.json", ".entries")
+EVIDENCE = (
+    "proofs.jsonl",
+    "evidence.jsonl",
+    "reach.jsonl",
+    "probes.jsonl",
+    ".tst",
+    ".der",
+    "quote.json",
+    ".entries",
+    ".mp4",
+)
 
 
 def _evidence(files: Files, chance: random.Random) -> tuple[Files, dict[str, str]]:

@@ -29,9 +29,10 @@ from sessions.opening import Opening
 from sessions.opening.evidence import Probe
 from sessions.opening.points import named
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
-from sessions.ports import INTAKE, Evidence, Kept, Kind, Said, Signed
+from sessions.ports import INTAKE, RECORDING, Evidence, Kept, Kind, Said, Signed
 from sessions.proofs import Act, Grounds, Looked, OnSilence, Proof, State, Tried, proof_of, read, written
 from sessions.receipt_proofs import origin_of
+from sessions.recording.log import origin_of as recording_of
 from tests.support.authorities import URL
 from tests.support.bidders import BEGIN, Bidder, Sealed, the_authority
 from tests.support.ceremony import SECOND, T0
@@ -95,7 +96,9 @@ class Checkpoints:
         return self.signed.get((origin, size))
 
     async def kept(self, _: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
-        kept = (one for one in self.given if one.point.startswith("intake-") == intake)
+        kept = (
+            one for one in self.given if (one.point.startswith(INTAKE), one.point == RECORDING) == (intake, recording)
+        )
         return tuple(sorted(kept, key=lambda one: (one.size, one.kind, one.by)))
 
     async def convictions(self) -> tuple[tuple[SessionId, str, str], ...]:
@@ -117,6 +120,19 @@ class Checkpoints:
         kept = Kept(session=o.plan.session, point=point, kind=who[0], by=who[1], size=stated.size, said=said)
         self.given.append(kept)
         return kept
+
+    def hold_recording(self, o: Opening, tree: Tree, who: Anchorer, now: datetime) -> None:
+        """Keep what ``who`` says of the closed recording."""
+        assert o.plan.watch is not None
+        stated = Checkpoint(origin=recording_of(o.plan.watch), size=len(tree), root=tree.root())
+        note = sign_checkpoint(stated, the_hall())
+        self.signed[stated.origin, stated.size] = Signed(
+            origin=stated.origin, size=stated.size, root=stated.root, note=note
+        )
+        said = self._proved(o, who, _said(who, note, stated.text.encode(), now))
+        self.given.append(
+            Kept(session=o.plan.session, point=RECORDING, kind=who[0], by=who[1], size=len(tree), said=said)
+        )
 
     def _proved(self, o: Opening, who: Anchorer, said: Said) -> Said:
         """Add how the authority's certificate stood; an opening without proofs has some all the same."""
