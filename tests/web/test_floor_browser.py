@@ -1,0 +1,130 @@
+"""The floor at real pages: asked for, given, seen by all, sent from a browser, and ended by the host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from hall.media.edge.serving import serve
+from hall.media.engine import Source
+from hall.media.places import Places
+from tests.support.bidders import Bidder
+from tests.support.browsing import complaints
+from tests.support.house import NAMES, T0
+from tests.support.media import a_studio
+from tests.support.served import Served, served
+from tests.web.test_api_ceremony import BIDDERS, People, open_all
+from web import assets
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
+
+PATIENCE = 60_000  # milliseconds
+FIRST = BIDDERS[0]
+
+SEND = """async ([token, url]) => {
+  const canvas = document.createElement("canvas");
+  const pen = canvas.getContext("2d");
+  setInterval(() => { pen.fillStyle = `hsl(${Date.now() / 10 % 360} 80% 50%)`; pen.fillRect(0, 0, 300, 150); }, 50);
+  const peer = (globalThis.peer = new RTCPeerConnection({ iceServers: [] }));
+  const stream = canvas.captureStream(20);
+  peer.addTransceiver(stream.getVideoTracks()[0], { direction: "sendonly", streams: [stream] });
+  await peer.setLocalDescription(await peer.createOffer());
+  const gathered = (resolve) => peer.iceGatheringState === "complete" ? resolve() : setTimeout(gathered, 50, resolve);
+  await new Promise(gathered);
+  const headers = { "content-type": "application/sdp", authorization: `Bearer ${token}` };
+  const answer = await fetch(url, { method: "POST", headers, body: peer.localDescription.sdp });
+  if (answer.status !== 201) return `${answer.status}`;
+  await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  return "sent";
+}"""
+ASK = """async (path) => {
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ act: "publish" });
+  const answer = await fetch(path, { method: "POST", headers, body });
+  return { status: answer.status, ...(await answer.json()) };
+}"""
+
+
+async def at(browser: Browser, hall: Served, place: str, who: str | Bidder | None = None) -> Page:
+    """Open a page as somebody, and wait until it follows."""
+    page = await (await browser.new_context(locale="en-GB")).new_page()
+    page.set_default_timeout(PATIENCE)
+    if who is not None:
+        identity = hall.house.services.identity
+        ticket = (
+            await identity.create_ticket(account=who)
+            if isinstance(who, str)
+            else await identity.create_ticket(bidder=who.sign.certificate)
+        )
+        await page.goto(f"{hall.url}{ticket}")
+    await page.goto(f"{hall.url}{place}")
+    await expect(page.locator("#link")).to_have_attribute("data-value", "connected", timeout=PATIENCE)
+    return page
+
+
+async def until(holds: Callable[[tuple[Source, ...]], bool], hall: Served) -> None:
+    """Wait until who sends is as it should be."""
+    engine = hall.house.services.media
+    assert engine is not None
+    async with asyncio.timeout(PATIENCE / 1000):
+        while not holds(await engine.sources(hall.house.session)):  # noqa: ASYNC110 - it is told nowhere else
+            await asyncio.sleep(0.1)
+
+
+async def test_a_bidder_speaks_from_its_seat_until_the_host_ends_it(tmp_path: Path) -> None:
+    assets.build()
+    async with served(tmp_path, media="on") as hall, People(hall) as people, a_studio() as browser:
+        places = Places(hall.house.services.settings.data_dir)
+        places.make()
+        edge = asyncio.create_task(serve(places, host="127.0.0.1", port=0))
+        while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
+            await asyncio.sleep(0.01)
+        await hall.house.announce()
+        await people.come()
+        await hall.house.turn(T0)
+        await people.until(lambda view: view["steps"]["check"]["state"] == "complete")
+        await open_all(people)
+        await hall.house.turn(timedelta(minutes=1))
+        await people.advance("confirm")
+        try:
+            await speak(browser, hall)
+        finally:
+            edge.cancel()
+            await asyncio.wait({edge})
+
+
+async def speak(browser: Browser, hall: Served) -> None:
+    seat = await at(browser, hall, "/seat/zb-1", FIRST)
+    host = await at(browser, hall, "/host/zb-1", "host")
+    citizen = await at(browser, hall, "/s/zb-1")
+    heard = [complaints(page) for page in (seat, host, citizen)]
+    tokens = "/api/v1/sessions/zb-1/media/tokens"
+
+    await seat.get_by_role("button", name="Ask to speak").click()
+    await expect(seat.get_by_text("Your place: 1 of 1.")).to_be_visible(timeout=PATIENCE)
+    await host.get_by_role("button", name="Give the floor").click()
+    await expect(seat.get_by_role("heading", name="You have the floor")).to_be_visible(timeout=PATIENCE)
+    for page in (host, citizen):
+        await expect(page.locator(".speaker").filter(visible=True)).to_contain_text(NAMES[0], timeout=PATIENCE)
+    await expect(citizen.locator("#say")).to_contain_text(f"{NAMES[0]} has the floor.", timeout=PATIENCE)
+
+    given = await seat.evaluate(ASK, tokens)
+    source = Source(f"bidder:{FIRST.id}")
+    assert (given["status"], given["source"]) == (201, source)
+    assert await seat.evaluate(SEND, [given["token"], given["url"]]) == "sent"
+    await until(lambda sources: source in sources, hall)
+
+    await host.get_by_text("End this turn", exact=True).first.click()
+    form = host.locator('form[data-command="EndFloor"]').filter(visible=True)
+    await form.locator("textarea").fill("Time is up")
+    await form.get_by_role("button").click()
+    await until(lambda sources: source not in sources, hall)
+    await expect(seat.get_by_role("button", name="Ask to speak")).to_be_visible(timeout=PATIENCE)
+    await expect(citizen.locator("#log")).to_contain_text("Time is up", timeout=PATIENCE)
+    assert [one for each in heard for one in each if "/media/" not in one] == []
+    assert (await seat.evaluate(ASK, tokens))["code"] == "no_floor"
