@@ -51,7 +51,7 @@ class BackupRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """What the manifest says of a member: rows of a table or bytes of a blob, and the digest of its content."""
+    """What the manifest says of a member: rows of a table or bytes of a file, and the digest of its content."""
 
     count: int
     sha256: str
@@ -68,20 +68,23 @@ class Manifest:
     heads: Mapping[str, Mapping[str, int]]
     keys: bool
     kid: str
+    media: Mapping[str, Member] | None = None  # recordings; None: they were left out
 
     def to_json(self) -> bytes:
         """Return the member's content."""
-        return json.dumps({"v": 1, **asdict(self)}, indent=1, sort_keys=True).encode()
+        return json.dumps({"v": 2, **asdict(self)}, indent=1, sort_keys=True).encode()
 
     @classmethod
     def parse(cls, data: bytes) -> Manifest:
         """Return the manifest. Raises BackupRefused."""
         try:
             form: dict[str, Any] = json.loads(data)
-            if form.pop("v") != 1:
+            if form.pop("v") not in (1, 2):  # 1: before recordings were in it
                 raise BackupRefused("the backup is of a later version", "Install the version that made it, or newer.")
             members = {
-                kind: {name: Member(**each) for name, each in form[kind].items()} for kind in ("tables", "blobs")
+                kind: {name: Member(**each) for name, each in form[kind].items()}
+                for kind in ("tables", "blobs", "media")
+                if form.get(kind) is not None
             }
             return cls(**form | members)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -1,15 +1,17 @@
-"""Is what this database holds what the hall signed? Every chain, every log, every checkpoint, every bid received."""
+"""Is what this database holds what the hall signed? Every chain, log, checkpoint, bid received, recording."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from crypto.container import read_header
 from crypto.errors import ChainBroken, CryptoRefused
 from crypto.signing import HallPublicKey
 from crypto.tlog import Tree, open_checkpoint
+from sessions.backup.recordings import faults_in
 from sessions.chaining import Head, check
 from sessions.events import Recorded, Stream
 from sessions.hallkey import kid_in
@@ -17,6 +19,8 @@ from sessions.ids import SessionId
 from sessions.ports import BlobStore, CheckpointStore, EventStore, IntakeStore, Summary
 
 PAGE = 1000
+INTAKE, RECORDING = "/intake", "/recording"
+"""What the logs of a session besides that of its opening are named for, after its own name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,7 @@ class Kept:
     intake: IntakeStore
     checkpoints: CheckpointStore
     blobs: BlobStore
+    recordings: Path | None = None  # the folder of the recorder, if it is to be checked
 
 
 async def faults(kept: Kept, keys: Sequence[HallPublicKey]) -> AsyncIterator[str]:
@@ -38,8 +43,8 @@ async def faults(kept: Kept, keys: Sequence[HallPublicKey]) -> AsyncIterator[str
 
 async def _session(kept: Kept, keys: Sequence[HallPublicKey], summary: Summary) -> AsyncIterator[str]:
     session = summary.session
-    trees = {"": Tree(), "/intake": Tree(await kept.events.entries(session)), "/recording": Tree()}
-    grow = {Stream.OPENING: trees[""], Stream.RECORDING: trees["/recording"]}
+    trees = {"": Tree(), INTAKE: Tree(await kept.events.entries(session)), RECORDING: Tree()}
+    grow = {Stream.OPENING: trees[""], Stream.RECORDING: trees[RECORDING]}
     for stream in Stream:
         head = Head()
         try:
@@ -51,6 +56,10 @@ async def _session(kept: Kept, keys: Sequence[HallPublicKey], summary: Summary) 
             yield f"{session}: the chain of {stream.value} breaks after event {head.number} ({type(error).__name__})"
     async for fault in _signed(kept, keys, summary, trees):
         yield fault
+    if kept.recordings is not None and summary.plan.get("recording"):
+        recorded, folder = await kept.events.read(session, Stream.RECORDING), kept.recordings
+        for fault in await asyncio.to_thread(lambda: list(faults_in(folder, session, recorded))):
+            yield fault
     for answer in await kept.intake.answers(session):
         if answer.code is None and answer.blob is not None:
             found = await asyncio.to_thread(_header, kept.blobs, answer.blob)
@@ -109,8 +118,11 @@ async def ahead(kept: Kept, session: SessionId, note: str, key: HallPublicKey, o
         held = open_checkpoint(note, key, origin)
     except CryptoRefused:
         return ""
-    digests = await kept.events.digests(session, Stream.OPENING)
-    tree = Tree(bytes.fromhex(digest) for digest in digests)
+    if origin.endswith(f"{session}{INTAKE}"):
+        tree = Tree(await kept.events.entries(session))
+    else:
+        stream = Stream.RECORDING if origin.endswith(f"{session}{RECORDING}") else Stream.OPENING
+        tree = Tree(bytes.fromhex(digest) for digest in await kept.events.digests(session, stream))
     if held.size > len(tree):
         return f"holds {held.size} events, of which this database has {len(tree)}"
     return "" if tree.root(held.size) == held.root else f"holds another log of {held.size} events"

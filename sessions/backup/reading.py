@@ -18,6 +18,7 @@ from crypto.endorsements import read_keys
 from crypto.errors import CryptoRefused
 from crypto.signing import HallPublicKey, verify
 from sessions.backup import keychest
+from sessions.backup import recordings as media
 from sessions.backup.archive import (
     KEYS,
     KIND,
@@ -82,10 +83,16 @@ class Backup:
         if Member(count=count, sha256=digest.hexdigest()) != member:
             raise damaged(name)
 
-    async def pieces(self, blob: str) -> AsyncIterator[bytes]:
+    def blob(self, name: str) -> AsyncIterator[bytes]:
         """Yield a blob. Raises BackupRefused at the end if it is not what it was."""
-        member, digest, size = self.manifest.blobs[blob], hashlib.sha256(), 0
-        name = f"blobs/{blob}"
+        return self._pieces(f"blobs/{name}", self.manifest.blobs[name])
+
+    def recording(self, name: str) -> AsyncIterator[bytes]:
+        """Yield a file of a recording, likewise."""
+        return self._pieces(f"media/{name}", (self.manifest.media or {})[name])
+
+    async def _pieces(self, name: str, member: Member) -> AsyncIterator[bytes]:
+        digest, size = hashlib.sha256(), 0
         try:
             with self._archive.open(name) as file:
                 while piece := await asyncio.to_thread(file.read, PIECE):
@@ -111,19 +118,26 @@ async def restore(
     *,
     database: Database,
     blobs: BlobStore,
+    recordings: Path | None = None,
     progress: Callable[[str, int], object] = lambda name, size: None,
 ) -> None:
     """Fill an empty database and an empty store of bids. The database is filled in one transaction, at the end.
 
+    ``recordings`` is the folder that what was recorded goes into; None leaves it in the file.
+
     Raises:
         BackupRefused: the target is not empty, or the file is damaged.
     """
-    await refuse_full(backup, database, blobs)
+    await refuse_full(backup, database, blobs, recordings)
     for name, member in backup.manifest.blobs.items():
         await blobs.discard(name)  # what an earlier try left half written
-        await blobs.append(name, 0, backup.pieces(name), member.count)
+        await blobs.append(name, 0, backup.blob(name), member.count)
         await blobs.finish(name)
         progress(name, member.count)
+    if recordings is not None:
+        for name, member in (backup.manifest.media or {}).items():
+            await media.put(recordings, name, backup.recording(name))
+            progress(name, member.count)
     async with database.writing() as connection:
         await connection.run_sync(upgrade, backup.manifest.revision)
         found = MetaData()
@@ -134,8 +148,8 @@ async def restore(
         await connection.run_sync(upgrade, "head")
 
 
-async def refuse_full(backup: Backup, database: Database, blobs: BlobStore) -> None:
-    """Raise BackupRefused unless there is neither a table nor a bid of this backup in the target."""
+async def refuse_full(backup: Backup, database: Database, blobs: BlobStore, recordings: Path | None = None) -> None:
+    """Raise BackupRefused unless there is neither a table, a bid nor a recording of this backup in the target."""
     async with database.reading() as connection:
         there = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
     if there:
@@ -148,6 +162,8 @@ async def refuse_full(backup: Backup, database: Database, blobs: BlobStore) -> N
         except FileNotFoundError:
             continue
         raise BackupRefused("the target has bids already", "Restore into an empty folder, and an empty bucket.")
+    if recordings is not None and any((recordings / name).exists() for name in backup.manifest.media or {}):
+        raise BackupRefused("the target has recordings already", "Restore into an empty folder.")
 
 
 async def _fill(connection: AsyncConnection, table: Table, backup: Backup) -> None:

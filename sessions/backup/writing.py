@@ -1,9 +1,10 @@
-"""Make the file while the hall serves: tables of one moment, then the bids that this moment names."""
+"""Make the file while the hall serves: tables of one moment, then the bids and recordings that this moment names."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -37,12 +38,17 @@ from sessions.backup.archive import (
     Member,
     to_line,
 )
+from sessions.backup.recordings import index_of
 from sessions.clock import Clock
+from sessions.events import TrackBegan
 from sessions.hallkey import HallKeys
+from sessions.ids import SessionId
 from sessions.ports import BlobStore, UploadState
+from sessions.recording.index import BadIndex
 from sessions.shape import rfc3339
 from sessions.store import tables
 from sessions.store.database import Database
+from sessions.store.recordings import FolderRecordings
 
 PIECE = 1 << 20
 ROWS = 500
@@ -57,13 +63,16 @@ async def write(
     blobs: BlobStore,
     folder: Path,
     clock: Clock,
+    recordings: Path | None = None,
     passphrase: bytes | None = None,
     progress: Callable[[str, int], object] = lambda name, size: None,
 ) -> Manifest:
     """Write the backup to ``out``, whole and durable or not at all. With a passphrase the keys of ``folder`` too.
 
+    ``recordings`` is the folder of the recorder; None leaves what was recorded out.
+
     Raises:
-        BackupRefused: there is a file already, a bid is missing, or the database is not migrated.
+        BackupRefused: there is a file already, a bid or a recording is missing, or the database is not migrated.
     """
     if await asyncio.to_thread(out.exists):
         raise BackupRefused(f"{out} is there already", "Name a file that is not.")
@@ -81,11 +90,13 @@ async def write(
             for name in sorted(taken.blobs):
                 held[name] = await _blob(archive, blobs, name)
                 progress(name, held[name].count)
+            media = None if recordings is None else await _media(archive, recordings, taken)
             manifest = Manifest(
                 at=rfc3339(at),
                 revision=taken.revision,
                 tables=taken.members,
                 blobs=held,
+                media=media,
                 heads=taken.heads,
                 keys=chest is not None,
                 kid=keys.newest.public.kid,
@@ -110,6 +121,7 @@ class _Taken:
         self.members: dict[str, Member] = {}
         self.heads: dict[str, dict[str, int]] = {}
         self.blobs: set[str] = set()
+        self.parts: set[tuple[str, str]] = set()  # of recordings, as the log names them: session and part
 
 
 async def _tables(archive: ZipFile, database: Database) -> _Taken:
@@ -157,6 +169,51 @@ async def _referenced(connection: AsyncConnection, taken: _Taken) -> None:
     complete = await connection.execute(select(upload.id).where(upload.state != UploadState.OPEN.value))
     answered = await connection.execute(select(answer.blob).where(answer.blob.is_not(None)))
     taken.blobs = {*complete.scalars(), *answered.scalars()}
+    for began_in in await connection.execute(
+        select(event.session, event.data).where(event.type == TrackBegan.__name__)
+    ):
+        began = json.loads(began_in.data)
+        taken.parts.add((began_in.session, f"{began['track']}-{began['part']}"))
+
+
+async def _media(archive: ZipFile, folder: Path, taken: _Taken) -> dict[str, Member]:
+    """Copy what the log names and what is there besides, of the openings that there were at this moment."""
+    store = FolderRecordings(folder)
+    held: dict[str, Member] = {}
+    there = await asyncio.to_thread(lambda: {(s, part) for s in taken.heads for part in store.parts(SessionId(s))})
+    for session, part in sorted(there | taken.parts):
+        for rest in (*RESTS, None):
+            try:
+                held |= await asyncio.to_thread(_copy_part, archive, folder, session, part)
+                break
+            except (FileNotFoundError, BadIndex) as error:
+                if rest is None:
+                    hint = (
+                        "Its files lie on the machine that records: back up there, or share the folder "
+                        "(docs/operations.md). Or leave all recordings out: --without-recordings."
+                    )
+                    raise BackupRefused(f"the recording {part} of {session} is not whole here", hint) from error
+                await asyncio.sleep(rest)
+    return held
+
+
+def _copy_part(archive: ZipFile, folder: Path, session: str, part: str) -> dict[str, Member]:
+    index, size = index_of(folder, session, part)
+    path = folder / session / f"{part}.mp4"
+    if path.stat().st_size < size:
+        raise FileNotFoundError(path)  # before anything of it is in the archive
+    left, digest = size, hashlib.sha256()
+    with path.open("rb") as source, _member(archive, f"media/{session}/{part}.mp4", ZIP_STORED) as file:
+        while left and (piece := source.read(min(PIECE, left))):
+            left -= len(piece)
+            digest.update(piece)
+            file.write(piece)
+    with _member(archive, f"media/{session}/{part}.jsonl", ZIP_DEFLATED) as file:
+        file.write(index)
+    return {
+        f"{session}/{part}.mp4": Member(count=size - left, sha256=digest.hexdigest()),
+        f"{session}/{part}.jsonl": Member(count=len(index), sha256=sha256_hex(index)),
+    }
 
 
 async def _blob(archive: ZipFile, blobs: BlobStore, name: str) -> Member:

@@ -18,10 +18,12 @@ import pytest
 
 from crypto.signing import HallKey
 from crypto.tlog import Checkpoint, sign_checkpoint
+from hall.media.record import Recorder
 from sessions.backup import keychest
 from sessions.backup.archive import BackupRefused, Manifest
 from sessions.backup.checking import Kept, ahead, faults
 from sessions.backup.reading import Backup, restore
+from sessions.backup.recordings import put
 from sessions.backup.writing import write
 from sessions.clock import SystemClock
 from sessions.events import Stream
@@ -35,6 +37,7 @@ from sessions.store.intake import SqlIntake
 from tests.support import postgres, team
 from tests.support.bidders import a_bidder
 from tests.support.commands import kaibiao
+from tests.support.film import kept as kept_film
 from tests.support.house import T0, House, a_bid, a_house
 from tests.support.s3 import blobs_of, s3
 
@@ -47,19 +50,24 @@ def sqlite(folder: Path) -> str:
 
 @asynccontextmanager
 async def restored(
-    file: Path, folder: Path, url: str | None = None, blobs: BlobStore | None = None
+    file: Path,
+    folder: Path,
+    url: str | None = None,
+    blobs: BlobStore | None = None,
+    recordings: Path | None = None,
 ) -> AsyncIterator[tuple[Kept, Manifest]]:
     """Restore ``file`` into ``folder``, or its bids to where ``blobs`` lie, and give what came of it."""
     await asyncio.to_thread(folder.mkdir, exist_ok=True)
     database, blobs = Database(url or sqlite(folder)), blobs or FolderBlobs(folder / "bids", SystemClock())
     backup = Backup(file)
     try:
-        await restore(backup, database=database, blobs=blobs)
+        await restore(backup, database=database, blobs=blobs, recordings=recordings)
         kept = Kept(
             events=SqlEvents(database),
             intake=SqlIntake(database),
             checkpoints=SqlCheckpoints(database),
             blobs=blobs,
+            recordings=recordings,
         )
         assert [fault async for fault in faults(kept, backup.keys)] == []
         yield kept, backup.manifest
@@ -68,7 +76,9 @@ async def restored(
         await database.close()
 
 
-async def backed_up(house: House, out: Path, passphrase: bytes | None = None) -> Manifest:
+async def backed_up(
+    house: House, out: Path, passphrase: bytes | None = None, *, recordings: Path | None = None
+) -> Manifest:
     services = house.services
     return await write(
         out,
@@ -76,6 +86,7 @@ async def backed_up(house: House, out: Path, passphrase: bytes | None = None) ->
         blobs=services.stores.blobs,
         folder=services.settings.data_dir,
         clock=SystemClock(),
+        recordings=recordings,
         passphrase=passphrase,
     )
 
@@ -350,3 +361,77 @@ async def test_bids_that_lie_in_a_bucket_are_in_the_backup_and_come_back(tmp_pat
             assert blob is not None
             with kept.blobs.open(blob) as there:
                 assert there.read() == sealed.data
+
+
+async def test_recordings_are_in_the_backup_while_the_recorder_goes_on_and_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.recording.tail.LOOK", 0.01)
+    monkeypatch.setattr("sessions.recording.tail.BATCH", 0.0)
+    init, fragments = kept_film()
+    async with a_house(tmp_path, media="on") as house:
+        await house.announce()
+        await house.turn(T0 - timedelta(minutes=30))
+        services, media = house.services, tmp_path / "media"
+        recorder = Recorder(services.settings.data_dir / "media" / house.session, "programme", house.clock.now())
+        recorder.begin(init)
+        for fragment in fragments[:3]:
+            recorder.take(fragment)
+        while (await services.sessions.recording(house.session)).fragments < 3:  # noqa: ASYNC110 - see the tail
+            await asyncio.sleep(0.01)
+        folder = services.settings.data_dir / "media" / house.session
+        with (folder / "programme-1.jsonl").open("ab") as file:
+            file.write(b'{"duration_ms":500,"keyf')  # a line that is being written
+        recordings = services.settings.data_dir / "media"
+        manifest = await backed_up(house, tmp_path / "b.zip", recordings=recordings)
+        recorder.end()
+        assert manifest.media is not None
+        assert [name.partition(".")[2] for name in sorted(manifest.media)] == ["jsonl", "mp4"]
+
+        async with restored(tmp_path / "b.zip", tmp_path / "new", recordings=media) as (kept, _):
+            assert (media / house.session / "programme-1.mp4").read_bytes() == init.data + b"".join(
+                one.data for one in fragments[:3]
+            )
+            film = media / house.session / "programme-1.mp4"
+            film.write_bytes(film.read_bytes()[:-1] + b"x")
+            assert [fault async for fault in faults(kept, services.hall_keys.public)] == [
+                f"{house.session}: the recording programme-1 is another"
+            ]
+            film.unlink()
+            assert [fault async for fault in faults(kept, services.hall_keys.public)] == [
+                f"{house.session}: the recording programme-1 is missing"
+            ]
+
+
+async def test_a_recording_that_lies_elsewhere_is_no_backup_unless_it_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.recording.tail.LOOK", 0.01)
+    monkeypatch.setattr("sessions.recording.tail.BATCH", 0.0)
+    monkeypatch.setattr("sessions.backup.writing.RESTS", (0.01,))
+    init, fragments = kept_film()
+    async with a_house(tmp_path, media="on") as house:
+        await house.announce()
+        await house.turn(T0 - timedelta(minutes=30))
+        services = house.services
+        folder = services.settings.data_dir / "media" / house.session
+        recorder = Recorder(folder, "programme", house.clock.now())
+        recorder.begin(init)
+        recorder.take(fragments[0])
+        while (await services.sessions.recording(house.session)).fragments < 1:  # noqa: ASYNC110 - see the tail
+            await asyncio.sleep(0.01)
+        recorder.end()
+        with pytest.raises(BackupRefused, match="programme-1 of .* is not whole here") as refused:
+            await backed_up(house, tmp_path / "b.zip", recordings=tmp_path / "another-machine")
+        assert "--without-recordings" in refused.value.hint
+        assert not (tmp_path / "b.zip").exists()
+        assert (await backed_up(house, tmp_path / "c.zip")).media is None
+
+
+@pytest.mark.parametrize("name", ["../x/programme-1.mp4", "a/../programme-1.mp4", "a/programme-1.sh", "/a/b-1.mp4"])
+async def test_a_recording_is_written_nowhere_else(tmp_path: Path, name: str) -> None:
+    async def nothing() -> AsyncIterator[bytes]:
+        yield b""
+
+    with pytest.raises(BackupRefused):
+        await put(tmp_path, name, nothing())

@@ -42,6 +42,9 @@ def backup_command(
     with_keys: Annotated[
         bool, typer.Option("--with-keys", help="Put the hall's private keys in, under the passphrase.")
     ] = False,
+    without_recordings: Annotated[
+        bool, typer.Option("--without-recordings", help="Leave out what was recorded of openings: the large part.")
+    ] = False,
     password_file: Password = None,
     config: Config = None,
 ) -> None:
@@ -51,7 +54,8 @@ def backup_command(
     settings, clock = load(config), SystemClock()
     out = to / f"kaibiao-{clock.now():%Y%m%dT%H%M%SZ}.zip" if to.is_dir() else to
     passphrase = None if password_file is None else password_file.read_bytes().strip()
-    asyncio.run(_backup(settings, out, passphrase, clock))
+    recordings = None if without_recordings else settings.data_dir / "media"
+    asyncio.run(_backup(settings, out, passphrase, clock, recordings))
 
 
 def restore_command(
@@ -70,7 +74,9 @@ def restore_command(
     asyncio.run(_restore(settings, file, passphrase))
 
 
-async def _backup(settings: Settings, out: Path, passphrase: bytes | None, clock: SystemClock) -> None:
+async def _backup(
+    settings: Settings, out: Path, passphrase: bytes | None, clock: SystemClock, recordings: Path | None
+) -> None:
     database = Database(settings.database)
     try:
         manifest = await write(
@@ -79,6 +85,7 @@ async def _backup(settings: Settings, out: Path, passphrase: bytes | None, clock
             blobs=_blobs(settings),
             folder=settings.data_dir,
             clock=clock,
+            recordings=recordings,
             passphrase=passphrase,
         )
     finally:
@@ -87,6 +94,11 @@ async def _backup(settings: Settings, out: Path, passphrase: bytes | None, clock
     rows = sum(member.count for member in manifest.tables.values())
     size = sum(member.count for member in manifest.blobs.values())
     typer.echo(f"{len(manifest.heads)} openings, {rows} rows, {len(manifest.blobs)} bids of {size} bytes", err=True)
+    if manifest.media is None:
+        typer.echo("What was recorded of openings is not in it: copy the folder media of data_dir.", err=True)
+    elif manifest.media:
+        size = sum(member.count for member in manifest.media.values())
+        typer.echo(f"{len(manifest.media) // 2} parts of recordings of {size} bytes", err=True)
     if not manifest.keys:
         names = ", ".join(sorted(keychest.key_files(settings.data_dir)))
         typer.echo(f"No keys are in it. Keep these elsewhere, apart from it: {names}", err=True)
@@ -110,12 +122,14 @@ async def _restore(settings: Settings, file: Path, passphrase: bytes | None) -> 
             keychest.put_back(folder, keys)
         had_master = bool(keychest.key_files(folder).keys() & {MASTER})
         blobs = _blobs(settings)
-        await restore(backup, database=database, blobs=blobs)
+        recordings = folder / "media"
+        await restore(backup, database=database, blobs=blobs, recordings=recordings)
         kept = Kept(
             events=SqlEvents(database),
             intake=SqlIntake(database),
             checkpoints=SqlCheckpoints(database),
             blobs=blobs,
+            recordings=None if manifest.media is None else recordings,
         )
         wrong = [fault async for fault in faults(kept, backup.keys)]
         newer = await newer_outside(settings, kept, await kept.events.calendar(), backup.keys)
