@@ -10,7 +10,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from crypto.tlog import Tree, with_signatures
+from crypto.errors import NoteRefused
+from crypto.tlog import Tree, open_checkpoint, with_signatures
 from sessions.events import Stream
 from sessions.hallkey import HallKeys
 from sessions.ids import SessionId
@@ -87,7 +88,7 @@ class RecordingLog:
             missing = await self._missing(session, watch)
             if not missing:
                 return
-            await asyncio.gather(*(self._ask(session, anchor, signed, tree) for anchor in missing))
+            await asyncio.gather(*(self._ask(opening, anchor, signed, tree) for anchor in missing))
             if await self._missing(session, watch):
                 await asyncio.sleep(rest)
                 rest = min(2 * rest, LONGEST_REST)
@@ -100,7 +101,20 @@ class RecordingLog:
         have = {(one.kind, one.by) for one in await self._checkpoints.kept(session, recording=True)}
         return [anchor for who, anchor in self._outside.named(watch).items() if who not in have]
 
-    async def _ask(self, session: SessionId, anchor: Anchor, signed: Signed, tree: Tree) -> None:
+    async def _judge(self, opening: Opening, by: str, note: str, tree: Tree) -> None:
+        """Keep what convicts: another recording under the hall's own signature. Nothing else is believed."""
+        session, watch = opening.plan.session, opening.plan.watch
+        try:
+            held = open_checkpoint(note, self._hall.of(opening.plan).public, origin_of(watch) if watch else None)
+        except NoteRefused as error:
+            _log.warning("a witness shows a checkpoint that is not ours", extra={"by": by, "code": error.code})
+            return
+        if held.size <= len(tree) and tree.root(held.size) == held.root:
+            return  # it only has another size than it was asked to go on from
+        await self._checkpoints.convict(session, by, note)
+        _log.critical("a witness holds another recording", extra={"by": by, "session": session, "size": held.size})
+
+    async def _ask(self, opening: Opening, anchor: Anchor, signed: Signed, tree: Tree) -> None:
         asked = ToAnchor(
             origin=signed.origin,
             size=signed.size,
@@ -110,11 +124,21 @@ class RecordingLog:
         )
         try:
             said = await anchor.hold(asked)
-        except (NotAnchored, HoldsAnother) as error:
+        except NotAnchored as error:
             _log.warning("the recording was not held", extra={"by": anchor.name, "why": str(error)})
             return
+        except HoldsAnother as other:
+            await self._judge(opening, anchor.name, other.note, tree)
+            return
         await self._checkpoints.keep(
-            Kept(session=session, point=RECORDING, kind=anchor.kind, by=anchor.name, size=signed.size, said=said)
+            Kept(
+                session=opening.plan.session,
+                point=RECORDING,
+                kind=anchor.kind,
+                by=anchor.name,
+                size=signed.size,
+                said=said,
+            )
         )
 
 

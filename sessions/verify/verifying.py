@@ -55,7 +55,7 @@ def verify(
 
     Whose ``hall_key`` signed it and whether the authorities in it deserve trust, no file can say of itself: compare
     their fingerprints with what the hall and the authorities publish. With a bidder's ``receipt`` (the file, or the
-    bare JWS) the report also says what became of that bid. ``held`` is a checkpoint of this opening's log that
+    bare JWS) the report also says what became of that bid. ``held`` is a checkpoint of one of its logs that
     somebody kept outside, or the head of its chain from a printed record (64 hex digits), to be compared with what
     the bundle says (check ``log.held``). ``trusted`` is a public
     document of the hall, one key or the list of all, that the reader has from elsewhere (check ``hall.key``).
@@ -88,7 +88,7 @@ def verify(
     if trusted is not None:
         run("hall.key", bundled.known, files, key, trusted)
     if held is not None:
-        run("log.held", watched.held_outside, held, replayed, key)
+        run("log.held", watched.held_outside, held, files, replayed, key)
     sealed = run("bids.declarations", bids.sealed, files, replayed, received)
     run("bids.certificates", bids.certificates, files, sealed)
     run("bids.receipts", _receipts, files, replayed, received, key, entries)

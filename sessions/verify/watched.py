@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from crypto.digest import sha256_hex
 from crypto.errors import NoteRefused
@@ -16,6 +17,7 @@ from crypto.tlog import (
     WitnessKey,
     cosignatures,
     open_checkpoint,
+    peek_checkpoint,
     read_note,
     verify_cosignature,
 )
@@ -87,10 +89,11 @@ def witnesses(replayed: Replayed, notes: Notes) -> Found:
     return Found(True, f"{', '.join([*held, f'end {final}'])} of {len(keys)}, quorum {watch.quorum}")
 
 
-def held_outside(note: bytes, replayed: Replayed, key: HallPublicKey) -> Found:
-    """What somebody kept, against the events of the bundle: one log, or the hall is convicted.
+def held_outside(note: bytes, files: Files, replayed: Replayed, key: HallPublicKey) -> Found:
+    """What somebody kept, against the logs of the bundle: the same, or the hall is convicted.
 
-    A checkpoint; or the digest of an event, as the foot of a printed record gives it for the last.
+    A checkpoint of the opening's log, of that of receipts or of that of the recording; or the digest of an event, as
+    the foot of a printed record gives it for the last.
     """
     o = replayed.opening
     if _HEAD.fullmatch(note.strip()):
@@ -98,22 +101,39 @@ def held_outside(note: bytes, replayed: Replayed, key: HallPublicKey) -> Found:
     if o.plan.watch is None:
         raise Failed("this opening was announced without a log")
     try:
-        checkpoint = open_checkpoint(note, key, o.plan.watch.origin)
+        origin = peek_checkpoint(note).origin
+        kept = _log(origin.removeprefix(o.plan.watch.origin), files, replayed)
+        checkpoint = open_checkpoint(note, key, origin if kept is not None else o.plan.watch.origin)
     except NoteRefused as refused:
         raise Failed(f"it proves nothing about this bundle: {refused.sentence}") from None
-    tree = Tree(bytes.fromhex(record.digest) for record in replayed.log.records)
+    tree, what = kept or (Tree(), "")
     length, said = len(tree), cosignatures(note, policy_of(o.plan.watch).witnesses)
     if checkpoint.size > length:
         raise Failed(
-            f"SPLIT VIEW: the hall signed a log of {checkpoint.size} events and hands out one of {length}: "
-            "events were taken away"
+            f"SPLIT VIEW: the hall signed a log of {checkpoint.size} {what} and hands out one of {length}: "
+            f"{what} were taken away"
         )
     if not _continues(tree, checkpoint):
         raise Failed(
-            f"SPLIT VIEW: the hall signed two different logs of {checkpoint.size} events; this checkpoint and the "
+            f"SPLIT VIEW: the hall signed two different logs of {checkpoint.size} {what}; this checkpoint and the "
             "bundle prove it together, keep both"
         )
-    return Found(True, f"the first {checkpoint.size} of {length} events, cosigned by {len(said)} witnesses")
+    return Found(True, f"the first {checkpoint.size} of {length} {what}, cosigned by {len(said)} witnesses")
+
+
+def _log(suffix: str, files: Files, replayed: Replayed) -> tuple[Tree, str] | None:
+    """Return the log of the bundle whose name so continues that of the opening's, and what is in it."""
+    match suffix:
+        case "":
+            return Tree(bytes.fromhex(record.digest) for record in replayed.log.records), "events"
+        case "/intake":
+            data = files.get("log/intake.entries", b"")
+            return Tree(data[at : at + 32] for at in range(0, len(data), 32)), "receipts"
+        case "/recording":
+            lines = files.get("events/recording.jsonl", b"").splitlines()
+            return Tree(sha256(line).digest() for line in lines), "events of the recording"
+        case _:
+            return None
 
 
 def _printed(head: str, replayed: Replayed) -> Found:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crypto.signing import HallPublicKey
-from sessions.backup.checking import Kept, ahead
+from sessions.backup.checking import INTAKE, RECORDING, Kept, ahead
 from sessions.hallkey import kid_in
 from sessions.ports import Summary
 from web.settings import Settings
 from web.witnessing import client, read_witnesses, remote
+
+LOGS = {"": "", INTAKE: ", log of receipts", RECORDING: ", recording"}
 
 
 async def newer_outside(
@@ -30,7 +32,9 @@ async def newer_outside(
             if not isinstance(watch, dict) or key is None:
                 continue
             for witness in [asked[vkey] for vkey in watch["witnesses"] if vkey in asked]:
-                note = await witness.seen(watch["origin"])
-                if note and (said := await ahead(kept, one.session, note, key, watch["origin"])):
-                    newer.append(f"{one.session}: the witness {witness.name} {said}")
+                for suffix, log in LOGS.items():
+                    origin = f"{watch['origin']}{suffix}"
+                    note = await witness.seen(origin)
+                    if note and (said := await ahead(kept, one.session, note, key, origin)):
+                        newer.append(f"{one.session}{log}: the witness {witness.name} {said}")
     return newer

@@ -68,7 +68,7 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept =
   await run.check("stamps.tokens", [files, replayed], tokens);
   const recorded = await run.check("recording.chain", [files, replayed, hall], recordingChain);
   await run.check("recording.files", [files, replayed, recorded], recordingFiles);
-  if (kept !== "") await run.check("log.held", [replayed, hall], (all, key) => heldOutside(kept, all, key));
+  if (kept !== "") await run.check("log.held", [files, replayed, hall], (all, events, key) => heldOutside(kept, all, events, key));
   const sealed = await run.check("bids.declarations", [files, replayed, received], (all, { opening }, told) =>
     bids.declarations(all, opening, told),
   );

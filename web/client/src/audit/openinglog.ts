@@ -1,10 +1,11 @@
 /** The log of the opening, and who outside the hall holds it (sessions/LIFECYCLE.md, "Witnesses"). */
 
-import { equal, fromHex, hex, utf8 } from "../bytes.js";
+import { type Bytes, equal, fromHex, hex, utf8 } from "../bytes.js";
 import type { HallKey } from "../jws.js";
 import type { Opening } from "./ceremony.js";
+import { lines } from "./log.js";
 import { type Checkpoint, cosignedAt, type Key, linesBy, type Note, openCheckpoint, readKey, readNote, sameKey } from "./note.js";
-import { demand, type Found, found } from "./report.js";
+import { demand, Failed, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
 import { digestHex } from "../sha256.js";
 import type { Data } from "./shapes.js";
@@ -95,7 +96,7 @@ export async function witnesses({ opening: o, log }: Replayed, held: ReadonlyMap
  * What somebody kept outside, against the events of the bundle: one log, or the hall is convicted. A checkpoint, or the
  * digest of an event, as the foot of a printed record gives it for the last.
  */
-export async function heldOutside(kept: string, replayed: Replayed, hall: HallKey): Promise<Found<true>> {
+export async function heldOutside(kept: string, files: Files, replayed: Replayed, hall: HallKey): Promise<Found<true>> {
   const { opening: o, log } = replayed;
   if (/^[0-9a-f]{64}$/.test(kept.trim())) {
     const event = log.find(({ digest }) => digest === kept.trim());
@@ -104,11 +105,32 @@ export async function heldOutside(kept: string, replayed: Replayed, hall: HallKe
   }
   demand(o.watch !== null, "this opening was announced without a log");
   const note = readNote(utf8(kept.startsWith(PROOF) ? kept.slice(kept.indexOf("\n\n") + 2) : kept));
-  const { size, root } = await openCheckpoint(note, hall.raw, o.watch["origin"] as string);
-  demand(size <= log.length, `SPLIT VIEW: the hall signed a log of ${size} events and hands out one of ${log.length}: events were taken away`);
-  const here = roots(replayed, new Set([size])).get(size)!;
-  demand(equal(here, root), `SPLIT VIEW: the hall signed two different logs of ${size} events; this checkpoint and the bundle prove it together, keep both`);
-  return found(true, `the first ${size} of ${log.length} events`);
+  const named = String(o.watch["origin"]);
+  const origin = note.text.split("\n", 1)[0]!;
+  const suffix = origin.startsWith(named) ? origin.slice(named.length) : "";
+  const [entries, what] = entriesOf(suffix, files, replayed);
+  const { size, root } = await openCheckpoint(note, hall.raw, named + suffix);
+  demand(size <= entries.length, `SPLIT VIEW: the hall signed a log of ${size} ${what} and hands out one of ${entries.length}: ${what} were taken away`);
+  const tree = new Tree();
+  for (const entry of entries.slice(0, size)) tree.add(entry);
+  demand(equal(tree.root(), root), `SPLIT VIEW: the hall signed two different logs of ${size} ${what}; this checkpoint and the bundle prove it together, keep both`);
+  return found(true, `the first ${size} of ${entries.length} ${what}`);
+}
+
+/** The entries of that log of the bundle whose name ends so after the opening's, and what they are. */
+function entriesOf(suffix: string, files: Files, { log }: Replayed): readonly [readonly Bytes[], string] {
+  switch (suffix) {
+    case "":
+      return [log.map(({ digest }) => fromHex(digest)), "events"];
+    case "/intake": {
+      const bytes = files.get("log/intake.entries") ?? new Uint8Array();
+      return [Array.from({ length: Math.ceil(bytes.length / 32) }, (_, i) => bytes.slice(i * 32, i * 32 + 32)), "receipts"];
+    }
+    case "/recording":
+      return [lines(files.get("events/recording.jsonl") ?? new Uint8Array()).map(({ bytes }) => fromHex(digestHex(bytes))), "events of the recording"];
+    default:
+      throw new Failed(`it proves nothing about this bundle: there is no log ${suffix}`);
+  }
 }
 
 /** The witnesses that a plan announces, by name. */
