@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from sessions.ids import SessionId
 from sessions.opening import OVER, Opening
 from sessions.ports import RecordingStore
 from sessions.recording import Gap, Part, Recording, gaps
-from sessions.recording.bundle import whole
+from sessions.recording.bundle import pieces
 from sessions.recording.captions import captions
+from sessions.recording.mp4 import NotOurs
 from sessions.recording.state import PROGRAMME
 from sessions.service import Sessions
 from sessions.shape import rfc3339
@@ -78,6 +79,7 @@ class Films:
         self._sessions = sessions
         self._store = store
         self._folder = folder
+        self._turns: dict[Path, asyncio.Lock] = {}
 
     async def file(self, session: SessionId, part: str) -> Path | None:
         """Return the finished file of a part of the film; None if there is none."""
@@ -87,16 +89,19 @@ class Films:
         if found is None:
             return None
         path = self._folder / session / "finished" / f"{part}.mp4"
-        if path.exists():
-            return path
+        async with self._turns.setdefault(path, asyncio.Lock()):  # a player asks for many ranges at once
+            made = path.exists() or await self._make(opening, found, path)
+        return path if made else None
+
+    async def _make(self, opening: Opening, part: Part, path: Path) -> bool:
+        session = opening.plan.session
         log = await self._sessions.events(session)
         recorded = await self._sessions.events(session, Stream.RECORDING)
         try:
-            content = await asyncio.to_thread(lambda: whole(opening, log, recorded, found, self._store))
-        except OSError:
-            return None
-        await asyncio.to_thread(lambda: _kept(path, content))
-        return path
+            await asyncio.to_thread(lambda: _keep(path, pieces(opening, log, recorded, part, self._store)))
+        except (OSError, NotOurs):
+            return False
+        return True
 
     async def captions(self, session: SessionId, language: str) -> str | None:
         """Return the captions of the film as WebVTT; None if there is no film."""
@@ -107,9 +112,13 @@ class Films:
         return captions(log, film.zero, film.parts[-1].ends, language)
 
 
-def _kept(path: Path, content: bytes) -> None:
-    """Put the file in place at once: whoever asks meanwhile sees the whole of it, or none."""
+def _keep(path: Path, content: Iterator[bytes]) -> None:
+    """Put the file in place at once: whoever asks meanwhile sees the whole of it, or none. Blocks."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
+        try:
+            file.writelines(content)
+        except BaseException:
+            os.unlink(file.name)
+            raise
     os.replace(file.name, path)

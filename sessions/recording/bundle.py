@@ -24,6 +24,8 @@ FOLDER = "recording/"
 LARGEST = 300_000_000
 """Bytes of all parts of the programme up to which they come along; beyond, the bundle has their digests alone."""
 
+PIECE = 1 << 20
+
 
 def member(part: Part) -> str:
     """Return the name of a part of the programme."""
@@ -122,8 +124,19 @@ def whole(
     opening: Opening, log: Sequence[Recorded], recorded: Sequence[Recorded], part: Part, store: RecordingStore
 ) -> bytes:
     """Return the finished file of a part. Blocks. Raises OSError, NotOurs."""
+    return b"".join(pieces(opening, log, recorded, part, store))
+
+
+def pieces(
+    opening: Opening, log: Sequence[Recorded], recorded: Sequence[Recorded], part: Part, store: RecordingStore
+) -> Iterator[bytes]:
+    """Yield the finished file of a part, never holding more than a piece. Blocks. Raises OSError, NotOurs."""
     with store.open(opening.plan.session, part.name) as file:
-        content = file.read(part.size)
-    if len(content) < part.size:
-        raise OSError("the file is shorter than what was recorded")
-    return head(opening, log, recorded, part, content[: part.init_length]) + content[part.init_length :]
+        yield head(opening, log, recorded, part, file.read(part.init_length))
+        left = part.size - part.init_length
+        while left:
+            piece = file.read(min(PIECE, left))
+            if not piece:
+                raise OSError("the file is shorter than what was recorded")
+            left -= len(piece)
+            yield piece
