@@ -6,7 +6,6 @@ from typing import Any
 
 from crypto.digest import sha256_hex
 from crypto.encoding import unb64u
-from sessions.amounts import grouped, in_chinese, in_english
 from sessions.opening.drawing import waited_for
 from sessions.opening.draws import places, urn
 from sessions.opening.floor import asking, is_open
@@ -25,6 +24,7 @@ from sessions.opening.state import (
 from sessions.opening.steps import wanted
 from sessions.opening.stops import CLOCK_STOP, OUTAGE_STOP
 from sessions.plan import ESCROW, TENDERER, DrawRule, Plan, RulePack, Tender
+from sessions.readout import amount_words, two_decimals
 from sessions.roles import Actor, Role
 from sessions.shape import rfc3339, to_json
 
@@ -191,14 +191,9 @@ def ceiling(tender: Tender) -> dict[str, Any] | None:
 
 
 def amount(figures: str, currency: str) -> dict[str, str]:
-    """An amount as people read it. Chinese capitals are for yuan; another currency has none.
-
-    Two decimals always, so that a column lines up; ``quote`` has the figures as they were sealed.
-    """
-    whole, _, part = figures.partition(".")
-    shown = grouped(f"{whole}.{part:0<2}")
-    words = in_chinese(figures) if currency == "CNY" else f"{shown} {currency}"
-    return {"grouped": shown, "zh": words, "en": in_english(figures, currency)}
+    """An amount as people read it, with two decimals; ``quote`` has the figures as they were sealed."""
+    words = amount_words(figures, currency)
+    return {"grouped": two_decimals(figures), "zh": words.zh, "en": words.en}
 
 
 def draw(opening: Opening) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hall.readout import row_words
 from hall.readout import rows_read as rows_read
 from web.binding import keys_in_order
 from web.words import WORDS
@@ -93,8 +94,15 @@ def _reading(view: View, begun: int) -> dict[str, Any]:
     now = view["bids"].get(rows[begun - 1]) if begun <= len(rows) else None
     if now is None:
         return {"reading": None, "rows": states}
+    words = row_words(view, begun)
     return {
-        "reading": {"place": begun, "of": len(rows), "name": now["name"], "amount": now.get("amount")},
+        "reading": {
+            "place": begun,
+            "of": len(rows),
+            "name": now["name"],
+            "amount": now.get("amount"),
+            "words": None if words is None else {"zh": words.zh, "en": words.en},
+        },
         "rows": states,
     }
 

@@ -1,7 +1,7 @@
 """What is said, and shown as a caption, of a view and of a fact: in Mandarin and in English. Pure.
 
-A caption of a row has the same words as its speech. A fact's words are those of its message, where figures stay
-figures; the speech has them spelled out (hall.media.spelling).
+The words are those of every page and of the captions of the recording (sessions.readout); only the voice has figures
+spelled out for it (hall.media.spelling).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hall.media.scene import Said
+from hall.readout import row_words
+from sessions.readout import QUIET
 
 View = Mapping[str, Any]
 
@@ -41,10 +43,6 @@ _SPOKEN: Final = frozenset(
 """Facts that are read out. The others are captions only: while keys come in nobody could follow a voice."""
 
 
-_QUIET: Final = frozenset({"RecordingNoted", "Anchored"})
-"""What the log says of itself is not said to the room (as in the captions of the recording)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One thing to say. ``names`` in it are read as they were given for it."""
@@ -57,7 +55,7 @@ class Line:
 def of_fact(message: Mapping[str, Any], view: View) -> Line | None:
     """Return what to say of a fact; ``view`` is the one after it. None for one without words."""
     words = message.get("words") or {}
-    if not words.get("zh") or message["type"] in _QUIET:
+    if not words.get("zh") or message["type"] in QUIET:
         return None
     return Line(
         words=Said(zh=str(words["zh"]), en=str(words["en"])),
@@ -68,30 +66,11 @@ def of_fact(message: Mapping[str, Any], view: View) -> Line | None:
 
 def of_row(view: View, place: int) -> Line | None:
     """Return the read-out of the row at ``place``, from 1, of those being read."""
-    reading = view.get("reading")
-    if not reading or not 1 <= place <= len(reading["rows"]):
+    words = row_words(view, place)
+    if words is None:
         return None
-    bid = (view.get("bids") or {}).get(str(reading["rows"][place - 1]))
-    if bid is None:
-        return None
-    fields = sorted((view.get("fields") or {}).items(), key=lambda one: int(one[1]["order"]))
-    quote, amount = bid.get("quote") or {}, bid.get("amount")
-    chinese, english = [f"第{bid['row']}号，{bid['name']}"], [f"Number {bid['row']}, {bid['name']}"]
-    said_amount = False
-    for name, field in fields:
-        if name not in quote:
-            continue
-        zh, en = str(quote[name]), str(quote[name])
-        if amount and field["kind"] == "money" and not said_amount:
-            zh, en, said_amount = str(amount["zh"]), str(amount["en"]), True
-        chinese.append(f"{field['label']['zh']}{zh}")
-        english.append(f"{field['label']['en'].lower()} {en}")
-    if len(chinese) == 1:
-        chinese.append("投标文件未能开启" if bid.get("state") == "not_opened" else "没有报价")
-        english.append("the bid was not opened" if bid.get("state") == "not_opened" else "no price")
-    return Line(
-        words=Said(zh="，".join(chinese) + "。", en=", ".join(english) + "."), spoken=True, names=(str(bid["name"]),)
-    )
+    name = str(view["bids"][str(view["reading"]["rows"][place - 1])]["name"])
+    return Line(words=Said(zh=words.zh, en=words.en), spoken=True, names=(name,))
 
 
 def of_reading(view: View) -> tuple[Line, ...]:

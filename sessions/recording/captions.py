@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sessions.events import Anchored, BidOpened, Recorded, RecordingNoted, SheetRescued, StepEntered
+from sessions.events import Recorded, StepEntered
 from sessions.opening import Opening, evolve
 from sessions.plan import Plan, Words
+from sessions.readout import QUIET, rows_read
 from sessions.recording.mp4 import Chapter
 from sessions.recording.state import Part
 from sessions.words import describe
@@ -20,39 +21,30 @@ from sessions.words import describe
 LONGEST = timedelta(seconds=8)
 SHORTEST = timedelta(seconds=1)
 _MS = timedelta(milliseconds=1)
-_QUIET = (RecordingNoted, Anchored)
-"""What the log says of itself is not said to the room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A sentence at its moment."""
+    """A sentence at its moment: of the event ``number``, or of a row that is read out when that was the newest."""
 
     at: datetime
     words: Words
+    number: int
+    row: bool = False
 
 
 def said(log: Iterable[Recorded]) -> Iterator[Said]:
-    """Yield every sentence of the ceremony, in order; a row that is read out is said again when it is read."""
+    """Yield every sentence of the ceremony, in order: those of the events, and each row when it is read out."""
     opening: Opening | None = None
-    rows: dict[str, Words] = {}
-    told: list[Said] = []
+    read = 0
     for record in log:
-        words = describe(record, opening)
-        if isinstance(record.event, BidOpened | SheetRescued):
-            rows[record.event.bidder] = words
-        if not isinstance(record.event, _QUIET):
-            told.append(Said(at=record.at, words=words))
+        if opening is not None:
+            rows, read = rows_read(opening, record.at, read)
+            for one in rows:
+                yield Said(at=one.at, words=one.words, number=opening.length, row=True)
+        if type(record.event).__name__ not in QUIET:
+            yield Said(at=record.at, words=describe(record, opening), number=record.number)
         opening = evolve(opening, record)
-        if isinstance(record.event, StepEntered) and (reading := opening.reading()) is not None:
-            begins, pace, read = reading
-            if opening.run is not None and opening.run.entered_at == begins:
-                told += [
-                    Said(at=begins + n * pace, words=rows[bid.bidder])
-                    for n, bid in enumerate(read)
-                    if bid.bidder in rows
-                ]
-    yield from sorted(told, key=lambda one: one.at)
 
 
 def captions(log: Sequence[Recorded], zero: datetime, until: datetime, language: str) -> str:

@@ -5,6 +5,7 @@ They are kept per event number, language and paper, so a crowd costs one renderi
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -18,6 +19,8 @@ from hall.room import Snapshot
 from sessions.ids import SessionId
 from sessions.opening import OVER
 from sessions.record import record
+from sessions.recording.captions import said
+from sessions.shape import rfc3339, to_json
 from web.agenda import STATUSES, Filters, atom, entry, ics
 from web.bootstrap import Services, services_of
 from web.film import film_of, missing
@@ -229,7 +232,10 @@ def _version(snapshot: Snapshot) -> str:
 
 
 async def _found(services: Services, session: SessionId, asked: str) -> list[Mapping[str, Any]]:
-    """Return the public facts whose sentence has in it what was asked for: a bidder, a step, a word."""
+    """Return what was said in public with what was asked for in it: a bidder, a step, a word. In order.
+
+    The facts, and once the opening is over also each row as it was read out.
+    """
     wanted = asked.casefold()
     found: list[Mapping[str, Any]] = []
     last = (await services.hub.snapshot(session, PUBLIC)).number
@@ -240,6 +246,15 @@ async def _found(services: Services, session: SessionId, asked: str) -> list[Map
             break
         found += [fact for fact in facts if any(wanted in words.casefold() for words in fact["words"].values())]
         after = facts[-1]["n"]
+    if (await services.sessions.state(session)).status in OVER:
+        log = await services.sessions.events(session)
+        rows = [one for one in await asyncio.to_thread(lambda: list(said(log))) if one.row]
+        read = [
+            {"n": one.number, "at": rfc3339(one.at), "words": to_json(one.words), "row": True}
+            for one in rows
+            if wanted in one.words.zh.casefold() or wanted in one.words.en.casefold()
+        ]
+        found = sorted([*found, *read], key=lambda one: str(one["at"]))
     return found[:MOST_FOUND]
 
 

@@ -237,6 +237,8 @@ export class Page {
     if (reading !== this.#reading) {
       this.#reading = reading;
       this.draw();
+      const said = at(this.shown(), "screen.reading.words") as Members | null | undefined;
+      if (said) this.#unsaid.push(String(said[this.data.language]));
     }
     const { language, words } = this.data;
     for (const element of document.querySelectorAll("[data-clock]")) element.textContent = moment(now, "moment", language);

@@ -79,6 +79,30 @@ function time(view: View): Members {
   return { due: null, face: status };
 }
 
+/** What is said of the row at `place`, from 1, of those being read: by the voice, as a caption, to a screen reader. */
+export function rowWords(view: View, place: number): Members | null {
+  const rows = ((view["reading"] as Members | null | undefined)?.["rows"] ?? []) as Value[];
+  const bid = (view["bids"] as Record<string, Members> | undefined)?.[String(rows[place - 1])];
+  if (bid === undefined) return null;
+  const quote = (bid["quote"] ?? {}) as Members;
+  const fields = (view["fields"] ?? {}) as Record<string, Members>;
+  const filled = keysInOrder(fields).filter((name) => Object.hasOwn(quote, name));
+  const [zh, en] = [[`第${String(bid["row"])}号，${String(bid["name"])}`], [`Number ${String(bid["row"])}, ${String(bid["name"])}`]];
+  let amount = (bid["amount"] ?? null) as Members | null;
+  for (const name of filled) {
+    const label = fields[name]!["label"] as Members;
+    let [chinese, english] = [quote[name], quote[name]];
+    if (fields[name]!["kind"] === "money" && amount !== null) [chinese, english, amount] = [amount["zh"], amount["en"], null];
+    zh.push(`${String(label["zh"])}${String(chinese)}`);
+    en.push(`${String(label["en"]).toLowerCase()} ${String(english)}`);
+  }
+  if (filled.length === 0) {
+    zh.push(bid["state"] === "not_opened" ? "投标文件未能开启" : "没有报价");
+    en.push(bid["state"] === "not_opened" ? "the bid was not opened" : "no price");
+  }
+  return { zh: `${zh.join("，")}。`, en: `${en.join(", ")}.` };
+}
+
 function row(view: View, begun: number): Members {
   const reading = view["reading"] as Members | null | undefined;
   if (!reading || begun === 0) return { reading: null, rows: {} };
@@ -89,7 +113,7 @@ function row(view: View, begun: number): Members {
   const now = begun <= rows.length ? (view["bids"] as Record<string, Members>)[rows[begun - 1]!] : undefined;
   if (now === undefined) return { reading: null, rows: states };
   return {
-    reading: { place: begun, of: rows.length, name: now["name"]!, amount: now["amount"] ?? null },
+    reading: { place: begun, of: rows.length, name: now["name"]!, amount: now["amount"] ?? null, words: rowWords(view, begun) },
     rows: states,
   };
 }
