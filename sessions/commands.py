@@ -514,11 +514,21 @@ class RecordRecovery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A stretch of which the recording has no picture, while the opening went on."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteRecording:
-    """The first ``size`` events of the recording have this root (RecordingNoted)."""
+    """The first ``size`` events of the recording have this root, and this is missing in them (RecordingNoted)."""
 
     size: int
     root: Digest
+    until: datetime | None = None
+    gaps: tuple[Gap, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sessions.commands import Fragment, SealedBid
+from sessions.commands import Fragment, Gap, SealedBid
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
 from sessions.plan import AnchorKind
 from sessions.proofs import Proof
@@ -672,11 +672,14 @@ class LogDisputed:
 class RecordingNoted:
     """What was recorded so far, so that it lies under this log: the recording's first ``size`` events have ``root``.
 
-    At every step, and at most once a minute besides (sessions.recording).
+    At every step, and at most once a minute besides (sessions.recording). ``until``: where the picture ends by those
+    events, None where there is none; ``gaps``: what is missing before that. None: an earlier version did not say.
     """
 
     size: int
     root: Digest
+    until: datetime | None = field(default=None, metadata=LATER)
+    gaps: tuple[Gap, ...] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

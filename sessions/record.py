@@ -78,6 +78,8 @@ def project(o: Opening) -> dict[str, Any]:
         document["watch"] = _watch(o, plan.watch)
     if o.clock is not None:
         document["clock"] = o.clock
+    if o.filmed is not None:
+        document["recording"] = o.filmed
     content: dict[str, Any] = to_json(document)
     return content
 

@@ -72,6 +72,7 @@ def record_html(document: Mapping[str, Any], opening: Opening, head: str) -> str
             _objections(document),
             _floor(document),
             _course(document),
+            _recording(document),
             _present(document),
             _signatures(document, opening),
             _footer(opening, head),
@@ -292,6 +293,23 @@ def _course(document: Mapping[str, Any]) -> str:
     )
     head = f"{_th('环节', 'Step')}{_th('开始', 'From')}{_th('结束', 'To')}{_th('说明', 'Notes')}"
     return _table("过程", "Course", head, rows)
+
+
+def _recording(document: Mapping[str, Any]) -> str:
+    """How far the recording was when it was last noted before the record was drawn, and what is missing of it."""
+    told = document.get("recording")
+    if told is None:
+        return ""
+    rows = "".join(
+        f"<tr><td>无画面<span>no picture</span></td><td>{_time(gap['since'])}</td><td>{_time(gap['until'])}</td></tr>"
+        for gap in told["gaps"]
+    )
+    until = _time(told["until"]) if told["until"] else "无<span>none</span>"
+    whole = "" if rows else "<tr><td>没有中断<span>no gap</span></td><td></td><td></td></tr>"
+    said = f"<tr><td>记入日志<span>noted in the log</span></td><td></td><td>{_time(told['noted_at'])}</td></tr>"
+    said += f"<tr><td>画面截至<span>picture up to</span></td><td></td><td>{until}</td></tr>"
+    head = f"{_th('事项', 'What')}{_th('开始', 'From')}{_th('结束', 'To')}"
+    return _table("录像", "Recording", head, said + rows + whole)
 
 
 def _why(change: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from sessions.opening.state import (
     DrawnRecord,
     Extension,
     Fault,
+    Filmed,
     FrozenSet,
     Hold,
     Interruption,
@@ -235,9 +236,16 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
         case e.ClockSafe() | e.OutageEnded():
             return stops.lifted(o, at, event)
         case e.RecordingNoted():
-            return replace(o, recorded=event.size)
+            return _noted(o, at, event)
         case _:
             assert_never(event)
+
+
+def _noted(o: Opening, at: datetime, event: e.RecordingNoted) -> Opening:
+    if event.gaps is None:  # by an earlier version, whose records say nothing of it
+        return replace(o, recorded=event.size)
+    filmed = Filmed(noted_at=at, size=event.size, root=event.root, until=event.until, gaps=event.gaps)
+    return replace(o, recorded=event.size, filmed=filmed)
 
 
 def _row(o: Opening, bidder: BidderId, **changes: Any) -> Opening:

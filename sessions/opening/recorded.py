@@ -14,4 +14,4 @@ def note(draft: Draft, command: NoteRecording) -> None:
     if not o.plan.recording:
         raise CommandRefused("not_recorded")
     if command.size > o.recorded:
-        draft.put(RecordingNoted(size=command.size, root=command.root))
+        draft.put(RecordingNoted(size=command.size, root=command.root, until=command.until, gaps=command.gaps))

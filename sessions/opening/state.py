@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sessions.commands import SealedBid
+from sessions.commands import Gap, SealedBid
 from sessions.ids import BidderId, Digest, Jws, StepId
 from sessions.plan import AnchorKind, Phase, Plan, Step, StepKind
 from sessions.proofs import State
@@ -254,6 +254,17 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filmed:
+    """What the recording had come to by the newest note of it: the picture ends at ``until``, the gaps lie before."""
+
+    noted_at: datetime
+    size: int
+    root: Digest
+    until: datetime | None
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrawParty:
     """Somebody in the draw: what it committed to, and its seed once it was shown."""
 
@@ -465,6 +476,7 @@ class Opening:
     lifted: datetime | None = None  # when the last of these two was over
     recovered: datetime | None = None  # the end of the newest outage
     recorded: int = 0  # events of the recording that this log knows of
+    filmed: Filmed | None = None
 
     @property
     def stopped(self) -> bool:

@@ -85,6 +85,7 @@ def record_paper(opening: Opening, about: About, language: Language) -> Paper:
         *say.objections(),
         *say.floor(),
         *say.course(),
+        *say.recording(),
         *say.present(),
         *say.signatures(opening, digest),
         *say.outside(opening),
@@ -436,6 +437,34 @@ class _Says:
             for move in document["postponements"]
         ]
         return table(self("过程", "Course"), columns, rows)
+
+    def recording(self) -> tuple[Table, ...]:
+        """How far the recording was when it was last noted before the record was drawn, and what is missing of it."""
+        told = self._document.get("recording")
+        if told is None:
+            return ()
+        columns = (
+            Column(head=self("事项", "What"), width="4fr"),
+            Column(head=self.clocked("开始", "From"), width="42mm"),
+            Column(head=self.clocked("结束", "To"), width="42mm"),
+        )
+        nothing = (Line(self("无", "none"), Style.NOT),)
+        ends = _cell(self.clock(told["until"])) if told["until"] else nothing
+        rows: list[tuple[Cell, ...]] = [
+            (_cell(self("记入日志", "Noted in the log")), (), _cell(self.clock(told["noted_at"]))),
+            (_cell(self("画面截至", "Picture up to")), (), ends),
+            *(
+                (
+                    (Line(self("无画面", "No picture"), Style.NOT),),
+                    _cell(self.clock(gap["since"])),
+                    _cell(self.clock(gap["until"])),
+                )
+                for gap in told["gaps"]
+            ),
+        ]
+        if not told["gaps"]:
+            rows.append((_cell(self("没有中断", "No gap")), (), ()))
+        return table(self("录像", "Recording"), columns, rows)
 
     def _change(self, title: str, old: str, new: str | None, change: Mapping[str, Any]) -> tuple[Cell, ...]:
         words = stopped_for(change["reason"], change.get("stops", ()))

@@ -4,7 +4,8 @@
 process of its own, says what it wrote; ``tail`` follows it; ``mp4`` and ``captions`` make what is shown afterwards.
 """
 
+from sessions.commands import Gap
 from sessions.recording.rules import decide
-from sessions.recording.state import Gap, Part, Recording, evolve, gaps
+from sessions.recording.state import Part, Recording, evolve, gaps, noted
 
-__all__ = ["Gap", "Part", "Recording", "decide", "evolve", "gaps"]
+__all__ = ["Gap", "Part", "Recording", "decide", "evolve", "gaps", "noted"]

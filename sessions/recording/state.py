@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import assert_never, cast
 
 from sessions import events as e
+from sessions.commands import Gap
 from sessions.ids import Digest
 
 PROGRAMME = "programme"
@@ -15,6 +17,9 @@ PROGRAMME = "programme"
 
 SEEN = timedelta(seconds=1)
 """A hole that is told: shorter ones are how clocks and frames fall."""
+
+MOST_NOTED = 500
+"""Gaps in one note; a picture that breaks off more often is not worth more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +78,6 @@ class Recording:
         return sum(part.fragments for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """A stretch without a picture, while the opening went on."""
-
-    since: datetime
-    until: datetime
-
-
 def evolve(recording: Recording, fact: e.Happening | e.Recorded) -> Recording:
     """Return the recording after ``fact``. Total."""
     event = cast(e.RecordingEvent, fact.event)
@@ -121,6 +118,13 @@ def gaps(recording: Recording, since: datetime, until: datetime, track: str = PR
             return
     if until - reached > SEEN:
         yield Gap(since=reached, until=until)
+
+
+def noted(recording: Recording, since: datetime) -> tuple[datetime | None, tuple[Gap, ...]]:
+    """Return where the picture of the programme has come to, None where there is none, and what is missing before."""
+    ends = [part.ends for part in recording.track(PROGRAMME) if part.fragments]
+    until = max(ends, default=None)
+    return until, () if until is None else tuple(islice(gaps(recording, since, until), MOST_NOTED))
 
 
 def _covered(parts: tuple[Part, ...]) -> Iterator[tuple[datetime, datetime]]:

@@ -20,11 +20,12 @@ from sessions.errors import CommandRefused
 from sessions.events import Recorded
 from sessions.ids import Digest, SessionId, StepId
 from sessions.opening import OVER, Opening, Status
+from sessions.plan import StepKind
 from sessions.ports import EventStore, RecordingStore, Summary
 from sessions.recording.index import BadIndex, Began, Closed, read
 from sessions.recording.log import RecordingLog, tree_of
 from sessions.recording.rules import MOST
-from sessions.recording.state import Recording
+from sessions.recording.state import Recording, noted
 from sessions.roles import CLOCK, Actor
 
 LOOK = 0.5
@@ -251,10 +252,13 @@ class Tail:
                 file.broken = True
 
     async def _note(self, session: SessionId, opening: Opening) -> None:
-        tree = await tree_of(self._events, session)
-        if len(tree) > opening.recorded:
-            note = NoteRecording(size=len(tree), root=Digest(tree.root().hex()))
-            await self._service.handle(session, note, CLOCK)
+        tree, recording = await tree_of(self._events, session), await self._service.recording(session)
+        run = opening.run_of(StepKind.CHECKIN)
+        if len(tree) <= opening.recorded or len(tree) != recording.length or run is None:
+            return
+        until, gaps = noted(recording, run.entered_at)
+        note = NoteRecording(size=len(tree), root=Digest(tree.root().hex()), until=until, gaps=gaps)
+        await self._service.handle(session, note, CLOCK)
 
     async def _hold(self, opening: Opening) -> None:
         try:

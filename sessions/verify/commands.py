@@ -88,8 +88,8 @@ def asked_for(o: Opening, record: e.Recorded, rest: Sequence[e.Recorded]) -> Ite
             yield from _approvals(o, second)
         case e.ClockChecked() | e.ClockUnsafe() | e.ClockSafe() | e.OutageBegan() | e.OutageEnded():
             yield _of_itself(event, record), actor
-        case e.RecordingNoted(size=size, root=root):
-            yield c.NoteRecording(size=size, root=root), actor
+        case e.RecordingNoted(size=size, root=root, until=until, gaps=gaps):
+            yield c.NoteRecording(size=size, root=root, until=until, gaps=gaps), actor
         case e.Anchored() | e.LogDisputed():
             yield _told(event), actor
         case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 
 from crypto.digest import sha256_hex
 from crypto.signing import HallPublicKey
@@ -52,8 +53,10 @@ def chain(files: Files, replayed: Replayed, key: HallPublicKey) -> Found:
     recording = _played(log, o)
     tree = Tree(bytes.fromhex(record.digest) for record in log)
     notes = [record for record in replayed.log.records if isinstance(record.event, e.RecordingNoted)]
+    begins, _ = stretch(replayed)
+    until_then = Recording()
     for note in notes:
-        _noted(note, log, tree)
+        until_then = _noted(note, log, tree, until_then, begins)
     held = _signed(files, o, recording, tree, key)
     state = "" if recording.closed else "; not closed when this bundle was made"
     return Found(log, f"{len(log)} events, root {tree.root().hex()}, noted {len(notes)} times{held}{state}")
@@ -124,16 +127,22 @@ def _asked(record: e.Recorded) -> c.RecordingCommand:
             raise Failed(f"event {record.number} does not belong to a recording")
 
 
-def _noted(note: e.Recorded, log: Sequence[e.Recorded], tree: Tree) -> None:
+def _noted(note: e.Recorded, log: Sequence[e.Recorded], tree: Tree, before: Recording, begins: datetime) -> Recording:
+    """Check one note; ``before`` is the recording at the note before. Return it at this one."""
     event = note.event
     if not isinstance(event, e.RecordingNoted):
-        return
+        return before
     require(
         event.size <= len(log),
         f"event {note.number} notes {event.size} events of the recording, and {len(log)} are here",
     )
     require(tree.root(event.size).hex() == event.root, f"event {note.number} notes another recording")
     require(log[event.size - 1].at <= note.at, f"event {note.number} notes what came later")
+    recording = reduce(recordings.evolve, log[before.length : event.size], before)
+    if event.gaps is not None or event.until is not None:  # notes of an earlier version tell neither
+        told = recordings.noted(recording, begins) == (event.until, event.gaps)
+        require(told, f"event {note.number} tells other gaps than the recording has")
+    return recording
 
 
 def _signed(files: Files, o: Opening, recording: Recording, tree: Tree, key: HallPublicKey) -> str:

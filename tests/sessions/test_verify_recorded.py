@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -66,6 +67,14 @@ def test_an_honest_recording_passes_and_its_gap_is_told(held: bytes) -> None:
     assert "cosigned by 1" in detail(held, "recording.chain")
 
 
+def test_the_record_itself_says_what_is_missing(held: bytes) -> None:
+    files = unpack(held)
+    told = json.loads(files["record.json"])["recording"]
+    assert told["gaps"][-1] == {"since": "2026-11-21T00:30:02.000Z", "until": "2026-11-21T00:30:08.000Z"}
+    assert told["until"] == "2026-11-21T00:30:12.000Z"
+    assert "无画面" in files["record.html"].decode()
+
+
 def changed(name: str, change: Callable[[bytes], bytes]) -> Callable[[Files], Files]:
     return lambda files: {**files, name: change(files[name])}
 
@@ -74,6 +83,15 @@ def noted_otherwise(files: Files) -> Files:
     def change(cores: list[dict[str, object]]) -> None:
         note = next(core for core in cores if core["type"] == "RecordingNoted")
         note["data"] = {"size": 2, "root": "ab" * 32}
+
+    return redrawn(retold(files, change))
+
+
+def noted_without_its_gap(files: Files) -> Files:
+    def change(cores: list[dict[str, object]]) -> None:
+        for core in cores:
+            if core["type"] == "RecordingNoted":
+                core["data"] = {**core["data"], "gaps": []}  # type: ignore[dict-item]
 
     return redrawn(retold(files, change))
 
@@ -100,6 +118,7 @@ LIES: tuple[tuple[str, Callable[[Files], Files], str], ...] = (
         "recording.files",
     ),
     ("the opening noted something else", noted_otherwise, "recording.chain"),
+    ("the opening hides a gap", noted_without_its_gap, "recording.chain"),
     ("an event is taken away", without_the_breaking, "recording.chain"),
     (
         "a byte of an event is changed",

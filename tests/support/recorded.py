@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from hall.media.boxes import Fragment, Init
 from hall.media.record import Recorder
 from sessions.archive import Archive
@@ -116,6 +118,12 @@ async def a_recorded_room(
 async def a_recorded_bundle(folder: Path, *, held: bool = True) -> bytes:
     """Two parts with six seconds between them, the first broken off, of an opening that was then aborted."""
     film = kept()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sessions.recording.tail.NOTE", 0.0)
+        return await _two_parts(folder, film, held=held)
+
+
+async def _two_parts(folder: Path, film: tuple[Init, list[Fragment]], *, held: bool) -> bytes:
     async with a_recorded_room(folder, held=held) as room:
         await room.check_in_begins()
         room.films(CHECKIN, count=4, closes=False)
@@ -123,6 +131,8 @@ async def a_recorded_bundle(folder: Path, *, held: bool = True) -> bytes:
         room.clock.advance(8 * SECOND)
         room.films(CHECKIN + 8 * SECOND)
         await room.until(4 + len(film[1]))
+        while (noted := (await room.hall.state()).filmed) is None or noted.until != CHECKIN + 12 * SECOND:
+            await asyncio.sleep(0.005)
         room.clock.advance(2 * SECOND)
         await room.ends()
         return await room.bundle()

@@ -190,6 +190,8 @@ export class Opening {
   outage: number | null = null;
   /** Events of the recording that this log knows of. */
   recorded = 0;
+  /** What the newest note of it says. */
+  filmed: Data | null = null;
   /** When the last of what the hall stopped for was over. */
   lifted: number | null = null;
   /** Whether the hold began by the hall's own doing. */
@@ -453,6 +455,7 @@ export class Opening {
         return;
       case "RecordingNoted":
         this.recorded = data["size"] as number;
+        if (data["gaps"] !== undefined) this.filmed = { noted_at: when, size: data["size"]!, root: data["root"]!, until: data["until"] ?? null, gaps: data["gaps"] };
         return;
       case "ClockSafe":
       case "OutageEnded":

@@ -29,6 +29,7 @@ export function recordPage(document: Data, o: Opening, head: string): string {
     objections(document),
     floor(document),
     course(document),
+    recording(document),
     present(document),
     signatures(document, o),
     footer(o, head),
@@ -270,6 +271,22 @@ function notes(step: Data, names: ReadonlyMap<string, string>): string {
     said.push(`未完成：${escape(missing.map((who) => names.get(who) ?? who).join("、"))}<span>did not act</span>`);
   }
   return said.join("<br>");
+}
+
+/** How far the recording was when it was last noted before the record was drawn, and what is missing of it. */
+function recording(document: Data): string {
+  const told = document["recording"] as Data | undefined;
+  if (told === undefined) return "";
+  const rows = list(told["gaps"])
+    .map((gap) => `<tr><td>无画面<span>no picture</span></td><td>${time(gap["since"])}</td><td>${time(gap["until"])}</td></tr>`)
+    .join("");
+  const until = told["until"] === null ? "无<span>none</span>" : time(told["until"]);
+  const whole = rows === "" ? "<tr><td>没有中断<span>no gap</span></td><td></td><td></td></tr>" : "";
+  const said =
+    `<tr><td>记入日志<span>noted in the log</span></td><td></td><td>${time(told["noted_at"])}</td></tr>` +
+    `<tr><td>画面截至<span>picture up to</span></td><td></td><td>${until}</td></tr>`;
+  const head = `${th("事项", "What")}${th("开始", "From")}${th("结束", "To")}`;
+  return table("录像", "Recording", head, said + rows + whole);
 }
 
 /** Why an opening stood still or was put off: what people said, and what the hall stopped for. */

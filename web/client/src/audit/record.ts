@@ -57,6 +57,7 @@ function project(o: Opening): Data {
     ...((pack["floor"] ?? null) === null ? {} : { floor: o.turns.filter((turn) => !asking(turn)).map(turnRow) }),
     ...(o.watch === null ? {} : { watch: watched(o, o.watch) }),
     ...(o.clock === null ? {} : { clock: o.clock }),
+    ...(o.filmed === null ? {} : { recording: o.filmed }),
     ...(o.locks.length > 0 ? { locks: o.locks.map((lock) => lockRow(o, lock)) } : {}),
   };
 }

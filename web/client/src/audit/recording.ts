@@ -10,7 +10,7 @@ import { witnessKeys } from "./openinglog.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
 import { digestHex } from "../sha256.js";
-import { type Data, moment } from "./shapes.js";
+import { type Data, moment, written } from "./shapes.js";
 import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";
 
@@ -22,6 +22,7 @@ const PROGRAMME = "programme";
 const LARGEST = 300_000_000;
 const MOST = 400;
 const SEEN = 1000;
+const MOST_NOTED = 500;
 const TRACK = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 
@@ -82,6 +83,7 @@ export async function recordingChain(files: Files, { opening: o, log }: Replayed
     demand(size <= told.length, `event ${n} notes ${size} events of the recording, and ${told.length} are here`);
     demand(roots[size] === data["root"], `event ${n} notes another recording`);
     demand(told[size - 1]!.at <= at, `event ${n} notes what came later`);
+    checkGaps(data, n, played(told.slice(0, size), o), begin(o, log));
   }
   const held = await signedAs(files, o, recording, tree, hall);
   const state = recording.closed ? "" : "; not closed when this bundle was made";
@@ -99,11 +101,28 @@ export function recordingFiles(files: Files, { opening: o, log }: Replayed, reco
   for (const part of parts) checkFile(files, part);
   const told = [`${parts.length} files, ${parts.reduce((sum, { fragments }) => sum + fragments.length, 0)} fragments`];
   if (all.length > parts.length) told.push(`${all.length - parts.length} files are beside this bundle, their digests in it`);
-  const begins = o.runOf("checkin")?.enteredAt;
-  const from = begins === undefined ? log[0]!.at : moment(begins);
+  const from = begin(o, log);
   const utc = (at: number): string => new Date(at).toISOString().replace("T", " ").replace(".000Z", "Z").replace("Z", " UTC");
   told.push(...gaps(programme, from, log.at(-1)!.at).map(([since, until]) => `no picture from ${utc(since)} to ${utc(until)}`));
   return found(true, told.join("; "));
+}
+
+/** From when on the opening is to be recorded. */
+function begin(o: Opening, log: readonly Told[]): number {
+  const begins = o.runOf("checkin")?.enteredAt;
+  return begins === undefined ? log[0]!.at : moment(begins);
+}
+
+/** What a note says of gaps is what the recording up to there has; notes of earlier versions say nothing. */
+function checkGaps(data: Data, n: number, { parts }: Recording, since: number): void {
+  const wrong = `event ${n} tells other gaps than the recording has`;
+  if (data["gaps"] === undefined) return demand(data["until"] === undefined, wrong);
+  const programme = parts.filter(({ track, fragments }) => track === PROGRAMME && fragments.length > 0);
+  const until = programme.length === 0 ? null : Math.max(...programme.map(({ utc, end }) => utc + end));
+  demand((data["until"] === undefined ? null : moment(data["until"])) === until, wrong);
+  const missing = until === null ? [] : gaps(programme, since, until).slice(0, MOST_NOTED);
+  const told = data["gaps"] as unknown as readonly { readonly since: string; readonly until: string }[];
+  demand(told.map((gap) => `${gap.since} ${gap.until}`).join() === missing.map((gap) => gap.map(written).join(" ")).join(), wrong);
 }
 
 function played(log: readonly Told[], o: Opening): Recording {

@@ -278,7 +278,7 @@ export const EVENTS: { readonly [type: string]: EventShape } = {
   ClockSafe: shape({ by_ms: orNull(count) }),
   OutageBegan: shape({ noticed_at: time, reasons: listOf(text), votes: texts }),
   OutageEnded: shape({ lasted_ms: count }),
-  RecordingNoted: shape({ size: count, root: text }),
+  RecordingNoted: shape({ size: count, root: text, "until?": time, "gaps?": listOf(record({ since: time, until: time })) }),
   TrackBegan: shape({ track: text, part: count, codec: text, init_length: count, init_sha256: text, utc: time }),
   FragmentsKept: shape({ track: text, part: count, fragments: listOf(fragment) }),
   TrackBroken: shape({ track: text, part: count }),
