@@ -82,7 +82,7 @@ def changed(name: str, change: Callable[[bytes], bytes]) -> Callable[[Files], Fi
 def noted_otherwise(files: Files) -> Files:
     def change(cores: list[dict[str, object]]) -> None:
         note = next(core for core in cores if core["type"] == "RecordingNoted")
-        note["data"] = {"size": 2, "root": "ab" * 32}
+        note["data"] = {**note["data"], "root": "ab" * 32}  # type: ignore[dict-item]
 
     return redrawn(retold(files, change))
 

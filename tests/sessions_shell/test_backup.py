@@ -421,7 +421,7 @@ async def test_a_recording_that_lies_elsewhere_is_no_backup_unless_it_is_left_ou
         while (await services.sessions.recording(house.session)).fragments < 1:  # noqa: ASYNC110 - see the tail
             await asyncio.sleep(0.01)
         recorder.end()
-        with pytest.raises(BackupRefused, match="programme-1 of .* is not whole here") as refused:
+        with pytest.raises(BackupRefused, match=r"programme-1 of .* is not whole here") as refused:
             await backed_up(house, tmp_path / "b.zip", recordings=tmp_path / "another-machine")
         assert "--without-recordings" in refused.value.hint
         assert not (tmp_path / "b.zip").exists()
