@@ -76,6 +76,12 @@ class Room:
             self.tail.look(SESSION, await self.hall.state())
             await asyncio.sleep(0.005)
 
+    async def noted(self, until: datetime) -> None:
+        """Wait until the opening's log says that there is a picture up to then."""
+        while (filmed := (await self.hall.state()).filmed) is None or filmed.until != until:
+            self.tail.look(SESSION, await self.hall.state())
+            await asyncio.sleep(0.005)
+
     async def check_in_begins(self) -> None:
         self.clock.set(CHECKIN)
         await self.hall.sessions.settle(SESSION)
@@ -131,8 +137,7 @@ async def _two_parts(folder: Path, film: tuple[Init, list[Fragment]], *, held: b
         room.clock.advance(8 * SECOND)
         room.films(CHECKIN + 8 * SECOND)
         await room.until(4 + len(film[1]))
-        while (noted := (await room.hall.state()).filmed) is None or noted.until != CHECKIN + 12 * SECOND:
-            await asyncio.sleep(0.005)
+        await room.noted(CHECKIN + 12 * SECOND)
         room.clock.advance(2 * SECOND)
         await room.ends()
         return await room.bundle()
