@@ -21,9 +21,9 @@ _POLICY = (
 ``{socket}`` is this origin's WebSocket address, which older engines do not count as ``'self'``.
 """
 
-_NO_DEVICES = ", ".join(
-    f"{device}=()" for device in ("camera", "microphone", "geolocation", "payment", "usb", "display-capture")
-)
+_DEVICES = ("camera", "microphone", "geolocation", "payment", "usb", "display-capture")
+_ON_AIR = frozenset({"camera", "microphone", "display-capture"})
+_NO_DEVICES = ", ".join(f"{device}=()" for device in _DEVICES)
 
 
 def security_headers(origin: str) -> Mapping[str, str]:
@@ -42,6 +42,11 @@ def security_headers(origin: str) -> Mapping[str, str]:
     if secure:
         headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
     return headers
+
+
+def devices_on_air() -> str:
+    """Return the `Permissions-Policy` of the one page that may ask for a camera, a microphone and the screen."""
+    return ", ".join(f"{device}={'(self)' if device in _ON_AIR else '()'}" for device in _DEVICES)
 
 
 def policy_with_worker(origin: str) -> str:

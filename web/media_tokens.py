@@ -29,6 +29,9 @@ from web.media import on_air
 from web.settings import Settings
 
 LIFE: Final = timedelta(minutes=5)
+NOTICE: Final = 1
+"""Number of the notice that whoever is seen or heard accepts first (templates/air.html): what becomes of it."""
+
 OPEN: Final = frozenset({Status.CHECKIN, Status.LIVE})
 OVER: Final = frozenset({Status.ENDED, Status.FAILED, Status.ABORTED})
 
@@ -38,11 +41,12 @@ class Act(StrEnum):
 
     PUBLISH = "publish"
     WATCH = "watch"
+    CHECK = "check"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a token allows: ``of`` is a ``Source`` to publish as, or a ``Show`` to watch."""
+    """What a token allows: ``of`` is a ``Source`` to publish as, or a ``Show`` to watch; nothing for a check."""
 
     session: SessionId
     act: Act

@@ -395,6 +395,13 @@ SAYINGS: Mapping[str, Saying] = {
         "请在席位页面申请发言，主持人准许后再接入。",
         "Ask to speak on your seat's page, and go on air when the host has given you the floor.",
     ),
+    "no_consent": _say(
+        409,
+        "尚未接受音视频告知书。",
+        "The notice on picture and sound was not accepted yet.",
+        "请先阅读告知书，接受后再开始发送。",
+        "Read the notice and accept it before you send anything.",
+    ),
     "no_token": _say(
         401,
         "此音视频令牌已使用、已过期或不适用于此处。",

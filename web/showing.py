@@ -150,7 +150,8 @@ def seat_page(
 
 
 def host_page(pages: Pages, view: View, facts: Sequence[View], language: Language, **given: Any) -> bytes:
-    """Return the console of the host or the deputy, as ``role`` says."""
+    """Return the console of the host or the deputy, as ``role`` says; ``on_air``: whether the hall has a picture."""
+    given = {"on_air": False, **given}
     causes = tuple(cause for cause in WORDS["cause"] if cause != "unknown")
     lock = _lock_of(view, given)
     return opening_page(pages, "host.html", view, facts, language, causes=causes, lock=lock, **given)
@@ -162,6 +163,17 @@ def supervise_page(
     """Return a supervisor's desk. ``tiles`` are the other openings under the same supervision."""
     lock = _lock_of(view, given)
     return opening_page(pages, "supervise.html", view, facts, language, tiles=tiles, lock=lock, **given)
+
+
+def air_page(
+    pages: Pages, view: View, language: Language, *, media: Mapping[str, object] | None, place: str, **given: Any
+) -> bytes:
+    """Return the page where somebody with a part goes on air.
+
+    ``media`` is told to the script: ``video``, the hall's codec, and ``notice``, the number of the notice; None where
+    there is no picture and sound. ``place`` is where its part is played: ``host``, ``supervise``, ``seat``.
+    """
+    return opening_page(pages, "air.html", view, (), language, media=media, place=place, extra=media, **given)
 
 
 def _lock_of(view: View, given: Mapping[str, Any]) -> str | None:

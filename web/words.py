@@ -247,6 +247,90 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "hls": _w("HLS 文件", "HLS files"),
         "delay": _w("晚 {seconds} 秒", "{seconds} s behind"),
     },
+    # what somebody sends: the state, the sound, the line, and what a browser says no to
+    "air": {
+        "off": _w("未上线：本机没有发送任何画面和声音", "Not on air: nothing leaves this device"),
+        "connecting": _w("正在接通", "Connecting"),
+        "live": _w("正在播出", "On air"),
+        "since": _w("自 {time} 起", "since {time}"),
+        "again": _w("已中断，正在重新接通；开标照常进行", "Interrupted, connecting again; the opening goes on"),
+        "elsewhere": _w(
+            "您已在另一台设备上线，本机已停止", "You went on air on another device; this one has stopped"
+        ),
+        "refused": _w("已停止：本机没有发送任何画面和声音", "Stopped: nothing leaves this device"),
+        "regardless": _w(
+            "开标照常进行，您可以照旧书面操作。", "The opening goes on regardless, and you act in writing as before."
+        ),
+        "nothing": _w("请先选择摄像头、麦克风或屏幕。", "Choose a camera, a microphone or a screen first."),
+        "notice": _w("请先阅读告知书并勾选同意。", "Read the notice and agree to it first."),
+        "unasked": _w("（浏览器会询问）", " (the browser will ask)"),
+        "empty": _w("尚未选择，也没有发送。", "Nothing is chosen, nothing is sent."),
+        "sound_only": _w("只有声音，没有画面", "Sound only, no picture"),
+        "camera_off": _w("摄像头已关闭", "Camera off"),
+    },
+    "sound": {
+        "silent": _w("没有声音", "No sound"),
+        "low": _w("声音偏小", "Low"),
+        "good": _w("音量合适", "Good"),
+        "loud": _w("声音过大", "Too loud"),
+        "off": _w("麦克风已关闭", "Microphone off"),
+    },
+    "line": {
+        "untried": _w("尚未测试。", "Not tried yet."),
+        "trying": _w("正在测试，约需十秒。", "Trying; it takes about ten seconds."),
+        "good": _w("良好：画面和声音可以顺畅发送。", "Good: picture and sound will go well."),
+        "fair": _w("一般：画面可能时有模糊或停顿。", "Fair: the picture may be coarse or stand still at times."),
+        "poor": _w("较差：建议只发送声音。", "Poor: sound only is advised."),
+        "none": _w(
+            "此网络无法发送画面和声音：UDP 和 TCP 都不通。可更换网络；开标照常进行，您可以照旧书面操作。",
+            "This network lets no picture and sound through, neither UDP nor TCP. Take another network if you can; the "
+            "opening goes on, and you act in writing as before.",
+        ),
+        "untold": _w("现在无法测试。", "It cannot be tried now."),
+        "through": _w("{way} 可用", "{way} works"),
+        "blocked": _w("{way} 不通", "{way} does not get through"),
+        "figures": _w(
+            "往返 {rtt} 毫秒，上行 {kbit} kbit/s，丢包 {lost}%",
+            "{rtt} ms there and back, {kbit} kbit/s up, {lost} % lost",
+        ),
+    },
+    "camera": {
+        "name": _w("摄像头", "Camera"),
+        "refused": _w(
+            "浏览器拒绝使用摄像头。请在地址栏的权限设置中允许，再重新选择。",
+            "The browser refuses the camera. Allow it beside the address of this page, then choose it again.",
+        ),
+        "none": _w("浏览器在这台设备上找不到摄像头。", "The browser finds no camera on this device."),
+        "busy": _w(
+            "摄像头正被另一个程序使用。请先关闭那个程序，再重新选择。",
+            "Another program uses the camera. Close it there, then choose it again.",
+        ),
+        "gone": _w("这个摄像头已经断开。请选择另一个。", "That camera is gone. Choose another one."),
+        "unsupported": _w("这个浏览器不允许网页使用摄像头。", "This browser gives pages no camera."),
+    },
+    "microphone": {
+        "name": _w("麦克风", "Microphone"),
+        "refused": _w(
+            "浏览器拒绝使用麦克风。请在地址栏的权限设置中允许，再重新选择。",
+            "The browser refuses the microphone. Allow it beside the address of this page, then choose it again.",
+        ),
+        "none": _w("浏览器在这台设备上找不到麦克风。", "The browser finds no microphone on this device."),
+        "busy": _w(
+            "麦克风正被另一个程序使用。请先关闭那个程序，再重新选择。",
+            "Another program uses the microphone. Close it there, then choose it again.",
+        ),
+        "gone": _w("这个麦克风已经断开。请选择另一个。", "That microphone is gone. Choose another one."),
+        "unsupported": _w("这个浏览器不允许网页使用麦克风。", "This browser gives pages no microphone."),
+    },
+    "screen": {
+        "refused": _w("没有共享屏幕：浏览器未获准。", "No screen is shared: the browser was not allowed to."),
+        "none": _w("浏览器找不到可以共享的屏幕。", "The browser finds no screen to share."),
+        "busy": _w("屏幕暂时无法共享。", "The screen cannot be shared just now."),
+        "gone": _w("已停止共享屏幕。", "The screen is shared no more."),
+        "unsupported": _w(
+            "这个浏览器不能共享屏幕。手机通常不支持。", "This browser cannot share a screen; phones mostly cannot."
+        ),
+    },
     "door": {
         "ws": _w("WebSocket", "WebSocket"),
         "sse": _w("SSE", "SSE"),

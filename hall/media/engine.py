@@ -86,6 +86,9 @@ class MediaEngine(Protocol):
     async def watch(self, session: SessionId, sdp: str, show: Show = Show.PROGRAMME) -> Answer:
         """Show ``session`` to whoever made this offer."""
 
+    async def check(self, sdp: str) -> Answer:
+        """Take what anybody sends, for some seconds, and throw it away: a line is known before it is needed."""
+
     async def close(self, media: MediaId) -> None:
         """End a connection. Raises ``EngineRefused`` ``unknown_media``."""
 

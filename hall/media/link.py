@@ -215,6 +215,10 @@ class LinkedEngine:
         """See MediaEngine."""
         return _answer(await self.link.ask("watch", session=session, show=show, sdp=sdp))
 
+    async def check(self, sdp: str) -> Answer:
+        """See MediaEngine."""
+        return _answer(await self.link.ask("check", sdp=sdp))
+
     async def close(self, media: MediaId) -> None:
         """See MediaEngine."""
         await self.link.ask("close", media=media)

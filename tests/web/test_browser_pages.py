@@ -54,6 +54,8 @@ SHOWN = (
     "host/objection",
     "deputy/decrypt",
     "supervise/sign",
+    "air/checkin",
+    "mine/objection",
 )
 
 

@@ -17,6 +17,7 @@ from tests.support.house import NAMES, T0
 from tests.support.offers import OFFER
 from tests.support.served import served
 from tests.web.test_api_ceremony import BIDDERS, People, bundle_of, confirm_all, open_all, sign_all
+from web.media_tokens import NOTICE
 from web.remote import HallRefused
 
 FIRST, SECOND = BIDDERS[:2]
@@ -24,7 +25,7 @@ FIRST, SECOND = BIDDERS[:2]
 
 async def token(people: People, bidder: str) -> dict[str, Any]:
     answer: dict[str, Any] = await people.bidders[bidder]._json(
-        "POST", "/api/v1/sessions/zb-1/media/tokens", {"act": "publish"}
+        "POST", "/api/v1/sessions/zb-1/media/tokens", {"act": "publish", "consent": NOTICE}
     )
     return answer
 

@@ -17,10 +17,11 @@ from hall.media.engine import Away, MediaEngine
 from hall.media.places import Places
 from tests.support.house import T0, House, a_house
 from tests.support.offers import OFFER
-from web.media_tokens import LIFE, Ending
+from web.media_tokens import LIFE, NOTICE, Ending
 
 WATCH = OFFER.replace("a=sendonly", "a=recvonly")
 SDP = {"content-type": "application/sdp"}
+PUBLISH = {"act": "publish", "consent": NOTICE}
 
 
 @contextlib.asynccontextmanager
@@ -54,7 +55,7 @@ def a_program(house: House) -> httpx.AsyncClient:
 
 async def token(house: House, account: str = "host", **asked: str) -> str:
     client = await house.staff(account)
-    answer = await client.post(f"{house.path}/media/tokens", json=asked or {"act": "publish"})
+    answer = await client.post(f"{house.path}/media/tokens", json=asked or PUBLISH)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["token"])
 
@@ -99,12 +100,32 @@ async def test_a_bidder_cannot_send_without_the_floor_and_nobody_before_check_in
     house: House,
 ) -> None:
     bidder = await house.bidder()
-    assert code(await bidder.post(f"{house.path}/media/tokens", json={"act": "publish"})) == (409, "no_floor")
+    assert code(await bidder.post(f"{house.path}/media/tokens", json=PUBLISH)) == (409, "no_floor")
     await house.turn(T0)
     await house.turn(timedelta(hours=1))
     assert (await house.view(house.client()))["status"] == "failed"
     host = await house.staff("host")
-    assert code(await host.post(f"{house.path}/media/tokens", json={"act": "publish"})) == (409, "media_closed")
+    assert code(await host.post(f"{house.path}/media/tokens", json=PUBLISH)) == (409, "media_closed")
+
+
+async def test_nobody_is_on_air_who_did_not_accept_the_notice(house: House) -> None:
+    host = await house.staff("host")
+    for asked in ({"act": "publish"}, {"act": "publish", "consent": NOTICE - 1}, {"act": "publish", "consent": "1"}):
+        assert code(await host.post(f"{house.path}/media/tokens", json=asked)) == (409, "no_consent")
+
+
+async def test_a_line_is_tried_without_anybody_seeing_it(house: House) -> None:
+    bidder = await house.bidder()
+    asked = await bidder.post(f"{house.path}/media/tokens", json={"act": "check"})
+    bearer = asked.json()["token"]
+    assert asked.json()["url"] == f"/media/{house.session}/check"
+    assert code(await post(house, "whip", bearer)) == (401, "no_token")
+    asked = await bidder.post(f"{house.path}/media/tokens", json={"act": "check"})
+    answer = await post(house, "check", asked.json()["token"])
+    assert answer.status_code == 201, answer.text
+    assert code(await post(house, "check", asked.json()["token"])) == (401, "no_token")
+    assert await house.services.media.sources(house.session) == ()  # type: ignore[union-attr]
+    assert (await a_program(house).delete(answer.headers["location"])).status_code == 200
 
 
 class Heard:

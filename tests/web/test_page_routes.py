@@ -13,7 +13,7 @@ import pytest
 from crypto.receipt import verify_receipt
 from crypto.signing import HallPublicKey
 from tests.support.bidders import a_bidder
-from tests.support.house import T0, House, a_bid, a_house
+from tests.support.house import T0, TENDER, House, a_bid, a_house
 
 HTML = {"accept": "text/html"}
 
@@ -74,6 +74,34 @@ async def test_only_the_embedded_page_may_be_framed_and_it_sets_no_cookie(house:
     assert "frame-ancestors *" in framed.headers["content-security-policy"]
     assert "x-frame-options" not in framed.headers
     assert "set-cookie" not in framed.headers
+
+
+async def test_camera_and_microphone_are_allowed_on_one_page_alone(tmp_path: Path) -> None:
+    async with a_house(tmp_path, media="on") as house:
+        await house.announce()
+        host = await house.staff("host")
+        policy = (await host.get(f"/air/{house.session}")).headers["permissions-policy"]
+        assert policy.startswith("camera=(self), microphone=(self), geolocation=()")
+        assert "display-capture=(self)" in policy
+        desk = await host.get(f"/host/{house.session}")
+        assert "camera=()" in desk.headers["permissions-policy"]
+        assert f'href="/air/{house.session}"' in desk.text
+
+
+async def test_whoever_has_no_part_cannot_go_on_air(house: House) -> None:
+    assert (await house.client(**HTML).get(f"/air/{house.session}")).status_code == 303
+    for client in (await house.staff("supervisor"), await house.bidder()):
+        assert (await client.get(f"/air/{house.session}")).status_code == 200
+    await house.announce(session="zb-2", id="ZB-2026-002", seats=TENDER["seats"][:2])
+    assert (await (await house.staff("supervisor")).get("/air/zb-2")).status_code == 403
+
+
+async def test_a_hall_without_media_says_so_and_leads_nobody_there(house: House) -> None:
+    host = await house.staff("host")
+    page = (await host.get(f"/air/{house.session}?lang=en")).text
+    assert "This hall has no picture and sound" in page
+    assert "<video" not in page
+    assert "/air/" not in (await host.get(f"/host/{house.session}")).text
 
 
 @pytest.mark.parametrize("desk", ["seat", "host", "supervise"])

@@ -21,18 +21,35 @@ from web.gallery import STATES
 from web.i18n import LANGUAGES, Language, catalogue, choose
 from web.pages import TEMPLATES, Pages, Theme, embedded
 from web.problems import SAYINGS, Problem
-from web.showing import calendar_values, host_page, live_page, record_page, script_data, seat_page, supervise_page
+from web.showing import (
+    air_page,
+    calendar_values,
+    host_page,
+    live_page,
+    record_page,
+    script_data,
+    seat_page,
+    supervise_page,
+)
 from web.tender_form import values
 from web.words import WORDS
 
 PAGES = Pages(lambda name: f"/static/x/{name}")
-DESKS = ("live", "embed", "record", "seat", "host", "deputy", "supervise")
+DESKS = ("live", "embed", "record", "seat", "host", "deputy", "supervise", "air", "mine")
 VOID = {"meta", "link", "input", "br", "hr", "img", "path", "rect", "source"}
 NOW = gallery.datetime.fromisoformat("2026-11-23T01:04:12+00:00")
 
 
 def rendered(page: str, state: str, language: Language, **changes: Any) -> str:
-    audience = {"seat": "bidder:91430100MA4L1AAA1X", "host": "host", "deputy": "deputy", "supervise": "supervisor"}
+    own = "bidder:91430100MA4L1AAA1X"
+    audience = {
+        "seat": own,
+        "mine": own,
+        "air": "host",
+        "host": "host",
+        "deputy": "deputy",
+        "supervise": "supervisor",
+    }
     view = without_nulls(gallery.view(state, audience.get(page, "public")) | changes)  # as the hub has it
     facts, reading = gallery.facts(state), 3 if state == "readout" else 0
     given: dict[str, Any] = {"path": "/x", "reading": reading}
@@ -46,6 +63,10 @@ def rendered(page: str, state: str, language: Language, **changes: Any) -> str:
             body = record_page(PAGES, view, facts, gallery.document(state), language, origin=origin, **given)
         case "seat":
             body = seat_page(PAGES, view, facts, language, **given)
+        case "air" | "mine":
+            role, place = ("host", "host") if page == "air" else ("bidder", "seat")
+            media = {"video": "h264", "notice": 1}
+            body = air_page(PAGES, view, language, media=media, place=place, role=role, **given)
         case "supervise":
             body = supervise_page(PAGES, view, facts, language, role="supervisor", **given)
         case _:

@@ -26,11 +26,13 @@ from sessions.roles import Role
 from web.agenda import Entry, entry
 from web.binding import day
 from web.bootstrap import Services, services_of
+from web.headers import devices_on_air
 from web.identity import Visitor, actor_for, bidder_required, visitor_of
+from web.media_tokens import NOTICE
 from web.problems import Problem
 from web.routes.reader import newest_facts, reader
 from web.screen import rows_read
-from web.showing import host_page, seat_page, supervise_page
+from web.showing import air_page, host_page, seat_page, supervise_page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -75,6 +77,32 @@ async def supervise(request: Request, session: SessionId) -> Response:
     return await _desk(request, session, {Role.SUPERVISOR})
 
 
+@router.get("/air/{session}")
+async def air(request: Request, session: SessionId) -> Response:
+    """Show whoever has a part how he will be seen and heard, and let him go on air where he may."""
+    visitor = await visitor_of(request)
+    if visitor is None:
+        return to_login(request)
+    services = services_of(request)
+    actor = await actor_for(request, session)
+    audience = Audience(actor.role, BidderId(actor.id) if actor.role is Role.BIDDER else None)
+    snapshot = await services.hub.snapshot(session, audience)
+    who = reader(request, login_of(visitor))
+    there = {"video": services.settings.media_video, "notice": NOTICE}
+    body = air_page(
+        who.pages,
+        snapshot.view,
+        who.language,
+        media=there if services.media is not None else None,
+        place=_place(actor.role),
+        theme=who.theme,
+        path=who.path,
+        login=who.login,
+        role=actor.role,
+    )
+    return who.answer(body, headers={"permissions-policy": devices_on_air()})
+
+
 @router.get("/me")
 async def me(request: Request) -> Response:
     """List the openings where whoever asks has a part, and the way to the desk."""
@@ -88,8 +116,7 @@ async def me(request: Request) -> Response:
         if role is not None:
             one = entry(summary, who.language)
             line = {**asdict(one), "day": day(one.when, who.language)}
-            place = "seat" if role is Role.BIDDER else _DESKS[role]
-            openings.append((line, f"/{place}/{one.id}", role))
+            openings.append((line, f"/{_place(role)}/{one.id}", role))
     return who.page(
         "me.html", name=visitor.name, id=visitor.id, openings=openings, may_announce=Role.HOST in visitor.roles
     )
@@ -137,7 +164,7 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
         case Role.SUPERVISOR:
             body = supervise_page(*common, tiles=await _tiles(request, visitor, session), extra=told, **shown)
         case _:
-            body = host_page(*common, extra=told, **shown)
+            body = host_page(*common, extra=told, on_air=services.media is not None, **shown)
     return who.answer(body)
 
 
@@ -167,6 +194,11 @@ def _part(visitor: Visitor, summary: Summary) -> Role | None:
     plan: Any = summary.plan
     seats = (Role(seat["role"]) for seat in plan["seats"] if seat["account"] == visitor.id)
     return next((role for role in seats if role in visitor.roles), None)
+
+
+def _place(role: Role) -> str:
+    """Return the name of the page where a part is played."""
+    return "seat" if role is Role.BIDDER else _DESKS[role]
 
 
 def login_of(visitor: Visitor) -> dict[str, str]:

@@ -17,14 +17,25 @@ from web import gallery
 from web.agenda import Filters
 from web.bootstrap import services_of
 from web.errors import said
-from web.headers import policy_with_worker
+from web.headers import devices_on_air, policy_with_worker
+from web.media_tokens import NOTICE
 from web.problems import Problem
 from web.routes.reader import reader
-from web.showing import calendar_values, host_page, live_page, record_page, script_data, seat_page, supervise_page
+from web.showing import (
+    air_page,
+    calendar_values,
+    host_page,
+    live_page,
+    record_page,
+    script_data,
+    seat_page,
+    supervise_page,
+)
 from web.tender_form import blank, faults_of
 from web.tender_form import values as form_values
 from web.tenders import plan_of
 
+_BIDDER = "bidder:91430100MA4L1AAA1X"
 _NOW = datetime(2026, 11, 23, 1, 4, 12, tzinfo=UTC)
 
 router = APIRouter(prefix="/_/gallery", include_in_schema=False)
@@ -84,9 +95,11 @@ async def record(request: Request, state: str) -> Response:
 
 @router.get("/{page}/{state}", response_class=HTMLResponse)
 async def desk(request: Request, page: str, state: str) -> Response:
-    """Show a desk in ``state``: ``seat``, ``host``, ``deputy`` or ``supervise``."""
+    """Show ``state``: ``seat``, ``host``, ``deputy``, ``supervise``; on air: ``air`` a host, ``mine`` a bidder."""
     who = reader(request)
-    audiences = {"seat": "bidder:91430100MA4L1AAA1X", "host": "host", "deputy": "deputy", "supervise": "supervisor"}
+    if page in ("air", "mine"):
+        return _air(request, page, state)
+    audiences = {"seat": _BIDDER, "host": "host", "deputy": "deputy", "supervise": "supervisor"}
     if page not in audiences:
         raise Problem("not_found")
     make = seat_page if page == "seat" else supervise_page if page == "supervise" else host_page
@@ -105,6 +118,24 @@ async def desk(request: Request, page: str, state: str) -> Response:
         **told,
     )
     return who.answer(body)
+
+
+def _air(request: Request, page: str, state: str) -> Response:
+    """Show the page where somebody goes on air: by its own devices, but nothing is ever sent from a gallery."""
+    who = reader(request)
+    role, place, audience = ("host", "host", "host") if page == "air" else ("bidder", "seat", _BIDDER)
+    body = air_page(
+        who.pages,
+        _view(state, audience),
+        who.language,
+        media={"video": "h264", "notice": NOTICE},
+        place=place,
+        role=role,
+        theme=who.theme,
+        path=request.url.path,
+        source=request.url.path,
+    )
+    return who.answer(body, headers={"permissions-policy": devices_on_air()})
 
 
 @router.get("/{page}", response_class=HTMLResponse)

@@ -21,13 +21,14 @@ from sessions.shape import rfc3339
 from web import bodies
 from web.bootstrap import Services, services_of
 from web.identity import actor_for
-from web.media_tokens import Act, Grant, hindrance, source_of
+from web.media_tokens import NOTICE, Act, Grant, hindrance, source_of
 from web.problems import Problem
 
 router = APIRouter()
 
 SDP: Final = "application/sdp"
 LONGEST: Final = 65_536
+WAYS: Final = frozenset({"whip", "whep", "check"})
 _BODY: Any = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 _OFFER: Any = {"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}}
 _T = TypeVar("_T")
@@ -35,29 +36,36 @@ _T = TypeVar("_T")
 
 @router.post("/api/v1/sessions/{session}/media/tokens", summary="Ask to send or to watch", openapi_extra=_BODY)
 async def token(request: Request, session: SessionId) -> Response:
-    """`{"act": "publish"}` by staff of the session and by the bidder who has the floor; `{"act": "watch", "show":
-    "floor"}` by who takes part.
+    """`{"act": "publish", "consent": 1}` by staff of the session and by the bidder who has the floor; `{"act": "watch",
+    "show": "floor"}` by who takes part; `{"act": "check"}` tries a line.
 
-    Answers `{"token", "until", "url"}`: a Bearer token for one POST to `url`; who sends is told as which `source`.
+    `consent` is the number of the notice that was accepted. Answers `{"token", "until", "url"}`: a Bearer token for one
+    POST to `url`; who sends is told as which `source`, and whether it is `sending` already, from another device.
     """
     services = services_of(request)
-    _engine(services)
+    engine = _engine(services)
     actor = await actor_for(request, session)
     services.pace("media", (session, actor.role, actor.id))
     form = await bodies.read_object(request)
+    more: dict[str, object] = {}
     match form:
-        case {"act": "publish", **rest} if not rest:
+        case {"act": "publish", **rest} if rest.keys() <= {"consent"}:
             source = source_of(actor)
             if source is None:
                 raise Problem("not_your_role")
             _may_send(await services.sessions.state(session), source)
+            if rest.get("consent") != NOTICE:
+                raise Problem("no_consent")
+            more = {"source": str(source), "sending": await _sending(engine, session, source)}
             act, of, url = Act.PUBLISH, str(source), f"/media/{session}/whip"
+        case {"act": "check", **rest} if not rest:
+            act, of, url = Act.CHECK, "", f"/media/{session}/check"
         case {"act": "watch", "show": "floor" | "programme" as show, **rest} if not rest:
             act, of, url = Act.WATCH, show, f"/media/{session}/whep"
         case _:
             raise Problem("malformed_request", detail="act")
     given, until = await services.media_tokens.give(Grant(session=session, act=act, of=of, who=actor.id))
-    told = {"token": given, "until": rfc3339(until), "url": url} | ({"source": of} if act is Act.PUBLISH else {})
+    told = {"token": given, "until": rfc3339(until), "url": url, **more}
     return JSONResponse(told, status_code=201, headers={"cache-control": "no-store"})
 
 
@@ -95,12 +103,23 @@ async def whep(request: Request, session: SessionId) -> Response:
     return _created(request, services, await _asked(engine.watch(session, offer, show)))
 
 
+@router.post("/media/{session}/check", summary="Try a line for some seconds", openapi_extra=_OFFER)
+async def check(request: Request, session: SessionId) -> Response:
+    """Takes what is sent as WHIP does, shows it to nobody and keeps nothing: the sender's statistics tell."""
+    services = services_of(request)
+    engine = _engine(services)
+    _pace(services, request)
+    offer = await _offer(request)
+    await _granted(request, services, session, Act.CHECK)
+    return _created(request, services, await _asked(engine.check(offer)))
+
+
 @router.delete("/media/{session}/{way}/{media}", summary="End a connection of picture and sound")
 async def end(request: Request, session: SessionId, way: str, media: str) -> Response:
     """By whoever knows its address, which nobody can guess."""
     services = services_of(request)
     _pace(services, request)
-    if way not in ("whip", "whep") or not media.isascii():
+    if way not in WAYS or not media.isascii():
         raise Problem("not_found")
     await _asked(_engine(services).close(MediaId(media)))
     return Response(status_code=200)
@@ -109,9 +128,16 @@ async def end(request: Request, session: SessionId, way: str, media: str) -> Res
 @router.options("/media/{session}/{way}", include_in_schema=False)
 async def abilities(session: SessionId, way: str) -> Response:
     """Say what is posted here (RFC 9725 section 4.2)."""
-    if way not in ("whip", "whep"):
+    if way not in WAYS:
         raise Problem("not_found")
     return Response(status_code=204, headers={"accept-post": SDP, "allow": "POST, OPTIONS"})
+
+
+async def _sending(engine: MediaEngine, session: SessionId, source: Source) -> bool:
+    try:
+        return source in await engine.sources(session)
+    except (Away, EngineRefused):
+        return False
 
 
 def _engine(services: Services) -> MediaEngine:

@@ -29,6 +29,12 @@ PUBLISHERS: Final = 8
 VIEWERS: Final = 1000
 """Viewers of all sessions: what one core carries, and a few more."""
 
+CHECKS: Final = 16
+"""Lines that are tried at the same time, of all sessions."""
+
+CHECK_LIFE: Final = 20.0
+"""Seconds that a trial of a line may last."""
+
 SESSIONS: Final = 200
 START_KBIT: Final = 1200
 HOST: Final = Source("host")
@@ -69,6 +75,7 @@ class Edge:
         self._rooms: dict[SessionId, Room] = {}
         self._peers: dict[MediaId, Peer] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._checks: set[Peer] = set()
 
     async def publish(self, session: SessionId, source: Source, text: str) -> Answer:
         """Take what ``source`` sends. A connection it had is ended."""
@@ -120,6 +127,23 @@ class Edge:
         path = self._mux.path()
         viewer = Viewer(path, self._certificate, offer, sent, channel)
         return self._admit(viewer, path, offer, sent, lambda: self._settle(room))
+
+    async def check(self, text: str) -> Answer:
+        """Receive as from a source, and do nothing with it: the sender's own statistics say how good its line is."""
+        if len(self._checks) >= CHECKS:
+            raise EngineRefused("too_many")
+        offer = _read(text)
+        chosen = self._chosen(offer, lambda section: section.sends)
+        path = self._mux.path()
+        peer = Publisher(path, self._certificate, offer, chosen, packet=lambda *_: None, report=lambda *_: None)
+        self._checks.add(peer)
+        ending = asyncio.get_running_loop().call_later(CHECK_LIFE, self._close, peer)
+
+        def gone() -> None:
+            self._checks.discard(peer)
+            ending.cancel()
+
+        return self._admit(peer, path, offer, chosen, gone, start_kbit=START_KBIT)
 
     async def close(self, media: MediaId) -> None:
         """End a connection."""

@@ -99,6 +99,10 @@ def methods(edge: Edge) -> dict[str, Method]:
         answer = await edge.watch(SessionId(session), Show(show), sdp)
         return {"id": answer.id, "sdp": answer.sdp}
 
+    async def check(sdp: str) -> dict[str, str]:
+        answer = await edge.check(sdp)
+        return {"id": answer.id, "sdp": answer.sdp}
+
     async def close(media: str) -> None:
         await edge.close(MediaId(media))
 
@@ -114,6 +118,7 @@ def methods(edge: Edge) -> dict[str, Method]:
     return {
         "publish": publish,
         "watch": watch,
+        "check": check,
         "close": close,
         "select": select,
         "sources": sources,

@@ -1,0 +1,198 @@
+"""Somebody goes on air by the page, with devices that are made up, and a watcher gets the pictures by WHEP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page
+
+from hall.media.edge.serving import serve
+from hall.media.engine import Source
+from hall.media.places import Places
+from tests.support.browsing import complaints, served
+from tests.support.house import T0, House, a_house
+from tests.support.media import SCRIPT, a_studio, decoded
+from web import assets
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+
+HOST = Source("host")
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built() -> None:
+    assets.build()
+
+
+@contextlib.asynccontextmanager
+async def an_edge(house: House) -> AsyncIterator[None]:
+    """The edge of this hall, until it is taken away."""
+    places = Places(house.services.settings.data_dir)
+    places.make()
+    serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0, addresses=(ip_address("127.0.0.1"),)))
+    while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        serving.cancel()
+        await asyncio.wait({serving})
+
+
+@contextlib.asynccontextmanager
+async def a_hall(folder: Path) -> AsyncIterator[tuple[House, str]]:
+    with socket.socket() as door:  # the hall must know its own port: tickets and policies are of its origin
+        door.bind(("127.0.0.1", 0))
+        port = door.getsockname()[1]
+    async with a_house(folder, media="on", port=port) as house:
+        await house.announce()
+        await house.turn(T0 - timedelta(minutes=1))
+        async with served(house.app, port) as origin:
+            yield house, origin
+
+
+async def logged_in(house: House, browser: Browser, origin: str, account: str, **given: Any) -> BrowserContext:
+    if account not in house.accounts:
+        await house.account(account)
+    context = await browser.new_context(**given)
+    page = await context.new_page()
+    await page.goto(origin + await house.services.identity.create_ticket(account=account))
+    await page.close()
+    return context
+
+
+async def the_page(context: BrowserContext, house: House, origin: str) -> Page:
+    page = await context.new_page()
+    await page.goto(f"{origin}/air/{house.session}?lang=en")
+    return page
+
+
+async def state(page: Page, wanted: str) -> None:
+    await page.wait_for_selector(f'#air[data-state="{wanted}"]', timeout=PATIENCE)
+
+
+async def choose(page: Page, *kinds: str) -> None:
+    """Choose the first device of each kind."""
+    for kind in kinds:
+        await page.wait_for_selector(f"#air-{kind} option:nth-child(2)", state="attached")
+        await page.select_option(f"#air-{kind}", index=1)
+    if "camera" in kinds:
+        await page.wait_for_function("() => document.querySelector('[data-air=preview]').videoWidth > 0")
+
+
+async def go(page: Page) -> None:
+    await page.check('input[name="consent"]')
+    await page.click('[data-air="go"]')
+    await state(page, "live")
+
+
+async def watch(browser: Browser, house: House, origin: str) -> Page:
+    """A seat that watches the floor, and has seen pictures of it."""
+    context = await logged_in(house, browser, origin, "supervisor")
+    seat = await context.new_page()
+    await seat.goto(f"{origin}/healthz")
+    await seat.evaluate(f"() => {{{SCRIPT}}}")
+    sdp = await seat.evaluate("offerTo('floor', 'watch')")
+    client = await house.staff("supervisor")
+    asked = await client.post(f"{house.path}/media/tokens", json={"act": "watch", "show": "floor"})
+    headers = {"authorization": f"Bearer {asked.json()['token']}", "content-type": "application/sdp"}
+    answer = await client.post(asked.json()["url"], content=sdp, headers=headers)
+    assert answer.status_code == 201, answer.text
+    await seat.evaluate("sdp => answerTo('floor', sdp)", answer.text)
+    return seat
+
+
+async def test_the_host_goes_on_air_by_the_page_and_seats_see_the_host(tmp_path: Path) -> None:
+    async with a_hall(tmp_path) as (house, origin), an_edge(house), a_studio() as browser:
+        context = await logged_in(house, browser, origin, "host")
+        page = await the_page(context, house, origin)
+        heard = complaints(page)
+        assert await page.input_value("#air-camera") == await page.input_value("#air-microphone") == ""
+        await page.click('[data-air="go"]')
+        assert "Choose a camera" in await page.inner_text('form[data-air="form"] [data-outcome]')
+        await choose(page, "camera", "microphone")
+        await page.wait_for_function("() => document.querySelector('meter').value > 0")
+        await page.click('[data-air="go"]')
+        assert "agree to it first" in await page.inner_text('form[data-air="form"] [data-outcome]')
+        assert await house.services.media.sources(house.session) == ()  # type: ignore[union-attr]
+        await go(page)
+        seat = await watch(browser, house, origin)
+        seen = await decoded(seat, "floor", 10)
+        assert (seen["codec"], seen["frameWidth"]) == ("video/H264", 640)
+        await page.click('[data-air="camera-off"]')
+        await page.click('[data-air="microphone-off"]')
+        await decoded(seat, "floor", 3)  # a card, twice a second, in the place of the camera
+        await page.click('[data-air="camera-off"]')
+        await decoded(seat, "floor", 30)
+        await page.click('[data-air="stop"]')
+        await state(page, "off")
+        while await house.services.media.sources(house.session):  # type: ignore[union-attr]  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        assert heard == []
+
+
+async def test_who_is_on_air_comes_back_when_the_edge_starts_anew_and_leaves_with_the_opening(tmp_path: Path) -> None:
+    async with a_hall(tmp_path) as (house, origin), a_studio() as browser:
+        context = await logged_in(house, browser, origin, "host", viewport={"width": 390, "height": 844})
+        page = await the_page(context, house, origin)
+        await choose(page, "microphone")
+        async with an_edge(house):
+            await go(page)
+        await state(page, "again")
+        async with an_edge(house):
+            await state(page, "live")
+            assert await house.services.media.sources(house.session) == (HOST,)  # type: ignore[union-attr]
+            second = await the_page(context, house, origin)
+            await choose(second, "microphone")
+            await go(second)  # the notice was accepted in the other tab only: each tab asks
+            await state(page, "elsewhere")
+            await house.turn(T0)
+            await house.turn(timedelta(hours=1))
+            await house.services.media.end(house.session)  # type: ignore[union-attr]
+            await state(second, "refused")
+            assert "Nothing can be sent" in await second.inner_text('form[data-air="form"] [data-outcome]')
+
+
+async def test_the_line_is_tried_and_said_in_a_word(tmp_path: Path) -> None:
+    async with a_hall(tmp_path) as (house, origin), a_studio() as browser:
+        page = await the_page(await logged_in(house, browser, origin, "host"), house, origin)
+        await page.click('[data-air="try"]')
+        await page.wait_for_selector('[data-air="quality"][data-value="untold"]')
+        assert "the opening goes on" in await page.inner_text('[data-air="line"]')
+        async with an_edge(house):
+            await page.click('[data-air="try"]')
+            said = '[data-air="quality"]:is([data-value="good"], [data-value="fair"], [data-value="poor"])'
+            await page.wait_for_selector(said, timeout=PATIENCE)
+            assert "UDP works · TCP works" in await page.inner_text('[data-air="line"]')
+
+
+async def test_a_browser_that_gives_no_device_is_told_plainly(tmp_path: Path) -> None:
+    async with a_hall(tmp_path) as (house, origin), a_studio() as browser:
+        context = await logged_in(house, browser, origin, "host")
+        await context.add_init_script(
+            "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); };"
+        )
+        page = await the_page(context, house, origin)
+        await page.wait_for_selector("#air-camera option:nth-child(2)", state="attached")
+        await page.select_option("#air-camera", index=1)
+        trouble = page.locator('[data-air="trouble"] p')
+        await trouble.first.wait_for()
+        assert await trouble.all_inner_texts() == [
+            "The browser refuses the camera. Allow it beside the address of this page, then choose it again.",
+            "The opening goes on regardless, and you act in writing as before.",
+        ]
+        assert await page.input_value("#air-camera") == ""
+        await context.add_init_script("navigator.mediaDevices.enumerateDevices = async () => [];")
+        await page.reload()
+        option = page.locator("#air-camera option:disabled")
+        await option.wait_for(state="attached")
+        assert await option.text_content() == "The browser finds no camera on this device."
