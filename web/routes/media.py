@@ -36,11 +36,11 @@ _T = TypeVar("_T")
 
 @router.post("/api/v1/sessions/{session}/media/tokens", summary="Ask to send or to watch", openapi_extra=_BODY)
 async def token(request: Request, session: SessionId) -> Response:
-    """`{"act": "publish", "consent": 1}` by staff of the session and by the bidder who has the floor; `{"act": "watch",
-    "show": "floor"}` by who takes part; `{"act": "check"}` tries a line.
+    """`{"act": "publish", "consent": 1}` by staff of the session and by the bidder who has the floor;
+    `{"act": "watch", "show": "floor"}` by who takes part; `{"act": "check"}` tries a line.
 
-    `consent` is the number of the notice that was accepted. Answers `{"token", "until", "url"}`: a Bearer token for one
-    POST to `url`; who sends is told as which `source`, and whether it is `sending` already, from another device.
+    `consent` is the number of the notice that was accepted. Answers `{"token", "until", "url"}`: a Bearer token for
+    one POST to `url`; who sends is told as which `source`, and whether it is `sending` already, elsewhere.
     """
     services = services_of(request)
     engine = _engine(services)
