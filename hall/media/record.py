@@ -48,7 +48,9 @@ class Recorder:
 
     def begin(self, init: boxes.Init) -> None:
         """See FragmentSink. The file exists from here on."""
-        self.part = 1 + max((part for track, part in parts(self._folder) if track == self._track), default=0)
+        self.part = 1 + max((part for track, part in parts(self._folder) if self._known(track, part)), default=0)
+        for ending in ("mp4", "jsonl"):  # of one that was killed before its first line: nobody can know of it
+            (self._folder / f"{self._track}-{self.part}.{ending}").unlink(missing_ok=True)
         self._media, self._index = self._new("mp4"), self._new("jsonl")
         self._put(init.data)
         self._say(
@@ -91,6 +93,9 @@ class Recorder:
         self._media.close()
         self._index.close()
         self._media = self._index = None
+
+    def _known(self, track: str, part: int) -> bool:
+        return track == self._track and b"\n" in (self._folder / f"{track}-{part}.jsonl").read_bytes()
 
     def _new(self, ending: str) -> BinaryIO:
         path = self._folder / f"{self._track}-{self.part}.{ending}"

@@ -56,6 +56,18 @@ def test_the_file_is_what_was_muxed_and_the_index_says_so(
         at += line.length
 
 
+def test_a_recorder_that_was_killed_before_its_first_line_leaves_its_number(
+    tmp_path: Path, footage: tuple[Init, list[Fragment]]
+) -> None:
+    recorded(tmp_path, footage)
+    (tmp_path / "programme-2.mp4").write_bytes(b"\0\0\0")
+    assert recorded(tmp_path, footage).part == 2
+    (tmp_path / "programme-3.mp4").write_bytes(footage[0].data)
+    (tmp_path / "programme-3.jsonl").write_bytes(b'{"codec":"avc1')
+    assert recorded(tmp_path, footage).part == 3
+    assert cut((tmp_path / "programme-3.mp4").read_bytes())[1] == footage[1]
+
+
 def test_each_life_of_the_recorder_makes_its_own_file(tmp_path: Path, footage: tuple[Init, list[Fragment]]) -> None:
     first, second = (recorded(tmp_path, footage, ended=False) for _ in range(2))
     assert (first.part, second.part) == (1, 2)
