@@ -1,8 +1,7 @@
-"""Packets between the edge and the programme: one datagram a packet, over Unix sockets.
+"""Packets from the programme to the edge: one datagram a packet, to ``Places.rtp``.
 
-The programme sends what it encoded to ``Places.rtp``; the edge sends the source that is on air to ``Places.on_air``,
-if somebody listens there. A datagram is version, length of the session's name, the name, and an RTP packet (RFC 3550)
-with a payload type of ``Payload``. Nobody waits: what does not fit is lost, as on any network.
+A datagram is version, length of the session's name, the name, and an RTP packet (RFC 3550) with a payload type of
+``Payload``. Nobody waits: what does not fit is lost, as on any network. The way back is ``onair``.
 """
 
 from __future__ import annotations

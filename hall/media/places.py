@@ -39,7 +39,7 @@ class Places:
 
     @property
     def on_air(self) -> Path:
-        """Where the programme takes the packets of the source that is on air, if it listens."""
+        """Where the programme takes the frames of the source that is on air (hall.media.onair), if it listens."""
         return self.run / "on-air.sock"
 
     @property

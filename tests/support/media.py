@@ -17,6 +17,7 @@ from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux
 from hall.media.edge.sdp import Kind
 from hall.media.engine import Change, Show, Source
+from hall.media.onair import OnAir
 from sessions.ids import SessionId
 from tests.support.browsing import ARGUMENTS, CHROMIUM
 
@@ -66,7 +67,7 @@ class Stage:
         self.edge = edge
         self.mux = mux
         self.told = told
-        self.on_air: list[bytes] = []
+        self.on_air: list[OnAir] = []
 
     async def publish(self, page: Page, name: str, source: Source, *, only: str = "", **more: Any) -> str:
         """Have ``page`` send as ``source``, ``only`` over ``udp`` or ``tcp``; return once the edge says it is up."""
@@ -143,11 +144,11 @@ async def an_edge(video: Video = Video.H264) -> AsyncIterator[Stage]:
     mux = Mux("127.0.0.1", 0)
     await mux.open()
     queue: asyncio.Queue[tuple[Source, Change]] = asyncio.Queue()
-    on_air: list[bytes] = []
+    on_air: list[OnAir] = []
     told = Told(
         source=lambda _, source, change: queue.put_nowait((source, change)),
         keyframe=lambda _: None,
-        on_air=lambda _, packet: on_air.append(packet),
+        on_air=on_air.append,
     )
     edge = Edge(mux, video=video, addresses=(ip_address("127.0.0.1"),), told=told)
     stage = Stage(edge, mux, queue)

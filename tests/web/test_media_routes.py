@@ -15,6 +15,7 @@ import pytest
 from hall.media.edge.serving import serve
 from hall.media.engine import Away, MediaEngine
 from hall.media.places import Places
+from sessions.clock import SystemClock
 from tests.support.house import T0, House, a_house
 from tests.support.offers import OFFER
 from web.media_tokens import LIFE, NOTICE, Ending
@@ -31,7 +32,7 @@ async def a_hall(folder: Path, *, edge: bool = True, **settings: object) -> Asyn
         await house.turn(T0 - timedelta(minutes=1))
         places = Places(house.services.settings.data_dir)
         places.make()
-        serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0)) if edge else None
+        serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock())) if edge else None
         while edge and not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
             await asyncio.sleep(0.01)
         try:

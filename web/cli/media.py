@@ -75,7 +75,10 @@ def edge(
 
     places, video = Places(settings.data_dir), Video(settings.media_video)
     addresses, at = settings.media_addresses, settings.media_port if port is None else port
-    run(lambda: serve(places, host=settings.host, port=at, addresses=addresses, video=video), lifeline)
+    run(
+        lambda: serve(places, host=settings.host, port=at, clock=SystemClock(), addresses=addresses, video=video),
+        lifeline,
+    )
 
 
 def programme(

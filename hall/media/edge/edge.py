@@ -15,12 +15,14 @@ from aiortc.rtp import RtcpPacket, RtcpSrPacket, RtpPacket
 from hall.media.datagrams import Payload
 from hall.media.edge import rtp
 from hall.media.edge.channel import Channel
+from hall.media.edge.keeping import Kept
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux, Path
 from hall.media.edge.peers import Peer, Publisher, Viewer
 from hall.media.edge.rtp import NotRtp
 from hall.media.edge.sdp import Chosen, Kind, Offer, Own, SdpRefused, Section, choose, read_offer, write_answer
 from hall.media.engine import PROGRAMME, Answer, Change, EngineRefused, MediaId, Show, Source
+from hall.media.onair import OnAir
 from sessions.ids import SessionId
 
 PUBLISHERS: Final = 8
@@ -48,6 +50,7 @@ class Room:
 
     channels: dict[Show, Channel]
     publishers: dict[Source, Publisher] = field(default_factory=dict)
+    kept: dict[Source, Kept] = field(default_factory=dict)
     wanted: Source = HOST
 
 
@@ -57,19 +60,30 @@ class Told:
 
     source: Callable[[SessionId, Source, Change], object]
     keyframe: Callable[[SessionId], object]  # the programme is asked for one
-    on_air: Callable[[SessionId, bytes], object]  # a packet of who is on air, for the programme
+    on_air: Callable[[OnAir], object]  # a frame of who is on air, for the programme
+
+
+Keep = Callable[[SessionId, Source, Video | None, bool], Kept]
 
 
 class Edge:
     """See above. ``mux`` must be open before anybody is let in."""
 
     def __init__(
-        self, mux: Mux, *, video: Video, addresses: tuple[IPv4Address | IPv6Address, ...], told: Told
+        self,
+        mux: Mux,
+        *,
+        video: Video,
+        addresses: tuple[IPv4Address | IPv6Address, ...],
+        told: Told,
+        keep: Keep | None = None,
     ) -> None:
+        """``keep`` begins to keep a source on disk; without it nothing is kept."""
         self._mux = mux
         self._video = video
         self._addresses = addresses
         self._told = told
+        self._keep = keep
         # Valid for 30 days: a process that lives longer than that makes a new one for whoever comes then.
         self._certificate = RTCCertificate.generateCertificate()
         self._rooms: dict[SessionId, Room] = {}
@@ -87,6 +101,7 @@ class Edge:
         if source not in room.publishers and len(room.publishers) >= PUBLISHERS:
             raise EngineRefused("too_many")
         if (old := room.publishers.pop(source, None)) is not None:
+            self._unkept(room, source)  # before the new one's first file begins
             self._close(old)
 
         def packet(kind: Kind, got: RtpPacket) -> None:
@@ -98,18 +113,23 @@ class Edge:
                 for channel in room.channels.values():
                     channel.streams[kind].reported(source, ntp, timestamp, _now())
 
+        def frame(kind: Kind, data: bytes, timestamp: int) -> None:
+            if room.publishers.get(source) is publisher:
+                self._whole(session, room, source, kind, data, timestamp)
+
         path = self._mux.path()
-        publisher = Publisher(path, self._certificate, offer, chosen, packet=packet, report=report)
+        publisher = Publisher(path, self._certificate, offer, chosen, packet=packet, report=report, frame=frame)
         room.publishers[source] = publisher
 
         def gone() -> None:
             if room.publishers.get(source) is publisher:
                 del room.publishers[source]
-                self._settle(room)
+                self._unkept(room, source)
+                self._settle(session, room)
             if path.connected:
                 self._told.source(session, source, Change.DOWN)
 
-        publisher.on_begin = lambda: self._up(session, room, source)
+        publisher.on_begin = lambda: self._up(session, room, source, {Kind(section.media) for section, _ in chosen})
         return self._admit(publisher, path, offer, chosen, gone, start_kbit=START_KBIT)
 
     async def watch(self, session: SessionId, show: Show, text: str) -> Answer:
@@ -126,7 +146,7 @@ class Edge:
         ]
         path = self._mux.path()
         viewer = Viewer(path, self._certificate, offer, sent, channel)
-        return self._admit(viewer, path, offer, sent, lambda: self._settle(room))
+        return self._admit(viewer, path, offer, sent, lambda: self._settle(session, room))
 
     async def check(self, text: str) -> Answer:
         """Receive as from a source, and do nothing with it: the sender's own statistics say how good its line is."""
@@ -156,7 +176,7 @@ class Edge:
         """Give ``source`` the floor; when it is not here, the host has it, and without a host the programme."""
         room = self._room(session)
         room.wanted = source
-        self._settle(room)
+        self._settle(session, room)
 
     def sources(self, session: SessionId) -> list[Source]:
         """Return who is connected as a source."""
@@ -169,6 +189,12 @@ class Edge:
         for each, publisher in tuple(room.publishers.items()) if room else ():
             if source in (None, each):
                 await publisher.close()
+
+    def want_keyframe(self, session: SessionId) -> None:
+        """Ask who is on air for a picture that stands by itself: the programme begins to paint it."""
+        room = self._rooms.get(session)
+        if room is not None and room.channels[Show.FLOOR].wanted != PROGRAMME:
+            room.channels[Show.FLOOR].want_keyframe(_now())
 
     def programme(self, session: SessionId, data: bytes) -> None:
         """Take a packet of the composed picture, or a report on it."""
@@ -228,7 +254,7 @@ class Edge:
             asks = {show: self._asks(session) for show in Show}
             room = Room({show: Channel(self._video, asks[show]) for show in Show})
             self._rooms[session] = room
-            self._settle(room)
+            self._settle(session, room)
         return room
 
     def _asks(self, session: SessionId) -> Callable[[Source], object]:
@@ -245,25 +271,40 @@ class Edge:
         channel, now = room.channels[Show.FLOOR], _now()
         marker = bool(packet.marker)
         channel.streams[kind].push(source, packet.sequence_number, packet.timestamp, marker, packet.payload, now)
-        if channel.wanted == source:
-            number = Payload.OPUS if kind is Kind.AUDIO else Payload[self._video.name]
-            head = rtp.header(number, marker, packet.sequence_number, packet.timestamp, packet.ssrc)
-            self._told.on_air(session, head + packet.payload)
 
-    def _up(self, session: SessionId, room: Room, source: Source) -> None:
+    def _whole(self, session: SessionId, room: Room, source: Source, kind: Kind, data: bytes, timestamp: int) -> None:
+        """A whole frame came, in order: to be kept, and to be painted into the programme if it is on air."""
+        if (kept := room.kept.get(source)) is not None:
+            kept.take(kind, data, timestamp)
+            if kind is Kind.VIDEO and kept.asks():
+                room.publishers[source].ask_keyframe()
+        if room.channels[Show.FLOOR].wanted == source:
+            payload = Payload.OPUS if kind is Kind.AUDIO else Payload[self._video.name]
+            self._told.on_air(OnAir(session=session, source=source, payload=payload, timestamp=timestamp, data=data))
+
+    def _up(self, session: SessionId, room: Room, source: Source, kinds: set[Kind]) -> None:
         for stream in room.channels[Show.FLOOR].streams.values():
             stream.renew(source)
-        self._settle(room)
+        if self._keep is not None:
+            video = self._video if Kind.VIDEO in kinds else None
+            room.kept[source] = self._keep(session, source, video, Kind.AUDIO in kinds)
+        self._settle(session, room)
         self._told.source(session, source, Change.UP)
 
-    def _settle(self, room: Room) -> None:
+    def _unkept(self, room: Room, source: Source) -> None:
+        if (kept := room.kept.pop(source, None)) is not None:
+            kept.end()
+
+    def _settle(self, session: SessionId, room: Room) -> None:
         """Put on air who has the floor and is here."""
         here = [source for source, each in room.publishers.items() if each.path.connected]
         on_air = next((source for source in (room.wanted, HOST) if source in here), PROGRAMME)
         now = _now()
         for show, source in ((Show.PROGRAMME, PROGRAMME), (Show.FLOOR, on_air)):
-            if room.channels[show].wanted != source:
+            if (before := room.channels[show].wanted) != source:
                 room.channels[show].select(source, now)
+                if show is Show.FLOOR and source == PROGRAMME and before is not None:
+                    self._told.on_air(OnAir(session=session))
 
     def _chosen(self, offer: Offer, wanted: Callable[[Section], bool]) -> list[tuple[Section, Chosen]]:
         chosen = []

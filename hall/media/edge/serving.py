@@ -6,22 +6,29 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from hall.media.datagrams import NotADatagram, pack, unpack
+from hall.media.datagrams import NotADatagram, unpack
 from hall.media.edge.edge import Edge, Told
+from hall.media.edge.keeping import Keeper, Kept
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux, listen_on, own_addresses
 from hall.media.engine import Change, MediaId, Show, Source
 from hall.media.link import AGAIN, LinkServer, Method
+from hall.media.onair import NotOnAir, OnAir, pack
 from hall.media.places import Places, short
+from sessions.clock import Clock
 from sessions.ids import SessionId
 
 TICK: Final = 0.1
 REPORT: Final = 1.0
 PORT_AGAIN: Final = 5.0
 """Seconds between two tries to have a port that somebody else has."""
+
+BEHIND: Final = 1 << 21
+"""Bytes that wait for the programme from which on frames are left out."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +38,7 @@ async def serve(
     *,
     host: str,
     port: int,
+    clock: Clock,
     addresses: tuple[IPv4Address | IPv6Address, ...] = (),
     video: Video = Video.H264,
 ) -> None:
@@ -39,13 +47,20 @@ async def serve(
     While somebody else has the port nobody is let in, so that players take another way at once.
     """
     mux = await _opened(listen_on(host, addresses), port)
-    on_air = _Out(places)
+    keeper = Keeper(places, clock)
 
     def source(session: SessionId, source: Source, change: Change) -> None:
         link.tell("source", session=session, source=source, change=change)
 
+    def wanted(session: SessionId) -> None:
+        edge.want_keyframe(session)
+
+    def keep(session: SessionId, source: Source, video: Video | None, sound: bool) -> Kept:
+        return keeper.keep(session, source, video, sound=sound)
+
+    on_air = _Out(places, wanted)
     told = Told(source=source, keyframe=lambda session: link.tell("keyframe", session=session), on_air=on_air.send)
-    edge = Edge(mux, video=video, addresses=addresses or own_addresses(host), told=told)
+    edge = Edge(mux, video=video, addresses=addresses or own_addresses(host), told=told, keep=keep)
     link = LinkServer(places.edge, methods(edge))
     programme = _In(places, edge)
     await link.open()
@@ -59,12 +74,14 @@ async def serve(
             if reported >= REPORT:
                 reported = 0.0
                 edge.report()
+                keeper.tick()
     finally:
         await link.close()
         await edge.stop()
         await mux.close()
         programme.close()
         on_air.close()
+        await keeper.close()
 
 
 async def _opened(host: str, port: int) -> Mux:
@@ -112,6 +129,9 @@ def methods(edge: Edge) -> dict[str, Method]:
     async def sources(session: str) -> list[Source]:
         return edge.sources(SessionId(session))
 
+    async def keyframe(session: str) -> None:
+        edge.want_keyframe(SessionId(session))
+
     async def end(session: str, source: str | None = None) -> None:
         await edge.end(SessionId(session), None if source is None else Source(source))
 
@@ -122,6 +142,7 @@ def methods(edge: Edge) -> dict[str, Method]:
         "close": close,
         "select": select,
         "sources": sources,
+        "keyframe": keyframe,
         "end": end,
     }
 
@@ -158,36 +179,77 @@ class _In:
 
 
 class _Out:
-    """Gives the programme the packets of who is on air, while it listens."""
+    """Gives the programme the frames of who is on air, while it listens. Nobody waits for it."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, ask: Callable[[SessionId], object]) -> None:
+        """``ask`` asks for a keyframe: frames were left out, and what follows is no picture without."""
         self._path = places.on_air
+        self._ask = ask
         self._socket: socket.socket | None = None
+        self._waiting = bytearray()
+        self._writing = False
+        self._left_out: set[SessionId] = set()
         self._again = 0.0
 
-    def send(self, session: SessionId, packet: bytes) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._socket is None:
-            if now < self._again:
-                return
-            self._again = now + AGAIN
-            out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            out.setblocking(False)
-            try:
-                with short(self._path) as address:
-                    out.connect(address)
-            except OSError:  # it does not listen
-                out.close()
-                return
-            self._socket = out
+    def send(self, frame: OnAir) -> None:
+        """Send a frame, or leave it out: those before it have not left."""
+        if self._socket is None and not self._connected():
+            return
+        if len(self._waiting) > BEHIND:
+            self._left_out.add(frame.session)
+            return
         try:
-            self._socket.send(pack(session, packet))
-        except (BlockingIOError, NotADatagram):  # lost, as on any network
-            pass
-        except OSError:
-            self.close()
+            self._waiting += pack(frame)
+        except NotOnAir:
+            self._ask(frame.session)
+            return
+        if not self._writing:
+            self._drain()
 
     def close(self) -> None:
+        """Hang up."""
         if self._socket is not None:
+            if self._writing:
+                asyncio.get_running_loop().remove_writer(self._socket)
             self._socket.close()
-            self._socket = None
+        self._socket, self._writing = None, False
+        self._waiting.clear()
+        self._left_out.clear()
+
+    def _connected(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now < self._again:
+            return False
+        self._again = now + AGAIN
+        out = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        out.setblocking(False)
+        try:
+            with short(self._path) as address:
+                out.connect(address)
+        except OSError:  # it does not listen
+            out.close()
+            return False
+        self._socket = out
+        return True
+
+    def _drain(self) -> None:
+        if self._socket is None:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                del self._waiting[: self._socket.send(self._waiting)]
+        except BlockingIOError:
+            if not self._writing:
+                self._writing = True
+                loop.add_writer(self._socket, self._drain)
+            return
+        except OSError:
+            self.close()
+            return
+        if self._writing:
+            self._writing = False
+            loop.remove_writer(self._socket)
+        left_out, self._left_out = self._left_out, set()
+        for session in left_out:
+            self._ask(session)

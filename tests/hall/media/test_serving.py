@@ -14,6 +14,7 @@ from hall.media.edge.mux import Mux
 from hall.media.engine import Away
 from hall.media.link import Link
 from hall.media.places import Places
+from sessions.clock import SystemClock
 
 
 async def test_a_port_that_is_taken_is_said_once_and_had_as_soon_as_it_is_free(
@@ -38,7 +39,7 @@ async def test_a_port_that_is_taken_is_said_once_and_had_as_soon_as_it_is_free(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other, caplog.at_level(logging.WARNING):
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
-        edge = asyncio.create_task(serving.serve(places, host="127.0.0.1", port=port))
+        edge = asyncio.create_task(serving.serve(places, host="127.0.0.1", port=port, clock=SystemClock()))
         async with asyncio.timeout(60):
             await again.wait()
         with pytest.raises(Away):
