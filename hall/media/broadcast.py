@@ -15,16 +15,17 @@ from typing import Any, Final
 
 from hall.media import readouts
 from hall.media.boxes import Fragment, FragmentSink, Init
+from hall.media.camera import Camera
 from hall.media.encoder import FULL as FULL_FORMAT
 from hall.media.encoder import LOW as LOW_FORMAT
 from hall.media.encoder import Encoder, Packets, frame_of
 from hall.media.mixer import Clip, Mixer
 from hall.media.package import Crowd
 from hall.media.readouts import Line
-from hall.media.scene import Said, scene
+from hall.media.scene import Said, scene, speaker_of
 from hall.media.sound import SAMPLES
 from hall.media.speaker import Speaker
-from hall.media.stage import Stage
+from hall.media.stage import Stage, sound_alone
 from hall.media.viewers import FULL, LOW, SOUND, WORDS
 from hall.readout import rows_read
 from sessions.clock import Clock
@@ -82,11 +83,13 @@ class Broadcast:
         kept: Callable[[datetime], FragmentSink] | None = None,
         packets: Callable[[datetime], Packets] | None = None,
         linger: timedelta = LINGER,
+        ask_keyframe: Callable[[], object] = lambda: None,
     ) -> None:
         """``folder``, ``kept`` and ``packets`` are called with the moment of pts 0 and return who takes what comes.
 
         Those of a fifth of a second go to ``folder``, for viewers; those of half a second to ``kept``, on disk.
         ``linger``: how long it stays on the air after the end.
+        ``ask_keyframe`` asks whoever is on air for a picture that stands by itself.
         """
         self.session = session
         self.crowds = {name: Crowd(name, partial(self._wanted, name)) for name in (FULL, LOW, SOUND)}
@@ -99,6 +102,7 @@ class Broadcast:
         self._linger = linger
         self._stage = Stage()
         self._mixer = Mixer()
+        self.camera = Camera(ask_keyframe)
         self._view: View | None = None
         self._caption: tuple[Said, datetime] = (Said(), clock.now())
         self._seen = asyncio.Event()
@@ -146,6 +150,7 @@ class Broadcast:
                     _log.warning("the programme had stood still and begins anew", extra={"session": self.session})
                     return
                 now = at + timedelta(seconds=tick * TICK)
+                self.camera.tick()
                 if self._view is not None:
                     changed = self._paint(now)
                     if changed or frame is None:
@@ -154,7 +159,8 @@ class Broadcast:
                     if LOW in self._encoders and tick % (10 // LOW_FORMAT.fps) == 0:
                         low = low or frame_of(self._stage.image, LOW_FORMAT)
                         self._encoders[LOW].picture(low, tick * 100)
-                pcm = self._mixer.take((tick + 1 - done) * PER_TICK)
+                samples = (tick + 1 - done) * PER_TICK
+                pcm = self._mixer.take(samples, self.camera.sound(samples))
                 for encoder in self._encoders.values():
                     encoder.sound(pcm, done * PER_TICK)
                 done = tick + 1
@@ -165,6 +171,7 @@ class Broadcast:
             for encoder in self._encoders.values():
                 encoder.end()
             self.crowds[WORDS].end()
+            await self.camera.close()
 
     def _open(self, at: datetime) -> None:
         kept = self._kept(at) if self._kept is not None else None
@@ -190,7 +197,10 @@ class Broadcast:
         caption, since = self._caption
         if now - since > CAPTION and not self._mixer.busy:
             caption = Said()
-        return bool(self._stage.paint(scene(self._view, now, caption)))
+        source = self.camera.source
+        small = (self.camera.picture or sound_alone()) if source is not None else None
+        speaker = speaker_of(self._view, source) if source is not None else ""
+        return bool(self._stage.paint(scene(self._view, now, caption, speaker), small))
 
     def _say(self, line: Line) -> None:
         """Show the words now; say them when they are made, if that is soon enough."""

@@ -23,8 +23,10 @@ from hall.media.boxes import FragmentSink
 from hall.media.broadcast import LINGER, Broadcast, Outlets
 from hall.media.datagrams import Payload, pack
 from hall.media.encoder import VIDEO_CLOCK
+from hall.media.engine import Away, EngineRefused
 from hall.media.following import PublicDoor
 from hall.media.link import Link
+from hall.media.onair import NotOnAir, OnAir, Reader
 from hall.media.package import Crowd, Folder
 from hall.media.places import Places, short
 from hall.media.record import Recorder
@@ -93,6 +95,47 @@ class Edge:
             self._waiting.clear()
 
 
+class OnAirDoor:
+    """Takes what the edge gives of whoever is on air (hall.media.onair)."""
+
+    def __init__(self, places: Places, take: Callable[[OnAir], object]) -> None:
+        self._places = places
+        self._take = take
+        self._server: asyncio.Server | None = None
+        self._lines: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Listen, in the place of whoever listened there before."""
+        self._places.on_air.unlink(missing_ok=True)
+        with short(self._places.on_air) as address:
+            self._server = await asyncio.start_unix_server(self._read, address)
+        self._places.on_air.chmod(0o600)
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._server is not None:
+            self._server.close()
+        for line in tuple(self._lines):
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
+        self._places.on_air.unlink(missing_ok=True)
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = asyncio.current_task()
+        assert line is not None  # asyncio runs this as one
+        self._lines.add(line)
+        try:
+            frames = Reader()
+            while data := await reader.read(1 << 16):
+                for frame in frames.feed(data):
+                    self._take(frame)
+        except (OSError, NotOnAir):
+            _log.warning("what the edge gave of the camera could not be read")
+        finally:
+            self._lines.discard(line)
+            writer.close()
+
+
 class Programme:
     """All broadcasts of this machine."""
 
@@ -112,12 +155,15 @@ class Programme:
         self._out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._out.setblocking(False)
         self._reception = Reception(places, self._crowd)
+        self._on_air = OnAirDoor(places, self._came)
+        self._asking: set[asyncio.Task[None]] = set()
         self._edge = Link(places.edge)
         self._edge.on("keyframe", self._want_keyframe)
 
     async def run(self) -> None:
         """Look for openings that are on, and broadcast each, until cancelled."""
         self._reception.open()
+        await self._on_air.open()
         self._edge.follow()
         try:
             while True:
@@ -129,8 +175,9 @@ class Programme:
                 await asyncio.sleep(LOOK_EVERY)
         finally:
             self._reception.close()
+            await self._on_air.close()
             await self._edge.close()
-            tasks = [task for _, task in self._on.values()]
+            tasks = [*(task for _, task in self._on.values()), *self._asking]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -144,6 +191,19 @@ class Programme:
         if found := self._on.get(SessionId(session)):
             found[0].want_keyframe()
 
+    def _came(self, frame: OnAir) -> None:
+        if found := self._on.get(frame.session):
+            found[0].camera.take(frame)
+
+    def _ask_keyframe(self, session: SessionId) -> None:
+        async def ask() -> None:
+            with suppress(Away, EngineRefused):
+                await self._edge.ask("keyframe", session=session)
+
+        task = asyncio.get_running_loop().create_task(ask())
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
     def _begin(self, session: SessionId) -> None:
         kept = self._kept
         broadcast = Broadcast(
@@ -154,6 +214,7 @@ class Programme:
             kept=(lambda at: Outlets(kept(session, at))) if kept is not None else None,
             packets=partial(Edge, self._places, session, self._out),
             linger=self._linger,
+            ask_keyframe=partial(self._ask_keyframe, session),
         )
         running = asyncio.get_running_loop().create_task(self._broadcast(broadcast))
         self._on[session] = broadcast, running

@@ -92,6 +92,12 @@ _NOTICES: Final = {
     ),
     "failed": Said(zh="投标文件保持密封，原样退回", en="All bids stay sealed and go back as they came."),
 }
+_SPEAKERS: Final = {
+    "host": Said(zh="主持人", en="Host"),
+    "deputy": Said(zh="副主持人", en="Deputy host"),
+    "supervisor": Said(zh="监督人", en="Supervisor"),
+    "bidder": Said(zh="投标人", en="Bidder"),
+}
 _UNTIL_OPENING: Final = Said(zh="距开标", en="to the opening")
 _UNTIL_DUE: Final = Said(zh="本步剩余", en="left for this step")
 _WEEKDAYS: Final = "一二三四五六日"
@@ -129,6 +135,14 @@ def floor(view: View) -> str:
     """Return the name of the bidder who has the floor; empty while nobody has it."""
     held = (view.get("floor") or {}).get("speaker")
     return str(held["name"]) if held else ""
+
+
+def speaker_of(view: View, source: str) -> str:
+    """Return who is seen in the small picture: the name of a bidder where it is public, and what the person is."""
+    kind, _, bidder = source.partition(":")
+    words = _SPEAKERS.get(kind, _SPEAKERS["bidder"])
+    row = next((bid for bid in (view.get("bids") or {}).values() if bidder and bid.get("bidder") == bidder), None)
+    return str(row["name"]) if row is not None else f"{words.zh} {words.en}"
 
 
 def _step(view: View) -> tuple[Said, int, int]:

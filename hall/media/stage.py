@@ -241,6 +241,20 @@ def _fitted(picture: Image.Image) -> Image.Image:
 
 
 @cache
+def sound_alone() -> Image.Image:
+    """Return what stands in the small picture of somebody who is heard and not seen. Leave it as it is."""
+    x0, y0, x1, y1 = _SMALL_PICTURE
+    card = Image.new("RGB", (x1 - x0, y1 - y0), _HEAD)
+    draw, middle = ImageDraw.Draw(card), (x1 - x0) // 2
+    for place, high in enumerate((14, 34, 54, 34, 14)):
+        x = middle + (place - 2) * 14
+        draw.rounded_rectangle((x - 3, 78 - high // 2, x + 3, 78 + high // 2), 3, fill=_ON_HEAD)
+    _write(draw, (middle, 132), "只有声音", 20, _ON_HEAD, anchor="mm")
+    _write(draw, (middle, 158), "Sound only", 16, _ON_HEAD, anchor="mm")
+    return card
+
+
+@cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
     with resources.as_file(resources.files("pylopdf_fonts_zh_cn") / "NotoSansSC-Regular.otf") as path:
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)

@@ -12,6 +12,7 @@ import pytest
 
 from hall.media.edge.serving import serve
 from hall.media.places import Places
+from sessions.clock import SystemClock
 from sessions.verify import verify
 from tests.support.house import NAMES, T0
 from tests.support.offers import OFFER
@@ -40,7 +41,7 @@ async def test_who_has_the_floor_is_let_in_and_nobody_else(tmp_path: Path) -> No
     async with served(tmp_path, media="on") as hall:
         places = Places(hall.house.services.settings.data_dir)
         places.make()
-        edge = asyncio.create_task(serve(places, host="127.0.0.1", port=0))
+        edge = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock()))
         while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
             await asyncio.sleep(0.01)
         await hall.house.announce()

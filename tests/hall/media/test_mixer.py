@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hall.media.mixer import PAUSE, STALE, Clip, Mixer
+from hall.media.mixer import PAUSE, STALE, UNDER, Clip, Mixer
+from hall.media.sound import silence
 
 ONE = b"\1\0"
 
@@ -57,3 +58,30 @@ def test_the_track_never_has_a_sample_too_many_or_too_few(clips: list[tuple[int,
     for samples in takes:
         assert len(mixer.take(samples)) == 2 * samples
     assert mixer.now == sum(takes)
+
+
+def test_a_live_voice_is_heard_as_it_is_while_nothing_is_read_out() -> None:
+    mixer, live = Mixer(), b"\xe8\x03" * 4800
+    assert mixer.take(4800, live) == live
+    assert mixer.take(4800) == silence(4800)
+    assert mixer.now == 9600
+
+
+def test_a_line_makes_a_live_voice_low_and_gives_it_back() -> None:
+    mixer, live = Mixer(), (1000).to_bytes(2, "little") * 4800
+    mixer.add(Clip(pcm=(2000).to_bytes(2, "little") * 9600, at=0))
+    under = memoryview(mixer.take(4800, live)).cast("h").tolist()
+    assert under[0] == 2900  # by a tenth at a time: no click
+    assert under[-1] == 2000 + 1000 * UNDER
+    assert memoryview(mixer.take(4800)).cast("h").tolist() == [2000] * 4800  # and nobody speaks
+    while mixer.busy:
+        mixer.take(4800, live)
+    back = memoryview(mixer.take(4800, live)).cast("h").tolist()
+    assert back[0] < back[-1] == 1000
+    assert mixer.take(4800, live) == live
+
+
+def test_two_loud_voices_are_cut_off_at_the_top_and_never_wrap() -> None:
+    mixer, loud = Mixer(), (32767).to_bytes(2, "little") * 4800
+    mixer.add(Clip(pcm=loud, at=0))
+    assert set(memoryview(mixer.take(4800, loud)).cast("h")) == {32767}
