@@ -1,0 +1,115 @@
+"""A real camera through the edge's own process: kept as it came in, shown small in the programme, and killed once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+from playwright.async_api import Page
+
+from hall.media import processes
+from hall.media.boxes import cut
+from hall.media.camera import Camera
+from hall.media.engine import Away, Source
+from hall.media.link import LinkedEngine
+from hall.media.onair import OnAir
+from hall.media.places import Places
+from hall.media.processes import Processes
+from hall.media.programme import OnAirDoor
+from hall.media.record import recover
+from sessions.ids import SessionId
+from tests.support.media import a_page, a_studio
+
+SESSION, HOST = SessionId("s-1"), Source("host")
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+async def until(told: Callable[[], bool]) -> None:
+    async with asyncio.timeout(120):
+        while not told():  # noqa: ASYNC110 - files grow, and a picture comes
+            await asyncio.sleep(0.05)
+
+
+async def publish(engine: LinkedEngine, page: Page, name: str) -> None:
+    sdp = await page.evaluate("name => offerTo(name, 'publish', '')", name)
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                answer = await engine.publish(SESSION, HOST, sdp)
+                break
+            except Away:
+                await asyncio.sleep(0.05)
+    await page.evaluate("([n, sdp]) => answerTo(n, sdp)", [name, answer.sdp])
+
+
+def lines(folder: Path, part: int) -> int:
+    index = folder / f"host-{part}.jsonl"
+    return index.read_bytes().count(b"\n") if index.exists() else 0
+
+
+@pytest.mark.parametrize("video", ["h264", "vp8"])
+async def test_it_is_kept_and_shown_and_a_kill_costs_one_fragment(
+    tmp_path: Path, video: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "FIRST_REST", 0.05)
+    for name, value in (("PORT", "0"), ("VIDEO", video)):
+        monkeypatch.setenv(f"KAIBIAO_MEDIA_{name}", value)
+    places = Places(tmp_path)
+    places.make()
+    folder, seen = places.recordings(SESSION), list[OnAir]()
+    engine = LinkedEngine(places)
+    camera = Camera(lambda: asked.append(asyncio.ensure_future(engine.link.ask("keyframe", session=SESSION))))
+    asked: list[asyncio.Future[object]] = []
+
+    def take(frame: OnAir) -> None:
+        seen.append(frame)
+        camera.take(frame)
+
+    door = OnAirDoor(places, take)
+    await door.open()
+    command = [sys.executable, "-m", "web.cli", "media", "edge", "--data-dir", str(tmp_path), "--lifeline"]
+    kept = Processes({"edge": command})
+    running = asyncio.create_task(kept.run())
+    try:
+        async with a_studio() as browser:
+            page = await a_page(browser)
+            await publish(engine, page, "first")
+            await until(lambda: camera.picture is not None and camera.sound(480) is not None)
+            assert camera.source == HOST
+            assert camera.picture is not None
+            assert len(camera.picture.getcolors(1 << 20) or []) > 3  # Chromium's made-up camera: no plain colour
+            await until(lambda: lines(folder, 1) > 6)
+            os.kill(kept.running["edge"].pid, 9)
+            there = lines(folder, 1)
+            await publish(engine, page, "second")
+            await until(lambda: lines(folder, 2) > 4)
+            await page.evaluate("second.close()")
+            await until(lambda: seen[-1].payload is None)
+            await until(lambda: b'"closed"' in (folder / "host-2.jsonl").read_bytes())
+            assert camera.picture is None
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+        await camera.close()
+        await door.close()
+        await asyncio.gather(*asked, return_exceptions=True)
+        await engine.hang_up()
+    killed, closed = recover(folder)
+    assert (killed.closed, closed.closed) == (False, True)
+    assert killed.fragments >= there - 1  # every line that was there stands
+    assert closed.cut == 0
+    for part in (1, 2):
+        file = folder / f"host-{part}.mp4"
+        assert cut(file.read_bytes())[0].codecs.startswith({"h264": "avc1", "vp8": "vp08"}[video])
+        with av.open(str(file)) as played:
+            pictures = sum(1 for _ in played.decode(video=0))
+        with av.open(str(file)) as played:
+            sounds = sum(1 for _ in played.decode(audio=0))
+        assert pictures > 10
+        assert sounds > 50
