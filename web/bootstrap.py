@@ -26,6 +26,8 @@ from hall.lags import Lags
 from hall.limits import LIMITS, RATES, Buckets, Limits
 from hall.media.engine import MediaEngine
 from hall.media.floor import FollowFloor
+from hall.media.places import Places
+from hall.media.sample import LinkedVoice
 from hall.timekeeper import Timekeeper
 from sessions import failpoint
 from sessions.accounts import Accounts
@@ -57,6 +59,7 @@ from sessions.store.migrations import pending
 from sessions.store.once import SqlOnce
 from sessions.store.opened import blobs_at, stores
 from sessions.store.pulses import SqlPulses
+from sessions.store.readings import SqlReadings
 from sessions.store.recordings import FolderRecordings
 from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.submission import Limits as BidLimits
@@ -151,6 +154,8 @@ class Services:
     shared_buckets: SharedBuckets | None
     lags: Lags
     media: MediaEngine | None
+    voice: LinkedVoice | None
+    readings: SqlReadings
     media_tokens: Tokens
     relay: Relay | None
     metrics: Metrics
@@ -225,6 +230,8 @@ class Services:
         await self.asking.aclose()
         if self.media is not None:
             await self.media.hang_up()
+        if self.voice is not None:
+            await self.voice.hang_up()
         if self.metrics_door is not None:
             await self.metrics_door.close()
         await self.pulse.stop()
@@ -427,6 +434,8 @@ def build(
         shared_buckets=SharedBuckets(settings.bus_url, f"kaibiao/{settings.hall_name}") if settings.bus_url else None,
         lags=Lags(SqlLags(database)),
         media=media,
+        voice=LinkedVoice(Places(settings.data_dir)) if on_air(settings) else None,
+        readings=SqlReadings(database),
         media_tokens=Tokens(once, clock),
         relay=relay(settings),
         metrics=metrics,

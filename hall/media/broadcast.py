@@ -107,6 +107,7 @@ class Broadcast:
         self._caption: tuple[Said, datetime] = (Said(), clock.now())
         self._seen = asyncio.Event()
         self._read = 0
+        self._readings: Mapping[str, str] = {}
         self._prepared = False
         self._ended: datetime | None = None
         self._encoders: dict[str, Encoder] = {}
@@ -115,6 +116,10 @@ class Broadcast:
     def want_keyframe(self) -> None:
         """Let the next picture of the full programme stand by itself."""
         self._wanted(FULL)
+
+    def reads(self, readings: Mapping[str, str]) -> None:
+        """Read names like this from now on (sessions.readings)."""
+        self._readings = readings
 
     def shows(self, view: View, facts: list[Mapping[str, Any]]) -> None:
         """Go on with ``view``, after ``facts`` that were not told before."""
@@ -126,7 +131,7 @@ class Broadcast:
         if view.get("reading") and not self._prepared:
             self._prepared = True
             ahead = readouts.of_reading(view)
-            self._later(self._speaker.prepare([(line.words.zh, "zh") for line in ahead]))
+            self._later(self._speaker.prepare([(line.words.zh, "zh") for line in ahead], self._readings))
         if view["status"] in {"ended", "failed", "aborted"}:
             self._ended = self._ended or self._clock.now()
 
@@ -219,6 +224,6 @@ class Broadcast:
 
     async def _speak(self, line: Line, at: int) -> None:
         for language, text, patient in (("zh", line.words.zh, False), ("en", line.words.en, True)):
-            pcm = await self._speaker.say(text, language)
+            pcm = await self._speaker.say(text, language, self._readings)
             if pcm:
                 self._mixer.add(Clip(pcm=pcm, at=at, patient=patient))

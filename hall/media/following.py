@@ -6,6 +6,7 @@ It asks instead of holding a stream, so that it is not counted among those who w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,6 +15,7 @@ import httpx
 
 from hall import patch
 from sessions.ids import SessionId
+from sessions.readings import checked
 
 ASK_EVERY: Final = 0.25  # seconds: below what a fragment takes anyway
 REST: Final = 1.0  # after a failure
@@ -35,6 +37,13 @@ class PublicDoor:
         """Return the calendar. Raises httpx.HTTPError."""
         found: list[dict[str, Any]] = (await self._get("/api/v1/sessions"))["sessions"]
         return found
+
+    async def readings(self, session: SessionId) -> dict[str, str]:
+        """Return how names are to be read: of those that were read out in public. None where it cannot be had now."""
+        with contextlib.suppress(httpx.HTTPError, ValueError, KeyError, AttributeError):
+            told = (await self._get(f"/api/v1/sessions/{quote(session, safe='')}/readings"))["readings"]
+            return {str(name): checked(str(name), str(reading)) for name, reading in told.items()}
+        return {}
 
     async def follow(self, session: SessionId) -> AsyncIterator[tuple[dict[str, Any], list[Message]]]:
         """Yield (view, new facts) for ever; the first has none. What fails is asked again."""

@@ -1,7 +1,7 @@
 """Chinese text as a voice reads it: pinyin with tone numbers. Names may have a reading of their own. Pure.
 
 pypinyin knows the usual readings of words; what a company calls itself only the company knows (单, 行, 乐 are read in
-two ways or more), so a reading that somebody wrote down goes before it.
+two ways or more), so a reading that somebody wrote down goes before it (sessions.readings).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Final
 
 from pypinyin import Style, lazy_pinyin
 
-_SYLLABLE: Final = re.compile(r"(?:[bpmfdtnlgkhjqxzcsryw]|zh|ch|sh)?(?:[aeiouüv]{1,4}(?:ng?|r)?|ng?|m)[1-5]", re.I)
+from sessions.readings import is_chinese
+
 _PUNCTUATION: Final = str.maketrans("，。；：、！？（）《》“”‘’…—·", ",.;:,!?,,,,    ,, ")
 _LETTERS: Final = {
     **{"a": "ei1", "b": "bi4", "c": "xi1", "d": "di4", "e": "yi4", "f": "ai2 fu5", "g": "ji4", "h": "ai2 chi3"},
@@ -20,23 +21,6 @@ _LETTERS: Final = {
     **{"q": "kou4", "r": "a4 er5", "s": "ai2 si5", "t": "ti4", "u": "you1", "v": "wei1", "w": "da2 bu5 liu5"},
     **{"x": "ai2 ke5 si5", "y": "wai4", "z": "zei4"},
 }
-
-
-class NotPinyin(ValueError):
-    """The reading is no pinyin with tone numbers: write one syllable a character, such as ``shan4 hang2``."""
-
-
-def checked(name: str, reading: str) -> str:
-    """Return ``reading`` tidied, if it can be the reading of ``name``: as many syllables as characters.
-
-    Raises:
-        NotPinyin: it cannot.
-    """
-    syllables = reading.lower().replace("ü", "v").split()
-    characters = [one for one in name if _is_chinese(one)]
-    if not all(_SYLLABLE.fullmatch(one) for one in syllables) or len(syllables) != len(characters):
-        raise NotPinyin(f"{len(characters)} syllables with tone numbers are needed")
-    return " ".join(syllables)
 
 
 def reading_of(text: str, readings: Mapping[str, str] | None = None) -> str:
@@ -50,14 +34,19 @@ def reading_of(text: str, readings: Mapping[str, str] | None = None) -> str:
     return re.sub(r"\s+", " ", re.sub(r"\s+([,.;:!?])", r"\1", " ".join(said))).strip()
 
 
-def latin(text: str) -> str:
-    """Return ``text`` with Chinese in it as an English voice can read it: pinyin without tones, a word a run."""
+def latin(text: str, readings: Mapping[str, str] | None = None) -> str:
+    """Return ``text`` with Chinese in it as an English voice can read it: pinyin without tones, a word a run.
+
+    Of names that have a reading it is the reading's.
+    """
+    for name in sorted(readings or {}, key=len, reverse=True):
+        text = text.replace(name, re.sub(r"[1-5 ]", "", (readings or {})[name]).replace("v", "u").title())
     return re.sub(r"[\u3400-\u4dbf\u4e00-\u9fff]+", lambda run: "".join(lazy_pinyin(run[0])).title(), text)
 
 
 def suggested(name: str) -> str:
     """Return what would be read without anybody's help: a place to begin editing from."""
-    return " ".join(_syllables("".join(one for one in name if _is_chinese(one))))
+    return " ".join(_syllables("".join(one for one in name if is_chinese(one))))
 
 
 def _syllables(text: str) -> list[str]:
@@ -72,7 +61,3 @@ def _plain(text: str) -> str:
         else:
             said += _syllables(piece)
     return " ".join(said)
-
-
-def _is_chinese(one: str) -> bool:
-    return "\u4e00" <= one <= "\u9fff" or "\u3400" <= one <= "\u4dbf"

@@ -33,6 +33,11 @@ class Places:
         return self.run / "programme.sock"
 
     @property
+    def speech(self) -> Path:
+        """What was said before, by its digest (hall.media.speaker). It may be emptied at any time."""
+        return self.run / "speech"
+
+    @property
     def rtp(self) -> Path:
         """Where the edge takes the programme's packets (hall.media.datagrams)."""
         return self.run / "rtp.sock"

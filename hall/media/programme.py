@@ -25,20 +25,23 @@ from hall.media.datagrams import Payload, pack
 from hall.media.encoder import VIDEO_CLOCK
 from hall.media.engine import Away, EngineRefused
 from hall.media.following import PublicDoor
-from hall.media.link import Link
+from hall.media.link import Link, LinkServer
 from hall.media.onair import NotOnAir, OnAir, Reader
 from hall.media.package import Crowd, Folder
 from hall.media.places import Places, short
 from hall.media.record import Recorder
 from hall.media.rtp import Packetiser, report
 from hall.media.sound import SAMPLES
-from hall.media.speaker import Speaker
+from hall.media.speaker import Speaker, methods
 from hall.media.viewers import Reception
 from sessions.clock import Clock
 from sessions.ids import SessionId
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks at the calendar
 ON: Final = frozenset({"checkin", "live"})
+
+ASKED_AT: Final = frozenset({"BiddersListed", "StepEntered", "SessionResumed"})
+"""Facts after which the programme asks how names are read."""
 
 SOON: Final = 0.002
 WAITING: Final = 1024
@@ -223,6 +226,10 @@ class Programme:
     async def _broadcast(self, broadcast: Broadcast) -> None:
         async def read() -> None:
             async for view, facts in self._door.follow(broadcast.session):
+                # With the list the names are public, and so is how they are read; the host may mend it until then
+                # and later, and each step asks again.
+                if view.get("bids") and (not facts or any(fact["type"] in ASKED_AT for fact in facts)):
+                    broadcast.reads(await self._door.readings(broadcast.session))
                 broadcast.shows(view, facts)
 
         reading = asyncio.get_running_loop().create_task(read())
@@ -242,9 +249,12 @@ def _recorder(places: Places, session: SessionId, anchor: datetime) -> FragmentS
 
 async def serve(places: Places, hall: str, clock: Clock, *, linger: timedelta = LINGER) -> None:
     """Be the programme process until cancelled. ``hall``: where the hall is reached. ``linger``: see Broadcast."""
-    door, speaker = PublicDoor(hall), Speaker(places.run / "speech")
+    door, speaker = PublicDoor(hall), Speaker(places.speech)
+    asked = LinkServer(places.programme, methods(speaker))
     try:
+        await asked.open()
         await Programme(places, door, clock, speaker, kept=partial(_recorder, places), linger=linger).run()
     finally:
+        await asked.close()
         await speaker.close()
         await door.close()

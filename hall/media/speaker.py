@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from hall.media.pinyin import latin, reading_of
+from hall.media.link import Method
+from hall.media.pinyin import latin, reading_of, suggested
 from hall.media.spelling import chinese, english
 
 WITHIN: Final = 8.0  # seconds for one line; it takes a hundredth of the time that it lasts
@@ -46,8 +47,7 @@ class Speaker:
         ``language`` is ``zh`` or ``en``; ``readings`` has the pinyin of names (hall.media.pinyin.checked).
         """
         words = spoken(text[:LONGEST], language, readings)
-        digest = hashlib.sha256(f"{VOICE}\n{language}\n{words}".encode()).hexdigest()
-        place = self._folder / f"{digest}.pcm"
+        place = self._place(words, language)
         with contextlib.suppress(OSError):
             return place.read_bytes()
         try:
@@ -61,6 +61,12 @@ class Speaker:
         if pcm:
             self._keep(place, pcm)
         return pcm
+
+    async def kept(self, text: str, language: str, readings: Mapping[str, str] | None = None) -> str | None:
+        """Say it, and return the name of the file in ``folder`` that keeps it; None if it is not there."""
+        place = self._place(spoken(text[:LONGEST], language, readings), language)
+        await self.say(text, language, readings)
+        return place.name if place.exists() else None
 
     async def prepare(self, texts: Sequence[tuple[str, str]], readings: Mapping[str, str] | None = None) -> None:
         """Say lines that are sure to come to nobody, so that they are there when they are needed."""
@@ -90,6 +96,10 @@ class Speaker:
         length = int.from_bytes(await answered.readexactly(4), "big")
         return await answered.readexactly(length)
 
+    def _place(self, words: str, language: str) -> Path:
+        digest = hashlib.sha256(f"{VOICE}\n{language}\n{words}".encode()).hexdigest()
+        return self._folder / f"{digest}.pcm"
+
     def _keep(self, place: Path, pcm: bytes) -> None:
         with contextlib.suppress(OSError):  # a full disk only means that it is made again
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -98,6 +108,18 @@ class Speaker:
             new.replace(place)
 
 
+def methods(speaker: Speaker) -> dict[str, Method]:
+    """Return what the hall may ask of the voice, by name (hall.media.sample)."""
+
+    async def usual(names: Sequence[str]) -> list[str]:
+        return [suggested(name) for name in names]
+
+    async def say(name: str, reading: str, language: str) -> str | None:
+        return await speaker.kept(name, language, {name: reading} if reading else None)
+
+    return {"usual": usual, "say": say}
+
+
 def spoken(text: str, language: str, readings: Mapping[str, str] | None = None) -> str:
     """Return what the engine is given: pinyin for Mandarin, words for English, figures in neither."""
-    return reading_of(chinese(text), readings) if language == "zh" else latin(english(text))
+    return reading_of(chinese(text), readings) if language == "zh" else latin(english(text), readings)

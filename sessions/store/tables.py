@@ -304,3 +304,13 @@ lags = Table(  # how late an opening reached those who watched, as their pages r
     Column("within_ms", Integer, primary_key=True),
     Column("reports", Big, nullable=False),
 )
+
+readings = Table(  # how names are read aloud, where the host set it
+    "readings",
+    metadata,
+    Column("session", String(128), ForeignKey("sessions.id"), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("reading", String(1000), nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("at", Moment, nullable=False),
+)
