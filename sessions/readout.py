@@ -58,7 +58,7 @@ def two_decimals(figures: str) -> str:
 
 def begun(since: datetime, pace: timedelta, rows: int, now: datetime) -> int:
     """Return how many rows have begun at ``now``; one more than there are when all were read."""
-    return max(0, min((now - since) // max(pace, _LEAST) + 1, rows + 1))
+    return max(0, min(int((now - since) / max(pace, _LEAST)) + 1, rows + 1))
 
 
 def bid_words(opening: Opening, bid: Bid) -> Words:

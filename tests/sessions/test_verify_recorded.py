@@ -5,11 +5,13 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from crypto.signing import HallKey
+from crypto.tlog import Checkpoint, Tree, peek_checkpoint, sign_checkpoint
 from sessions.recording.captions import captions
 from sessions.recording.mp4 import Chapter, NotOurs, chapters_in, finished, opened
 from sessions.verify import verify
@@ -198,3 +200,27 @@ def test_captions_say_what_the_log_says_and_read_out_the_rows() -> None:
     assert "解密" in told
     english = captions(records, T0, records[-1].at + timedelta(minutes=1), "en")
     assert english.count(" --> ") == told.count(" --> ")
+
+
+def test_a_checkpoint_of_another_recording_convicts_the_hall_in_both_verifiers(held: bytes, held_by: HallKey) -> None:
+    files = unpack(held)
+    mine = files["log/recording.checkpoint"].decode()
+    stated = peek_checkpoint(mine)
+    digests = [sha256(line).digest() for line in files["events/recording.jsonl"].splitlines()]
+    assert Tree(digests).root() == stated.root
+
+    def signed(entries: list[bytes], origin: str = stated.origin) -> str:
+        tree = Tree(entries)
+        return sign_checkpoint(Checkpoint(origin=origin, size=len(tree), root=tree.root()), held_by)
+
+    notes = {
+        mine: ("passed", "events of the recording"),
+        signed(digests[:3]): ("passed", "the first 3 of"),
+        signed([*digests[:3], b"x" * 32]): ("failed", "SPLIT VIEW: the hall signed two different logs of 4"),
+        signed([*digests, b"x" * 32]): ("failed", "SPLIT VIEW: the hall signed a log of"),
+        signed([b"x" * 32], f"{stated.origin}s"): ("failed", "proves nothing"),
+    }
+    for note, (outcome, words) in notes.items():
+        (check,) = [one for one in verify(held, held=note.encode()).checks if one.id == "log.held"]
+        assert (check.outcome, words in check.detail) == (outcome, True), check.detail
+        assert by_typescript(held, kept=note)[0]["log.held"] == outcome

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto.tlog import Tree
+from crypto.tlog import Checkpoint, Tree, sign_checkpoint
 from sessions import events as e
 from sessions.commands import CloseRecording, Pause
 from sessions.errors import CommandRefused
@@ -15,9 +15,10 @@ from sessions.roles import CLOCK
 from sessions.zipped import unpack
 from tests.support.ceremony import HOST, SECOND
 from tests.support.film import kept
+from tests.support.hallkey import hall_key
 from tests.support.recorded import CHECKIN, a_recorded_bundle, a_recorded_room
 from tests.support.shell import SESSION
-from tests.support.witnesses import a_witness
+from tests.support.witnesses import ORIGIN, a_witness
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +148,20 @@ async def test_the_bundle_of_two_lives_has_both_files_and_captions(tmp_path: Pat
         "recording/captions.zh.vtt",
         "recording/captions.en.vtt",
     }
+
+
+async def test_a_witness_that_holds_another_recording_convicts_the_hall(tmp_path: Path) -> None:
+    witness = a_witness("w1.example", tmp_path)
+    origin = f"{ORIGIN}/recording"
+    other = Tree([b"another history" * 2 + b"!!"])
+    note = sign_checkpoint(Checkpoint(origin=origin, size=1, root=other.root()), hall_key(tmp_path))
+    witness.notes[origin] = note
+    async with a_recorded_room(tmp_path, witness) as room:
+        await room.check_in_begins()
+        room.films(CHECKIN)
+        await room.until(len(kept()[1]))
+        await room.ends()
+        while not (found := await room.hall.stores.checkpoints.convictions()):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+        assert found == ((SESSION, "w1.example", note),)
+        assert [split.size for split in await room.notary.since_the_end(SESSION)] == [1]
