@@ -97,6 +97,17 @@ def test_a_camera_stands_beside_the_table_and_goes_without_a_trace() -> None:
     assert ImageChops.difference(stage.image, plain.image).getbbox() is None
 
 
+def test_who_has_the_floor_stands_beside_the_step_while_it_lasts_with_a_camera_or_without() -> None:
+    held = {"open": True, "speaker": {"row": 1, "bidder": "x", "name": "华东建设有限公司"}, "asked": {}}
+    assert scene(LAST | {"floor": held}, NOW).floor == "华东建设有限公司"
+    stage, plain = Stage(), Stage()
+    plain.paint(scene(LAST, NOW))
+    stage.paint(scene(LAST | {"floor": held}, NOW))
+    assert ImageChops.difference(stage.image, plain.image).getbbox() is not None
+    stage.paint(scene(LAST | {"floor": {**held, "speaker": None}}, NOW))
+    assert ImageChops.difference(stage.image, plain.image).getbbox() is None
+
+
 def test_chinese_glyphs_come_from_the_distribution_and_none_is_missing() -> None:
     from importlib import resources
 
