@@ -132,8 +132,10 @@ def seat_page(
     """Return a bidder's seat.
 
     ``envelopes`` is the tender's, 1 or 2; ``origin`` the hall's address, for the command line; ``hall`` its public
-    key, which receipts are checked against; ``endings`` are certificates of its own that end too soon.
+    key, which receipts are checked against; ``endings`` are certificates of its own that end too soon; ``on_air``:
+    whether the hall has a picture.
     """
+    given = {"on_air": False, **given}
     groups = ("A", "B")[:envelopes]
     return opening_page(
         pages,

@@ -16,8 +16,9 @@ from hall.media.places import Places
 from tests.support.bidders import Bidder
 from tests.support.browsing import complaints
 from tests.support.house import NAMES, T0
-from tests.support.media import a_studio
+from tests.support.media import a_studio, decoded
 from tests.support.served import Served, served
+from tests.web.test_air_browser import choose, go, state, watch
 from tests.web.test_api_ceremony import BIDDERS, People, open_all
 from web import assets
 
@@ -25,29 +26,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
 
 PATIENCE = 60_000  # milliseconds
 FIRST = BIDDERS[0]
-
-SEND = """async ([token, url]) => {
-  const canvas = document.createElement("canvas");
-  const pen = canvas.getContext("2d");
-  setInterval(() => { pen.fillStyle = `hsl(${Date.now() / 10 % 360} 80% 50%)`; pen.fillRect(0, 0, 300, 150); }, 50);
-  const peer = (globalThis.peer = new RTCPeerConnection({ iceServers: [] }));
-  const stream = canvas.captureStream(20);
-  peer.addTransceiver(stream.getVideoTracks()[0], { direction: "sendonly", streams: [stream] });
-  await peer.setLocalDescription(await peer.createOffer());
-  const gathered = (resolve) => peer.iceGatheringState === "complete" ? resolve() : setTimeout(gathered, 50, resolve);
-  await new Promise(gathered);
-  const headers = { "content-type": "application/sdp", authorization: `Bearer ${token}` };
-  const answer = await fetch(url, { method: "POST", headers, body: peer.localDescription.sdp });
-  if (answer.status !== 201) return `${answer.status}`;
-  await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
-  return "sent";
-}"""
-ASK = """async (path) => {
-  const headers = { "content-type": "application/json" };
-  const body = JSON.stringify({ act: "publish" });
-  const answer = await fetch(path, { method: "POST", headers, body });
-  return { status: answer.status, ...(await answer.json()) };
-}"""
 
 
 async def at(browser: Browser, hall: Served, place: str, who: str | Bidder | None = None) -> Page:
@@ -103,7 +81,6 @@ async def speak(browser: Browser, hall: Served) -> None:
     host = await at(browser, hall, "/host/zb-1", "host")
     citizen = await at(browser, hall, "/s/zb-1")
     heard = [complaints(page) for page in (seat, host, citizen)]
-    tokens = "/api/v1/sessions/zb-1/media/tokens"
 
     await seat.get_by_role("button", name="Ask to speak").click()
     await expect(seat.get_by_text("Your place: 1 of 1.")).to_be_visible(timeout=PATIENCE)
@@ -113,18 +90,22 @@ async def speak(browser: Browser, hall: Served) -> None:
         await expect(page.locator(".speaker").filter(visible=True)).to_contain_text(NAMES[0], timeout=PATIENCE)
     await expect(citizen.locator("#say")).to_contain_text(f"{NAMES[0]} has the floor.", timeout=PATIENCE)
 
-    given = await seat.evaluate(ASK, tokens)
+    air = await seat.context.new_page()
+    await air.goto(f"{hall.url}/air/zb-1")
+    await choose(air, "camera")
+    await go(air)
     source = Source(f"bidder:{FIRST.id}")
-    assert (given["status"], given["source"]) == (201, source)
-    assert await seat.evaluate(SEND, [given["token"], given["url"]]) == "sent"
     await until(lambda sources: source in sources, hall)
+    watcher = await watch(browser, hall.house, hall.url)
+    await decoded(watcher, "floor", 10)
 
     await host.get_by_text("End this turn", exact=True).first.click()
     form = host.locator('form[data-command="EndFloor"]').filter(visible=True)
     await form.locator("textarea").fill("Time is up")
     await form.get_by_role("button").click()
     await until(lambda sources: source not in sources, hall)
+    await state(air, "refused")
+    await expect(air.get_by_text("You go on air when the host gives you the floor.")).to_be_visible(timeout=PATIENCE)
     await expect(seat.get_by_role("button", name="Ask to speak")).to_be_visible(timeout=PATIENCE)
     await expect(citizen.locator("#log")).to_contain_text("Time is up", timeout=PATIENCE)
     assert [one for each in heard for one in each if "/media/" not in one] == []
-    assert (await seat.evaluate(ASK, tokens))["code"] == "no_floor"

@@ -159,6 +159,7 @@ async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Respo
                 bidder=actor.id,
                 hall=hall,
                 endings=await _endings(services, visitor, intake, plan),
+                on_air=services.media is not None,
                 **shown,
             )
         case Role.SUPERVISOR:

@@ -104,7 +104,7 @@ async def desk(request: Request, page: str, state: str) -> Response:
         raise Problem("not_found")
     make = seat_page if page == "seat" else supervise_page if page == "supervise" else host_page
     accounts = {"host": "li", "deputy": "wang", "supervise": "zhang"}
-    told: dict[str, Any] = {"extra": {"account": accounts[page]}} if page in accounts else {}
+    told: dict[str, Any] = {"extra": {"account": accounts[page]}} if page in accounts else {"on_air": True}
     body = make(
         who.pages,
         _view(state, audiences[page]),
