@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from ipaddress import ip_address
@@ -14,18 +16,27 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
+from hall.media import processes
 from hall.media.edge.serving import serve
 from hall.media.engine import Source
 from hall.media.places import Places
+from hall.media.processes import Processes
 from tests.support.browsing import complaints, served
 from tests.support.house import T0, House, a_house
 from tests.support.media import SCRIPT, a_studio, decoded
+from tests.support.served import served as ceremony
+from tests.web.test_api_ceremony import BIDDERS, People, open_all
 from web import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
 HOST = Source("host")
 PATIENCE = 60_000
+SEEN = """() => {
+  const air = document.getElementById("air");
+  globalThis.seen = [];
+  new MutationObserver(() => seen.push(air.dataset.state)).observe(air, { attributeFilter: ["data-state"] });
+}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,7 +66,7 @@ async def a_hall(folder: Path) -> AsyncIterator[tuple[House, str]]:
         port = door.getsockname()[1]
     async with a_house(folder, media="on", port=port) as house:
         await house.announce()
-        await house.turn(T0 - timedelta(minutes=1))
+        await house.turn(T0 - timedelta(minutes=20))
         async with served(house.app, port) as origin:
             yield house, origin
 
@@ -140,26 +151,75 @@ async def test_the_host_goes_on_air_by_the_page_and_seats_see_the_host(tmp_path:
         assert heard == []
 
 
-async def test_who_is_on_air_comes_back_when_the_edge_starts_anew_and_leaves_with_the_opening(tmp_path: Path) -> None:
+async def passing(house: House) -> None:
+    """Let time pass: what one person may ask is counted by the hall's clock."""
+    while True:
+        await asyncio.sleep(0.25)
+        house.clock.turn(timedelta(seconds=1))
+
+
+async def test_who_is_on_air_comes_back_when_the_edge_was_killed_and_leaves_with_the_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "FIRST_REST", 0.05)
+    monkeypatch.setenv("KAIBIAO_MEDIA_PORT", "0")
     async with a_hall(tmp_path) as (house, origin), a_studio() as browser:
         context = await logged_in(house, browser, origin, "host", viewport={"width": 390, "height": 844})
         page = await the_page(context, house, origin)
         await choose(page, "microphone")
-        async with an_edge(house):
+        await page.evaluate(SEEN)
+        command = [sys.executable, "-m", "web.cli", "media", "edge"]
+        data = str(house.services.settings.data_dir)
+        kept = Processes({"edge": [*command, "--data-dir", data, "--lifeline"]})
+        running = asyncio.gather(kept.run(), passing(house))
+        try:
             await go(page)
-        await state(page, "again")
-        async with an_edge(house):
+            os.kill(kept.running["edge"].pid, 9)
+            await page.wait_for_function("() => seen.join().includes('live,again')", timeout=PATIENCE)
             await state(page, "live")
             assert await house.services.media.sources(house.session) == (HOST,)  # type: ignore[union-attr]
             second = await the_page(context, house, origin)
             await choose(second, "microphone")
-            await go(second)  # the notice was accepted in the other tab only: each tab asks
+            assert not await second.is_checked('input[name="consent"]')  # each tab asks
+            await go(second)
             await state(page, "elsewhere")
             await house.turn(T0)
             await house.turn(timedelta(hours=1))
-            await house.services.media.end(house.session)  # type: ignore[union-attr]
             await state(second, "refused")
             assert "Nothing can be sent" in await second.inner_text('form[data-air="form"] [data-outcome]')
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_bidder_goes_on_air_while_it_has_the_floor_and_no_longer(tmp_path: Path) -> None:
+    bidder = BIDDERS[0]
+    async with ceremony(tmp_path, media="on") as hall, an_edge(hall.house), a_studio() as browser:
+        await hall.house.announce()
+        async with People(hall) as people:
+            await people.come()
+            await hall.house.turn(T0)
+            await people.until(lambda view: bool(view["steps"]["check"]["state"] == "complete"))
+            await open_all(people)
+            await hall.house.turn(timedelta(minutes=1))
+            await people.advance("confirm")
+            page = await (await browser.new_context()).new_page()
+            ticket = await hall.house.services.identity.create_ticket(bidder=bidder.sign.certificate)
+            await page.goto(f"{hall.url}{ticket}?next=/air/{hall.house.session}")
+            await page.goto(f"{hall.url}/air/{hall.house.session}?lang=en")
+            await choose(page, "microphone")
+            assert not await page.is_visible('[data-air="go"]')
+            assert not await page.locator('[data-air="screen"]').count()
+            await people.bidders[bidder.id].command("zb-1", "AskFloor")
+            await people.staff["host"].command("zb-1", "GrantFloor", bidder=bidder.id)
+            await page.wait_for_selector('[data-air="go"]')
+            await go(page)
+            sources = await hall.house.services.media.sources(hall.house.session)  # type: ignore[union-attr]
+            assert sources == (f"bidder:{bidder.id}",)
+            await people.staff["host"].command("zb-1", "EndFloor", bidder=bidder.id, reason="超时")
+            await state(page, "refused")
+            assert not await page.is_visible('[data-air="go"]')
+            assert "Stopped" in await page.inner_text('[data-air="told"]')
 
 
 async def test_the_line_is_tried_and_said_in_a_word(tmp_path: Path) -> None:
