@@ -13,7 +13,9 @@ from sessions.ids import BidderId
 from sessions.opening import floor, permitted
 from sessions.plan import StepKind
 from sessions.record import record
+from sessions.record_html import record_html
 from sessions.roles import Actor
+from tests.sessions.test_papers_record import typeset_record, words
 from tests.support.ceremony import DEPUTY, HOST, SECOND, SUPERVISOR, A, B, C, Ceremony, a_plan, a_sealed_bid
 
 
@@ -156,6 +158,20 @@ def test_a_pack_without_the_rule_has_no_floor_and_its_record_no_word_of_it() -> 
     with pytest.raises(CommandRefused, match="floor_closed"):
         c.send(ask(A), A)
     assert "floor" not in record(c.it)
+
+
+def test_paper_and_page_of_the_record_say_who_spoke_and_who_was_not_let_and_why() -> None:
+    c = speaking(Ceremony().objecting())
+    c.send(end(A), A)
+    c.send(end(B, "与开标无关"), HOST)
+    assert c.it.due is not None
+    c.tick(c.it.due)
+    c.advance("sign")
+    paper = words(typeset_record(c))
+    page = record_html(record(c.it), c.it, "a3" * 32)
+    for said in ("发言", A.name, B.name, "发言完毕", "未获准", "与开标无关"):
+        assert said.replace(" ", "") in paper
+        assert said in page
 
 
 def test_the_record_lists_the_turns_that_were_given_or_refused() -> None:
