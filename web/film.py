@@ -19,6 +19,7 @@ from sessions.recording import Gap, Part, Recording, gaps
 from sessions.recording.bundle import pieces
 from sessions.recording.captions import captions
 from sessions.recording.mp4 import NotOurs
+from sessions.recording.sources import Sent, sent
 from sessions.recording.state import PROGRAMME
 from sessions.service import Sessions
 from sessions.shape import rfc3339
@@ -55,6 +56,14 @@ class Film:
         return {"zero": rfc3339(self.zero), "parts": parts}
 
 
+async def sources_of(sessions: Sessions, session: SessionId, opening: Opening) -> tuple[Sent, ...]:
+    """Return the files of the sources of an opening that is over and whose recording is closed."""
+    if opening.status not in OVER or not opening.plan.recording:
+        return ()
+    recording = await sessions.recording(session)
+    return sent(recording, opening) if recording.closed else ()
+
+
 async def film_of(sessions: Sessions, session: SessionId, opening: Opening) -> Film | None:
     """Return the film of an opening that is over and whose recording is closed; None if there is none to show."""
     if opening.status not in OVER or not opening.plan.recording:
@@ -82,10 +91,12 @@ class Films:
         self._turns: dict[Path, asyncio.Lock] = {}
 
     async def file(self, session: SessionId, part: str) -> Path | None:
-        """Return the finished file of a part of the film; None if there is none."""
+        """Return the finished file of a part of the film, or of a source; None if there is none."""
         opening = await self._sessions.state(session)
         film = await film_of(self._sessions, session, opening)
-        found = next((one for one in film.parts if one.name == part), None) if film is not None else None
+        sources = await sources_of(self._sessions, session, opening)
+        parts = [*(film.parts if film is not None else ()), *(one.part for one in sources)]
+        found = next((one for one in parts if one.name == part), None)
         if found is None:
             return None
         path = self._folder / session / "finished" / f"{part}.mp4"

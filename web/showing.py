@@ -18,6 +18,7 @@ from sessions.expiring import Ending
 from sessions.notary import Split
 from sessions.ports import Summary
 from sessions.recording import Gap
+from sessions.recording.sources import Sent
 from sessions.shape import rfc3339
 from web.agenda import STATUSES, Entry, Filters, arrange, entry
 from web.binding import Bound
@@ -194,6 +195,7 @@ def record_page(
     splits: Sequence[Split] = (),
     lag: Histogram | None = None,
     film: Film | None = None,
+    sources: Sequence[Sent] = (),
     gaps: Sequence[Gap] = (),
     again: Sequence[tuple[str, str]] = (),
     search: Sequence[View] | None = None,
@@ -202,8 +204,9 @@ def record_page(
 ) -> bytes:
     """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.record's.
 
-    ``gaps``: times of which there is no picture. ``again``: bidders whose authority had been silent when the bid was
-    taken, with what it said when asked again. ``search``: the facts found for what was ``asked``.
+    ``sources``: what each camera and microphone sent. ``gaps``: times of which there is no picture.
+    ``again``: bidders whose authority had been silent when the bid was taken, with what it said when asked again.
+    ``search``: the facts found for what was ``asked``.
     """
     place = f"{origin}/s/{view['session']['id']}/record"
     drawn = segno.make(place, error="m").svg_inline(scale=2, border=2, omitsize=True)
@@ -222,6 +225,7 @@ def record_page(
         splits=splits,
         lag=lag if lag is not None and lag.count >= FEWEST else None,
         film=film,
+        sources=[(one, rfc3339(one.part.begins), rfc3339(one.part.ends)) for one in sources],
         gaps=[(rfc3339(gap.since), rfc3339(gap.until)) for gap in gaps],
         again=again,
         found=None if search is None else [Bound(fact, language) for fact in search],

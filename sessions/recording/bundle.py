@@ -22,13 +22,13 @@ from sessions.recording.state import PROGRAMME, Part, Recording, evolve
 EVENTS = "events/recording.jsonl"
 FOLDER = "recording/"
 LARGEST = 300_000_000
-"""Bytes of all parts of the programme up to which they come along; beyond, the bundle has their digests alone."""
+"""Bytes of files that come along; of those that have no room the bundle has the digests alone."""
 
 PIECE = 1 << 20
 
 
 def member(part: Part) -> str:
-    """Return the name of a part of the programme."""
+    """Return the name of a part."""
     return f"{FOLDER}{part.name}.mp4"
 
 
@@ -38,9 +38,16 @@ def caption_member(language: str) -> str:
 
 
 def inside(recording: Recording) -> tuple[Part, ...]:
-    """Return the parts whose files belong into the bundle."""
-    parts = tuple(part for part in recording.track(PROGRAMME) if part.fragments)
-    return parts if sum(part.size for part in parts) <= LARGEST else ()
+    """Return the parts whose files belong into the bundle.
+
+    Track by track, the programme first and then the sources as they began: a track comes whole, if there is room.
+    """
+    kept, taken, room = [part for part in recording.parts if part.fragments], list[Part](), LARGEST
+    for track in dict.fromkeys([PROGRAMME, *(part.track for part in kept)]):
+        parts = [part for part in kept if part.track == track]
+        if (size := sum(part.size for part in parts)) <= room:
+            taken, room = [*taken, *parts], room - size
+    return tuple(taken)
 
 
 def told(log: Sequence[Recorded]) -> Recording:
@@ -110,9 +117,10 @@ def _files(
             yield member(part), whole(opening, log, recorded, part, store)
         except (OSError, NotOurs):
             continue
-    if parts:
+    shown = [part for part in parts if part.track == PROGRAMME]
+    if shown:
         for language in ("zh", "en"):
-            yield caption_member(language), captions(log, parts[0].utc, parts[-1].ends, language).encode()
+            yield caption_member(language), captions(log, shown[0].utc, shown[-1].ends, language).encode()
 
 
 def head(opening: Opening, log: Sequence[Recorded], recorded: Sequence[Recorded], part: Part, init: bytes) -> bytes:

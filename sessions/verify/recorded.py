@@ -20,6 +20,7 @@ from sessions.recording import Part, Recording, gaps
 from sessions.recording.bundle import EVENTS, FOLDER, caption_member, fragments_of, inside, member
 from sessions.recording.log import CHECKPOINT, origin_of
 from sessions.recording.mp4 import NotOurs, opened
+from sessions.recording.state import PROGRAMME
 from sessions.roles import CLOCK
 from sessions.verify import events
 from sessions.verify.replay import Replayed
@@ -63,7 +64,7 @@ def chain(files: Files, replayed: Replayed, key: HallPublicKey) -> Found:
 
 
 def media(files: Files, replayed: Replayed, log: Sequence[e.Recorded]) -> Found:
-    """Check every file of the programme to the byte, and name every time of which there is no picture."""
+    """Check every file of programme and sources to the byte; name every time of which there is no picture."""
     o = replayed.opening
     if not o.plan.recording:
         return Found(True, "announced without a recording")
@@ -71,7 +72,8 @@ def media(files: Files, replayed: Replayed, log: Sequence[e.Recorded]) -> Found:
     for record in log:
         recording = recordings.evolve(recording, record)
     parts = inside(recording)
-    allowed = {member(part) for part in parts} | ({caption_member(one) for one in ("zh", "en")} if parts else set())
+    shown = any(part.track == PROGRAMME for part in parts)
+    allowed = {member(part) for part in parts} | ({caption_member(one) for one in ("zh", "en")} if shown else set())
     strays = {name for name in files if name.startswith(FOLDER)} - allowed
     require(not strays, f"{', '.join(sorted(strays))} is of nothing that was recorded")
     for part in parts:

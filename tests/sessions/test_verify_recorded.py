@@ -25,7 +25,7 @@ from tests.support.hallkey import hall_key
 from tests.support.recorded import a_recorded_bundle
 from tests.support.tampering import flipped, without
 
-ONE, TWO = "recording/programme-1.mp4", "recording/programme-2.mp4"
+ONE, TWO, HOST = (f"recording/{name}.mp4" for name in ("programme-1", "programme-2", "host-1"))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def detail(bundle: bytes, check: str) -> str:
 def test_an_honest_recording_passes_and_its_gap_is_told(held: bytes) -> None:
     assert failed(held) == set()
     assert "no picture from 2026-11-21 00:30:02 UTC to 2026-11-21 00:30:08 UTC" in detail(held, "recording.files")
-    assert "2 files, 13 fragments" in detail(held, "recording.files")
+    assert "3 files, 16 fragments" in detail(held, "recording.files")
     assert "cosigned by 1" in detail(held, "recording.chain")
 
 
@@ -114,9 +114,11 @@ LIES: tuple[tuple[str, Callable[[Files], Files], str], ...] = (
     ("the end is cut", changed(ONE, lambda data: data[:-4096]), "recording.files"),
     ("a file is exchanged for the other", lambda files: {**files, ONE: files[TWO]}, "recording.files"),
     ("a file is left out", without(ONE), "recording.files"),
+    ("what the host sent is changed", changed(HOST, lambda data: flipped(data, len(data) - 900)), "recording.files"),
+    ("what the host sent is left out", without(HOST), "recording.files"),
     (
         "a file is there that nobody recorded",
-        lambda files: {**files, "recording/host-1.mp4": b"x"},
+        lambda files: {**files, "recording/deputy-1.mp4": b"x"},
         "recording.files",
     ),
     ("the opening noted something else", noted_otherwise, "recording.chain"),

@@ -145,6 +145,7 @@ async def test_the_bundle_of_two_lives_has_both_files_and_captions(tmp_path: Pat
     assert {name for name in files if name.startswith("recording/")} == {
         "recording/programme-1.mp4",
         "recording/programme-2.mp4",
+        "recording/host-1.mp4",
         "recording/captions.zh.vtt",
         "recording/captions.en.vtt",
     }

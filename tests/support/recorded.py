@@ -51,16 +51,17 @@ class Room:
         count: int | None = None,
         closes: bool = True,
         film: tuple[Init, list[Fragment]] | None = None,
+        track: str = "programme",
     ) -> Recorder:
-        """Record the kept film as the next part of the programme, or as much of it, from ``at`` on."""
+        """Record the kept film as the next part of a track, or as much of it, from ``at`` on."""
         init, fragments = film or kept()
-        recorder = Recorder(self.folder, "programme", at)
+        recorder = Recorder(self.folder, track, at)
         recorder.begin(init)
         for fragment in fragments[:count]:
             recorder.take(fragment)
         recorder.end()
         if not closes:  # as a dead one leaves it
-            index = self.folder / f"programme-{recorder.part}.jsonl"
+            index = self.folder / f"{track}-{recorder.part}.jsonl"
             index.write_bytes(b"".join(index.read_bytes().splitlines(keepends=True)[:-1]))
         return recorder
 
@@ -122,7 +123,7 @@ async def a_recorded_room(
 
 
 async def a_recorded_bundle(folder: Path, *, held: bool = True) -> bytes:
-    """Two parts with six seconds between them, the first broken off, of an opening that was then aborted."""
+    """Two parts with six seconds between them, the first broken off, and a host's camera, of an aborted opening."""
     film = kept()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sessions.recording.tail.NOTE", 0.0)
@@ -136,7 +137,8 @@ async def _two_parts(folder: Path, film: tuple[Init, list[Fragment]], *, held: b
         await room.until(4)
         room.clock.advance(8 * SECOND)
         room.films(CHECKIN + 8 * SECOND)
-        await room.until(4 + len(film[1]))
+        room.films(CHECKIN + 9 * SECOND, count=3, track="host")
+        await room.until(4 + len(film[1]) + 3)
         await room.noted(CHECKIN + 12 * SECOND)
         room.clock.advance(2 * SECOND)
         await room.ends()

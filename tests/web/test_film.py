@@ -27,7 +27,12 @@ async def recorded(house: House) -> None:
     for fragment in fragments:
         recorder.take(fragment)
     recorder.end()
-    while (await services.sessions.recording(SESSION)).fragments < len(fragments):  # noqa: ASYNC110 - see the tail
+    host = Recorder(services.settings.data_dir / "media" / SESSION, "host", house.clock.now() + 3 * SECOND)
+    host.begin(init)
+    for fragment in fragments[:3]:
+        host.take(fragment)
+    host.end()
+    while (await services.sessions.recording(SESSION)).fragments < len(fragments) + 3:  # noqa: ASYNC110 - see the tail
         await asyncio.sleep(0.01)
     await house.turn(T0 - 30 * MINUTE + 5 * SECOND)
     for account, act, fields in (
@@ -66,6 +71,20 @@ async def test_the_record_shows_the_film_its_captions_and_its_gaps(house: House)
         assert "演练结束" in captions.text
         assert (await client.get(f"/s/{SESSION}/recording/programme-2.mp4")).status_code == 404
         assert (await client.get(f"/s/{SESSION}/recording/..%2Fkaibiao.db")).status_code == 404
+
+
+async def test_the_record_offers_what_each_source_sent(house: House) -> None:
+    await recorded(house)
+    async with house.client() as client:
+        for language, who in (("en", "Host"), ("zh", "主持人")):
+            page = (await client.get(f"/s/{SESSION}/record?lang={language}")).text
+            row = page.partition(f"{SESSION}/recording/host-1.mp4")[0].rpartition("<tr>")[2]
+            assert f'<th scope="row">{who}</th>' in row
+            assert "08:30:03" in row
+        film = await client.get(f"/s/{SESSION}/recording/host-1.mp4")
+        init, at = opened(film.content)
+        assert HERE.read_bytes().startswith(init + film.content[at:])
+        assert (await client.get(f"/s/{SESSION}/recording/host-2.mp4")).status_code == 404
 
 
 async def test_nothing_is_shown_before_the_end(house: House) -> None:

@@ -23,7 +23,7 @@ from sessions.recording.captions import said
 from sessions.shape import rfc3339, to_json
 from web.agenda import STATUSES, Filters, atom, entry, ics
 from web.bootstrap import Services, services_of
-from web.film import film_of, missing
+from web.film import film_of, missing, sources_of
 from web.headers import policy_with_worker, security_headers
 from web.i18n import HTML_LANG, Language, sentence
 from web.identity import visitor_of
@@ -131,6 +131,7 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
     lag = await services.lags.of(session)
     opening = await services.sessions.state(session)
     film = await film_of(services.sessions, session, opening)
+    sources = await sources_of(services.sessions, session, opening)
     recorded = opening.status in OVER and bool(opening.plan.recording)
     missed = missing(await services.sessions.recording(session), opening) if recorded else ()
     asked = request.query_params.get("q", "").strip()[:100]
@@ -149,6 +150,7 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
             splits=splits,
             lag=lag,
             film=film,
+            sources=sources,
             gaps=missed,
             again=[(bid.name, bid.authority) for bid in opening.bids if bid.authority and opening.listed],
             search=found,
@@ -157,7 +159,7 @@ async def record_sheet(request: Request, session: SessionId) -> Response:
 
     if asked:  # what strangers may ask is without end, and is not kept
         return who.remember(Response(make(), media_type="text/html", headers={"cache-control": "no-store"}))
-    version = f"{_version(snapshot)}-{len(splits)}-{lag.count}-{film is not None}-{len(missed)}"
+    version = f"{_version(snapshot)}-{len(splits)}-{lag.count}-{film is not None}-{len(sources)}-{len(missed)}"
     return await _served(request, who, ("record", session), version, make, _FOR_ALL)
 
 

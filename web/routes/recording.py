@@ -14,14 +14,17 @@ from web.problems import Problem
 
 router = APIRouter()
 
-_PART: Final = re.compile(r"(programme-[1-9][0-9]{0,5})\.mp4", re.ASCII)
+_PART: Final = re.compile(r"([a-z0-9][a-z0-9-]{0,63}-[1-9][0-9]{0,5})\.mp4", re.ASCII)
 _CAPTIONS: Final = re.compile(r"captions\.(zh|en)\.vtt", re.ASCII)
 _FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 
 
 @router.get("/s/{session}/recording/{name}", summary="The recording of an opening that is over")
 async def recording(request: Request, session: SessionId, name: str) -> Response:
-    """`programme-1.mp4` and on, in ranges where asked for; `captions.zh.vtt`. 404 until the recording is closed."""
+    """`programme-1.mp4` and on, sources as `host-1.mp4`, in ranges where asked for; `captions.zh.vtt`.
+
+    404 until the recording is closed.
+    """
     films = services_of(request).films
     if (found := _PART.fullmatch(name)) is not None:
         file = await films.file(session, found[1])

@@ -7,7 +7,6 @@ costs the recording of the sources, and nothing else.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +17,12 @@ from hall.media.boxes import FragmentSink
 from hall.media.edge.keyframes import Video
 from hall.media.edge.sdp import Kind
 from hall.media.edge.tape import Tape
-from hall.media.engine import PROGRAMME, Source
+from hall.media.engine import Source
 from hall.media.places import Places
 from hall.media.record import Recorder
 from sessions.clock import Clock
 from sessions.ids import SessionId
-from sessions.recording.rules import TRACK
+from sessions.recording.sources import track_of
 
 WAITING: Final = 32_000_000
 """Bytes that wait for the disk, of all sources."""
@@ -138,12 +137,3 @@ class Kept:
         now = asyncio.get_running_loop().time()
         self._keeper.forget(self)
         self._keeper.later(lambda: self._tape.end(now))
-
-
-def track_of(source: Source) -> str:
-    """Return the track of a source's files: its name where that is one (sessions.recording.rules)."""
-    kind, _, name = source.partition(":")
-    track = f"{kind}-{name.lower()}" if name else kind
-    if TRACK.fullmatch(track) and name == name.upper() and source != PROGRAMME:
-        return track
-    return f"source-{hashlib.sha256(source.encode()).hexdigest()[:16]}"

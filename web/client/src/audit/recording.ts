@@ -93,9 +93,9 @@ export async function recordingChain(files: Files, { opening: o, log }: Replayed
 export function recordingFiles(files: Files, { opening: o, log }: Replayed, recording: Recording): Found<true> {
   if (!isRecorded(o)) return found(true, "announced without a recording");
   const all = recording.parts.filter(({ fragments }) => fragments.length > 0);
-  const programme = all.filter(({ track }) => track === PROGRAMME);
-  const parts = programme.reduce((sum, { size }) => sum + size, 0) <= LARGEST ? programme : [];
-  const allowed = new Set([...parts.map(nameOf), ...(parts.length > 0 ? CAPTIONS : [])]);
+  const parts = inside(all);
+  const shown = parts.some(({ track }) => track === PROGRAMME);
+  const allowed = new Set([...parts.map(nameOf), ...(shown ? CAPTIONS : [])]);
   const strays = [...files.keys()].filter((name) => name.startsWith(FOLDER) && !allowed.has(name));
   demand(strays.length === 0, `${strays.join(", ")} is of nothing that was recorded`);
   for (const part of parts) checkFile(files, part);
@@ -103,7 +103,7 @@ export function recordingFiles(files: Files, { opening: o, log }: Replayed, reco
   if (all.length > parts.length) told.push(`${all.length - parts.length} files are beside this bundle, their digests in it`);
   const from = begin(o, log);
   const utc = (at: number): string => new Date(at).toISOString().replace("T", " ").replace(".000Z", "Z").replace("Z", " UTC");
-  told.push(...gaps(programme, from, log.at(-1)!.at).map(([since, until]) => `no picture from ${utc(since)} to ${utc(until)}`));
+  told.push(...gaps(all.filter(({ track }) => track === PROGRAMME), from, log.at(-1)!.at).map(([since, until]) => `no picture from ${utc(since)} to ${utc(until)}`));
   return found(true, told.join("; "));
 }
 
@@ -202,6 +202,20 @@ async function signedAs(files: Files, o: Opening, recording: Recording, tree: Tr
 }
 
 // -- files ---------------------------------------------------------------------------------------------------------
+
+/** The parts whose files are in the bundle: track by track, the programme first, each whole or not at all. */
+function inside(all: readonly Part[]): readonly Part[] {
+  const taken: Part[] = [];
+  let room = LARGEST;
+  for (const track of new Set([PROGRAMME, ...all.map((part) => part.track)])) {
+    const parts = all.filter((part) => part.track === track);
+    const size = parts.reduce((sum, part) => sum + part.size, 0);
+    if (size > room) continue;
+    taken.push(...parts);
+    room -= size;
+  }
+  return taken;
+}
 
 const nameOf = ({ track, part }: Part): string => `${FOLDER}${track}-${part}.mp4`;
 
