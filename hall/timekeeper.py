@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -21,6 +21,9 @@ SHORTEST_REST = timedelta(milliseconds=10)
 
 AFTER_FAILURE = timedelta(seconds=1)
 
+BEFORE = timedelta(seconds=10)
+"""So long before something falls due the session is made ready for it: many may have the same moment."""
+
 
 class Settles(Protocol):
     """What the timekeeper needs of the service."""
@@ -32,6 +35,9 @@ class Settles(Protocol):
         """Send a Tick."""
 
 
+Ready = Callable[[SessionId], Awaitable[object]]
+
+
 class Timekeeper:
     """One task that sleeps until something falls due. It logs failures and goes on; only ``stop`` ends it.
 
@@ -40,9 +46,20 @@ class Timekeeper:
     """
 
     def __init__(
-        self, service: Settles, clock: Clock, *, late: Callable[[timedelta], object] = lambda by: None
+        self,
+        service: Settles,
+        clock: Clock,
+        *,
+        late: Callable[[timedelta], object] = lambda by: None,
+        ready: Ready | None = None,
     ) -> None:
-        """``late`` is told how long after it fell due something was taken up."""
+        """``late`` is told how long after it fell due something was taken up.
+
+        ``ready`` is called for each due moment once, some seconds before, for one session after the other.
+        """
+        self._ready = ready
+        self._made_ready: dict[SessionId, datetime] = {}
+        self._making_ready: asyncio.Task[None] | None = None
         self._service = service
         self._clock = clock
         self._late = late
@@ -61,7 +78,8 @@ class Timekeeper:
 
     async def stop(self) -> None:
         """End. A settlement that has begun is cut off: its transaction either happened or did not."""
-        tasks = [task for task in (self._task, *self._settling.values()) if task is not None]
+        all_of_them = (self._task, self._making_ready, *self._settling.values())
+        tasks = [task for task in all_of_them if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -95,10 +113,26 @@ class Timekeeper:
                 ahead.append(due)
             elif session not in self._settling:
                 self._settling[session] = asyncio.get_running_loop().create_task(self._settle(session))
+        self._make_ready([(session, due) for session, due in falling if timedelta() < due - now < BEFORE])
         self._expected = min(ahead, default=None)
         if self._expected is None:
             return LONGEST_REST
         return min(LONGEST_REST, max(self._expected - self._clock.now(), SHORTEST_REST))
+
+    def _make_ready(self, soon: Sequence[tuple[SessionId, datetime]]) -> None:
+        fresh = [(session, due) for session, due in soon if self._made_ready.get(session) != due]
+        if self._ready is None or not fresh or (self._making_ready and not self._making_ready.done()):
+            return
+        self._made_ready = dict(soon)
+        making = self._make_each_ready(self._ready, [session for session, _ in fresh])
+        self._making_ready = asyncio.get_running_loop().create_task(making, name="make ready")
+
+    async def _make_each_ready(self, ready: Ready, sessions: Sequence[SessionId]) -> None:
+        for session in sessions:
+            try:
+                await ready(session)
+            except Exception:
+                _log.exception("a session could not be made ready for what is due", extra={"session": session})
 
     async def _settle(self, session: SessionId) -> None:
         try:

@@ -25,7 +25,9 @@ from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, Unche
 from sessions.events import Recorded, Stream
 from sessions.failpoint import Point, failpoint
 from sessions.ids import Digest, SessionId
-from sessions.logging_receipts import close_log
+from sessions.intake import Intake
+from sessions.intake_log import Blinding
+from sessions.logging_receipts import blinding, close_log
 from sessions.opening import Opening
 from sessions.opening.decide import settled_until
 from sessions.plan import Plan
@@ -139,6 +141,8 @@ class Appender:
         self._loading = asyncio.Lock()
         self._loads = 0
         self._waits_for_bids = False
+        self._public: str | None = None
+        self._blinding: Blinding | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def handle(
@@ -155,6 +159,13 @@ class Appender:
     async def held(self) -> Held:
         """Return the session as it stands."""
         return self._held if self._current and not self._shared else await self._load()
+
+    async def ready(self) -> None:
+        """Have at hand what T0 needs and no bid changes: the session's key, and what blinds its receipts."""
+        held = await self.held()
+        if held.opening is not None and held.intake is not None and not _is_frozen(held):
+            await self._session_public(held)
+            await self._hidden_by(held.intake)
 
     @property
     def opening(self) -> Opening | None:
@@ -296,7 +307,8 @@ class Appender:
         if not batch.waits_for_freezing or batch.held.opening is None:
             return None
         public = await self._session_public(batch.held)
-        log = await close_log(self._events, self._secrets, batch.held.intake)
+        by = None if batch.held.intake is None else await self._hidden_by(batch.held.intake)
+        log = await close_log(self._events, self._secrets, batch.held.intake, by)
         clock = None if self._guard is None else self._guard.compared(batch.held.opening.plan)
         batch.freeze(public, log, clock, until=until)
         return log
@@ -326,7 +338,15 @@ class Appender:
         """Return the session's public key, making it now; empty behind locks, where the hall has none."""
         if held.opening is not None and held.opening.plan.locks:
             return ""
-        return session_public((await session_key(self._secrets, self._session)).public_key())
+        if self._public is None:
+            self._public = session_public((await session_key(self._secrets, self._session)).public_key())
+        return self._public
+
+    async def _hidden_by(self, intake: Intake) -> Blinding | None:
+        """Return what blinds the receipts, drawing it now; None for a plan without a log of them."""
+        if intake.plan.intake_log is not None and self._blinding is None:
+            self._blinding = await blinding(self._secrets, self._session)
+        return self._blinding
 
     async def _known(self, waiting: Sequence[Waiting]) -> Done:
         """Return the results of commands that were here before, by idempotency key."""

@@ -110,13 +110,18 @@ async def blinding(secrets: SecretStore, session: SessionId) -> Blinding:
     return Blinding(session=session, secret=kept)
 
 
-async def close_log(events: EventStore, secrets: SecretStore, intake: Intake | None) -> ClosedLog | None:
-    """Return the log as T0 closes it, None if the plan has none. Every receipt in ``intake`` is then in it."""
+async def close_log(
+    events: EventStore, secrets: SecretStore, intake: Intake | None, by: Blinding | None = None
+) -> ClosedLog | None:
+    """Return the log as T0 closes it, None if the plan has none. Every receipt in ``intake`` is then in it.
+
+    ``by``: what ``blinding`` returned, where that was asked for before.
+    """
     if intake is None or intake.plan.intake_log is None:
         return None
     log, session = intake.plan.intake_log, intake.plan.session
     held = await events.entries(session)
-    by = await blinding(secrets, session)
+    by = by or await blinding(secrets, session)
     count = intake_log.ticks(log, intake.announced_at, intake.t0, intake.t0)
 
     def close() -> ClosedLog:

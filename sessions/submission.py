@@ -300,6 +300,9 @@ class Submissions:
             checked, proof = await self._checked(upload.id, intake.plan, at)
             record = await self._submit(upload, actor, checked, proof, at)
         except (CryptoRefused, CommandRefused) as error:
+            kept = await self._stores.intake.upload(upload.id)
+            if kept is not None and kept.state is UploadState.ANSWERED:
+                return await self._answered(kept)  # another worker did, while this one was taken for dead
             raise await self._refuse(intake.plan, upload, actor, at, error) from error
         receipt = Jws(issue(receipt_of(record, intake.plan), self._hall.of(intake.plan)))
         header = Digest(checked.container.header_sha256)

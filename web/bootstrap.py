@@ -398,7 +398,7 @@ def build(
             seal=document_seal(settings, trust.current, stamping),
         ),
         stamping=stamping,
-        timekeeper=Timekeeper(sessions, clock, late=metrics.late),
+        timekeeper=Timekeeper(sessions, clock, late=metrics.late, ready=sessions.ready),
         receipt_logs=receipt_logs,
         openings=openings,
         notary=notary,

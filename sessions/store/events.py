@@ -11,10 +11,11 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +30,30 @@ from sessions.ports import Entries, Outcome, Summary
 from sessions.roles import Actor, Role
 from sessions.store import tables
 from sessions.store.database import TURNS, Database, lost_the_race
-from sessions.store.intake import holds_t0
+from sessions.store.intake import holding
+from sessions.store.together import Asking, Together
+
+MOVING: Final = ("t0", "status", "step", "due", "ended_at")
+"""What changes of a session's line in the calendar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """What is to be appended to one session (EventStore.append)."""
+
+    session: SessionId
+    records: Sequence[Recorded]
+    summary: Summary | None
+    outcomes: Sequence[Outcome]
+    entries: Entries | None
+    closes: datetime | None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its session is certainly there already."""
+        return any(record.stream is Stream.OPENING and record.number > 1 for record in self.records) and not any(
+            record.stream is Stream.OPENING and record.number == 1 for record in self.records
+        )
 
 
 class SqlEvents:
@@ -37,6 +61,8 @@ class SqlEvents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._together = Together(self._append_all, own=(Stale, Unchecked))
+        self._ends = Asking(self._read_ends)
         self._few = asyncio.Semaphore(TURNS)  # whoever has a turn reads besides, from the same pool
         self._turn: ContextVar[tuple[SessionId, AsyncConnection] | None] = ContextVar("turn", default=None)
         self._plans: dict[str, Mapping[str, object]] = {}
@@ -51,21 +77,32 @@ class SqlEvents:
         entries: Entries | None = None,
         closes: datetime | None = None,
     ) -> None:
-        """See EventStore."""
+        """See EventStore. What several sessions append at the same time shares a transaction."""
+        one = Append(
+            session=session, records=records, summary=summary, outcomes=outcomes, entries=entries, closes=closes
+        )
+        turn = self._turn.get()
+        if turn is not None and turn[0] == session:
+            await self._append_all([one])
+        else:
+            await self._together.add(one)
+
+    async def _append_all(self, batch: Sequence[Append]) -> None:
         try:
-            async with self._appending(session) as connection:
-                if closes is not None and await holds_t0(connection, session, closes):
-                    raise Unchecked
-                if summary is not None:
-                    await _put_summary(connection, summary)
-                if records:
-                    await connection.execute(tables.events.insert(), [_event_row(record) for record in records])
-                if outcomes:
-                    rows = [_outcome_row(session, outcome) for outcome in outcomes]
-                    await connection.execute(tables.outcomes.insert(), rows)
-                if entries is not None and entries.added:
-                    await _put_entries(connection, session, entries)
-                failpoint(Point.BEFORE_COMMIT, records)
+            async with self._appending(batch) as connection:
+                for t0 in {one.closes for one in batch if one.closes is not None}:
+                    if await holding(connection, [one.session for one in batch if one.closes == t0], t0):
+                        raise Unchecked
+                await _put_summaries(connection, batch)
+                if events := [_event_row(record) for one in batch for record in one.records]:
+                    await connection.execute(tables.events.insert(), events)
+                if outcomes := [_outcome_row(one.session, outcome) for one in batch for outcome in one.outcomes]:
+                    await connection.execute(tables.outcomes.insert(), outcomes)
+                await _put_entries(
+                    connection, {one.session: one.entries for one in batch if one.entries and one.entries.added}
+                )
+                for one in batch:
+                    failpoint(Point.BEFORE_COMMIT, one.records)
         except DBAPIError as error:
             if lost_the_race(error):
                 raise Stale from error
@@ -78,7 +115,7 @@ class SqlEvents:
             yield
             return
         try:
-            async with self._few, self._appending(session) as connection:
+            async with self._few, self._locking([session], waits=True) as connection:
                 mine = self._turn.set((session, connection))
                 try:
                     yield
@@ -122,17 +159,24 @@ class SqlEvents:
         return tuple(row.entry for row in await self._rows(wanted))
 
     async def ends(self, session: SessionId) -> Mapping[Stream, int]:
-        """See EventStore."""
-        event = tables.events.c
+        """See EventStore. Before every use of what a worker remembers of a session: 500 at once ask once."""
+        return await self._ends.ask(session) or dict.fromkeys(Stream, 0)
+
+    async def _read_ends(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, Mapping[Stream, int]]:
+        event, session = tables.events.c, tables.sessions.c
         newest = [
             select(func.max(event.number))
-            .where(event.session == session, event.stream == stream.value)
+            .where(event.session == session.id, event.stream == stream.value)
             .scalar_subquery()
             .label(stream.value)
             for stream in Stream
         ]
-        (row,) = await self._rows(select(*newest))
-        return {stream: number or 0 for stream, number in zip(Stream, row, strict=True)}
+        rows = await self._rows(select(session.id, *newest).where(session.id.in_(list(sessions))))
+        found: dict[SessionId, Mapping[Stream, int]] = {}
+        for row in rows:
+            name, *numbers = tuple(row)
+            found[SessionId(name)] = {stream: number or 0 for stream, number in zip(Stream, numbers, strict=True)}
+        return found
 
     async def heads(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, int]:
         """See EventStore."""
@@ -179,17 +223,25 @@ class SqlEvents:
         return tuple((SessionId(row.id), row.due) for row in rows)
 
     @asynccontextmanager
-    async def _appending(self, session: SessionId) -> AsyncIterator[AsyncConnection]:
+    async def _appending(self, batch: Sequence[Append]) -> AsyncIterator[AsyncConnection]:
         turn = self._turn.get()
-        if turn is not None and turn[0] == session:
+        if turn is not None and turn[0] == batch[0].session:
             yield turn[1]
             return
+        # Of several nobody waits for another's lock: whose session is locked is Stale, and alone next time.
+        async with self._locking([one.session for one in batch], waits=len(batch) == 1) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _locking(self, sessions: Sequence[SessionId], *, waits: bool) -> AsyncIterator[AsyncConnection]:
         async with self._database.writing() as connection:
-            if self._database.shared:
+            if self._database.shared and sessions:
                 # Two workers' batches queue here instead of colliding at the key. NO KEY UPDATE, because rows that
                 # merely refer to the session (uploads, answers, releases) lock its key, and need not wait.
-                row = select(tables.sessions.c.id).where(tables.sessions.c.id == session)
-                await connection.execute(row.with_for_update(key_share=True))
+                row = select(tables.sessions.c.id).where(tables.sessions.c.id.in_(list(sessions)))
+                await connection.execute(
+                    row.order_by(tables.sessions.c.id).with_for_update(key_share=True, nowait=not waits)
+                )
             yield connection
 
     async def _summaries(self, which: ColumnElement[bool]) -> tuple[Summary, ...]:
@@ -208,33 +260,38 @@ class SqlEvents:
             return rows
 
 
-async def _put_summary(connection: AsyncConnection, summary: Summary) -> None:
-    row = {
-        "t0": summary.t0,
-        "status": summary.status,
-        "step": summary.step,
-        "due": summary.due,
-        "ended_at": summary.ended_at,
-    }
-    changed = await connection.execute(
-        update(tables.sessions).where(tables.sessions.c.id == summary.session).values(row)
-    )
-    if not changed.rowcount:
-        founding = {"id": summary.session, "created_at": summary.created_at, "plan": _text(summary.plan)}
-        await connection.execute(tables.sessions.insert().values(row | founding))
+async def _put_summaries(connection: AsyncConnection, batch: Sequence[Append]) -> None:
+    session = tables.sessions
+    told = [one for one in batch if one.summary is not None]
+    if rows := [{"its_id": one.session, **_moving(one)} for one in told if one.goes_on]:
+        mine = update(session).where(session.c.id == bindparam("its_id"))
+        await connection.execute(mine.values({name: bindparam(name) for name in MOVING}), rows)
+    for one in told:
+        if one.summary is None or one.goes_on:
+            continue
+        changed = await connection.execute(update(session).where(session.c.id == one.session).values(_moving(one)))
+        if not changed.rowcount:
+            founding = {"id": one.session, "created_at": one.summary.created_at, "plan": _text(one.summary.plan)}
+            await connection.execute(session.insert().values(founding | _moving(one)))
 
 
-async def _put_entries(connection: AsyncConnection, session: SessionId, entries: Entries) -> None:
+def _moving(one: Append) -> dict[str, Any]:
+    return {name: getattr(one.summary, name) for name in MOVING}
+
+
+async def _put_entries(connection: AsyncConnection, added: Mapping[SessionId, Entries]) -> None:
     # The key refuses what is there already; a gap only this does, where the database has no trigger for it.
+    if not added:
+        return
     entry = tables.entries.c
-    size = await connection.execute(
-        select(func.coalesce(func.max(entry.index), -1) + 1).where(entry.session == session)
-    )
-    if size.scalar_one() != entries.first:
+    ends = select(entry.session, func.max(entry.index) + 1).where(entry.session.in_(list(added)))
+    sizes = {row[0]: row[1] for row in (await connection.execute(ends.group_by(entry.session))).all()}
+    if any(sizes.get(session, 0) != entries.first for session, entries in added.items()):
         raise Stale
     rows = [
-        {"session": session, "index": index, "entry": added}
-        for index, added in enumerate(entries.added, start=entries.first)
+        {"session": session, "index": index, "entry": one}
+        for session, entries in added.items()
+        for index, one in enumerate(entries.added, start=entries.first)
     ]
     await connection.execute(tables.entries.insert(), rows)
 

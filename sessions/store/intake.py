@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sessions.failpoint import Point, failpoint
@@ -15,7 +15,7 @@ from sessions.opening import Status
 from sessions.ports import Answer, Released, Upload, UploadState
 from sessions.store import tables
 from sessions.store.database import Database
-from sessions.store.together import Together
+from sessions.store.together import Asking, Together
 
 BEFORE_T0 = (Status.SCHEDULED.value, Status.CHECKIN.value)
 HOLDING = (UploadState.ARRIVED.value, UploadState.COMPLETE.value)
@@ -27,6 +27,8 @@ class SqlIntake:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._releases = Together(self._keep_releases)
+        self._holding = Asking(self._read_holding)
+        self._answers = Asking(self._read_answers)
 
     async def add_upload(self, upload: Upload) -> None:
         """See IntakeStore."""
@@ -123,8 +125,17 @@ class SqlIntake:
 
     async def holding(self, session: SessionId, t0: datetime) -> bool:
         """See IntakeStore."""
+        return bool(await self._holding.ask((session, t0)))
+
+    async def _read_holding(
+        self, asked: Sequence[tuple[SessionId, datetime]]
+    ) -> Mapping[tuple[SessionId, datetime], bool]:
+        found: dict[tuple[SessionId, datetime], bool] = {}
         async with self._database.reading() as connection:
-            return await holds_t0(connection, session, t0)
+            for t0 in {moment for _, moment in asked}:
+                sessions = await holding(connection, [session for session, moment in asked if moment == t0], t0)
+                found |= {(session, t0): True for session in sessions}
+        return found
 
     async def drop_upload(self, upload: str) -> None:
         """See IntakeStore."""
@@ -152,12 +163,23 @@ class SqlIntake:
 
     async def answers(self, session: SessionId, bidder: BidderId | None = None) -> tuple[Answer, ...]:
         """See IntakeStore."""
+        if bidder is not None:
+            return await self._answers.ask((session, bidder)) or ()
         answer = tables.answers.c
         wanted = select(tables.answers).where(answer.session == session).order_by(answer.id)
-        if bidder is not None:
-            wanted = wanted.where(answer.bidder == bidder)
         async with self._database.reading() as connection:
             return tuple(map(_answer, (await connection.execute(wanted)).all()))
+
+    async def _read_answers(
+        self, asked: Sequence[tuple[SessionId, BidderId]]
+    ) -> Mapping[tuple[SessionId, BidderId], tuple[Answer, ...]]:
+        answer = tables.answers.c
+        whose = tuple_(answer.session, answer.bidder).in_(list(asked))
+        found: dict[tuple[SessionId, BidderId], list[Answer]] = {}
+        async with self._database.reading() as connection:
+            for row in (await connection.execute(select(tables.answers).where(whose).order_by(answer.id))).all():
+                found.setdefault((SessionId(row.session), BidderId(row.bidder)), []).append(_answer(row))
+        return {who: tuple(answers) for who, answers in found.items()}
 
     async def keep_release(self, released: Released) -> None:
         """See IntakeStore."""
@@ -190,12 +212,12 @@ class SqlIntake:
             await connection.execute(update(tables.uploads).where(tables.uploads.c.id == upload).values(values))
 
 
-async def holds_t0(connection: AsyncConnection, session: SessionId, t0: datetime) -> bool:
-    """Return whether T0 waits for an upload of this session (IntakeStore.holding)."""
+async def holding(connection: AsyncConnection, sessions: Sequence[SessionId], t0: datetime) -> set[SessionId]:
+    """Return those of these sessions whose T0 waits for an upload (IntakeStore.holding)."""
     row = tables.uploads.c
     early = or_(row.completed_at.is_(None), row.completed_at < t0)
-    found = select(row.id).where(row.session == session, row.state.in_(HOLDING), early).limit(1)
-    return (await connection.execute(found)).first() is not None
+    found = select(row.session).where(row.session.in_(list(sessions)), row.state.in_(HOLDING), early).distinct()
+    return {SessionId(session) for session in (await connection.execute(found)).scalars()}
 
 
 def _upload(row: Row[Any]) -> Upload:

@@ -35,6 +35,7 @@ from sessions.ids import SessionId
 from sessions.ports import Holders
 from sessions.store import tables
 from sessions.store.database import Database
+from sessions.store.together import Together
 
 _MS = timedelta(milliseconds=1)
 
@@ -55,6 +56,8 @@ class SqlMembers:
         self._database = database
         self._dialect = database.engine.dialect.name
         self._now = now or (_postgresql_clock if self._dialect == "postgresql" else _sqlite_clock)
+        self._holds = Together(self._hold_all)
+        self._lettings = Together(self._let_all_go)
 
     async def join(self, name: str, valid: timedelta, *, instead_of: str | None = None, alone: bool = False) -> int:
         """See Members."""
@@ -185,15 +188,23 @@ class SqlMembers:
 
     async def hold(self, name: str, session: SessionId, longest: timedelta) -> None:
         """See Holds."""
-        until = self._now() + longest // _MS
-        row = {"id": name, "session": session, "worker": self._database.worker, "until": until}
+        await self._holds.add((name, session, longest))
+
+    async def _hold_all(self, batch: Sequence[tuple[str, SessionId, timedelta]]) -> None:
+        rows = [
+            {"id": name, "session": session, "worker": self._database.worker, "until": self._now() + longest // _MS}
+            for name, session, longest in batch
+        ]
         async with self._database.writing() as connection:
-            await connection.execute(tables.holds.insert().values(row))
+            await connection.execute(tables.holds.insert().values(rows))
 
     async def let_go(self, name: str) -> None:
         """See Holds."""
+        await self._lettings.add(name)
+
+    async def _let_all_go(self, batch: Sequence[str]) -> None:
         async with self._database.writing(checked=False) as connection:
-            await connection.execute(delete(tables.holds).where(tables.holds.c.id == name))
+            await connection.execute(delete(tables.holds).where(tables.holds.c.id.in_(list(batch))))
 
     async def held(self, session: SessionId) -> bool:
         """See Holds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sessions.ids import AccountId
 from sessions.roles import Role
 from sessions.store import tables
 from sessions.store.database import Database
+from sessions.store.together import Asking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -107,6 +108,7 @@ class SqlLogins:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._found = Asking(self._find)
 
     async def add(self, token: str, login: Login) -> None:
         """Keep a login under its token, and forget those that are over."""
@@ -126,11 +128,13 @@ class SqlLogins:
 
     async def find(self, token: str, now: datetime) -> Login | None:
         """Return the login of this token if it has not run out."""
-        login = tables.logins.c
-        mine = (login.token_sha256 == sha256_hex(token.encode())) & (login.expires_at > now)
+        login = await self._found.ask(sha256_hex(token.encode()))
+        return login if login is not None and login.expires_at > now else None
+
+    async def _find(self, tokens: Sequence[str]) -> Mapping[str, Login]:
+        mine = select(tables.logins).where(tables.logins.c.token_sha256.in_(list(tokens)))
         async with self._database.reading() as connection:
-            row = (await connection.execute(select(tables.logins).where(mine))).first()
-        return _login(row) if row else None
+            return {row.token_sha256: _login(row) for row in (await connection.execute(mine)).all()}
 
     async def of(self, kind: str, subject: str) -> tuple[Login, ...]:
         """Return somebody's logins, oldest first."""

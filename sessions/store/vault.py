@@ -6,19 +6,20 @@ The associated data binds each to its session and name, so that a sealed secret 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select, text
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from crypto.encoding import lv
 from sessions.ids import SessionId
 from sessions.store import tables
 from sessions.store.database import Database
+from sessions.store.together import Asking
 
 NONCE = 12
 
@@ -78,6 +79,7 @@ class Vault:
     def __init__(self, database: Database, master: Master) -> None:
         self._database = database
         self._master = master
+        self._sealed = Asking(self._read)
 
     async def keep(self, session: SessionId, name: str, secret: bytes) -> bytes:
         """See SecretStore."""
@@ -107,11 +109,15 @@ class Vault:
 
     async def get(self, session: SessionId, name: str) -> bytes | None:
         """See SecretStore."""
-        secret = tables.secrets.c
-        wanted = select(secret.sealed).where(secret.session == session, secret.name == name)
-        async with self._database.reading() as connection:
-            sealed = (await connection.execute(wanted)).scalar_one_or_none()
+        sealed = await self._sealed.ask((session, name))
         return None if sealed is None else self._master.open(session, name, sealed)
+
+    async def _read(self, asked: Sequence[tuple[SessionId, str]]) -> Mapping[tuple[SessionId, str], bytes]:
+        secret = tables.secrets.c
+        wanted = select(tables.secrets).where(tuple_(secret.session, secret.name).in_(list(asked)))
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(wanted)).all()
+        return {(SessionId(row.session), row.name): row.sealed for row in rows}
 
 
 def _bound(session: str, name: str) -> bytes:

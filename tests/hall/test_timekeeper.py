@@ -120,3 +120,30 @@ async def test_a_database_that_is_away_is_asked_again() -> None:
 
 async def test_stopping_before_starting_is_harmless() -> None:
     await Timekeeper(Service({}), FakeClock()).stop()
+
+
+async def test_sessions_are_made_ready_once_for_what_falls_due_soon_and_one_failure_keeps_no_other_from_it() -> None:
+    clock = FakeClock()
+    service = Service({A: START + timedelta(seconds=5), B: START + timedelta(seconds=5)})
+    made: list[SessionId] = []
+
+    async def ready(session: SessionId) -> None:
+        made.append(session)
+        if session == A:
+            raise OSError("the database is away")
+
+    keeper = Timekeeper(service, clock, ready=ready)
+    keeper.start()
+    await until(lambda: made == [A, B])
+    for _ in range(3):
+        service.looked.clear()
+        keeper.stir()
+        await service.looked.wait()
+    assert made == [A, B]
+    service.dues[B] = START + timedelta(seconds=7)  # put off
+    keeper.stir()
+    await until(lambda: made == [A, B, B])
+    clock.advance(timedelta(seconds=7))
+    keeper.stir()
+    await until(lambda: service.settled == Counter([A, B]))
+    await keeper.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from sessions.errors import Stale
 from sessions.events import Event, Happening, NoneDeclared, Recorded, Stream, SupervisorNoted
 from sessions.ids import BidderId, Digest, SessionId
 from sessions.plan_json import plan_to_json
-from sessions.ports import EventStore, Outcome, Summary
+from sessions.ports import Entries, EventStore, Outcome, Summary
 from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.migrations import migrate
@@ -50,11 +51,13 @@ def a_summary(session: str = "gx-1", **changes: object) -> Summary:
     return replace(summary, **changes)  # type: ignore[arg-type]
 
 
-def events(*texts: str, after: Head | None = None, stream: Stream = Stream.OPENING) -> list[Recorded]:
+def events(
+    *texts: str, after: Head | None = None, stream: Stream = Stream.OPENING, session: SessionId = SESSION
+) -> list[Recorded]:
     head, records = after or Head(), []
     for text in texts:
         happening = Happening(at=T0, actor=SUPERVISOR, event=SupervisorNoted(private={"text": text}))
-        records.append(chain(head, SESSION, stream, happening))
+        records.append(chain(head, session, stream, happening))
         head = head.after(records[-1])
     return records
 
@@ -165,3 +168,37 @@ async def test_an_event_without_a_private_part_has_no_salt(store: EventStore) ->
     assert plain.salt is None
     assert salted.salt is not None
     assert check(Head(), [plain, salted]).number == 2
+
+
+async def test_what_many_sessions_append_at_once_is_all_there_but_for_who_lost_a_race(store: EventStore) -> None:
+    sessions = [SessionId(f"gx-{number}") for number in range(1, 9)]
+    first = {session: events("first", session=session) for session in sessions}
+    for session in sessions[:6]:  # the others begin in the same breath
+        await store.append(session, first[session], summary=a_summary(session))
+    lost = sessions[3]
+    heads = {session: head_of(first[session]) for session in sessions[:6]} | {lost: head_of(events("another"))}
+
+    async def append(session: SessionId) -> None:
+        if session not in heads:
+            await store.append(session, first[session], summary=a_summary(session))
+            return
+        await store.append(
+            session,
+            events("next", after=heads[session], session=session),
+            summary=a_summary(session, status="live", step=session),
+            outcomes=[an_outcome()],
+            entries=Entries(first=1 if session == sessions[5] else 0, added=(session.encode(),)),
+        )
+
+    said = await asyncio.gather(*map(append, sessions), return_exceptions=True)
+    stale = {session for session, each in zip(sessions, said, strict=True) if isinstance(each, Stale)}
+    assert stale == {lost, sessions[5]}  # another history, and a gap among the entries
+    assert {each for each in said if each is not None} == {each for each in said if isinstance(each, Stale)}
+    for session in sessions:
+        went_on = session in heads and session not in stale
+        assert (await store.ends(session))[Stream.OPENING] == 1 + went_on
+        found = await store.summary(session)
+        assert found is not None
+        assert (found.status, found.step) == (("live", session) if went_on else ("scheduled", None))
+        assert len(await store.outcomes(session, [("host:lin", "k1")])) == went_on
+        assert await store.entries(session) == ((session.encode(),) if went_on else ())

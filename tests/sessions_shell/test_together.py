@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from sessions.errors import Unanswered
-from sessions.store.together import MOST, Together
+from sessions.store.together import MOST, Asking, Together
 
 
 class Store:
@@ -78,3 +78,51 @@ async def test_whoever_gives_up_keeps_nobody_elses_from_being_written() -> None:
     store.open.set()
     await waiting
     assert 1 in [number for commit in store.commits for number in commit]
+
+
+class Book:
+    """Answers in capitals, for keys it knows."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.pages = {"a", "b"}
+        self.away = False
+        self.open = asyncio.Event()
+
+    async def read(self, keys: Sequence[str]) -> dict[str, str]:
+        self.asked.append(list(keys))
+        known = {key: key.upper() for key in keys if key in self.pages}
+        await self.open.wait()
+        if self.away:
+            raise Unanswered
+        return known
+
+
+async def test_questions_that_come_while_one_is_answered_share_the_next_and_none_hears_of_before_it_asked() -> None:
+    book = Book()
+    asking = Asking(book.read)
+    early = asyncio.create_task(asking.ask("c"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # it is being looked for now
+    book.pages.add("c")
+    late = [asyncio.create_task(asking.ask(key)) for key in ("c", "a", "c", "b")]
+    given_up = asyncio.create_task(asking.ask("a"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    book.open.set()
+    assert await early is None
+    assert await asyncio.gather(*late) == ["C", "A", "C", "B"]
+    assert book.asked == [["c"], ["c", "a", "b"]]
+
+
+async def test_a_store_that_is_away_is_told_to_all_who_asked_and_asked_again() -> None:
+    book = Book()
+    book.open.set()
+    book.away = True
+    asking = Asking(book.read)
+    assert [type(each) for each in await asyncio.gather(*map(asking.ask, "ab"), return_exceptions=True)] == [
+        Unanswered,
+        Unanswered,
+    ]
+    book.away = False
+    assert await asking.ask("a") == "A"

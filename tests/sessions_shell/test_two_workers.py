@@ -53,7 +53,9 @@ class Process:
         return [type(record.event).__name__ for record in await self.sessions.events(SESSION, stream)]
 
     async def dies(self) -> None:
-        """Lose the place, as a process that was killed does when the others notice."""
+        """Lose the place, as a process that was killed does when the others notice; it takes no new one."""
+        for task in self.membership._tasks:
+            task.cancel()
         async with self.database.writing(checked=False) as connection:
             await connection.exec_driver_sql(f"DELETE FROM workers WHERE number = {self.membership.number}")
 
