@@ -19,8 +19,8 @@ from sessions.hallkey import HallKeys
 from sessions.ids import SessionId
 from sessions.membership import Duties, Membership
 from sessions.opening import Opening
-from sessions.ports import WrongOffset
-from sessions.service import Sessions
+from sessions.ports import Answer, WrongOffset
+from sessions.service import Sessions, Stores
 from sessions.store.database import Database
 from sessions.store.members import SqlMembers
 from sessions.store.migrations import migrate
@@ -43,6 +43,7 @@ class Process:
     membership: Membership
     sessions: Sessions
     submissions: Submissions
+    kept: Stores
 
     async def submit(self, sealed: Sealed) -> Progress:
         actor = the_actor(sealed.bidder)
@@ -52,10 +53,11 @@ class Process:
     async def log(self, stream: Stream = Stream.OPENING) -> list[str]:
         return [type(record.event).__name__ for record in await self.sessions.events(SESSION, stream)]
 
+    async def answers(self) -> tuple[Answer, ...]:
+        return await self.kept.intake.answers(SESSION)
+
     async def dies(self) -> None:
-        """Lose the place, as a process that was killed does when the others notice; it takes no new one."""
-        for task in self.membership._tasks:
-            task.cancel()
+        """Lose the place, as a process that was killed does when the others notice."""
         async with self.database.writing(checked=False) as connection:
             await connection.exec_driver_sql(f"DELETE FROM workers WHERE number = {self.membership.number}")
 
@@ -73,7 +75,7 @@ async def a_process(folder: Path, clock: FakeClock) -> AsyncIterator[Process]:
     submissions = Submissions(sessions, kept, clock=clock, certifying=certifying, hall=keys, limits=LIMITS)
     await membership.start(Duties())
     try:
-        yield Process(database, membership, sessions, submissions)
+        yield Process(database, membership, sessions, submissions, kept)
     finally:
         await submissions.close()
         await sessions.close()
@@ -168,15 +170,19 @@ async def test_a_bid_whose_worker_died_over_its_check_is_answered_by_the_leader_
     assert await asyncio.to_thread(check.begun.wait, 20)
     clock.set(T0 + SECOND)
     settling = asyncio.ensure_future(one.sessions.settle(SESSION))
+    for task in other.membership._tasks:
+        task.cancel()  # it does not come back under another number
     await other.dies()
     await one.submissions.adopt(one.membership)
     await settling
     intake = await one.sessions.events(SESSION, Stream.INTAKE)
     assert [type(record.event) for record in intake[-2:]] == [BidReceived, IntakeClosed]
     assert intake[-2].at == T0 - MS
-    check.go_on.set()  # the dead one goes on, and finds that it may write nothing
-    with pytest.raises(Fenced):
-        await sending
+    check.go_on.set()  # the dead one goes on, writes nothing, and says what the leader answered
+    told = (await sending).answer
+    assert told is not None
+    assert (told.code, told.at) == (None, T0 - MS)
+    assert [answer.code for answer in await one.answers()] == [None]
     assert len(await one.sessions.events(SESSION, Stream.INTAKE)) == len(intake)
 
 
