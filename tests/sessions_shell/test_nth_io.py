@@ -76,8 +76,8 @@ def failing_disk(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         disk.ask("open")
         return opening(self, name)
 
-    def asked_database(self: Database, url: str) -> None:
-        make(self, url)
+    def asked_database(self: Database, url: str, **more: Any) -> None:
+        make(self, url, **more)
         engine = self.engine.sync_engine
         event.listen(engine, "before_cursor_execute", lambda *_: disk.ask("execute"))
         event.listen(engine, "commit", lambda _: disk.ask("commit"))

@@ -172,7 +172,11 @@ def test_in_the_compose_file_nothing_can_write_where_it_need_not() -> None:
         assert service["read_only"] is True, name
         assert "no-new-privileges:true" in service["security_opt"], name
         assert name == "database" or service["cap_drop"] == ["ALL"], name
-    assert [name for name, service in services().items() if "ports" in service] == ["proxy"]
+    assert {name for name, service in services().items() if "ports" in service} == {"proxy", "hall"}
+    # Pages reach the hall through the proxy alone; cameras and seats by the one port of picture and sound.
+    port = Settings.model_fields["media_port"].default
+    assert services()["hall"]["ports"] == [f"{port}:{port}/udp", f"{port}:{port}/tcp"]
+    assert f"EXPOSE 8080 {port}/udp {port}/tcp" in stages()[1]
     assert set(services()["database"]["networks"]) == {"data"}  # nothing but the hall reaches it
 
 
@@ -181,6 +185,8 @@ def test_the_settings_of_the_compose_file_are_accepted() -> None:
     given = {name.removeprefix("KAIBIAO_").lower(): value for name, value in told.items()}
     given["public_url"] = re.sub(r"\$\{HALL_NAME:\?.*?\}", "hall.example.org", given["public_url"])
     given["trusted_proxies"] = json.loads(given["trusted_proxies"])
+    addresses = re.sub(r"\$\{HALL_ADDRESS:\?.*?\}", "203.0.113.7", given["media_addresses"])
+    given["media_addresses"] = json.loads(addresses)
     chosen = Settings(**given)
     proxy = services()["proxy"]["networks"]["front"]["ipv4_address"]
     assert [str(network) for network in chosen.trusted_proxies] == [f"{proxy}/32"]

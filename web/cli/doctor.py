@@ -68,7 +68,9 @@ def media(settings: Settings, *, here: bool | None = None) -> Finding:
     if settings.media == "off":
         return Finding(about=about, found="off, as `media` says")
     if here:
-        return Finding(about=about, found=f"on, UDP and TCP port {settings.media_port}")
+        where = ", ".join(map(str, settings.media_addresses)) or f"{settings.host} alone: set `media_addresses`"
+        reached = f"UDP and TCP port {settings.media_port} at {where}"
+        return Finding(about=about, found=f"on, {reached}; recordings in {settings.data_dir / 'media'}")
     if settings.media == "auto":
         return Finding(about=about, found="off: the extra `media` is not installed")
     return Finding(about=about, found="not installed", fix="Install the extra: pip install 'kaibiao[media]'.")
