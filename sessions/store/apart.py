@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+GRACE: Final = 2.0
+"""Seconds that ``close`` gives to what is under way."""
 
 
 class Apart:
@@ -22,8 +25,14 @@ class Apart:
         self._thread: Thread | None = None
 
     async def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return what ``work`` comes to over there. Cancelling this cancels that."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self._running()))
+        """Return what ``work`` comes to over there.
+
+        Who gives up waiting does not cut it off: SQLite's one writer, cut off amid its transaction, would keep all
+        others out until somebody found it.
+        """
+        there = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self._running()))
+        there.add_done_callback(_heard)
+        return await asyncio.shield(there)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -33,20 +42,28 @@ class Apart:
             self._thread.start()
         return self._loop
 
-    async def close(self) -> None:
-        """Cut off what is under way, and end the thread."""
+    async def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Let what is under way end, or cut it off in time; then do ``last`` there, and end the thread."""
         loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
             return
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_end_all(), loop))
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_end_all(last), loop))
         loop.call_soon_threadsafe(loop.stop)
         await asyncio.to_thread(thread.join)
         loop.close()
 
 
-async def _end_all() -> None:
+def _heard(ended: asyncio.Future[Any]) -> None:
+    if not ended.cancelled():
+        ended.exception()  # for those who no longer wait nobody need be told
+
+
+async def _end_all(last: Callable[[], Coroutine[Any, Any, None]]) -> None:
     left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        await asyncio.wait(left, timeout=GRACE)
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
+    await last()
     await asyncio.get_running_loop().shutdown_asyncgens()

@@ -151,8 +151,7 @@ class Database:
         """Close every connection."""
         if self._apart is not None:
             (there, database), self._apart = self._apart, None
-            await there.do(database.close)
-            await there.close()
+            await there.close(database.close)
         await self.engine.dispose()
 
 

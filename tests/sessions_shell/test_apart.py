@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,6 +16,7 @@ from sqlalchemy import text
 from sessions import vigil as watching
 from sessions.errors import Fenced
 from sessions.health import Vote
+from sessions.store import apart
 from sessions.store.apart import Apart
 from sessions.store.database import CONNECTIONS, Database
 from sessions.store.members import SqlMembers
@@ -144,23 +146,41 @@ async def test_what_goes_wrong_there_is_said_here(tmp_path: Path) -> None:
     await there.close()
 
 
-async def test_what_is_cut_off_here_is_cut_off_there_and_nothing_is_left_at_the_end() -> None:
-    apart = Apart()
-    begun, ended = asyncio.Event(), []
+async def test_who_gives_up_cuts_nothing_off_there_and_closing_does_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "GRACE", 0.1)
+    there = Apart()
+    begun, goes_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
+    ended: list[str] = []
 
     async def work() -> None:
         loop.call_soon_threadsafe(begun.set)
+        await asyncio.to_thread(goes_on.wait)
+        ended.append("to its end")
+        raise OSError("which nobody hears")
+
+    asked = asyncio.create_task(there.do(work))
+    await begun.wait()
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    goes_on.set()
+    while not ended:  # noqa: ASYNC110 - it happens in another thread
+        await asyncio.sleep(0.01)
+
+    async def hangs() -> None:
         try:
             await asyncio.sleep(3600)
         finally:
             ended.append("cut off")
 
-    asked = asyncio.create_task(apart.do(work))
-    await begun.wait()
-    asked.cancel()
-    await asyncio.gather(asked, return_exceptions=True)
-    await apart.close()
-    assert ended == ["cut off"]
-    await apart.close()  # harmless when done before
-    assert asked.cancelled()
+    hanging = asyncio.create_task(there.do(hangs))
+    await there.do(lambda: asyncio.sleep(0))
+
+    async def last() -> None:
+        ended.append("closed")
+
+    await there.close(last)
+    await asyncio.gather(hanging, return_exceptions=True)
+    assert ended == ["to its end", "cut off", "closed"]
+    await there.close(last)  # harmless when done before
+    assert len(ended) == 3
