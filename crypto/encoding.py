@@ -18,7 +18,8 @@ MAX_TEXT = 128
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
-_MANY_DIGITS = re.compile(rb"[:,\[]-?[0-9]{16}")  # as many as MAX_INTEGER has, where a number may begin
+_MANY_DIGITS = re.compile(rb'":-?[0-9]{16}')  # as many as MAX_INTEGER has, where the number of a member may begin
+_MANY_LISTED = re.compile(rb"[,\[]-?[0-9]{16}")  # and where that in a list may; four times as dear
 _B64U = re.compile(r"[A-Za-z0-9_-]*")
 _MOMENTS = (
     re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"),
@@ -107,7 +108,8 @@ def _parse_plain(data: bytes, limit: int) -> Any:
     """
     if len(data) > limit or data[:1] != b"{" or not data.isascii() or b"\\" in data:
         return None
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH or _MANY_DIGITS.search(data):
+    lists = data.count(b"[")
+    if lists + data.count(b"{") > MAX_DEPTH or _MANY_DIGITS.search(data) or (lists and _MANY_LISTED.search(data)):
         return None
     text = data.decode("ascii")
     try:
