@@ -41,7 +41,7 @@ from web.remote import Hall
 from web.settings import Settings
 
 PASSWORD = "correct horse battery"
-LEAD = timedelta(seconds=25)
+LEAD = timedelta(seconds=40)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
