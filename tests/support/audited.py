@@ -29,8 +29,13 @@ def by_typescript(*bundles: bytes, kept: str = "") -> list[Verdict]:
     return [{check["id"]: check["outcome"] for check in report["checks"]} for report in reports(*bundles, kept=kept)]
 
 
-def reports(*bundles: bytes, kept: str = "", receipt: bytes | None = None) -> list[dict[str, Any]]:
-    """Return the reports of the second verifier, with milliseconds, the sentence on each check, a receipt's fate."""
+def reports(
+    *bundles: bytes, kept: str = "", receipt: bytes | None = None, twice: bool = False
+) -> list[dict[str, Any]]:
+    """Return the reports of the second verifier, with milliseconds, the sentence on each check, a receipt's fate.
+
+    ``twice``: the later checks are made ahead, as a second worker does on the page.
+    """
     assets.build()
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{number}.zip" for number in range(len(bundles))]
@@ -40,7 +45,7 @@ def reports(*bundles: bytes, kept: str = "", receipt: bytes | None = None) -> li
         done = node(
             [str(RUNNER)],
             return_completed_process=True,
-            input=json.dumps({"paths": [str(path) for path in paths], "kept": kept, "receipt": beside}),
+            input=json.dumps({"paths": list(map(str, paths)), "kept": kept, "receipt": beside, "twice": twice}),
             capture_output=True,
             encoding="utf-8",
         )

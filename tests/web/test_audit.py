@@ -14,7 +14,7 @@ from crypto.signing import HallKey
 from sessions.hallkey import HallKeys
 from sessions.verify.sentences import SENTENCES
 from tests.support import audit_words, corpus
-from tests.support.audited import by_python, by_typescript, disagreements
+from tests.support.audited import by_python, by_typescript, disagreements, reports
 from tests.support.bundles import signed_anew, the_bundle, the_files
 from tests.support.finished import a_bundle, an_aborted_bundle
 from tests.support.tampering import TAMPERINGS
@@ -68,6 +68,21 @@ def test_both_agree_on_generated_openings_and_on_what_a_dishonest_hall_makes_of_
     compare(1, 13, tally)
     assert (tally.differing, tally.refused) == ([], [])
     assert tally.bundles == 24
+
+
+def test_later_checks_made_ahead_come_to_the_same() -> None:
+    bundles = [bundle for bundle, _ in corpus.read().values()]
+    bundles += [signed_anew(change(the_files())) for _, change, _ in TAMPERINGS]
+    for ahead, alone in zip(reports(*bundles, twice=True), reports(*bundles), strict=True):
+        # Of several things wrong, which is told depends on whose signature was looked at first.
+        one, other = (
+            [
+                (check["id"], check["outcome"], check["detail"] if check["outcome"] == "passed" else "")
+                for check in report["checks"]
+            ]
+            for report in (ahead, alone)
+        )
+        assert one == other
 
 
 @pytest.mark.slow

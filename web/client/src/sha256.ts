@@ -28,13 +28,24 @@ const W = new Int32Array(64);
 const STATE = new Int32Array(8);
 const TAIL = new Uint8Array(128);
 const END = new DataView(TAIL.buffer);
+const OUT = new Uint8Array(32);
+const WORDS = new DataView(OUT.buffer);
 
 /** SHA-256 of `data`. */
 export function digest(data: Uint8Array): Bytes {
+  return absorb(data).slice();
+}
+
+/** The same in lower-case hex, of bytes or of the UTF-8 of a text. */
+export function digestHex(data: Uint8Array | string): string {
+  return hex(absorb(typeof data === "string" ? utf8(data) : data));
+}
+
+/** The digest, in memory that the next call writes over. */
+function absorb(data: Uint8Array): Bytes {
   STATE.set(H);
   const whole = data.length - (data.length % 64);
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  for (let at = 0; at < whole; at += 64) block(STATE, view, at);
+  for (let at = 0; at < whole; at += 64) block(STATE, data, at);
   const rest = data.length - whole;
   const size = rest < 56 ? 64 : 128;
   TAIL.fill(0);
@@ -42,16 +53,9 @@ export function digest(data: Uint8Array): Bytes {
   TAIL[rest] = 0x80;
   END.setUint32(size - 8, Math.floor(data.length / 2 ** 29));
   END.setUint32(size - 4, (data.length << 3) >>> 0);
-  for (let at = 0; at < size; at += 64) block(STATE, END, at);
-  const out = new Uint8Array(32);
-  const words = new DataView(out.buffer);
-  for (let i = 0; i < 8; i++) words.setInt32(4 * i, STATE[i]!);
-  return out;
-}
-
-/** The same in lower-case hex, of bytes or of the UTF-8 of a text. */
-export function digestHex(data: Uint8Array | string): string {
-  return hex(digest(typeof data === "string" ? utf8(data) : data));
+  for (let at = 0; at < size; at += 64) block(STATE, TAIL, at);
+  for (let i = 0; i < 8; i++) WORDS.setInt32(4 * i, STATE[i]!);
+  return OUT;
 }
 
 const SHORT = 4096; // bytes; from about there on WebCrypto is done sooner
@@ -72,8 +76,8 @@ export function hmac(key: Uint8Array, data: Uint8Array): Bytes {
   return pad(0x5c, pad(0x36, data));
 }
 
-function block(state: Int32Array, view: DataView, at: number): void {
-  for (let t = 0; t < 16; t++) W[t] = view.getInt32(at + 4 * t);
+function block(state: Int32Array, data: Uint8Array, at: number): void {
+  for (let t = 0, i = at; t < 16; t++, i += 4) W[t] = (data[i]! << 24) | (data[i + 1]! << 16) | (data[i + 2]! << 8) | data[i + 3]!;
   for (let t = 16; t < 64; t++) {
     const x = W[t - 15]!;
     const y = W[t - 2]!;
@@ -91,9 +95,9 @@ function block(state: Int32Array, view: DataView, at: number): void {
   let h = state[7]!;
   for (let t = 0; t < 64; t++) {
     const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + K[t]! + W[t]!) | 0;
+    const t1 = (h + s1 + (g ^ (e & (f ^ g))) + K[t]! + W[t]!) | 0;
     const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
-    const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+    const t2 = (s0 + ((a & b) | (c & (a | b)))) | 0;
     h = g;
     g = f;
     f = e;

@@ -5,7 +5,7 @@
  */
 
 import type { Check, Report } from "./audit/report.js";
-import type { Asked, Said } from "./audit/worker.js";
+import type { Asked, AskedAhead, Said } from "./audit/worker.js";
 import { EXTRA, FATES, SENTENCES } from "./audit/words.js";
 import type { JsonObject } from "./canonical.js";
 import type { Speech } from "./dom.js";
@@ -29,7 +29,13 @@ const pasted = form.querySelector<HTMLTextAreaElement>("textarea")!;
 const found = document.querySelector<HTMLElement>("[data-found]")!;
 const list = found.querySelector<HTMLElement>("[data-checks]")!;
 const progress = document.querySelector<HTMLProgressElement>("progress[data-progress]")!;
-const worker = startWorker();
+const start = workers();
+const worker = start();
+/** Makes the later checks while the first makes the earlier ones. */
+let second = navigator.hardwareConcurrency > 1 ? start() : null;
+second?.addEventListener("error", () => (second = null)); // then the first makes them all
+/** Bytes of a bundle up to which two read it, since each has it in memory. */
+const SHARED = 64 * 1024 * 1024;
 let busy = false;
 
 form.addEventListener("submit", (event) => {
@@ -99,23 +105,41 @@ async function isZip(file: File): Promise<boolean> {
 
 // -- a bundle ------------------------------------------------------------------------------------------------------
 
-/** The worker, told to load all it needs while there is a network; null where there are no workers. */
-function startWorker(): Worker {
+/** What starts a worker, which loads all it needs while there is a network. */
+function workers(): () => Worker {
   const address = new URL("./audit/worker.js", import.meta.url).href;
   const types = "trustedTypes" in globalThis ? trustedTypes : undefined;
   const policy = types?.createPolicy("kaibiao-worker", { createScriptURL: () => address }); // this address, whatever is asked
-  const started = new Worker((policy?.createScriptURL("") ?? address) as string, { type: "module" });
-  started.addEventListener("message", ({ data: said }: MessageEvent<Said>) => {
-    if (said.kind === "ready") document.documentElement.dataset["verifier"] = "ready";
-  });
-  return started;
+  let loading = 0;
+  return () => {
+    const started = new Worker((policy?.createScriptURL("") ?? address) as string, { type: "module" });
+    loading++;
+    started.addEventListener("message", ({ data: said }: MessageEvent<Said>) => {
+      if (said.kind === "ready" && --loading === 0) document.documentElement.dataset["verifier"] = "ready";
+    });
+    return started;
+  };
+}
+
+/** Let the second worker look at the same bundle; where the first hears of it, also of its failure. */
+function besides(bundle: ArrayBuffer): MessagePort | null {
+  if (second === null || bundle.byteLength > SHARED) return null;
+  const { port1, port2 } = new MessageChannel();
+  second.onmessage = ({ data: said }: MessageEvent<Said>) => {
+    if (said.kind === "late") port2.postMessage(said.late);
+  };
+  second.onerror = () => port2.postMessage(null);
+  const asked: AskedAhead = { ahead: bundle.slice(0) };
+  second.postMessage(asked, [asked.ahead]);
+  return port1;
 }
 
 /** Check a bundle, beside what the reader kept: a checkpoint, a chain's head, or a receipt; "" without any. */
 async function checkBundle(file: File, kept: string): Promise<boolean> {
   const ofLog = isKept(kept);
   const receipt = ofLog || kept === "" ? null : new TextEncoder().encode(kept).buffer;
-  const asked: Asked = { bundle: await file.arrayBuffer(), kept: ofLog ? `${kept}\n` : "", receipt };
+  const bundle = await file.arrayBuffer();
+  const asked: Asked = { bundle, kept: ofLog ? `${kept}\n` : "", receipt, beside: besides(bundle) };
   const made: Check[] = [];
   progress.max = Object.keys(SENTENCES).length;
   progress.value = 0;
@@ -128,7 +152,7 @@ async function checkBundle(file: File, kept: string): Promise<boolean> {
       } else if (said.kind === "report") resolve(said);
     };
     worker.onerror = () => reject(new Unable(say("no_worker")));
-    worker.postMessage(asked, [asked.bundle]);
+    worker.postMessage(asked, asked.beside === null ? [bundle] : [bundle, asked.beside]);
   });
   show(report, sha256);
   return report.ok;

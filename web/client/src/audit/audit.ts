@@ -6,10 +6,11 @@
  */
 
 import { type Bytes, equal, utf8 } from "../bytes.js";
-import { canonicalText } from "../canonical.js";
+import { canonicalText, type JsonObject, parseCanonical } from "../canonical.js";
+import { type HallKey, readHallKey } from "../jws.js";
 import * as bids from "./bids.js";
 import { member, type Received } from "./bids.js";
-import { checkManifest, checkSignature, KEYS, MANIFEST, SIGNATURE } from "./bundled.js";
+import { checkManifest, checkSignature, KEYS, LINES, MANIFEST, SIGNATURE } from "./bundled.js";
 import type { Opening } from "./ceremony.js";
 import { drawResult } from "./draw.js";
 import { evidence, failures } from "./evidence.js";
@@ -33,9 +34,16 @@ const INTAKE = "events/intake.jsonl";
 /**
  * Check `bundle`; `tell` hears of each check as it is made. Never throws for what is in the file. `kept` is a checkpoint of
  * this opening's log, or the head of its chain, that the reader has from elsewhere (check `log.held`); with a bidder's
- * `receipt` (the file, or the bare JWS) the report also says what became of that bid.
+ * `receipt` (the file, or the bare JWS) the report also says what became of that bid. `beside`: what {@link ahead} makes of
+ * the same bundle at the same time.
  */
-export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept = "", receipt: Bytes | null = null): Promise<Report> {
+export async function audit(
+  bundle: Bytes,
+  tell?: (check: Check) => void,
+  kept = "",
+  receipt: Bytes | null = null,
+  beside: Promise<Late | null> | null = null,
+): Promise<Report> {
   const run = new Run(tell);
   const files = await run.check("bundle.file", [bundle], (data) => {
     const unpacked = unpack(data);
@@ -46,7 +54,7 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept =
   const session = manifest?.session ?? null;
   const cores = await run.check("chain.opening", [files, session], (all, name) => readChain(member(all, "events/opening.jsonl"), name, "opening"));
   const shown = await run.check("chain.private", [files, cores], (all, log) => readDisclosed(member(all, "events/opening.private.jsonl"), log));
-  const replayed = await run.check("rules.opening", [cores, shown], rules);
+  const replayed = await run.check("rules.opening", [cores, shown], (log, parts) => rules(log, parts));
   await run.check("bundle.contents", [files, replayed], contents);
   const intake = await run.check("chain.intake", [files, session, replayed], chainOfIntake);
   const taken = await run.check("rules.intake", [replayed, intake], ({ opening }, log) =>
@@ -69,6 +77,72 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept =
   const recorded = await run.check("recording.chain", [files, replayed, hall], recordingChain);
   await run.check("recording.files", [files, replayed, recorded], recordingFiles);
   if (kept !== "") await run.check("log.held", [files, replayed, hall], (all, events, key) => heldOutside(kept, all, events, key));
+  const late = await rest(run, { files, replayed, intake, received, hall, entries }, beside);
+  const declared = new Set(late.declared);
+  const archived = { files, hall, session, replayed, intake, withdrawals: withdrawn !== null, declared };
+  const verdict = receipt === null ? null : await weigh(receipt, archived);
+  return {
+    ok: run.checks.every(({ outcome }) => outcome === "passed") && (verdict?.ok ?? true),
+    verdict,
+    session,
+    title: (replayed?.opening.plan.tender["title"] as Report["title"] | undefined) ?? null,
+    hallKey: hall?.kid ?? null,
+    authorities: late.authorities,
+    checks: run.checks,
+  };
+}
+
+/** What the later checks stand on; null where an earlier one did not pass. */
+interface Grounds {
+  readonly files: Files | null;
+  readonly replayed: Replayed | null;
+  readonly intake: readonly Told[] | null;
+  readonly received: Received | null;
+  readonly hall: HallKey | null;
+  readonly entries: ReadonlySet<string> | "none" | null;
+}
+
+/** What the later checks came to, as it goes from one worker to another. */
+export interface Late {
+  readonly checks: readonly Check[];
+  readonly authorities: readonly string[];
+  /** The bidders whose declarations hold. */
+  readonly declared: readonly string[];
+}
+
+/** The later checks: made here, or taken from `beside`, if all that they stand on holds. */
+async function rest(run: Run, grounds: Grounds, beside: Promise<Late | null> | null): Promise<Late> {
+  const whole = Object.values(grounds).every((ground) => ground !== null);
+  const made = whole && beside !== null ? await beside : null;
+  if (made === null) return later(run, grounds);
+  for (const check of made.checks) run.note(check);
+  return made;
+}
+
+/**
+ * Make the later checks of a bundle of which another verifier makes the earlier ones meanwhile; null where that fails.
+ *
+ * @remarks Bids, statements and record are half of the work. Nothing of the log is checked here: the chain says what its
+ * digests are, and the rules are not asked. So what this comes to counts only once the other has found all that it stands on
+ * to hold; if it does, both have the same before them.
+ */
+export async function ahead(bundle: Bytes): Promise<Late | null> {
+  try {
+    const files = unpack(bundle);
+    const { session } = parseCanonical(member(files, MANIFEST), LINES) as { readonly session: string };
+    const hall = await readHallKey(parseCanonical(member(files, "hall-key.json"), LINES) as JsonObject);
+    const { value: cores } = readChain(member(files, "events/opening.jsonl"), session, "opening", undefined, true);
+    const { value: shown } = readDisclosed(member(files, "events/opening.private.jsonl"), cores, true);
+    const { value: replayed } = rules(cores, shown, true);
+    const { value: intake } = chainOfIntake(files, session, replayed);
+    const { value: entries } = await receiptLog(files, replayed, intake, hall);
+    return await later(new Run(), { files, replayed, intake, received: receivedIn(intake), hall, entries });
+  } catch {
+    return null; // the other says what is wrong
+  }
+}
+
+async function later(run: Run, { files, replayed, intake, received, hall, entries }: Grounds): Promise<Late> {
   const sealed = await run.check("bids.declarations", [files, replayed, received], (all, { opening }, told) =>
     bids.declarations(all, opening, told),
   );
@@ -90,23 +164,12 @@ export async function audit(bundle: Bytes, tell?: (check: Check) => void, kept =
   await run.check("record.projection", [files, replayed], papers.projection);
   await run.check("record.signatures", [files, replayed, signers, proved, hall], papers.signatures);
   await run.check("record.page", [files, replayed], papers.pages);
-  const declared = new Set((sealed ?? []).map(({ bid }) => bid.bidder));
-  const archived = { files, hall, session, replayed, intake, withdrawals: withdrawn !== null, declared };
-  const verdict = receipt === null ? null : await weigh(receipt, archived);
-  return {
-    ok: run.checks.every(({ outcome }) => outcome === "passed") && (verdict?.ok ?? true),
-    verdict,
-    session,
-    title: (replayed?.opening.plan.tender["title"] as Report["title"] | undefined) ?? null,
-    hallKey: hall?.kid ?? null,
-    authorities: authorities ?? [],
-    checks: run.checks,
-  };
+  return { checks: run.checks, authorities: authorities ?? [], declared: (sealed ?? []).map(({ bid }) => bid.bidder) };
 }
 
-function rules(cores: readonly Core[], shown: ReadonlyMap<number, Shown>): Found<Replayed> {
+function rules(cores: readonly Core[], shown: ReadonlyMap<number, Shown>, trusting = false): Found<Replayed> {
   const plan = readPlan((cores[0]!.form["data"] as Data)["plan"]);
-  return replay(readEvents(cores, shown, plan));
+  return replay(readEvents(cores, shown, plan), trusting);
 }
 
 /** What the public may see of a private part now that the opening is over, by the rule pack's matrix. */

@@ -145,7 +145,7 @@ export async function evidence(
   const read = (bid: Bid | undefined, line: Data): Promise<Beat> => readBeat(o, window, bid, line, signers, hall);
   const probes = readProbes(file(PROBES));
   const reach = await Promise.all(
-    lines(file(REACH), LINE).map(({ value }) => {
+    [...lines(file(REACH), LINE)].map(({ value }) => {
       const line = members(value, ["ack", "beat", "row"]);
       return read(
         o.bids.find(({ row }) => row === line.row),
@@ -160,7 +160,7 @@ export async function evidence(
     const named = [data["sha256"], data["reach_sha256"], data["probes_sha256"]];
     const here = [bytes, file(REACH), file(PROBES)].map(digestHex);
     demand(same(named as string[], here), `row ${bid.row}: other evidence than the log names`);
-    const own = await Promise.all(lines(bytes, LINE).map(({ value }) => read(bid, members(value, ["ack", "beat"]))));
+    const own = await Promise.all([...lines(bytes, LINE)].map(({ value }) => read(bid, members(value, ["ack", "beat"]))));
     demand(
       own.every(({ n }, i) => n === i + 1),
       `row ${bid.row}: a sign of life is missing`,
@@ -189,7 +189,7 @@ const LINE = 4 * 4096;
 const LONGEST = 4096;
 
 function readProbes(bytes: Bytes): readonly Probe[] {
-  return lines(bytes, LINE).map(({ value }) => {
+  return [...lines(bytes, LINE)].map(({ value }) => {
     const { at, took_ms, run } = members(value, ["at", "took_ms", "run"]);
     asIdentifier(run);
     return { at: moment(at), took: asCount(took_ms) };

@@ -79,7 +79,11 @@ export class Run {
   }
 
   #note(id: string, outcome: Outcome, detail: string): void {
-    const check = { id, outcome, detail };
+    this.note({ id, outcome, detail });
+  }
+
+  /** Take over a check that was made elsewhere. */
+  note(check: Check): void {
     this.checks.push(check);
     this.#tell(check);
   }

@@ -33,8 +33,8 @@ export interface Replayed {
   readonly findings: ReadonlyMap<string, Data>;
 }
 
-/** Play the whole log. */
-export function replay(log: readonly Told[]): Found<Replayed> {
+/** Play the whole log; `trusting`: somebody else asks the rules about it. */
+export function replay(log: readonly Told[], trusting = false): Found<Replayed> {
   const first = log[0]!;
   demand(first.type === "SessionScheduled" && first.role === "clock", "event 1 is no announcement");
   const plan = readPlan(first.data["plan"]);
@@ -43,13 +43,15 @@ export function replay(log: readonly Told[]): Found<Replayed> {
   const findings = new Map<string, Data>();
   for (let i = 1; i < log.length; ) {
     const told = log[i]!;
-    const count = explained(o, log, i, findings);
+    const count = trusting && !RESULTS.includes(told.type) ? 1 : explained(o, log, i, findings);
     demand(count > 0, `event ${told.n} (${told.type}) is not what the rules make of the log`);
     for (const each of log.slice(i, i + count)) o.after(each, () => drawing(o));
     i += count;
   }
   return found({ opening: o, log, findings }, `${log.length} events, status ${o.status}`);
 }
+
+const RESULTS: readonly string[] = ["BidOpened", "BidNotOpened", "SheetRescued"];
 
 function drawing(o: Opening): NonNullable<Opening["drawn"]> {
   const content = record(o);
@@ -76,7 +78,7 @@ function explained(o: Opening, log: readonly Told[], i: number, findings: Map<st
   if (told.type === "EvidenceGathered") {
     return may(o, RIGHT.work, told) && running("decrypt")(o) && !o.opened ? gathers(o, log, i) : 0;
   }
-  if (["BidOpened", "BidNotOpened", "SheetRescued"].includes(told.type)) return results(o, log.slice(i, i + o.bids.length), findings);
+  if (RESULTS.includes(told.type)) return results(o, log.slice(i, i + o.bids.length), findings);
   return asked(o, told) ? 1 : 0;
 }
 

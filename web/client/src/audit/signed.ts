@@ -68,12 +68,23 @@ export async function verifies(
   try {
     const scheme = schemeOf(algorithm, signature(), signer, digest);
     if (scheme === null) return false;
-    const key = await crypto.subtle.importKey("spki", signer.spki, scheme.key, false, ["verify"]);
-    return await crypto.subtle.verify(scheme.how, key, scheme.signature, message);
+    return await crypto.subtle.verify(scheme.how, await imported(signer, scheme), scheme.signature, message);
   } catch {
     return false; // a key or signature that is not one
   }
 }
+
+/** The key of `signer` as this scheme takes it: one authority signed hundreds of certificates. */
+function imported({ spki }: Certificate, { key }: Scheme): Promise<CryptoKey> {
+  const name = JSON.stringify(key);
+  const kept = IMPORTED.get(spki) ?? new Map<string, Promise<CryptoKey>>();
+  IMPORTED.set(spki, kept);
+  const found = kept.get(name) ?? crypto.subtle.importKey("spki", spki, key, false, ["verify"]);
+  kept.set(name, found);
+  return found;
+}
+
+const IMPORTED = new WeakMap<Bytes, Map<string, Promise<CryptoKey>>>();
 
 function schemeOf(algorithm: der.Element | undefined, signature: Bytes, issuer: Certificate, digest = ""): Scheme | null {
   const [id, parameters] = der.children(algorithm, der.TAG.sequence);
