@@ -127,7 +127,7 @@ function entriesOf(suffix: string, files: Files, { log }: Replayed): readonly [r
       return [Array.from({ length: Math.ceil(bytes.length / 32) }, (_, i) => bytes.slice(i * 32, i * 32 + 32)), "receipts"];
     }
     case "/recording":
-      return [lines(files.get("events/recording.jsonl") ?? new Uint8Array()).map(({ bytes }) => fromHex(digestHex(bytes))), "events of the recording"];
+      return [Array.from(lines(files.get("events/recording.jsonl") ?? new Uint8Array()), ({ bytes }) => fromHex(digestHex(bytes))), "events of the recording"];
     default:
       throw new Failed(`it proves nothing about this bundle: there is no log ${suffix}`);
   }
