@@ -9,7 +9,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,10 @@ from hall.media.edge.serving import serve
 from hall.media.engine import Source
 from hall.media.places import Places
 from hall.media.processes import Processes
+from sessions.clock import SystemClock
 from tests.support.browsing import complaints, served
 from tests.support.house import T0, House, a_house
 from tests.support.media import SCRIPT, a_studio, decoded
-from tests.support.served import served as ceremony
-from tests.web.test_api_ceremony import BIDDERS, People, open_all
 from web import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -49,7 +47,7 @@ async def an_edge(house: House) -> AsyncIterator[None]:
     """The edge of this hall, until it is taken away."""
     places = Places(house.services.settings.data_dir)
     places.make()
-    serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0, addresses=(ip_address("127.0.0.1"),)))
+    serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock()))
     while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
         await asyncio.sleep(0.01)
     try:
@@ -190,36 +188,6 @@ async def test_who_is_on_air_comes_back_when_the_edge_was_killed_and_leaves_with
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-
-
-async def test_a_bidder_goes_on_air_while_it_has_the_floor_and_no_longer(tmp_path: Path) -> None:
-    bidder = BIDDERS[0]
-    async with ceremony(tmp_path, media="on") as hall, an_edge(hall.house), a_studio() as browser:
-        await hall.house.announce()
-        async with People(hall) as people:
-            await people.come()
-            await hall.house.turn(T0)
-            await people.until(lambda view: bool(view["steps"]["check"]["state"] == "complete"))
-            await open_all(people)
-            await hall.house.turn(timedelta(minutes=1))
-            await people.advance("confirm")
-            page = await (await browser.new_context()).new_page()
-            ticket = await hall.house.services.identity.create_ticket(bidder=bidder.sign.certificate)
-            await page.goto(f"{hall.url}{ticket}?next=/air/{hall.house.session}")
-            await page.goto(f"{hall.url}/air/{hall.house.session}?lang=en")
-            await choose(page, "microphone")
-            assert not await page.is_visible('[data-air="go"]')
-            assert not await page.locator('[data-air="screen"]').count()
-            await people.bidders[bidder.id].command("zb-1", "AskFloor")
-            await people.staff["host"].command("zb-1", "GrantFloor", bidder=bidder.id)
-            await page.wait_for_selector('[data-air="go"]')
-            await go(page)
-            sources = await hall.house.services.media.sources(hall.house.session)  # type: ignore[union-attr]
-            assert sources == (f"bidder:{bidder.id}",)
-            await people.staff["host"].command("zb-1", "EndFloor", bidder=bidder.id, reason="超时")
-            await state(page, "refused")
-            assert not await page.is_visible('[data-air="go"]')
-            assert "Stopped" in await page.inner_text('[data-air="told"]')
 
 
 async def test_the_line_is_tried_and_said_in_a_word(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, expect
 from hall.media.edge.serving import serve
 from hall.media.engine import Source
 from hall.media.places import Places
+from sessions.clock import SystemClock
 from tests.support.bidders import Bidder
 from tests.support.browsing import complaints
 from tests.support.house import NAMES, T0
@@ -59,7 +60,7 @@ async def test_a_bidder_speaks_from_its_seat_until_the_host_ends_it(tmp_path: Pa
     async with served(tmp_path, media="on") as hall, People(hall) as people, a_studio() as browser:
         places = Places(hall.house.services.settings.data_dir)
         places.make()
-        edge = asyncio.create_task(serve(places, host="127.0.0.1", port=0))
+        edge = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock()))
         while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
             await asyncio.sleep(0.01)
         await hall.house.announce()
