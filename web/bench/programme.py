@@ -103,7 +103,7 @@ def _lateness(late: dict[str, float]) -> Goal:
     return Goal(
         name="latency, WebSocket : HLS of 2 s segments",
         measured=late["ws"] / late["hls"],
-        limit=0.4,
+        limit=0.2,
         above=True,
         one=f"{late['ws']:.2f} s",
         other=f"{late['hls']:.2f} s, on the page in Chromium",
