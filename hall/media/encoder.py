@@ -29,6 +29,9 @@ LIVE_MS: Final = 200  # of a fragment for who watches
 KEPT_MS: Final = 500  # of a fragment on disk
 OPUS_MS: Final = 20
 
+_QUIET: Final = b"\x01\x00"
+"""Silence as Opus gets it: of zeros libopus makes numbers so small (denormal) that they cost four times as much."""
+
 _FRAGMENTED: Final = "empty_moov+default_base_moof+frag_keyframe+cmaf+skip_sidx+skip_trailer"
 
 
@@ -113,12 +116,15 @@ class Encoder:
     def sound(self, pcm: bytes, first: int) -> None:
         """Encode 16-bit samples, of which ``first`` is the number of the first; without gap or overlap."""
         frame = av.AudioFrame("s16", "mono", len(pcm) // 2)
-        frame.sample_rate, frame.pts, frame.time_base = SAMPLES, first, Fraction(1, SAMPLES)
-        frame.planes[0].update(pcm)
+        frame.sample_rate, frame.time_base = SAMPLES, Fraction(1, SAMPLES)
         if self._opus is not None and self._packets is not None:
+            silent = pcm.count(0) == len(pcm)
+            frame.planes[0].update(_QUIET * (len(pcm) // 2) if silent else pcm)
+            frame.pts = first
             for packet in self._opus.encode(frame):
                 self._lead = -(packet.pts or 0) if self._lead is None else self._lead
                 self._packets.sound(bytes(packet), (packet.pts or 0) + self._lead)
+        frame.planes[0].update(pcm)
         frame.pts = first
         self._give(self._audio.encode(frame))
 

@@ -86,5 +86,5 @@ def log(
 
 @group.command()
 def media(*, as_json: AsJson = False) -> None:
-    """Painting, encoding and lateness of the public programme, against the limits. About a minute."""
+    """Picture and sound against the limits: seats, fragments, painting, lateness, losses. Three minutes."""
     media_bench.run(as_json)

@@ -34,6 +34,7 @@ from web.papers import SealUnusable, load_seal
 from web.settings import Settings, SettingsRefused
 from web.stamps import AuthoritiesRefused, post, read_authorities
 from web.trust import TrustFolders, TrustRefused
+from web.turn import relay
 from web.witnessing import client, read_witnesses, remote
 
 PACKAGES: Final = ("crypto", "sessions", "hall", "web")
@@ -68,8 +69,13 @@ def media(settings: Settings, *, here: bool | None = None) -> Finding:
     if settings.media == "off":
         return Finding(about=about, found="off, as `media` says")
     if here:
+        try:
+            turn = relay(settings)
+        except SettingsRefused as error:
+            return Finding(about=about, found=str(error), fix="Share a secret with the relay, or name none.")
         where = ", ".join(map(str, settings.media_addresses)) or f"{settings.host} alone: set `media_addresses`"
         reached = f"UDP and TCP port {settings.media_port} at {where}"
+        reached += f", relayed by {', '.join(turn.urls)}" if turn else ""
         return Finding(about=about, found=f"on, {reached}; recordings in {settings.data_dir / 'media'}")
     if settings.media == "auto":
         return Finding(about=about, found="off: the extra `media` is not installed")

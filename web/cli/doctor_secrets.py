@@ -28,8 +28,12 @@ def key_files(settings: Settings) -> Iterator[Finding]:
     """Look at the files of the hall's keys: who owns them, who may read them, and what lies beside them."""
     folder = settings.data_dir
     own = [path for first in (HALL, ENDORSED, MASTER) for path in keyfiles.numbered(folder, first).values()]
-    seals = [path for path in (settings.seal_file, settings.seal_password_file) if path is not None and path.exists()]
-    faults = [fault for path in (*own, *seals) for fault in _exposed(path)]
+    given = (settings.seal_file, settings.seal_password_file, settings.turn_secret_file)
+    faults = [
+        fault
+        for path in (*own, *(each for each in given if each is not None and each.exists()))
+        for fault in _exposed(path)
+    ]
     faults += [fault for path in own for fault in _foreign(path, folder)]
     yield from faults
     if not own or faults:
