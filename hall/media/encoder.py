@@ -201,7 +201,7 @@ def _opus() -> AudioCodecContext:
     opus = av.CodecContext.create("libopus", "w")
     opus.sample_rate, opus.layout, opus.format = SAMPLES, "mono", "s16"
     opus.time_base, opus.bit_rate = Fraction(1, SAMPLES), 48_000
-    # For voices alone (`voip`) silence took 22 kbit/s and more of the processor than speech; effort 5 halves the rest.
+    # For voices alone (`voip`) silence took 22 kbit/s and more of the processor than speech; 5 halves the rest.
     opus.options = {"application": "audio", "compression_level": "5", "frame_duration": str(OPUS_MS)}
     return opus
 

@@ -93,7 +93,8 @@ class Path:
             self.closed = True
             self._mux.forget(self)
             self._queue.put_nowait(None)
-            self.on_close()
+            told, self.on_close = self.on_close, lambda: None  # once, and it holds nobody any more
+            told()
 
     async def _recv(self) -> bytes:
         got = None if self.closed and self._queue.empty() else await self._queue.get()

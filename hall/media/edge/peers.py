@@ -3,8 +3,8 @@
 aiortc has no public way to a packet before its jitter buffer, nor to a send path that encrypts alone. What is touched
 of its inside, and nowhere else: ``rtcrtpreceiver.get_decoder``; of ``RTCRtpReceiver`` ``_track``, ``_set_rtcp_ssrc``,
 ``_handle_rtp_packet``, ``_handle_rtcp_packet``; of ``RTCDtlsTransport`` ``_set_role``, ``_register_rtp_sender``,
-``_tx_srtp``, and that it runs on any object with ``_recv``, ``_send`` and ``role``. Each has a test
-(tests/hall/media/test_peers.py); the minor version is pinned.
+``_unregister_rtp_sender``, ``_tx_srtp``, and that it runs on any object with ``_recv``, ``_send`` and ``role``. Each
+has a test (tests/hall/media/test_peers.py); the minor version is pinned.
 """
 
 from __future__ import annotations
@@ -264,9 +264,11 @@ class Viewer(Peer):
         self.channel.want_keyframe(asyncio.get_running_loop().time())
 
     async def tear_down(self) -> None:
-        """Leave the channel."""
+        """Leave the channel, and let go of what holds one another: a crowd that left waits for no collector."""
         for leg in self.legs:
             leg.stream.remove(leg)
+            self.dtls._unregister_rtp_sender(cast(Any, leg))
+        self.legs.clear()
 
     def report(self, now: float) -> None:
         """Tell the viewer which moment it sees."""

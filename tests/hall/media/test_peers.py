@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -259,6 +261,19 @@ async def test_a_viewer_begins_with_a_keyframe_and_gets_what_was_lost_again() ->
             channel.tick(asyncio.get_running_loop().time() + 1)
             await asyncio.sleep(0.01)
         assert asked == [HOST]
+
+
+async def test_a_viewer_who_left_is_let_go_of_and_waits_for_no_collector() -> None:
+    """``_unregister_rtp_sender``: else transport, leg and viewer would hold one another."""
+    gc.disable()
+    try:
+        async with a_viewer() as (_, viewer, __, ___):
+            gone = weakref.ref(viewer)
+        del viewer
+        while gone() is not None:  # noqa: ASYNC110 - its task has a last step
+            await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 async def test_a_viewer_is_told_which_moment_it_sees_in_the_time_of_its_stream() -> None:

@@ -33,7 +33,7 @@ def film() -> Film:
     """Make it, once; the same each time."""
     codec, packer, chance = av.CodecContext.create("libvpx", "w"), Vp8Encoder(), random.Random(1)  # noqa: S311  # noise
     codec.width, codec.height, codec.pix_fmt, codec.gop_size = WIDTH, HEIGHT, "yuv420p", FPS
-    codec.time_base, codec.bit_rate = Fraction(1, FPS), BITRATE
+    codec.time_base, codec.bit_rate, codec.thread_count = Fraction(1, FPS), BITRATE, 1
     codec.options = {"deadline": "realtime", "cpu-used": "-6", "lag-in-frames": "0"}
     packets = [packet for number in range(PICTURES) for packet in codec.encode(_picture(number, chance))]
     return Film(tuple(tuple(packer.pack(packet)[0]) for packet in packets), tuple(_sounds(chance)))
@@ -44,6 +44,7 @@ class Eye:
 
     def __init__(self) -> None:
         self._codec = av.CodecContext.create("libvpx", "r")
+        self._codec.thread_count = 1
         self._pieces: list[bytes] = []
 
     def see(self, payload: bytes, last: bool) -> int | None:

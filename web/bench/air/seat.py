@@ -145,11 +145,12 @@ class Camera(Seat):
         super().__init__()
         self.sent: dict[int, float] = {}
         self.pictures = 0
+        self._film = film()  # before anybody waits for it
         self._state = {kind: [0, 0, 0, 0] for kind in SSRC}  # sequence, timestamp, packets, bytes
 
     async def run(self) -> None:
         """Keep time for picture and sound, whatever comes in between."""
-        loop, made = asyncio.get_running_loop(), film()
+        loop, made = asyncio.get_running_loop(), self._film
         began, sounds = loop.time(), 0
         while True:
             due = loop.time() - began
