@@ -71,7 +71,7 @@ def create_app(services: Services) -> FastAPI:
         routes=services.statics.routes(),
     )
     app.state.services = services
-    app.state.pages = Pages(services.statics.url)
+    app.state.pages = Pages(services.statics.url, services.statics.needs)
     for part in (
         api,
         lag,

@@ -6,7 +6,7 @@ What a page shows depends only on what is handed in, so public pages can be kept
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,9 +22,9 @@ Theme = Literal["auto", "light", "dark"]
 
 
 class Pages:
-    """Renders the templates. ``url`` turns a static file's name into its address."""
+    """Renders the templates. ``url`` turns a static file's name into its address, ``needs`` into what it imports."""
 
-    def __init__(self, url: Callable[[str], str]) -> None:
+    def __init__(self, url: Callable[[str], str], needs: Callable[[str], Sequence[str]] = lambda _: ()) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -33,6 +33,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.globals["url"] = url
+        self._environment.globals["needs"] = needs
 
     def render(
         self,

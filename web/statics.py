@@ -9,6 +9,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,7 @@ from web.problems import Problem
 FOLDER: Final = Path(__file__).parent / "static"
 
 _TYPES: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"}
+_IMPORTED: Final = re.compile(r"""^\s*(?:import|export)\b[^;'"]*?["'](\.{1,2}/[\w./-]+\.js)["']""", re.M)
 _SQUEEZED: Final = frozenset({".js", ".css", ".svg", ".json", ".txt", ".webmanifest"})
 
 
@@ -47,6 +50,20 @@ class Statics:
         if name not in self._files:
             raise KeyError(name)
         return f"/static/{self.build}/{name}"
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """Return the addresses of all that the script ``name`` imports, and what that imports, each once.
+
+        A page names them so that a browser asks for all at once: each level of imports would cost it a round trip.
+        """
+        found = dict.fromkeys([name])
+        for one in (order := [name]):
+            for wanted in _IMPORTED.findall(self._files[one].content.decode()):
+                imported = posixpath.normpath(posixpath.join(posixpath.dirname(one), wanted))
+                if imported in self._files and imported not in found:
+                    found[imported] = None
+                    order.append(imported)
+        return tuple(self.url(one) for one in order[1:])
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes that serve the files."""
