@@ -190,7 +190,7 @@ async def _media(archive: ZipFile, folder: Path, taken: _Taken) -> dict[str, Mem
                 if rest is None:
                     hint = (
                         "Its files lie on the machine that records: back up there, or share the folder "
-                        "(docs/operations.md). Or leave all recordings out: --without-recordings."
+                        "(docs/runbooks/before-an-opening.en.md). Or leave all recordings out: --without-recordings."
                     )
                     raise BackupRefused(f"the recording {part} of {session} is not whole here", hint) from error
                 await asyncio.sleep(rest)

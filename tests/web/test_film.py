@@ -87,6 +87,34 @@ async def test_the_record_offers_what_each_source_sent(house: House) -> None:
         assert (await client.get(f"/s/{SESSION}/recording/host-2.mp4")).status_code == 404
 
 
+async def test_the_page_stands_while_the_recording_of_an_opening_that_is_over_is_not_closed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.recording.tail.PATIENCE", 600.0)
+    monkeypatch.setattr("sessions.recording.tail.UNBEGUN", 600.0)
+    await house.announce()
+    await house.turn(T0 - 30 * MINUTE)
+    for account, act, fields in (
+        ("host", "Abort", {"reason": "演练结束"}),
+        ("supervisor", "Approve", {"proposal": 1}),
+    ):
+        await house.turn(SECOND)
+        assert (await house.act(await house.staff(account), act, **fields)).status_code == 200
+    async with house.client() as client:
+        page = (await client.get(f"/s/{SESSION}/record?lang=en")).text
+        assert "No picture from" in page
+        assert "data-film>" not in page
+
+
+async def test_what_was_read_out_is_found_by_its_words(house: House) -> None:
+    await recorded(house)
+    async with house.client() as client:
+        page = (await client.get(f"/s/{SESSION}/record?lang=en&q=aborted")).text
+        assert page.count("data-at=") == page.count("data-n=") > 0
+        assert "data-replay-play" in page
+        assert "data-film-words" in page
+
+
 async def test_nothing_is_shown_before_the_end(house: House) -> None:
     await house.announce()
     await house.turn(T0 - 30 * MINUTE)
