@@ -18,7 +18,7 @@ from hall.media.boxes import Fragment, FragmentSink, Init
 from hall.media.camera import Camera
 from hall.media.encoder import FULL as FULL_FORMAT
 from hall.media.encoder import LOW as LOW_FORMAT
-from hall.media.encoder import Encoder, Packets, frame_of
+from hall.media.encoder import Box, Canvas, Encoder, Packets, frame_of
 from hall.media.mixer import Clip, Mixer
 from hall.media.package import Crowd
 from hall.media.readouts import Line
@@ -147,7 +147,7 @@ class Broadcast:
         began, at = loop.time(), self._clock.now()
         self._open(at)
         done = 0  # ticks whose sound was made
-        frame, low = None, None
+        canvas, frame, low = Canvas(self._stage.image), None, None
         try:
             while not self.over:
                 tick = int((loop.time() - began) / TICK)
@@ -159,7 +159,7 @@ class Broadcast:
                 if self._view is not None:
                     changed = self._paint(now)
                     if changed or frame is None:
-                        frame, low = frame_of(self._stage.image), None
+                        frame, low = canvas.frame(self._stage.image, changed), None
                     self._encoders[FULL].picture(frame, tick * 100)
                     if LOW in self._encoders and tick % (10 // LOW_FORMAT.fps) == 0:
                         low = low or frame_of(self._stage.image, LOW_FORMAT)
@@ -193,7 +193,7 @@ class Broadcast:
         elif FULL in self._encoders:
             self._encoders[name] = Encoder(LOW_FORMAT if name == LOW else None, live=self.crowds[name])
 
-    def _paint(self, now: datetime) -> bool:
+    def _paint(self, now: datetime) -> list[Box]:
         assert self._view is not None  # asked before
         begun = rows_read(self._view, now)
         if begun > self._read and (line := readouts.of_row(self._view, begun)):
@@ -205,7 +205,7 @@ class Broadcast:
         source = self.camera.source
         small = (self.camera.picture or sound_alone()) if source is not None else None
         speaker = speaker_of(self._view, source) if source is not None else ""
-        return bool(self._stage.paint(scene(self._view, now, caption, speaker), small))
+        return self._stage.paint(scene(self._view, now, caption, speaker), small)
 
     def _say(self, line: Line) -> None:
         """Show the words now; say them when they are made, if that is soon enough."""

@@ -16,6 +16,7 @@ from typing import Final
 
 from PIL import Image
 
+from hall.media.datagrams import Payload
 from hall.media.decoder import Asked, Heard, Shown, read
 from hall.media.engine import Source
 from hall.media.onair import OnAir, pack
@@ -79,7 +80,9 @@ class Camera:
         self._picture: Image.Image | None = None
         self._source: Source | None = None
         self._wanted: Source | None = None
-        self._seen = self._heard = self._given = self._answered = self._asked = self._again = float("-inf")
+        self._seen = self._heard = self._moved = self._given = self._answered = self._asked = self._again = float(
+            "-inf"
+        )
 
     def take(self, frame: OnAir) -> None:
         """Take a frame of who is on air, or that nobody is."""
@@ -88,6 +91,8 @@ class Camera:
             self._over()
             return
         self._given = now
+        if frame.payload is not Payload.OPUS:
+            self._moved = now
         self._wanted = frame.source
         if self._running is None and now >= self._again:
             self._answered = now
@@ -102,9 +107,11 @@ class Camera:
 
     @property
     def source(self) -> Source | None:
-        """Who is seen or heard now; None for nobody."""
+        """Who is seen now, or heard and not expected to be seen; None for nobody."""
         now = _now()
-        return self._source if now - max(self._seen, self._heard) < WATCHED else None
+        awaited = self._picture is None and now - self._moved < WATCHED
+        at = self._seen if awaited else max(self._seen, self._heard)
+        return self._source if now - at < WATCHED else None
 
     @property
     def picture(self) -> Image.Image | None:
@@ -130,7 +137,9 @@ class Camera:
         """Let the decoder go."""
         running = self._running
         if running is not None:
-            running.cancel()
+            if self._process is None:  # it is being started
+                running.cancel()
+            self._end()
             await asyncio.wait({running})
 
     async def _run(self) -> None:
@@ -149,12 +158,12 @@ class Camera:
             if _now() - self._given < IDLE:
                 _log.warning("the camera could not be decoded; the stage goes on alone", extra={"error": repr(error)})
         finally:
-            process, self._process = self._process, None
-            self._running, self._again = None, _now() + REST
-            if process is not None and process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            try:
+                if self._process is not None:
+                    await _ended(self._process)
+            finally:
+                self._process = self._running = None
+                self._again = _now() + REST
 
     def _made(self, message: bytes) -> None:
         made, now = read(message), _now()
@@ -178,13 +187,24 @@ class Camera:
 
     def _over(self) -> None:
         self._wanted = self._source = self._picture = None
-        self._seen = self._heard = float("-inf")
+        self._seen = self._heard = self._moved = float("-inf")
         self._line = Line()
 
     def _end(self) -> None:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
+
+
+async def _ended(process: Process) -> None:
+    """End a process, and wait for its end and those of its pipes."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    if (pipe := process.stdin) is not None:
+        pipe.transport.abort()  # what waits in it goes nowhere
+        with contextlib.suppress(OSError):
+            await pipe.wait_closed()
+    await process.communicate()
 
 
 def _now() -> float:

@@ -6,7 +6,7 @@ from the caller as ticks since the beginning, so a machine that is late leaves p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Protocol
@@ -28,6 +28,9 @@ VIDEO_CLOCK: Final = 90_000
 LIVE_MS: Final = 200  # of a fragment for who watches
 KEPT_MS: Final = 500  # of a fragment on disk
 OPUS_MS: Final = 20
+ROUND: Final = 8  # pixels round a box that changed
+
+Box = tuple[int, int, int, int]
 
 _QUIET: Final = b"\x01\x00"
 """Silence as Opus gets it: of zeros libopus makes numbers so small (denormal) that they cost four times as much."""
@@ -195,6 +198,40 @@ def frame_of(image: Image.Image, form: Format = FULL) -> av.VideoFrame:
     """Return a painted picture as the encoder takes it. Costs more than painting a clock tick: once per change."""
     frame: av.VideoFrame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]  # says PyAV
     return frame.reformat(width=form.width, height=form.height, format="yuv420p", dst_colorspace="ITU709")
+
+
+class Canvas:
+    """A painted picture as the encoder takes it, of which only what changed is converted.
+
+    A small picture that moves is an eighteenth of the whole; converting all of it took 8 ms, ten times a second.
+    """
+
+    def __init__(self, image: Image.Image) -> None:
+        whole = frame_of(image)
+        self._lines = [plane.line_size for plane in whole.planes]
+        self._planes = [bytearray(plane) for plane in whole.planes]
+
+    def frame(self, image: Image.Image, changed: Iterable[Box]) -> av.VideoFrame:
+        """Return ``image``, of which ``changed`` is not as it was the last time: left, top, right, bottom."""
+        for box in changed:
+            self._convert(image, box)
+        frame = av.VideoFrame(image.width, image.height, "yuv420p")
+        for plane, data in zip(frame.planes, self._planes, strict=True):
+            plane.update(bytes(data))
+        return frame
+
+    def _convert(self, image: Image.Image, box: Box) -> None:
+        """Convert a box, with so much round it that its colours mix as they do in the whole."""
+        left, top = (max(0, (at & ~1) - ROUND) for at in box[:2])
+        right, bottom = min(image.width, (box[2] + 1 & ~1) + ROUND), min(image.height, (box[3] + 1 & ~1) + ROUND)
+        piece = image.crop((left, top, right, bottom))
+        found = frame_of(piece, Format(width=piece.width, height=piece.height))
+        for number, plane in enumerate(found.planes):
+            by = 1 if number == 0 else 2
+            data, line, wide = bytes(plane), plane.line_size, piece.width // by
+            for row in range(piece.height // by):
+                at = (top // by + row) * self._lines[number] + left // by
+                self._planes[number][at : at + wide] = data[row * line : row * line + wide]
 
 
 def _opus() -> AudioCodecContext:

@@ -8,7 +8,7 @@ import av
 from PIL import Image
 
 from hall.media.boxes import Fragment, Init
-from hall.media.encoder import FULL, LOW, Encoder, Format, frame_of
+from hall.media.encoder import FULL, LOW, Canvas, Encoder, Format, frame_of
 from hall.media.rtp import units
 from hall.media.sound import SAMPLES, silence
 
@@ -114,3 +114,14 @@ def test_a_picture_that_is_late_is_left_out_and_nothing_drifts() -> None:
 
 def test_the_low_programme_carries_a_fraction_of_the_pictures() -> None:
     assert LOW.width * LOW.height * LOW.fps * 10 < FULL.width * FULL.height * FULL.fps
+
+
+def test_converting_what_changed_gives_the_picture_converted_anew() -> None:
+    image = Image.effect_noise((1280, 720), 90).convert("RGB")
+    canvas = Canvas(image)
+    for box in ((888, 232, 1240, 430), (0, 0, 61, 33), (1201, 701, 1280, 720), (1000, 1, 1281, 59)):
+        image.paste(Image.effect_noise((box[2] - box[0], box[3] - box[1]), 60).convert("RGB"), box[:2])
+        made, anew = canvas.frame(image, [box]), frame_of(image)
+        for one, other in zip(made.planes, anew.planes, strict=True):
+            assert max(abs(a - b) for a, b in zip(bytes(one), bytes(other), strict=True)) <= 2
+    assert [bytes(plane) for plane in canvas.frame(image, []).planes] == [bytes(plane) for plane in made.planes]
