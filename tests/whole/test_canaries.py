@@ -26,7 +26,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.container import read_header
 from crypto.envelope import Source, seal, unlock
-from sessions.announcement import make_plan
 from sessions.store.migrations import migrate
 from tests.support import postgres
 from tests.support.house import one_time_code
@@ -41,7 +40,7 @@ from web.remote import Hall
 from web.settings import Settings
 
 PASSWORD = "correct horse battery"
-LEAD = timedelta(seconds=40)
+LEAD = timedelta(seconds=25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +91,7 @@ class Scene:
     troupe: cast.Troupe
     t0: datetime
     accounts: dict[str, str]
+    host: Hall
     metrics: str
 
     @property
@@ -100,9 +100,7 @@ class Scene:
 
     @asynccontextmanager
     async def staff(self, account: str) -> AsyncIterator[Hall]:
-        async with Hall(self.url) as hall:
-            code = one_time_code(self.accounts[account], datetime.now(UTC))
-            await hall.login_password(account, PASSWORD, code)
+        async with _at_work(self.url, account, self.accounts[account]) as hall:
             yield hall
 
     @asynccontextmanager
@@ -113,12 +111,19 @@ class Scene:
 
 
 @asynccontextmanager
+async def _at_work(url: str, account: str, secret: str) -> AsyncIterator[Hall]:
+    async with Hall(url) as hall:
+        await hall.login_password(account, PASSWORD, one_time_code(secret, datetime.now(UTC)))
+        yield hall
+
+
+@asynccontextmanager
 async def a_hall_of_its_own(folder: Path, *, locked: bool, city: City | None) -> AsyncIterator[Scene]:
-    """Announce an opening, then serve it from another process, with a temporary folder of its own."""
+    """Serve from another process, with a temporary folder of its own, and announce an opening there."""
     port, figures = free_port(), free_port()
     kept = {"database_url": city.cluster.url(city.database), "bus_url": city.redis.url} if city else {}
     settings = Settings(data_dir=folder / "hall", port=port, rehearsal_allowed=True, **kept)  # type: ignore[arg-type]
-    troupe, t0, accounts = await _announce(settings, locked=locked)
+    troupe, accounts = await _prepare(settings)
     (folder / "tmp").mkdir()
     config = folder / "hall.toml"
     config.write_text(
@@ -131,21 +136,27 @@ async def a_hall_of_its_own(folder: Path, *, locked: bool, city: City | None) ->
         serving = await asyncio.create_subprocess_exec(*command, cwd=folder, env=told, stderr=log, stdout=log)
         try:
             await _until_it_answers(settings.origin)
-            yield Scene(
-                folder=folder,
-                url=settings.origin,
-                process=serving.pid,
-                troupe=troupe,
-                t0=t0,
-                accounts=accounts,
-                metrics=f"http://127.0.0.1:{figures}/metrics",
-            )
+            async with _at_work(settings.origin, "host", accounts["host"]) as host:
+                t0 = (datetime.now(UTC) + LEAD).replace(microsecond=0)
+                tender = cast.tender(t0, troupe=troupe if locked else None)
+                tender |= {"draws": [], "windows": {**cast.WINDOWS, "decrypt": 900}}  # everything is searched in it
+                await host.announce(tender | {"session": cast.SESSION, "rehearsal": True})
+                yield Scene(
+                    folder=folder,
+                    url=settings.origin,
+                    process=serving.pid,
+                    troupe=troupe,
+                    t0=t0,
+                    accounts=accounts,
+                    host=host,
+                    metrics=f"http://127.0.0.1:{figures}/metrics",
+                )
         finally:
             serving.terminate()
             await serving.wait()
 
 
-async def _announce(settings: Settings, *, locked: bool) -> tuple[cast.Troupe, datetime, dict[str, str]]:
+async def _prepare(settings: Settings) -> tuple[cast.Troupe, dict[str, str]]:
     services = build(settings)
     await migrate(services.database)
     now = services.clock.now()
@@ -156,17 +167,14 @@ async def _announce(settings: Settings, *, locked: bool) -> tuple[cast.Troupe, d
         account: await services.accounts.create(account, name, PASSWORD, {cast.ROLES[account]})
         for account, name in cast.OFFICERS.items()
     }
-    t0 = (services.clock.now() + LEAD).replace(microsecond=0)
-    tender = cast.tender(t0, troupe=troupe if locked else None) | {"draws": []}
-    await services.sessions.create(make_plan(tender, session=cast.SESSION, rehearsal=True))
     await services.sessions.close()
     await services.database.close()
-    return troupe, t0, accounts
+    return troupe, accounts
 
 
 async def _until_it_answers(url: str) -> None:
     async with httpx.AsyncClient(base_url=url) as client:
-        for _ in range(300):
+        for _ in range(600):
             try:
                 if (await client.get("/healthz")).status_code == 200:
                     return
@@ -234,9 +242,9 @@ async def nothing_leaves_a_trace(folder: Path, *, locked: bool, city: City | Non
         nothing_anywhere()
         await asyncio.sleep(max((scene.t0 - datetime.now(UTC)).total_seconds(), 0) + 1)
         async with AsyncExitStack() as room:
-            accounts = ("host", "supervisor", *(("tenderer",) if locked else ()))
-            officers = {account: await room.enter_async_context(scene.staff(account)) for account in accounts}
-            host = officers["host"]
+            others = ("supervisor", *(("tenderer",) if locked else ()))
+            officers = {account: await room.enter_async_context(scene.staff(account)) for account in others}
+            officers["host"] = host = scene.host
             for account, hall in officers.items():
                 await hall.command(cast.SESSION, "TakeChair")
                 if locked:
