@@ -99,7 +99,7 @@ async def play(folder: Path, story: list[Step]) -> None:
     while life.step < len(story):
         try:
             async with a_shell(folder, clock) as hall:
-                stage = Stage(hall, clock, life, lambda _: None)
+                stage = Stage(hall, clock, life, lambda _: None, [])
                 while life.step < len(story):
                     step = story[life.step]
                     stage.name = step.name
