@@ -148,7 +148,9 @@ class Official(Person):
             yield "sign", c.SignRecord(signer=me, statement=Jws("signed.by." + me))
 
     def _leads(self, o: Opening) -> Iterator[tuple[str, Command]]:
-        if o.hold is not None and all(one.state is not ProposalState.OPEN for one in o.proposals):
+        if o.hold is not None and not any(
+            one.act == "Resume" and one.state is ProposalState.OPEN for one in o.proposals
+        ):
             yield f"resume {len(o.pauses)} {len(o.proposals)}", c.Resume(reason="恢复正常")
         elif self.chance.random() < 0.01 and len(o.pauses) < 3:
             yield f"pause {len(o.pauses)}", c.Pause(reason="核对设备", incident=False)
