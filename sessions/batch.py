@@ -149,8 +149,12 @@ class Batch:
         return self._settles and state is not None and isinstance(work_due(state), FreezeSet)
 
     def stop(self, command: OpeningCommand) -> None:
-        """Record what the hall found of itself; what was due before it has been settled (``settle(until)``)."""
-        self._take(Stream.OPENING, command, CLOCK, self.now)
+        """Record what the hall found of itself; what was due before it has been settled (``settle(until)``).
+
+        An opening that this brought to its end was over before the hall stopped, and is left as it ended.
+        """
+        if self.held.opening is not None and self.held.opening.status not in OVER:
+            self._take(Stream.OPENING, command, CLOCK, self.now)
 
     def freeze(
         self,

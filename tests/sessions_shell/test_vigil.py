@@ -12,6 +12,7 @@ from sessions.commands import Approve, Resume
 from sessions.errors import CommandRefused
 from sessions.events import Stream
 from sessions.health import State
+from sessions.opening import Status
 from sessions.submission import Refused
 from sessions.vigil import Vigil
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, SUPERVISOR, T0, a_plan
@@ -144,6 +145,22 @@ async def test_a_hall_that_was_down_for_an_hour_settles_nothing_of_it(tmp_path: 
         o = await hall.state()
         assert (o.frozen, o.outage, o.stopped) == (None, None, True)
         assert [one.reasons for one in await made[1].incidents()][-1] == ("gap",)
+
+
+async def test_an_opening_that_failed_at_t0_is_closed_though_the_hall_went_out_right_after_it(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    made: list[Vigil] = []
+    async with a_shell(tmp_path, clock, watched=over(clock, made)) as hall:
+        await hall.sessions.create(a_plan())
+        await hall.submit(a_bid_for_this("甲公司"))  # one, and the pack asks for three
+        await alive(clock, made[0], T0 + 2 * SECOND)  # nothing was settled: the disk was slow
+    clock.advance(60 * SECOND)
+    async with a_shell(tmp_path, clock, watched=over(clock, made, name="w2")) as hall:
+        o = await hall.state()
+        assert (o.status, o.at) == (Status.FAILED, T0)
+        assert (await hall.sessions.intake(SESSION)).closed
+        assert [one.reasons for one in await made[1].incidents()] == [("gap",)]
 
 
 async def test_a_hall_that_was_set_back_a_day_and_restarted_knows_it_by_its_own_log(

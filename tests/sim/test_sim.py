@@ -17,7 +17,8 @@ QUICK = 20
 
 FOUND = """What the worlds found, told here because a seed is another world once the people in it act otherwise:
 
-a database that failed while a bid was being answered let T0 pass over a bid that had come in time.
+a database that failed while a bid was being answered let T0 pass over a bid that had come in time;
+a hall that went out right after an opening had failed at T0 could not close it, and was refused at every start.
 """
 
 
