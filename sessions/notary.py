@@ -116,11 +116,15 @@ class Notary:
 
         Of these sessions, or of all.
         """
+        openings = await self._recent(sessions)
+        told: list[tuple[Opening, str, str]] = []
         try:
             async with asyncio.timeout(GREETING):
-                await asyncio.gather(*(self._greet(opening) for opening in await self._recent(sessions)))
+                await asyncio.gather(*(self._greet(opening, told) for opening in openings))
         except TimeoutError:
             _log.warning("some witnesses did not say at the start what they hold")
+        for opening, witness, note in told:
+            await self._judge(opening, witness, note)
 
     async def start(self, sessions: Collection[SessionId] | None = None) -> None:
         """Take up what was interrupted, in these sessions or in all."""
@@ -309,7 +313,7 @@ class Notary:
         except CommandRefused as refused:  # the session ended meanwhile: what follows is held by its end
             _log.info("an answer came too late", extra={"session": kept.session, "code": refused.code})
 
-    async def _greet(self, opening: Opening) -> None:
+    async def _greet(self, opening: Opening, told: list[tuple[Opening, str, str]]) -> None:
         watch = opening.plan.watch
         if watch is None:
             return
@@ -317,7 +321,7 @@ class Notary:
             witness = self._outside.witnesses.get(vkey)
             note = await witness.seen(watch.origin) if witness is not None else None
             if witness is not None and note is not None:
-                await self._judge(opening, witness.name, note)
+                told.append((opening, witness.name, note))
 
     async def _judge(self, opening: Opening, by: str, note: str) -> None:
         """Believe a witness only what the hall's own signature proves: then the hall convicts itself, in public."""
