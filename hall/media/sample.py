@@ -5,11 +5,13 @@ Before T0 nobody in the hall knows who bid, and this process never does: it is g
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import Mapping, Sequence
 
 from hall.media.link import Link
 from hall.media.places import Places
-from hall.media.wave import wave
+from hall.media.sound import SAMPLES
 
 
 class LinkedVoice:
@@ -29,10 +31,21 @@ class LinkedVoice:
         if told is None:
             return None
         try:
-            return wave((self._places.speech / str(told)).read_bytes())
+            return _file((self._places.speech / str(told)).read_bytes())
         except OSError:
             return None
 
     async def hang_up(self) -> None:
         """Close the line."""
         await self._link.close()
+
+
+def _file(pcm: bytes) -> bytes:
+    """Return what a Speaker says as every browser plays it."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(SAMPLES)
+        sound.writeframes(pcm)
+    return file.getvalue()

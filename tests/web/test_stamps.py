@@ -22,6 +22,7 @@ from sessions.clock import SystemClock
 from sessions.plan import AnchorKind
 from sessions.ports import NotAnchored, ToAnchor
 from sessions.stamping import Stamping, TimestampAuthority, Unreachable
+from tests.support.doors import shut
 from tests.support.fake_clock import FakeClock
 from web import stamps
 from web.stamps import AuthoritiesRefused, post, read_authorities
@@ -46,6 +47,7 @@ async def an_authority() -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
     finally:
+        await shut(server.servers[0].sockets)
         server.should_exit = True
         await running
 
@@ -67,6 +69,7 @@ async def somebody(speak: Speak) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     finally:
+        await shut(server.sockets)
         server.close()
         await asyncio.gather(*filter(None, answering))
 

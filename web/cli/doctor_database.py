@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy.engine import make_url
 
-from sessions.store.database import CONNECTIONS, Database, DatabaseRefused, DatabaseSilent
+from sessions.store.database import CONNECTIONS, SIGNS, Database, DatabaseRefused, DatabaseSilent
 from sessions.store.grants import Server, ask, unguarded
 from sessions.store.integrity import DatabaseDamaged, chained, readable
 from sessions.store.migrations import NoMigrations, pending
@@ -75,7 +75,7 @@ def server(said: Server, settings: Settings) -> Iterator[Finding]:
         off = " and ".join(name for name in ("fsync", "full_page_writes") if not getattr(said, name))
         fix = "Turn it on (postgresql.conf): a power cut would take back what was acknowledged."
         yield Finding(about="PostgreSQL", found=f"{off} is off", fix=fix)
-    need = settings.workers * CONNECTIONS + 5
+    need = settings.workers * (CONNECTIONS + SIGNS) + 5
     fix = "" if said.connections >= need else f"Set max_connections to {need} or more."
     yield Finding(about="PostgreSQL", found=f"{said.connections} connections, {need} may be needed", fix=fix)
     if said.encrypted or _on_this_machine(settings):

@@ -9,7 +9,6 @@ import asyncio
 import re
 import secrets
 import socket
-import time
 from functools import cache
 from typing import Any, Final, cast
 
@@ -19,6 +18,7 @@ from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
 
 from hall.media.edge import rtp, stun
 from hall.media.edge.channel import sender_report
+from sessions.clock import SystemClock
 from web.bench.air.film import FPS, SOUND_MS, Eye, film
 
 HERE: Final = "127.0.0.1"
@@ -146,6 +146,7 @@ class Camera(Seat):
         self.sent: dict[int, float] = {}
         self.pictures = 0
         self._film = film()  # before anybody waits for it
+        self._clock = SystemClock()
         self._state = {kind: [0, 0, 0, 0] for kind in SSRC}  # sequence, timestamp, packets, bytes
 
     async def run(self) -> None:
@@ -177,7 +178,7 @@ class Camera(Seat):
         state[1] += step
 
     async def _report(self) -> None:
-        now = round((time.time() + SINCE_1900) * 2**32)
+        now = round((self._clock.now().timestamp() + SINCE_1900) * 2**32)
         for kind, (_, timestamp, packets, octets) in self._state.items():
             await self.dtls._send_rtp(sender_report(SSRC[kind], now, timestamp, packets, octets))
 
