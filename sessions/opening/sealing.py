@@ -6,6 +6,7 @@ from sessions.commands import CheckIn, CloseIntake, RecordLateBid, SealChecks
 from sessions.errors import CommandRefused
 from sessions.events import BidderCheckedIn, LateBidRefused, SealsChecked, SetFrozen
 from sessions.opening.draft import Draft, by_clock
+from sessions.opening.state import Opening
 from sessions.opening.work import CheckSeals, FreezeSet, work_due
 from sessions.proofs import Act
 from sessions.sealed_set import set_root
@@ -30,7 +31,7 @@ def close_intake(draft: Draft, command: CloseIntake) -> None:
         raise CommandRefused("wrong_log")
     if bool(command.session_key) == bool(o.plan.locks):
         raise CommandRefused("wrong_session_key")  # behind locks nobody holds one key to everything
-    if (o.clock is None) != (o.plan.clock is None) or (o.clock and o.clock.offset_ms != command.clock_offset_ms):
+    if not quotes_clock(o, command.clock_offset_ms):
         raise CommandRefused("wrong_clock_check")
     frozen = SetFrozen(
         received=len(command.bids),
@@ -45,6 +46,13 @@ def close_intake(draft: Draft, command: CloseIntake) -> None:
         intake_log_root=command.intake_log_root,
     )
     draft.fall_due(by_clock(max(o.t0, o.at), frozen))
+
+
+def quotes_clock(o: Opening, offset_ms: int | None) -> bool:
+    """Whether a frozen set may give this offset: the one of ClockChecked, where the plan names time sources."""
+    if o.plan.clock is None:
+        return o.clock is None
+    return o.clock is not None and o.clock.offset_ms == offset_ms
 
 
 def record_seals(draft: Draft, command: SealChecks) -> None:

@@ -11,8 +11,9 @@ from sessions import intake as intakes
 from sessions.codec import event_to_json
 from sessions.errors import CommandRefused
 from sessions.intake import Intake
-from sessions.opening import Opening, Status, decide, evolve
+from sessions.opening import FreezeSet, Opening, Status, decide, evolve, work_due
 from sessions.opening.decide import act, settled_until
+from sessions.opening.sealing import quotes_clock
 from sessions.opening.steps import coming
 from sessions.plan import Plan
 from sessions.roles import CLOCK
@@ -105,8 +106,9 @@ def _frozen_unseen(o: Opening, event: e.SetFrozen, record: e.Recorded) -> int:
     fits = len(event.headers) == len(set(event.headers)) == event.received and event.root == set_root(event.headers)
     logged = {event.intake_log_size is None, event.intake_log_root is None} == {o.plan.intake_log is None}
     logged &= bool(event.session_key) != bool(o.plan.locks)
-    due = o.status is Status.LIVE and o.frozen is None and record.at == max(o.t0, o.at)
-    return int(fits and logged and due and record.actor.role is CLOCK.role)
+    due = o.status is Status.LIVE and isinstance(work_due(o), FreezeSet) and record.at == max(o.t0, o.at)
+    clocked = quotes_clock(o, event.clock_offset_ms)
+    return int(fits and logged and due and clocked and record.actor.role is CLOCK.role)
 
 
 def _agree(made: Sequence[e.Happening], told: Sequence[e.Recorded], hidden: frozenset[int]) -> int:

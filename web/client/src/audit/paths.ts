@@ -99,7 +99,7 @@ export async function leadsToAnchor(certificate: Certificate, trust: Trust, at: 
   return (await climb([certificate], trust.intermediates, trust, at)) !== null;
 }
 
-/** The first path from the last of `path` to an anchor, or null. */
+/** The first path from the last of `path` to an anchor that issued it, or null: nobody is an authority for itself, though it be listed. */
 async function climb(
   path: readonly Certificate[],
   between: readonly Certificate[],
@@ -107,12 +107,11 @@ async function climb(
   at: number,
 ): Promise<readonly Certificate[] | null> {
   const last = path.at(-1)!;
-  if (trust.anchors.some((anchor) => equal(anchor.der, last.der))) return path;
   const below = path.slice(1).filter((each) => !selfIssued(each)).length;
   for (const anchor of trust.anchors) if ((await issued(anchor, last, below, at)) && acceptable([...path, anchor])) return [...path, anchor];
   if (path.length > MOST_BETWEEN) return null;
   for (const issuer of between) {
-    if (path.some((one) => equal(one.der, issuer.der)) || !(await issued(issuer, last, below, at))) continue;
+    if ([...path, ...trust.anchors].some((one) => equal(one.der, issuer.der)) || !(await issued(issuer, last, below, at))) continue;
     const whole = await climb([...path, issuer], between, trust, at);
     if (whole !== null) return whole;
   }
