@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from asyncio import run
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from sessions.plan import AnchorKind, IntakeLog, Plan, Watch, WitnessMode, Witne
 from sessions.ports import Said, ToAnchor
 from sessions.receipt_proofs import ReceiptProofs
 from tests.support.authorities import Answering
-from tests.support.bidders import Sealed
+from tests.support.bidders import Sealed, the_authority
 from tests.support.ceremony import HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.finished import Play, an_archive, declare_none, refuse_a_late_bid
@@ -52,6 +51,7 @@ class Stamping:
     clock: FakeClock
     signer: Credential
     root: authority.Authority
+    looks: Certifying
     name: str = TSA
     kind: AnchorKind = AnchorKind.STAMP
 
@@ -61,14 +61,15 @@ class Stamping:
         reply = timestamping.reply(timestamps.request(digest, 1), self.signer, at=at, serial=1)
         roots = [self.root.certificate]
         token, _ = timestamps.read_reply(reply, digest=digest, nonce=1, anchors=roots, asked_at=at, answered_at=at)
-        return Said(evidence=token, at=at)
+        proof = await self.looks.check_stamp(token, self.root.certificate, at=at)
+        return Said(evidence=token, at=at, proof=proof)
 
 
-def a_stamping(clock: FakeClock) -> Stamping:
-    root = authority.create("Time Root", at=T0 - timedelta(days=30))
-    return Stamping(
-        clock=clock, root=root, signer=timestamping.issue_authority(root, name="TSA", at=T0 - 30 * MINUTE)
-    )
+def a_stamping(hall: Shell, clock: FakeClock) -> Stamping:
+    """The authority's certificate is of those whose standing is answered for, as the bidders' are."""
+    looks = Certifying(the_trust, revocation=Answering(), proofs=hall.stores.proofs)
+    signer = timestamping.issue_authority(the_authority(), name="TSA", at=T0 - 30 * MINUTE)
+    return Stamping(clock=clock, root=the_authority(), signer=signer, looks=looks)
 
 
 @cache
@@ -81,10 +82,10 @@ def the_long_bundle() -> tuple[bytes, HallKey]:
 async def _play(folder: Path) -> bytes:
     clock = FakeClock()
     witnesses = [a_witness(f"w{number}.example", folder) for number in (1, 2)]
-    stamping = a_stamping(clock)
     bids = [a_bid_for_this(f"第{number}建设有限公司", f"{1000 + number}000.00") for number in range(BIDDERS)]
     async with a_shell(folder, clock) as hall:
         hall.trusts(the_trust(), Answering())
+        stamping = a_stamping(hall, clock)
         outside = Outside(witnesses={one.vkey: one for one in witnesses}, authorities={TSA: stamping})
         notary, receipts = _outside(hall, outside)
         await hall.sessions.create(_plan(witnesses))
