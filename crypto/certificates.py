@@ -37,6 +37,7 @@ _UNREADABLE = (
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
+_TEXTS = (0x0C, 0x12, 0x13, 0x14, 0x16, 0x1E)  # UTF8, Numeric, Printable, Teletex, IA5, BMP
 _AUTHORITY_KEY_IDENTIFIER = der.oid("2.5.29.35")
 STRONG_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512, type(None))  # None: an issuer with Ed25519
 
@@ -66,11 +67,14 @@ def parse_certificate(data: bytes) -> x509.Certificate:
     try:
         if data.lstrip().startswith(b"-----BEGIN"):
             certificate = x509.load_pem_x509_certificate(data)
+            _check_serials(certificate.public_bytes(Encoding.DER))
         else:
             _check_serials(data)  # first, because the library only warns of a serial number that is not positive
             certificate = x509.load_der_x509_certificate(data)
         # The library parses lazily. Ask now for what others will ask for, so that only this function can fail.
-        size = len(certificate.public_bytes(Encoding.DER))
+        encoded = certificate.public_bytes(Encoding.DER)
+        size = len(encoded)
+        _check_form(encoded)
         for read in _LAZY:
             read(certificate)
     except _UNREADABLE as error:
@@ -101,6 +105,41 @@ def _tbs(certificate: bytes) -> tuple[bytes, bytes, bytes]:
     issuer = fields.take(der.SEQUENCE).whole
     fields.take(der.SEQUENCE)
     return serial.whole, issuer, fields.take(der.SEQUENCE).whole
+
+
+def _check_form(certificate: bytes) -> None:
+    """Raise for what the library lets pass: names of other things than text, keys and signatures of broken bytes,
+    another signature algorithm under the signature than beside it (RFC 5280 section 4.1.1.2).
+
+    OpenSSL, which ``rfc3161-client`` asks, does not survive such a name.
+    """
+    der.check_signed(certificate)
+    outer = der.one(certificate, der.SEQUENCE)
+    fields = outer.into(der.SEQUENCE)
+    if fields.next_tag() == 0xA0:
+        fields.any()
+    fields.take(der.INTEGER)
+    algorithm = fields.take(der.SEQUENCE).whole
+    issuer = fields.into(der.SEQUENCE)
+    fields.take(der.SEQUENCE)
+    for name in (issuer, fields.into(der.SEQUENCE)):
+        check_name(name)
+    key = fields.into(der.SEQUENCE)
+    key.take(der.SEQUENCE)
+    der.whole_bits(key.any())
+    if outer.take(der.SEQUENCE).whole != algorithm:
+        raise der.NotDer("two signature algorithms")
+
+
+def check_name(name: der.Fields) -> None:
+    """Raise unless every attribute of a name is a text (RFC 5280 section 4.1.2.4)."""
+    while name:
+        attributes = name.into(der.SET)
+        while attributes:
+            attribute = attributes.into(der.SEQUENCE)
+            attribute.take(der.OID)
+            if attribute.any().tag not in _TEXTS:
+                raise der.NotDer("a name of something else than text")
 
 
 def _check_serials(certificate: bytes) -> None:

@@ -26,7 +26,8 @@ from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolic
 from pyhanko_certvalidator.revinfo.archival import CRLContainer
 from pyhanko_certvalidator.revinfo.validate_crl import verify_crl
 
-from crypto.certificates import STRONG_HASHES
+from crypto import der
+from crypto.certificates import STRONG_HASHES, check_name
 from crypto.errors import CertificateRefused, Revoked
 
 MAX_LIST: Final = 16 * 1024 * 1024
@@ -49,6 +50,13 @@ def parse_list(data: bytes) -> x509.CertificateRevocationList:
         parsed = x509.load_pem_x509_crl(data) if pem else x509.load_der_x509_crl(data)
         # The library parses lazily: ask now for what others will ask for, so that only this function can fail.
         _ = (parsed.issuer, parsed.extensions, parsed.last_update_utc, parsed.next_update_utc)
+        encoded = parsed.public_bytes(Encoding.DER)
+        der.check_signed(encoded)
+        fields = der.one(encoded, der.SEQUENCE).into(der.SEQUENCE)
+        if fields.next_tag() == der.INTEGER:
+            fields.any()
+        fields.any()
+        check_name(fields.into(der.SEQUENCE))
     except _UNREADABLE as error:
         raise CertificateRefused("malformed_list") from error
     return parsed
@@ -210,7 +218,18 @@ def _name(name: x509.Name) -> str:
 @lru_cache(maxsize=4096)
 def _comparable(data: bytes) -> str:
     """The form in which RFC 5280 section 7.1 compares names."""
-    return str(asn1.Name.load(data).hashable)
+    return comparable(data)
+
+
+def comparable(name: bytes) -> str:
+    """Return a DER name in the form in which RFC 5280 section 7.1 compares names.
+
+    One with characters that StringPrep does not know (RFC 4518 section 2.4) is equal to itself alone.
+    """
+    try:
+        return str(asn1.Name.load(name, strict=True).hashable)
+    except ValueError:
+        return name.hex()
 
 
 def _speaks_for(revoked: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

@@ -138,3 +138,18 @@ def one(data: bytes, tag: int) -> Fields:
     inner = outer.into(tag)
     outer.end()
     return inner
+
+
+def whole_bits(value: Value) -> bytes:
+    """Return the content of a BIT STRING of whole bytes, as signatures and keys are."""
+    if value.tag != BITS or value.body[:1] != b"\x00":
+        raise NotDer("a bit string of whole bytes was expected")
+    return value.body[1:]
+
+
+def check_signed(data: bytes) -> None:
+    """Raise unless ``data`` is ``SEQUENCE { body, algorithm, signature ... }`` with a signature of whole bytes."""
+    fields = one(data, SEQUENCE)
+    fields.any()
+    fields.any()
+    whole_bits(fields.any())

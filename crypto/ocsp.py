@@ -21,7 +21,8 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from crypto import der
-from crypto.certificates import STRONG_HASHES
+from crypto.certificates import STRONG_HASHES, parse_certificate
+from crypto.errors import CertificateRefused
 
 MAX_ANSWER: Final = 65_536
 NONCE: Final = 32
@@ -29,7 +30,14 @@ UNDATED: Final = timedelta(minutes=15)
 """How long an answer without nextUpdate counts: such a responder has something newer at any time."""
 
 _MAX_SIGNERS = 4
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, OverflowError)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    OverflowError,
+    CertificateRefused,
+)
 _KNOWN = frozenset({x509.KeyUsage.oid, x509.ExtendedKeyUsage.oid, x509.BasicConstraints.oid, x509.OCSPNoCheck.oid,
                     x509.AuthorityKeyIdentifier.oid, x509.SubjectKeyIdentifier.oid})  # fmt: skip
 
@@ -73,9 +81,19 @@ def _about(answer: bytes, subject: bytes, issuer: bytes) -> Said | None:
         response = ocsp.load_der_ocsp_response(answer)
         if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
             return None
+        der.check_signed(_basic(answer))
         return _said(response, x509.load_der_x509_certificate(subject), x509.load_der_x509_certificate(issuer))
     except (*_UNREADABLE, InvalidSignature):
         return None
+
+
+def _basic(answer: bytes) -> bytes:
+    """Return the BasicOCSPResponse inside (RFC 6960 section 4.2.1)."""
+    fields = der.one(answer, der.SEQUENCE)
+    fields.any()
+    inside = der.one(fields.take(0xA0).body, der.SEQUENCE)
+    inside.take(der.OID)
+    return inside.take(der.OCTETS).body
 
 
 def _said(response: ocsp.OCSPResponse, subject: x509.Certificate, issuer: x509.Certificate) -> Said | None:
@@ -146,6 +164,7 @@ def _may_answer(candidate: x509.Certificate, issuer: x509.Certificate, moment: d
 
     In date at thisUpdate, of which the answer speaks; producedAt is a second clock reading and proves no more.
     """
+    parse_certificate(candidate.public_bytes(Encoding.DER))  # as strictly as any other
     candidate.verify_directly_issued_by(issuer)
     extensions = candidate.extensions
     if any(each.critical and each.oid not in _KNOWN for each in extensions):

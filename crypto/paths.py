@@ -213,8 +213,7 @@ def _above(anchors: _Chain, pool: _Chain) -> dict[bytes, list[bytes]]:
 
 @lru_cache(maxsize=4096)
 def _comparable(name: bytes) -> str:
-    """Return a name in the form in which RFC 5280 section 7.1 compares names."""
-    return str(asn1.Name.load(name, strict=True).hashable)
+    return crls.comparable(name)
 
 
 @lru_cache(maxsize=4096)

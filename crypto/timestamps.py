@@ -26,6 +26,22 @@ _SHA256 = der.sequence(der.oid(SHA256), der.tlv(der.NULL))
 _SHA256_BARE = der.sequence(der.oid(SHA256))
 _SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
 _ESS = der.oid("1.2.840.113549.1.9.16.2.47")
+_SHA384, _SHA512 = der.oid("2.16.840.1.101.3.4.2.2"), der.oid("2.16.840.1.101.3.4.2.3")
+_SIGNATURES: Final = {
+    der.oid(name): digest
+    for name, digest in (
+        ("1.2.840.10045.4.3.2", der.oid(SHA256)),  # ECDSA
+        ("1.2.840.10045.4.3.3", _SHA384),
+        ("1.2.840.10045.4.3.4", _SHA512),
+        ("1.2.840.113549.1.1.11", der.oid(SHA256)),  # RSA
+        ("1.2.840.113549.1.1.12", _SHA384),
+        ("1.2.840.113549.1.1.13", _SHA512),
+        ("1.2.840.113549.1.1.1", None),  # RSA with the digest of the token
+        ("1.2.840.113549.1.1.10", None),  # PSS, which names its own
+        ("1.3.101.112", None),  # Ed25519
+    )
+}
+"""Signatures with the digest each must go with: OpenSSL does not ask what the token calls its signature."""
 _GRANTED = der.sequence(der.integer(0))
 
 
@@ -158,8 +174,12 @@ def _read(token: bytes) -> tuple[list[bytes], bytes, bytes]:
         signers.end()
         info.take(der.INTEGER)
         names = info.take(der.SEQUENCE).whole
-        info.take(der.SEQUENCE)
-        return certificates, names, _named(info.into(0xA0))
+        digest = info.into(der.SEQUENCE).take(der.OID).whole
+        named = _named(info.into(0xA0))
+        signature = info.into(der.SEQUENCE).take(der.OID).whole
+        if signature not in _SIGNATURES or _SIGNATURES[signature] not in (None, digest):
+            raise der.NotDer("signed by an algorithm that is not used here, or over another digest")
+        return certificates, names, named
     except der.NotDer as error:
         raise TimestampRefused("malformed_timestamp", detail=str(error)) from error
 
@@ -203,3 +223,8 @@ def _check_signature(answer: rfc3161.TimeStampResponse, digest: bytes, anchors: 
         # The library has one exception for everything; OpenSSL's text tells a path that leads nowhere from the rest.
         path = "certificate verify error" in str(error)
         raise TimestampRefused("unknown_issuer" if path else "bad_signature", detail=str(error)[:500]) from error
+    except BaseException as error:
+        # Where OpenSSL cannot read a certificate that the library could, this library panics, which is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise TimestampRefused("malformed_timestamp", detail=str(error)[:500]) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from crypto import declaration as declarations
 from crypto import header as headers
 from crypto.certificates import Usage, bidder_id, fingerprint, parse_certificate
+from crypto.crls import parse_list
 from crypto.declaration import Declaration
 from crypto.digest import sha256_hex
 from crypto.encoding import unb64u, unhex
@@ -136,17 +137,22 @@ def certificates(files: Files, bids: tuple[Sealed, ...]) -> Found:
 
 def trust_of(files: Files) -> Trust:
     """Return whom the hall trusted, and the lists it had when the bundle was made."""
-
-    def those(kind: str, read: Callable[[bytes], Pem]) -> tuple[Pem, ...]:
-        found = [(data, read(data)) for name, data in files.items() if name.startswith(f"trust/{kind}-")]
-        require(all(one.public_bytes(Encoding.PEM) == data for data, one in found), "PEM in another form than it has")
-        return tuple(one for _, one in found)
-
-    return Trust(
-        anchors=those("anchor", parse_certificate),
-        intermediates=those("intermediate", parse_certificate),
-        crls=those("crl", x509.load_pem_x509_crl),
+    return replace(
+        anchors_of(files),
+        intermediates=_pems(files, "intermediate", parse_certificate),
+        crls=_pems(files, "crl", parse_list),
     )
+
+
+def anchors_of(files: Files) -> Trust:
+    """Return whom the hall trusted, and nothing else."""
+    return Trust(anchors=_pems(files, "anchor", parse_certificate))
+
+
+def _pems(files: Files, kind: str, read: Callable[[bytes], Pem]) -> tuple[Pem, ...]:
+    found = [(data, read(data)) for name, data in files.items() if name.startswith(f"trust/{kind}-")]
+    require(all(one.public_bytes(Encoding.PEM) == data for data, one in found), "PEM in another form than it has")
+    return tuple(one for _, one in found)
 
 
 def receipts(

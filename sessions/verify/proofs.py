@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from cryptography import x509
@@ -17,7 +16,7 @@ from sessions.ids import BidderId, Digest
 from sessions.opening import Opening
 from sessions.proofs import MAX_EVIDENCE, UNAVAILABLE_CODE, Grounds, Proof, State, proof_of, read
 from sessions.proved import CERTIFICATES, LISTS, published
-from sessions.verify.bids import Files, Sealed, trust_of
+from sessions.verify.bids import Files, Sealed, anchors_of
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Found, require
 
@@ -33,7 +32,7 @@ Proved = Mapping[Digest, x509.Certificate]
 def certificates(files: Files, replayed: Replayed, intake: tuple[Recorded, ...], bids: tuple[Sealed, ...]) -> Found:
     """Come to the verdict on every proof again; return the certificates that stood behind acts."""
     o = replayed.opening
-    anchors = replace(trust_of(files), intermediates=(), crls=(), ocsps=())
+    anchors = anchors_of(files)
     items = _items(files)
     documents = {Digest(sha256_hex(line)): line for bid in o.bids for line in _lines(files, bid.row)}
     signed = {one.bid.bidder: one.declaration.signer for one in bids}

@@ -1,5 +1,6 @@
 """Which certificates may sign and encrypt, and which are trusted at a moment: each failure has its own code."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -370,6 +371,25 @@ def test_an_issuers_serial_number_that_is_not_positive_is_refused() -> None:
     assert data[at] == 0x80  # the key identifier of AuthorityKeyIdentifier; 0x82 would be the issuer's serial number
     negative = data[:at] + bytes((0x82, data[at + 1], 0xFF)) + data[at + 3 :]
     assert refusal(parse_certificate, negative) == "malformed_certificate"
+
+
+ECDSA = der.oid("1.2.840.10045.4.3.2")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.replace(b"\x0c\x12", b"\x04\x12"),
+        lambda data: data.replace(b"\x03\x42\x00\x04", b"\x03\x42\x01\x04"),
+        lambda data: data.replace(ECDSA, der.oid("1.2.840.10045.4.3.3"), 1),
+        lambda data: data[: (at := data.rindex(ECDSA) + 12)] + b"\x01" + data[at + 1 :],
+    ],
+    ids=["a name of bytes", "a key of broken bytes", "two signature algorithms", "a signature of broken bytes"],
+)
+def test_a_certificate_is_read_strictly_where_the_library_is_not(change: Callable[[bytes], bytes]) -> None:
+    data = a_bidder().sign.certificate.public_bytes(Encoding.DER)
+    assert change(data) != data
+    assert refusal(parse_certificate, change(data)) == "malformed_certificate"
 
 
 def test_the_bidder_is_named_by_its_number() -> None:

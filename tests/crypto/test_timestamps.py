@@ -312,3 +312,25 @@ def test_what_openssl_stamps_is_refused_over_other_data(tmp_path: Path) -> None:
     with pytest.raises(TimestampRefused) as refused:
         openssl_read(tmp_path, reply, sha256(b"other"))
     assert refused.value.code == "wrong_imprint"
+
+
+def test_a_signature_of_another_name_than_it_is_is_refused() -> None:
+    token, _ = read_reply(
+        stamp(), digest=DIGEST, nonce=NONCE, anchors=[ROOT.certificate], asked_at=NOW, answered_at=NOW
+    )
+    head, _, tail = token.rpartition(der.oid("1.2.840.10045.4.3.2"))
+    for other in ("1.2.840.10045.4.3.3", "1.2.840.10045.4.3.9"):
+        with pytest.raises(TimestampRefused) as refused:
+            verify_token(head + der.oid(other) + tail, digest=DIGEST, anchors=[ROOT.certificate])
+        assert refused.value.code == "malformed_timestamp"
+
+
+def test_an_anchor_that_openssl_cannot_read_is_refused_in_words() -> None:
+    token, _ = read_reply(
+        stamp(), digest=DIGEST, nonce=NONCE, anchors=[ROOT.certificate], asked_at=NOW, answered_at=NOW
+    )
+    data = ROOT.certificate.public_bytes(Encoding.DER)
+    strange = x509.load_der_x509_certificate(data.replace(b"\x0c\x04Root", b"\x04\x04Root"))
+    with pytest.raises(TimestampRefused) as refused:
+        verify_token(token, digest=DIGEST, anchors=[strange])
+    assert refused.value.code == "malformed_timestamp"

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from sessions.plan import Plan
+from crypto import der
+from crypto.authority import revocation_list
+from crypto.signing import HallKey
+from sessions.plan import Plan, Watch
 from sessions.proofs import Proof, proof_of, read, written
 from sessions.zipped import unpack
 from tests.support.audited import by_python, by_typescript
-from tests.support.bidders import Bidder
+from tests.support.bidders import Bidder, the_authority
 from tests.support.bundles import Files, named, redrawn, retold, signed_anew, the_files
-from tests.support.ceremony import a_plan
+from tests.support.ceremony import T0, a_plan
 from tests.support.generated import Making, the_hall
-from tests.support.outside import Proofs
+from tests.support.outside import TIME_BY, Proofs
 from tests.support.tampering import CERTIFICATE
 
 Cores = list[dict[str, Any]]
@@ -61,6 +66,93 @@ def test_a_bidder_is_no_authority_for_itself() -> None:
     signers = [data for name, data in files.items() if name.endswith(CERTIFICATE)]
     anchors = {f"trust/anchor-{place}.pem": pem for place, pem in enumerate(signers, start=1)}
     assert failing(signed_anew({**files, **anchors})) == ["bids.certificates", "statements.certificates"]
+
+
+# -- DER: what one library is strict about and the other is not ----------------------------------------------------
+
+SHA256 = der.oid("2.16.840.1.101.3.4.2.1")
+ECDSA, OTHER = der.oid("1.2.840.10045.4.3.2"), der.oid("1.2.840.10045.4.3.3")
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "another version": lambda data: data.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03", 1),
+    "two signature algorithms": lambda data: data.replace(ECDSA, OTHER, 1),
+    "an algorithm without a name": lambda data: data.replace(ECDSA, b"\x46" + ECDSA[1:], 1),
+    "a month there is not": lambda data: data.replace(b"\x17\x0d260101", b"\x17\x0d261301", 1),
+    "a truth of one": lambda data: data.replace(b"\x01\x01\xff", b"\x01\x01\x01", 1),
+    "a name of bytes": lambda data: data.replace(b"\x0c\x09Test Root", b"\x04\x09Test Root"),
+    "a key of broken bytes": lambda data: data.replace(b"\x03\x42\x00\x04", b"\x03\x42\x01\x04", 1),
+    "a use of broken bits": lambda data: data.replace(b"\x03\x02\x01\x06", b"\x03\x02\x02\x06", 1),
+    "a signature of broken bytes": lambda data: data[: (at := data.rindex(ECDSA) + 12)] + b"\x01" + data[at + 1 :],
+}
+
+
+def as_pem(data: bytes, label: bytes = b"CERTIFICATE") -> bytes:
+    body = base64.b64encode(data)
+    lines = b"".join(body[at : at + 64] + b"\n" for at in range(0, len(body), 64))
+    return b"-----BEGIN %b-----\n%b-----END %b-----\n" % (label, lines, label)
+
+
+def all_failing(
+    files: Files, key: HallKey | None, changed: Mapping[str, Mapping[str, bytes]]
+) -> dict[str, list[str]]:
+    bundles = {what: signed_anew({**files, **members}, key) for what, members in changed.items()}
+    ours = {what: by_python(bundle) for what, bundle in bundles.items()}
+    assert dict(zip(bundles, by_typescript(*bundles.values()), strict=True)) == ours
+    return {what: [check for check, outcome in said.items() if outcome == "failed"] for what, said in ours.items()}
+
+
+def test_an_authority_that_is_not_der_is_none() -> None:
+    data = the_authority().certificate.public_bytes(Encoding.DER)
+    changed = {what: change(data) for what, change in CHANGES.items()}
+    assert data not in changed.values()
+    found = all_failing(
+        the_files(), None, {what: {"trust/anchor-1.pem": as_pem(each)} for what, each in changed.items()}
+    )
+    assert found == {what: ["bids.certificates", "statements.certificates"] for what in CHANGES}
+
+
+def test_a_list_that_is_not_der_is_none() -> None:
+    data = revocation_list(the_authority(), {}, at=T0 - timedelta(days=2)).public_bytes(Encoding.DER)
+    names = ("two signature algorithms", "a name of bytes", "a signature of broken bytes")
+    changed = {what: CHANGES[what](data) for what in names}
+    assert data not in changed.values()
+    lists = {what: {"trust/crl-1.pem": as_pem(each, b"X509 CRL")} for what, each in changed.items()}
+    found = all_failing(the_files(), None, lists)
+    assert set(map(tuple, found.values())) <= {
+        ("bids.certificates",),
+        ("bids.certificates", "statements.certificates"),
+    }
+
+
+class _Stamped(Making):
+    """An opening whose end a timestamp authority holds."""
+
+    def _plan(self) -> Plan:
+        watch = Watch(origin="hall.example/s/gx-1", witnesses=(), quorum=0, authorities=TIME_BY)
+        return replace(a_plan("cn-works"), watch=watch)
+
+
+def test_a_token_that_is_not_der_is_none() -> None:
+    name = "stamps/final-1.tst"
+    for seed in range(400):
+        files = unpack(asyncio.run(_Stamped(seed, acts=8).play().bundle()))
+        if name in files:
+            break
+    token = files[name]
+    body, _, signature = token.rpartition(ECDSA)
+    changed = {
+        "honest": token,
+        "another signature algorithm": body + OTHER + signature,
+        "a version below nought": token.replace(b"\x02\x01\x03", b"\x02\x01\x83", 1),
+        "another digest announced": token.replace(SHA256, der.oid("2.16.840.1.101.3.4.2.2"), 1),
+        "a month there is not": token.replace(b"\x17\x0d2610", b"\x17\x0d2613", 1),
+        "a truth of one": token.replace(b"\x01\x01\xff", b"\x01\x01\x01", 1),
+    }
+    assert len(set(changed.values())) == len(changed)
+    found = all_failing(files, the_hall(), {what: {name: each} for what, each in changed.items()})
+    assert found == {what: [] if what == "honest" else ["stamps.tokens"] for what in changed}
+
+
+# -- what was known of certificates --------------------------------------------------------------------------------
 
 
 class _Kept(Proofs):

@@ -78,13 +78,42 @@ function readAt(bytes: Bytes, start: number, rules: Rules, depth: number): Eleme
     if (rules === "der" && count !== shortest) throw bad("a length not in its shortest form");
   }
   if (length > bytes.length - at) throw bad("an element runs past the end");
+  const body = bytes.subarray(at, at + length);
+  if (rules === "der") checkForm(tag, body);
   return {
     tag,
-    body: bytes.subarray(at, at + length),
+    body,
     raw: bytes.subarray(start, at + length),
     rules,
     depth,
   };
+}
+
+/** Refuse a value that DER writes otherwise (X.690 sections 8.2 to 8.19, 11.1 and 11.2); of most kinds any content will do. */
+function checkForm(tag: number, body: Bytes): void {
+  switch (tag) {
+    case TAG.boolean:
+      if (body.length !== 1 || (body[0] !== 0 && body[0] !== 0xff)) throw bad("neither true nor false");
+      return;
+    case TAG.integer: {
+      const idle = body.length > 1 && (body[0] === 0 ? body[1]! < 0x80 : body[0] === 0xff && body[1]! >= 0x80);
+      if (body.length === 0 || idle) throw bad("a number not in its shortest form");
+      return;
+    }
+    case TAG.bits: {
+      const unused = body[0] ?? 8;
+      if (unused > 7 || (body.length === 1 && unused > 0) || (body.at(-1)! & ((1 << unused) - 1)) !== 0) throw bad("a bit string with a broken last byte");
+      return;
+    }
+    case TAG.null:
+      if (body.length > 0) throw bad("a null with something inside");
+      return;
+    case TAG.oid: {
+      const begins = (i: number): boolean => i === 0 || body[i - 1]! < 0x80;
+      if (body.length === 0 || body.at(-1)! >= 0x80) throw bad("an object identifier that ends too early");
+      if (body.some((byte, i) => byte === 0x80 && begins(i))) throw bad("an object identifier not in its shortest form");
+    }
+  }
 }
 
 /** The single element that `bytes` are; refuses anything after it. */
@@ -178,9 +207,12 @@ export function text(element: Element | undefined): string {
       return fromUtf8(body);
     case 0x12: // NumericString
     case 0x13: // PrintableString
-    case 0x16: // IA5String
+    case 0x16: { // IA5String
       if (body.some((byte) => byte > 0x7f)) throw bad("a character outside ASCII");
-      return String.fromCharCode(...body);
+      const said = String.fromCharCode(...body);
+      if (tag === 0x13 && !/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(said)) throw bad("a character that is not in PrintableString");
+      return said;
+    }
     case 0x14: // TeletexString, in practice Latin-1
       return String.fromCharCode(...body);
     case 0x1e: // BMPString
@@ -198,8 +230,15 @@ export function time(element: Element | undefined): Date {
   const match = (tag === TAG.utcTime ? /^(\d\d)(\d{10})Z$/ : tag === TAG.time ? /^(\d{4})(\d{10})Z$/ : /$^/).exec(digits);
   if (match === null) throw bad("a time not in the form of RFC 5280");
   const year = tag === TAG.utcTime ? (Number(match[1]) < 50 ? 2000 : 1900) + Number(match[1]) : Number(match[1]);
-  const [month, day, hour, minute, second] = match[2]!.match(/../g)!.map(Number);
-  return new Date(Date.UTC(year, month! - 1, day, hour, minute, second));
+  return momentOf(year, match[2]!);
+}
+
+/** The moment of a year and ten digits (month to second); refuses one that no calendar or clock has. */
+export function momentOf(year: number, digits: string): Date {
+  const [month, day, hour, minute, second] = digits.match(/../g)!.map(Number);
+  const when = new Date(Date.UTC(year, month! - 1, day, hour, minute, second));
+  if (when.toISOString().replace(/\D/g, "").slice(4, 14) !== digits) throw bad("a moment that there is not");
+  return when;
 }
 
 /** One element with `tag` and the joined `parts` as content. */

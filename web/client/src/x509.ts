@@ -5,7 +5,7 @@
  * anchors; here a certificate is only understood, and its key imported.
  */
 
-import { type Bytes, hex } from "./bytes.js";
+import { type Bytes, equal, hex } from "./bytes.js";
 import * as der from "./der.js";
 import { form, reading, Refused, require } from "./errors.js";
 import { digest } from "./sha256.js";
@@ -78,11 +78,17 @@ export function readCertificate(bytes: Bytes): Certificate {
     const whole = der.children(der.read(bytes), der.TAG.sequence);
     form(whole.length === 3, "three members are expected");
     const fields = der.children(whole[0], der.TAG.sequence);
-    if (fields[0]?.tag === der.context(0)) fields.shift(); // version
-    const [serial, , issuer, validity, subject, spki, ...rest] = fields;
+    if (fields[0]?.tag === der.context(0)) form(der.smallInteger(der.inner(fields.shift())) === 2, "another version than 3");
+    const [serial, algorithm, issuer, validity, subject, spki, ...rest] = fields;
+    algorithmOf(algorithm);
+    form(equal(der.expect(algorithm).raw, der.expect(whole[1]).raw), "two signature algorithms");
+    der.bitString(whole[2]);
+    const order = rest.map(({ tag }) => [0x81, 0x82, der.context(3)].indexOf(tag));
+    form(order.every((place, i) => place > (order[i - 1] ?? -1)), "a field that certificates do not have");
     const number = der.expect(serial, der.TAG.integer).body;
     form(number.some((byte) => byte !== 0) && number[0]! < 0x80, "its serial number is not positive");
-    const [notBefore, notAfter] = der.children(validity, der.TAG.sequence);
+    const [notBefore, notAfter, ...after] = der.children(validity, der.TAG.sequence);
+    form(after.length === 0, "a validity of more than two moments");
     const extensions = readExtensions(rest.find((field) => field.tag === der.context(3)));
     return {
       der: bytes,
@@ -101,6 +107,17 @@ export function readCertificate(bytes: Bytes): Certificate {
       keyId: extensions.has("2.5.29.14") ? der.octets(der.read(extensions.get("2.5.29.14")!)) : null,
     };
   });
+}
+
+/** Algorithms without parameters, or with a NULL: ECDSA, RSA as in PKCS#1 v1.5, and the digests SHA-256 to SHA-512. */
+const BARE = /^(?:1\.2\.840\.10045\.4\.3\.[1-4]|1\.2\.840\.113549\.1\.1\.(?:[45]|1[1-4])|2\.16\.840\.1\.101\.3\.4\.2\.[1-3])$/;
+
+/** The identifier of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2). */
+export function algorithmOf(element: der.Element | undefined): string {
+  const [id, parameters, ...rest] = der.children(element, der.TAG.sequence);
+  const name = der.oid(id);
+  form(rest.length === 0 && (parameters === undefined || !BARE.test(name) || parameters.tag === der.TAG.null), "an algorithm with strange parameters");
+  return name;
 }
 
 /** Read the certificates of a PEM text, in order. */
@@ -152,7 +169,8 @@ function hasEncryption(usage: ReadonlySet<KeyUsage>): boolean {
   return usage.has("keyEncipherment") || usage.has("dataEncipherment") || usage.has("keyAgreement");
 }
 
-function readName(element: der.Element | undefined): Attribute[] {
+/** The attributes of a name, in order. */
+export function readName(element: der.Element | undefined): Attribute[] {
   return der.children(element, der.TAG.sequence).flatMap((set) =>
     der.children(set, der.TAG.set).map((pair) => {
       const [type, value] = der.children(pair, der.TAG.sequence);
@@ -164,14 +182,36 @@ function readName(element: der.Element | undefined): Attribute[] {
 function readExtensions(field: der.Element | undefined): Map<string, Bytes> {
   const found = new Map<string, Bytes>();
   if (field === undefined) return found;
-  for (const extension of der.children(der.inner(field), der.TAG.sequence)) {
-    const parts = der.children(extension, der.TAG.sequence); // identifier, perhaps "critical", value
-    const id = der.oid(parts[0]);
+  const extensions = der.children(der.inner(field), der.TAG.sequence);
+  form(extensions.length > 0, "no extension where some are announced");
+  for (const extension of extensions) {
+    const [name, ...parts] = der.children(extension, der.TAG.sequence);
+    const id = der.oid(name);
     form(!found.has(id), "an extension given twice");
-    found.set(id, der.octets(parts.at(-1)));
+    const critical = parts.length === 2 ? der.expect(parts.shift(), der.TAG.boolean).body[0] : 0xff; // false is left out
+    form(critical === 0xff && parts.length === 1, "an extension of another form");
+    const value = der.octets(parts[0]);
+    const tags = LISTS.test(id) ? der.children(der.read(value), der.TAG.sequence).map(({ tag }) => tag) : [];
+    const named = INSIDE.get(id);
+    form(named === undefined || tags.every((tag) => named.includes(tag)), "an extension of another form");
+    form(id !== "2.5.29.35" || tags.includes(0xa1) === tags.includes(0x82), "half an issuer and number"); // section 4.2.1.1
+    found.set(id, value);
   }
   return found;
 }
+
+/** Extensions that are a SEQUENCE; of these the ones whose members can only have certain tags. */
+const LISTS = /^(?:2\.5\.29\.(?:17|18|19|30|31|32|33|35|36|37|46)|1\.3\.6\.1\.5\.5\.7\.1\.1)$/;
+const NAMES: readonly number[] = [0xa0, 0x81, 0x82, 0xa3, 0xa4, 0xa5, 0x86, 0x87, 0x88];
+const INSIDE: ReadonlyMap<string, readonly number[]> = new Map([
+  ["2.5.29.17", NAMES],
+  ["2.5.29.18", NAMES],
+  ["2.5.29.30", [0xa0, 0xa1]],
+  ["2.5.29.31", [der.TAG.sequence]],
+  ["2.5.29.35", [0x80, 0xa1, 0x82]],
+  ["2.5.29.37", [der.TAG.oid]],
+  ["2.5.29.46", [der.TAG.sequence]],
+]);
 
 function readKeyUsage(extension: Bytes | undefined): ReadonlySet<KeyUsage> {
   if (extension === undefined) return new Set();
@@ -181,14 +221,19 @@ function readKeyUsage(extension: Bytes | undefined): ReadonlySet<KeyUsage> {
 
 function readIsAuthority(extension: Bytes | undefined): boolean {
   if (extension === undefined) return false;
-  const [flag] = der.children(der.read(extension), der.TAG.sequence);
-  return flag?.tag === der.TAG.boolean && flag.body[0] === 0xff;
+  const parts = der.children(der.read(extension), der.TAG.sequence);
+  const flag = parts[0]?.tag === der.TAG.boolean ? parts.shift()!.body[0] === 0xff : null;
+  if (parts[0]?.tag === der.TAG.integer) der.smallInteger(parts.shift());
+  form(parts.length === 0 && flag !== false, "basic constraints of another form"); // false is left out
+  return flag === true;
 }
 
 function readKeyKind(spki: der.Element | undefined): KeyKind {
-  const [algorithm, key] = der.children(spki, der.TAG.sequence);
-  const [id, parameters] = der.children(algorithm, der.TAG.sequence);
-  switch (der.oid(id)) {
+  const [algorithm, key, ...rest] = der.children(spki, der.TAG.sequence);
+  form(rest.length === 0, "a key with something behind it");
+  der.bitString(key);
+  const [, parameters] = der.children(algorithm, der.TAG.sequence);
+  switch (algorithmOf(algorithm)) {
     case "1.2.840.113549.1.1.1": {
       const [modulus] = der.children(der.read(der.bitString(key)), der.TAG.sequence);
       const size = trimmed(der.expect(modulus, der.TAG.integer).body).length * 8;

@@ -35,9 +35,25 @@ for (const [bytes, why] of [
   ["1f8101", "a tag of several bytes"],
   ["04", "no length"],
   ["", "nothing"],
+  ["010101", "a truth that is neither"],
+  ["0200", "a number of no bytes"],
+  ["02020001", "a number with a leading zero"],
+  ["0202ff80", "a negative number with a leading one"],
+  ["030101", "unused bits of nothing"],
+  ["03020803", "more unused bits than a byte has"],
+  ["03020103", "an unused bit that is set"],
+  ["050100", "a null with something inside"],
+  ["06022a80", "an object identifier cut short"],
+  ["06038001aa", "an object identifier with a leading zero"],
 ]) {
   test(`DER refuses ${why}`, () => {
     assert.throws(() => der.read(fromHex(bytes)), malformed);
+  });
+}
+
+for (const when of ["261301000000Z", "260230000000Z", "260101240000Z", "260101006000Z"]) {
+  test(`there is no moment ${when}`, () => {
+    assert.throws(() => der.time(der.read(der.write(der.TAG.utcTime, new TextEncoder().encode(when)))), malformed);
   });
 }
 

@@ -5,11 +5,12 @@
  * say what has changed since another (delta).
  */
 
-import { type Bytes, hex } from "../bytes.js";
+import { type Bytes, equal, hex } from "../bytes.js";
 import * as der from "../der.js";
-import type { Certificate } from "../x509.js";
+import { type Certificate, readName } from "../x509.js";
 import { type Extension, extensionOf, readExtensions } from "./extensions.js";
 import { sameName, spelled, spelledGeneral } from "./names.js";
+import { demand } from "./report.js";
 import { signed, type Signed } from "./signed.js";
 
 const ID = {
@@ -75,11 +76,15 @@ export interface RevocationList {
 export function readList(bytes: Bytes): RevocationList {
   const whole = signed(bytes);
   const fields = der.children(whole.body, der.TAG.sequence);
-  if (fields[0]?.tag === der.TAG.integer) fields.shift(); // version
-  const [, issuer, from, ...rest] = fields;
+  if (fields[0]?.tag === der.TAG.integer) demand(der.smallInteger(fields.shift()) === 1, "a list of another version than 2");
+  const [algorithm, issuer, from, ...rest] = fields;
+  demand(equal(der.expect(algorithm).raw, whole.algorithm.raw), "a list that names two algorithms");
+  readName(issuer);
   const until = rest[0] !== undefined && [der.TAG.utcTime, der.TAG.time].includes(rest[0].tag as 0x17) ? rest.shift() : undefined;
   const revoked = rest[0]?.tag === der.TAG.sequence ? der.children(rest[0]) : [];
-  const field = rest.find(({ tag }) => tag === der.context(0));
+  if (rest[0]?.tag === der.TAG.sequence) rest.shift();
+  const field = rest[0];
+  demand(rest.length <= 1 && (field === undefined || field.tag === der.context(0)), "a field that lists do not have");
   const said = readExtensions(field === undefined ? undefined : der.inner(field));
   const value = (id: string): Bytes | null => said.find((each) => each.id === id)?.value ?? null;
   const number = (id: string): bigint | null => (value(id) === null ? null : large(der.read(value(id)!)));
@@ -143,7 +148,8 @@ function flags({ body: [, first = 0, second = 0] }: der.Element): number {
 
 function large(element: der.Element): bigint {
   const { body } = der.expect(element, der.TAG.integer);
-  return body.length > 0 && body[0]! < 0x80 ? BigInt(`0x${hex(body)}`) : -1n;
+  demand(body[0]! < 0x80, "a negative number");
+  return BigInt(`0x${hex(body)}`);
 }
 
 /** What a list says of a certificate, whoever signed it. */

@@ -44,7 +44,7 @@ export function readAnswer(bytes: Bytes): Answer | null {
 
 function read(bytes: Bytes): Answer | null {
   const [status, wrapped] = der.children(der.read(bytes), der.TAG.sequence);
-  demand(der.expect(status).body.join() === "0", "the responder refused");
+  demand(der.expect(status, 0x0a).body.join() === "0", "the responder refused");
   const [type, response] = der.children(der.inner(wrapped, der.context(0)), der.TAG.sequence);
   demand(der.oid(type) === BASIC, "another kind of answer");
   const [body, algorithm, signature, carried] = der.children(der.read(der.octets(response)), der.TAG.sequence);

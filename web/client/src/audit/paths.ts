@@ -38,6 +38,8 @@ export interface Trust {
   readonly intermediates: readonly Certificate[];
   readonly lists: readonly RevocationList[];
   readonly answers?: readonly (Answer | null)[];
+  /** Whether an authority may say nothing of what its key is for (RFC 5280 section 6.1.4 n): those of timestamps. */
+  readonly lenient?: boolean;
 }
 
 /** Fail unless `certificate` was a signer's, valid at `at`, and leads to an anchor by way of `offered` issuers. */
@@ -94,11 +96,6 @@ function current(certificate: Certificate, at: number): boolean {
   return certificate.notBefore.getTime() <= at && at <= certificate.notAfter.getTime();
 }
 
-/** Whether `certificate` leads to one of the anchors at `at`. */
-export async function leadsToAnchor(certificate: Certificate, trust: Trust, at: number): Promise<boolean> {
-  return (await climb([certificate], trust.intermediates, trust, at)) !== null;
-}
-
 /** The first path from the last of `path` to an anchor that issued it, or null: nobody is an authority for itself, though it be listed. */
 async function climb(
   path: readonly Certificate[],
@@ -108,14 +105,19 @@ async function climb(
 ): Promise<readonly Certificate[] | null> {
   const last = path.at(-1)!;
   const below = path.slice(1).filter((each) => !selfIssued(each)).length;
-  for (const anchor of trust.anchors) if ((await issued(anchor, last, below, at)) && acceptable([...path, anchor])) return [...path, anchor];
+  for (const anchor of trust.anchors) if ((await issued(anchor, last, below, at, trust.lenient)) && acceptable([...path, anchor])) return [...path, anchor];
   if (path.length > MOST_BETWEEN) return null;
   for (const issuer of between) {
-    if ([...path, ...trust.anchors].some((one) => equal(one.der, issuer.der)) || !(await issued(issuer, last, below, at))) continue;
+    if ([...path, ...trust.anchors].some((one) => equal(one.der, issuer.der)) || !(await issued(issuer, last, below, at, trust.lenient))) continue;
     const whole = await climb([...path, issuer], between, trust, at);
     if (whole !== null) return whole;
   }
   return null;
+}
+
+/** Whether every critical extension is one that is understood here. */
+export function understood(certificate: Certificate): boolean {
+  return extensionsOf(certificate).every(({ id, critical }) => !critical || KNOWN.includes(id));
 }
 
 /** Whether names, policies and extensions let this path be. */
@@ -124,7 +126,7 @@ function acceptable(path: readonly Certificate[]): boolean {
     return path.every((certificate, i) => {
       const named = selfIssued(certificate) && i > 0 ? true : path.slice(i + 1).every((issuer) => permits(issuer, certificate));
       const top = i === path.length - 1;
-      return named && (top || extensionsOf(certificate).every(({ id, critical }) => !critical || KNOWN.includes(id)));
+      return named && (top || understood(certificate));
     }) && policiesPermit(path);
   } catch {
     return false; // an extension of another form than it has
@@ -132,9 +134,10 @@ function acceptable(path: readonly Certificate[]): boolean {
 }
 
 /** Whether `issuer` could issue `subject` at `at`, with `below` authorities between it and the signer, and did. */
-async function issued(issuer: Certificate, subject: Certificate, below: number, at: number): Promise<boolean> {
+async function issued(issuer: Certificate, subject: Certificate, below: number, at: number, lenient = false): Promise<boolean> {
   if (!sameName(issuer.subjectDer, subject.issuerDer) || !current(issuer, at)) return false;
-  if (!issuer.isAuthority || !issuer.keyUsage.has("keyCertSign")) return false;
+  const silent = lenient && extensionOf(issuer, "2.5.29.15") === null;
+  if (!issuer.isAuthority || !(silent || issuer.keyUsage.has("keyCertSign"))) return false;
   const limit = pathLength(issuer);
   if (limit !== null && below > limit) return false;
   return signed(subject.der).by(issuer);

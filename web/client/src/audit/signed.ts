@@ -2,11 +2,12 @@
 
 import type { Bytes } from "../bytes.js";
 import * as der from "../der.js";
-import type { Certificate } from "../x509.js";
+import { algorithmOf, type Certificate } from "../x509.js";
 import { demand } from "./report.js";
 
 export interface Signed {
   readonly body: der.Element;
+  readonly algorithm: der.Element;
   /** Whether `issuer` signed it; false also for an algorithm that is not known here. */
   by(issuer: Certificate): Promise<boolean>;
 }
@@ -28,6 +29,12 @@ export const HASHES: { readonly [oid: string]: Hash } = {
   "2.16.840.1.101.3.4.2.2": "SHA-384",
   "2.16.840.1.101.3.4.2.3": "SHA-512",
 };
+
+/** The digest that goes with a signature algorithm, if its name says one. */
+export function digestWith(algorithm: string): Hash | undefined {
+  return ECDSA[algorithm] ?? RSA[algorithm];
+}
+
 const PSS = "1.2.840.113549.1.1.10";
 const ED25519 = "1.3.101.112";
 const CURVES: { readonly [oid: string]: { readonly name: string; readonly size: number } } = {
@@ -45,9 +52,12 @@ interface Scheme {
 export function signed(bytes: Bytes): Signed {
   const [body, algorithm, signature, ...rest] = der.children(der.read(bytes), der.TAG.sequence);
   demand(signature !== undefined && rest.length === 0, "signed things have three parts");
+  algorithmOf(algorithm);
+  const bits = der.bitString(signature);
   return {
     body: der.expect(body),
-    by: async (issuer) => !isWeak(issuer) && verifies(algorithm, () => der.bitString(signature), issuer, der.expect(body).raw),
+    algorithm: der.expect(algorithm),
+    by: async (issuer) => !isWeak(issuer) && verifies(algorithm, () => bits, issuer, der.expect(body).raw),
   };
 }
 

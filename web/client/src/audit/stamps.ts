@@ -3,19 +3,21 @@
 import { base64, type Bytes, equal, hex, utf8 } from "../bytes.js";
 import * as der from "../der.js";
 import { sha256 } from "../kdf.js";
-import { type Certificate, readCertificate } from "../x509.js";
+import { algorithmOf, type Certificate, readCertificate } from "../x509.js";
 import { parseCanonical } from "../canonical.js";
 import { member } from "./bids.js";
 import type { Opening } from "./ceremony.js";
+import { extensionOf } from "./extensions.js";
 import { same } from "./intake.js";
 import { roots } from "./openinglog.js";
-import { forStampsAlone, leadsToAnchor } from "./paths.js";
+import { sameName } from "./names.js";
+import { forStampsAlone, pathTo, understood } from "./paths.js";
 import { fromPem } from "./pem.js";
 import { accepts, judge, saysOf, sharedItems } from "./proofs.js";
 import { isRecorded, recordedWhole } from "./recording.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
-import { HASHES, verifies } from "./signed.js";
+import { digestWith, HASHES, verifies } from "./signed.js";
 import { digestHex } from "../sha256.js";
 import { type Data, moment, type Plan, readGrounds } from "./shapes.js";
 import { Tree } from "./tree.js";
@@ -174,10 +176,11 @@ async function checkPoint(files: Files, point: Point, plan: Plan, items: Readonl
 /** When the token says that `text` existed, in whole milliseconds, and by whose certificate: of an authority that leads to `anchor`. */
 async function readToken(bytes: Bytes, text: Bytes, anchor: Certificate): Promise<{ at: number; signer: Certificate }> {
   demand(bytes.length <= 65_536, "a token larger than 64 KiB");
-  const [type, outer] = der.children(der.read(bytes, "ber"), der.TAG.sequence);
+  const [type, outer] = der.children(der.read(bytes), der.TAG.sequence);
   demand(der.oid(type) === OID.signedData, "the token is not SignedData");
   const parts = der.children(der.inner(outer, der.context(0)), der.TAG.sequence);
-  const [, , encapsulated] = parts;
+  const [version, digests, encapsulated] = parts;
+  der.smallInteger(version);
   const [contentType, content] = der.children(encapsulated, der.TAG.sequence);
   demand(der.oid(contentType) === OID.info, "the token is about something else than a time");
   const info = der.octets(der.inner(content, der.context(0)));
@@ -186,18 +189,25 @@ async function readToken(bytes: Bytes, text: Bytes, anchor: Certificate): Promis
   const certificates = carried === undefined ? [] : der.children(carried).map(({ raw }) => readCertificate(raw));
   const signers = der.children(parts.at(-1), der.TAG.set);
   demand(signers.length === 1, "the token has not one signature");
-  const signer = await checkSigner(signers[0]!, info, certificates);
+  const signer = await checkSigner(signers[0]!, info, certificates, der.children(digests, der.TAG.set).map(algorithmOf));
   demand(forStampsAlone(signer), "the certificate is not for timestamps alone");
   demand(signer.keyKind !== "other", "a key of a kind that is not used here");
   demand(signer.notBefore.getTime() <= at && at <= signer.notAfter.getTime(), "the authority's certificate was not in date");
-  const selfSigned = equal(anchor.subjectDer, anchor.issuerDer);
-  const trusted = selfSigned && (await leadsToAnchor(signer, { anchors: [anchor], intermediates: certificates, lists: [] }, at));
-  demand(trusted, "the token leads to another authority");
+  const root = sameName(anchor.subjectDer, anchor.issuerDer) && understood(anchor);
+  const path = root ? await pathTo(signer, { anchors: [anchor], intermediates: certificates, lists: [], lenient: true }, at) : null;
+  demand(path !== null && path.every((each, i) => namesKeyOf(each, path[i + 1] ?? each)), "the token leads to another authority");
   return { at, signer };
 }
 
+/** Whether a certificate names its issuer's key by the identifier that this has, where both have one (RFC 5280 section 4.2.1.1). */
+function namesKeyOf(certificate: Certificate, issuer: Certificate): boolean {
+  const stated = extensionOf(certificate, "2.5.29.35");
+  const named = stated === null ? undefined : der.children(der.read(stated.value)).find(({ tag }) => tag === der.contextPrimitive(0));
+  return named === undefined || issuer.keyId === null || equal(named.body, issuer.keyId);
+}
+
 async function readInfo(info: Bytes, text: Bytes): Promise<number> {
-  const [version, , imprint, , time] = der.children(der.read(info, "ber"), der.TAG.sequence);
+  const [version, , imprint, , time] = der.children(der.read(info), der.TAG.sequence);
   demand(der.smallInteger(version) === 1, "a token of another version");
   const [algorithm, digest] = der.children(imprint, der.TAG.sequence);
   const over = der.oid(der.children(algorithm, der.TAG.sequence)[0]) === OID.sha256 && equal(der.octets(digest), await sha256(text));
@@ -205,13 +215,13 @@ async function readInfo(info: Bytes, text: Bytes): Promise<number> {
   const match = /^(\d{14})(\.\d{1,9})?Z$/.exec(String.fromCharCode(...der.expect(time, der.TAG.time).body));
   demand(match !== null, "the token has no time");
   const [, digits, fraction] = match;
-  const [year, month, day, hour, minute, second] = digits!.match(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/)!.slice(1).map(Number);
-  return Date.UTC(year!, month! - 1, day, hour, minute, second) + Math.floor(Number(`${(fraction ?? "").slice(1)}000`.slice(0, 3)));
+  return der.momentOf(Number(digits!.slice(0, 4)), digits!.slice(4)).getTime() + Math.floor(Number(`${(fraction ?? "").slice(1)}000`.slice(0, 3)));
 }
 
 /** The certificate that signed, named by issuer and number and by its digest (RFC 5816). */
-async function checkSigner(element: der.Element, info: Bytes, certificates: readonly Certificate[]): Promise<Certificate> {
-  const [, sid, digestAlgorithm, attributes, algorithm, signature] = der.children(element, der.TAG.sequence);
+async function checkSigner(element: der.Element, info: Bytes, certificates: readonly Certificate[], digests: readonly string[]): Promise<Certificate> {
+  const [version, sid, digestAlgorithm, attributes, algorithm, signature] = der.children(element, der.TAG.sequence);
+  der.smallInteger(version);
   const stated = new Map<string, der.Element[]>();
   for (const attribute of der.children(attributes, der.context(0))) {
     const [type, values] = der.children(attribute, der.TAG.sequence);
@@ -235,8 +245,9 @@ async function checkSigner(element: der.Element, info: Bytes, certificates: read
       hex(der.octets(named)) === digestHex(each.der),
   );
   demand(signer !== undefined, "the signer's certificate did not come along");
-  const hash = der.oid(der.children(digestAlgorithm, der.TAG.sequence)[0]);
-  demand(Object.hasOwn(HASHES, hash), "a digest that is not used here");
+  const hash = algorithmOf(digestAlgorithm);
+  demand(Object.hasOwn(HASHES, hash) && digests.includes(hash), "a digest that is not used here, or not announced");
+  demand([undefined, HASHES[hash]].includes(digestWith(algorithmOf(algorithm))), "a signature over another digest");
   const digest = new Uint8Array(await crypto.subtle.digest(HASHES[hash]!, info));
   demand(der.oid(one(OID.contentType)) === OID.info && equal(der.octets(one(OID.messageDigest)), digest), "the signature is over something else");
   const message = der.retagged(der.expect(attributes).raw, der.TAG.set);
