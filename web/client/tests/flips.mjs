@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib";
 import { audit } from "../../static/js/audit/audit.js";
 import { isListed, isOver, MANIFEST, SIGNATURE } from "../../static/js/audit/bundled.js";
 import { readChain } from "../../static/js/audit/log.js";
-import { digestHex } from "../../static/js/audit/sha256.js";
+import { digestHex } from "../../static/js/sha256.js";
 import { unpack } from "../../static/js/audit/zipped.js";
 import { readHallKey, verifyByHall } from "../../static/js/jws.js";
 
