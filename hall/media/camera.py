@@ -20,6 +20,7 @@ from hall.media.datagrams import Payload
 from hall.media.decoder import Asked, Heard, Shown, read
 from hall.media.engine import Source
 from hall.media.onair import OnAir, pack
+from hall.media.processes import killed
 from hall.media.sound import SAMPLES, silence
 
 ENGINE: Final = (sys.executable, "-m", "hall.media.decoder")
@@ -160,7 +161,7 @@ class Camera:
         finally:
             try:
                 if self._process is not None:
-                    await _ended(self._process)
+                    await killed(self._process)
             finally:
                 self._process = self._running = None
                 self._again = _now() + REST
@@ -194,17 +195,6 @@ class Camera:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-
-
-async def _ended(process: Process) -> None:
-    """End a process, and wait for its end and those of its pipes."""
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    if (pipe := process.stdin) is not None:
-        pipe.transport.abort()  # what waits in it goes nowhere
-        with contextlib.suppress(OSError):
-            await pipe.wait_closed()
-    await process.communicate()
 
 
 def _now() -> float:

@@ -7,6 +7,7 @@ to. One that dies is started again after a rest that grows; nothing else waits f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import logging
 import os
@@ -92,3 +93,15 @@ async def _end(process: Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+async def killed(process: Process) -> None:
+    """End a process at once, and wait for its end and those of its pipes, which nobody else may be reading."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    if (pipe := process.stdin) is not None:
+        if not pipe.is_closing():
+            pipe.transport.abort()  # what waits in it goes nowhere
+        with contextlib.suppress(OSError):
+            await pipe.wait_closed()
+    await process.communicate()

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Final
 
 from hall.media.link import Method
 from hall.media.pinyin import latin, reading_of, suggested
+from hall.media.processes import killed
 from hall.media.spelling import chinese, english
 
 WITHIN: Final = 8.0  # seconds for one line; it takes a hundredth of the time that it lasts
@@ -54,9 +56,8 @@ class Speaker:
             async with self._turn, asyncio.timeout(WITHIN):
                 pcm = await self._ask(words, language)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            self._again_at = asyncio.get_running_loop().time() + REST
+            self._again_at = max(self._again_at, asyncio.get_running_loop().time() + REST)
             _log.warning("the voice did not answer; captions go on", extra={"error": repr(error)})
-            await self.close()
             return b""
         if pcm:
             self._keep(place, pcm)
@@ -74,27 +75,39 @@ class Speaker:
             await self.say(text, language, readings)
 
     async def close(self) -> None:
-        """Let the engine go; it is started again when somebody speaks."""
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
+        """Let the engine go. What is said after this is silence."""
+        self._again_at = math.inf
+        if self._process is not None:  # whoever waits for its answer waits no longer
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+                self._process.kill()
+        async with self._turn:
+            await self._drop()
+
+    async def _drop(self) -> None:
+        """End the engine; the next line starts another. For whoever has the turn."""
+        process, self._process = self._process, None
+        if process is not None:
+            await killed(process)
 
     async def _ask(self, words: str, language: str) -> bytes:
         if asyncio.get_running_loop().time() < self._again_at:
             return b""
         if self._process is None or self._process.returncode is not None:
+            await self._drop()
             self._process = await asyncio.create_subprocess_exec(
                 *self._engine, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
             )
         asked, answered = self._process.stdin, self._process.stdout
         if asked is None or answered is None:
             raise BrokenPipeError
-        asked.write(json.dumps({"text": words, "language": language}).encode() + b"\n")
-        await asked.drain()
-        length = int.from_bytes(await answered.readexactly(4), "big")
-        return await answered.readexactly(length)
+        try:
+            asked.write(json.dumps({"text": words, "language": language}).encode() + b"\n")
+            await asked.drain()
+            length = int.from_bytes(await answered.readexactly(4), "big")
+            return await answered.readexactly(length)
+        except BaseException:  # an answer that nobody waited for would be taken for the next one's
+            await self._drop()
+            raise
 
     def _place(self, words: str, language: str) -> Path:
         digest = hashlib.sha256(f"{VOICE}\n{language}\n{words}".encode()).hexdigest()

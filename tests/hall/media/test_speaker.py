@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -61,6 +62,41 @@ async def test_an_engine_that_died_is_started_again(tmp_path: Path, monkeypatch:
         assert await speaker.say("第二句", "zh")
     finally:
         await speaker.close()
+
+
+STUCK_AT_FIRST = """
+import pathlib, sys, time
+for line in sys.stdin:
+    if not (began := pathlib.Path(sys.argv[1])).exists():
+        began.touch()
+        time.sleep(600)
+    sys.stdout.buffer.write(bytes([0, 0, 0, 2]) + b"ok")
+    sys.stdout.flush()
+"""
+
+
+async def test_whoever_stops_listening_leaves_no_answer_to_the_next(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    speaker = Speaker(tmp_path / "speech", (sys.executable, "-c", STUCK_AT_FIRST, str(began)))
+    try:
+        first = asyncio.create_task(speaker.say("第一句", "zh"))
+        while not began.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.wait({first})
+        assert await speaker.say("第二句", "zh") == b"ok"
+    finally:
+        await speaker.close()
+
+
+async def test_after_the_end_nobody_starts_an_engine(tmp_path: Path) -> None:
+    speaker = Speaker(tmp_path)
+    saying = asyncio.create_task(speaker.say("第一句", "zh"))
+    await asyncio.sleep(0)
+    await speaker.close()
+    await saying
+    assert await speaker.say("第二句", "zh") == b""
+    assert speaker._process is None
 
 
 def test_the_engine_is_given_neither_figures_nor_characters() -> None:
