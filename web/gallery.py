@@ -345,9 +345,9 @@ def _floor(speaks: int, *asks: int) -> View:
     """Who speaks, and who asks to, by their rows."""
     who = {row: {"row": row, "bidder": bidder[0], "name": bidder[1]} for row, bidder in enumerate(_BIDDERS, 1)}
     asked = {
-        str(row): {"order": order, **who[row], "at": _time(f"09:33:1{order}")} for order, row in enumerate(asks, 1)
+        str(row): {"order": order, **who[row], "at": _time(f"09:31:1{order}")} for order, row in enumerate(asks, 1)
     }
-    return {"open": True, "speaker": {**who[speaks], "since": _time("09:33:30")} if speaks else None, "asked": asked}
+    return {"open": True, "speaker": {**who[speaks], "since": _time("09:31:30")} if speaks else None, "asked": asked}
 
 
 def _record(*signers: str) -> View:
