@@ -20,17 +20,9 @@ from hall.media.engine import Change, Show, Source
 from hall.media.onair import OnAir
 from sessions.ids import SessionId
 from tests.support.browsing import ARGUMENTS, CHROMIUM
+from web.bench.air.cameras import FLAGS
 
 SESSION = SessionId("s-1")
-FLAGS = (
-    "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-)
 
 SCRIPT = """
 globalThis.gathered = peer => new Promise(done => {
