@@ -304,13 +304,6 @@ class Unsealing:
         return secret, second
 
 
-def _as_text(quote: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sheet with every value as text. An integer has one spelling in canonical JSON; that is its text."""
-    if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in quote.values()):
-        raise SealedBidRefused("malformed_quote")
-    return {name: str(value) for name, value in quote.items()}
-
-
 def _sheet(quote: bytes) -> dict[str, str]:
     try:
         return read_sheet(quote)

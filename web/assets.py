@@ -64,19 +64,6 @@ def check() -> None:
         raise AssetsError(f"not what the sources give: {', '.join(wrong)}; run `python -m web.assets`")
 
 
-def build_digest() -> str:
-    """Return the hex SHA-256 that stands for all built scripts together; the opening record quotes it.
-
-    Raises:
-        AssetsError: the scripts have not been built.
-    """
-    try:
-        manifest = json.loads((BUILT / MANIFEST).read_bytes())
-    except FileNotFoundError:
-        raise AssetsError("the scripts are not built; run `python -m web.assets`") from None
-    return str(manifest["build"])
-
-
 def _stale() -> bool:
     try:
         manifest: dict[str, Any] = json.loads((BUILT / MANIFEST).read_bytes())

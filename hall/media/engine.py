@@ -65,20 +65,8 @@ class Notice:
     change: Change
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchUrls:
-    """Where a session can be watched, best first: paths under the hall's origin, empty where there is no such way."""
-
-    whep: str
-    ws: str
-    hls: str
-
-
 class MediaEngine(Protocol):
     """Carries sound and picture of all sessions."""
-
-    async def watch_urls(self, session: SessionId) -> WatchUrls:
-        """Return where ``session`` can be watched."""
 
     async def publish(self, session: SessionId, source: Source, sdp: str) -> Answer:
         """Take what ``source`` sends: an SDP offer for an answer. A second connection of a source ends the first."""

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from hall.media.engine import Answer, Away, Change, EngineRefused, MediaId, Notice, Show, Source, WatchUrls
+from hall.media.engine import Answer, Away, Change, EngineRefused, MediaId, Notice, Show, Source
 from hall.media.places import Places, short
 from sessions.ids import SessionId
 
@@ -200,12 +200,6 @@ class LinkedEngine:
 
     def __init__(self, places: Places) -> None:
         self.link = Link(places.edge)
-
-    async def watch_urls(self, session: SessionId) -> WatchUrls:
-        """See MediaEngine: the paths are the hall's own."""
-        return WatchUrls(
-            whep=f"/media/{session}/whep", ws=f"/media/{session}/ws", hls=f"/media/{session}/hls/index.m3u8"
-        )
 
     async def publish(self, session: SessionId, source: Source, sdp: str) -> Answer:
         """See MediaEngine."""

@@ -152,7 +152,6 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
                 state=BidState.OPENED,
                 quote=quote,
                 quote_sha256=digest,
-                quote_salt=event.salt,
                 flags=event.flags,
                 rescued="plain",
             )
@@ -171,7 +170,7 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
         case e.DrawCommitted() | e.DrawClosed() | e.DrawRevealed() | e.DrawRepeated() | e.DrawMade():
             return _drawing(draws.after(o, event), at, event)
         case e.RowConfirmed():
-            return _row(o, event.bidder, confirmed_at=at, confirmation=event.statement)
+            return _row(o, event.bidder, confirmed_at=at)
         case e.ObjectionRaised():
             return _objected(o, at, event)
         case e.ObjectionAnswered():

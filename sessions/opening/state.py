@@ -82,10 +82,8 @@ class Bid:
     evidence: Mapping[str, str] | None = None
     rescued: str | None = None  # ``key`` or ``plain``, if a rescue took the place of the bidder's own release
     spares: tuple[Spare, ...] = ()  # spare sheets that were handed in, unopened
-    quote_salt: str | None = None
     gathered: Mapping[str, str] | None = None  # figures of EvidenceGathered and the digests behind them
     confirmed_at: datetime | None = None
-    confirmation: Jws | None = None
     disputed: bool = False
     none_declared: bool = False
     escrow_asked_at: datetime | None = None

@@ -12,7 +12,7 @@ from crypto.signing import HallKey
 from crypto.tlog import Checkpoint, Tree, sign_checkpoint, write_proof
 from sessions.chaining import Head, chain
 from sessions.codec import event_to_json
-from sessions.events import BidReceived, BidWithdrawn, Happening, Recorded, Stream
+from sessions.events import BidReceived, Happening, Recorded, Stream
 from sessions.logging_receipts import blinding
 from sessions.receipts import receipt_of, tracker_of
 from sessions.shape import rfc3339
@@ -69,10 +69,6 @@ async def pass_off_as_decoy(hall: Shell, key: HallKey, token: str) -> None:
 
 def without_bid(tracker: str) -> Change:
     return lambda log: [r for r in log if not (isinstance(r.event, BidReceived) and r.event.tracker == tracker)]
-
-
-def without_withdrawal(log: Sequence[Recorded]) -> Sequence[Recorded]:
-    return [r for r in log if not isinstance(r.event, BidWithdrawn)]
 
 
 def with_salt(tracker: str, salt: str) -> Change:

@@ -71,11 +71,6 @@ class Pair:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             writer.transport.abort()
 
-    def half_close(self, *, up: bool) -> None:
-        """End one direction; the other goes on."""
-        with suppress(OSError):
-            (self.server if up else self.client).write_eof()
-
 
 class FaultyProxy:
     """A running proxy at ``host``:``port``."""

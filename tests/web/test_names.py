@@ -15,7 +15,6 @@ from tests.support.house import SESSION, T0, House, a_bid, a_house
 
 PLACE = f"/host/{SESSION}/names"
 PUBLIC = f"/api/v1/sessions/{SESSION}/readings"
-HEADERS = {"origin": "http://hall.example"}
 
 
 async def keep(house: House, client: object, name: str, reading: str) -> int:

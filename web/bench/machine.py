@@ -119,11 +119,6 @@ def spent(pid: int) -> Spent:
     return Spent(cpu=cpu / 1e9, waited=waited / 1e9, memory=memory)
 
 
-def open_files(pid: int) -> int:
-    """Return how many descriptors a process has open."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
 def cores() -> tuple[int, int]:
     """Return a core for who is measured and another for who measures; the same one where there is no second."""
     ours = sorted(os.sched_getaffinity(0))

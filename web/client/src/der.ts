@@ -124,11 +124,6 @@ export function read(bytes: Bytes, rules: Rules = "der"): Element {
   return element;
 }
 
-/** The element at the beginning of `bytes`, whatever follows. */
-export function readFirst(bytes: Bytes, rules: Rules = "der"): Element {
-  return readAt(bytes, 0, rules, 0);
-}
-
 /** The elements inside `element`, which must carry `tag` if that is given. */
 export function children(element: Element | undefined, tag?: number): Element[] {
   const parent = expect(element, tag);
