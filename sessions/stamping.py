@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -41,6 +42,10 @@ class TimestampAuthority:
 
 class Unreachable(Exception):
     """An authority did not answer, or not as the protocol says; the message says how."""
+
+
+Stamper = Callable[[bytes], Awaitable[bytes]]
+"""Return a verified RFC 3161 token over a SHA-256; raise Unreachable or CryptoRefused when no authority gave one."""
 
 
 class Post(Protocol):

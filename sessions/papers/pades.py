@@ -22,7 +22,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from crypto.certificates import Credential, bidder_name
 from crypto.paths import Trust
-from sessions.papers.seal import Stamp
+from sessions.stamping import Stamper
 
 FIELD: Final = "Kaibiao"
 
@@ -31,7 +31,7 @@ class NotLasting(Exception):
     """No list or answer tells whether one of the certificates was revoked, or it says that it was."""
 
 
-def sealed(paper: bytes, credential: Credential, stamp: Stamp, lasting: Trust | None) -> bytes:
+def sealed(paper: bytes, credential: Credential, stamp: Stamper, lasting: Trust | None) -> bytes:
     """Return ``paper`` sealed: B-LTA with the evidence in ``lasting``, B-T without.
 
     Raises:
@@ -57,7 +57,7 @@ def sealed(paper: bytes, credential: Credential, stamp: Stamp, lasting: Trust | 
     out = io.BytesIO()
     writer = IncrementalPdfFileWriter(io.BytesIO(paper))
     try:
-        signers.sign_pdf(writer, stated, signer=signer, timestamper=_Stamper(stamp), output=out)
+        signers.sign_pdf(writer, stated, signer=signer, timestamper=_Authorities(stamp), output=out)
     except (PathError, ValidationError, SigningError) as error:
         raise NotLasting(str(error)) from error
     return out.getvalue()
@@ -74,10 +74,10 @@ def _evidence(trust: Trust, credential: Credential) -> ValidationContext:
     )
 
 
-class _Stamper(TimeStamper):
+class _Authorities(TimeStamper):
     """Asks our authorities; pyHanko's own client believes an answer whose signature it has not checked."""
 
-    def __init__(self, stamp: Stamp) -> None:
+    def __init__(self, stamp: Stamper) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._stamp = stamp
 

@@ -7,18 +7,15 @@ certificate is one of its own beside the hall key.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from crypto.certificates import Credential, bidder_name
 from crypto.errors import CryptoRefused
 from crypto.paths import Trust
-from sessions.stamping import Unreachable
+from sessions.stamping import Stamper, Unreachable
 
 _LOG = logging.getLogger(__name__)
-
-Stamp = Callable[[bytes], Awaitable[bytes]]
-"""Return a verified RFC 3161 token over a SHA-256; raise Unreachable or CryptoRefused when no authority gave one."""
 
 
 class NotSealed(Exception):
@@ -31,7 +28,7 @@ class DocumentSeal:
 
     credential: Credential
     trust: Callable[[], Trust]
-    stamp: Stamp
+    stamp: Stamper
 
     @property
     def name(self) -> str:

@@ -32,9 +32,9 @@ from pyhanko_certvalidator.revinfo.archival import CRLContainer
 from crypto import authority
 from crypto.errors import TimestampRefused
 from sessions.papers.layout import Attached, Line, Paper, Passage
-from sessions.papers.seal import NotSealed, Stamp
+from sessions.papers.seal import NotSealed
 from sessions.papers.typesetting import typeset
-from sessions.stamping import Unreachable
+from sessions.stamping import Stamper, Unreachable
 from tests.support.sealing import NOW, ROOT, SEAL, a_seal
 
 
@@ -110,7 +110,7 @@ async def lying(_: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("stamp", [silent, lying])
-def test_without_a_timestamp_there_is_no_seal(stamp: Stamp) -> None:
+def test_without_a_timestamp_there_is_no_seal(stamp: Stamper) -> None:
     with pytest.raises(NotSealed):
         a_seal(stamp=stamp).put_on(a_paper())
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from crypto import authority, timestamping, timestamps
 from crypto.certificates import Usage
 from crypto.paths import Trust
-from sessions.papers.seal import DocumentSeal, Stamp
+from sessions.papers.seal import DocumentSeal
+from sessions.stamping import Stamper
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGAN = NOW - timedelta(minutes=5)
@@ -28,7 +29,7 @@ async def a_stamp(digest: bytes) -> bytes:
     return token
 
 
-def a_seal(*, stamp: Stamp = a_stamp, revoked: bool = False, lists: bool = True) -> DocumentSeal:
+def a_seal(*, stamp: Stamper = a_stamp, revoked: bool = False, lists: bool = True) -> DocumentSeal:
     told = {SEAL.certificate.serial_number: BEGAN + timedelta(minutes=1)} if revoked else {}
     crls = (authority.revocation_list(ROOT, told, at=BEGAN + timedelta(minutes=1)),) if lists else ()
     return DocumentSeal(credential=SEAL, trust=lambda: Trust(anchors=(ROOT.certificate,), crls=crls), stamp=stamp)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from web.bench import limits, media, programme
-from web.bench.media import Goal
+from web.bench.goal import Goal
 
 MISSED = Goal(name="lame : good", measured=2.0, limit=1.0, above=True, one="2 s", other="1 s")
 MET = Goal(name="good : lame", measured=2.0, limit=1.0, above=False, one="2 s", other="1 s")

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from hall.media.boxes import Cutter
 from hall.media.record import Recorder, recover
-from web.bench.media import Goal
+from web.bench.goal import Goal
 
 WRITTEN = 6.7
 """Seconds of film after which the recorder is killed."""

@@ -5,27 +5,12 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
 
 from web.bench import machine
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """One ratio: what was measured of both sides, and the most (or least) that it may be."""
-
-    name: str
-    measured: float
-    limit: float
-    above: bool  # the limit is the most; else the least
-    one: str
-    other: str
-
-    @property
-    def met(self) -> bool:
-        return self.measured <= self.limit if self.above else self.measured >= self.limit
+from web.bench.goal import Goal
 
 
 def run(json: bool) -> None:

@@ -26,7 +26,7 @@ from sessions.ids import SessionId
 from sessions.store.migrations import migrate
 from web.bench import machine
 from web.bench.fanout.servers import running
-from web.bench.media import Goal
+from web.bench.goal import Goal
 from web.bench.verifying import CHROMIUM
 from web.bootstrap import build
 from web.demo import cast

@@ -16,7 +16,7 @@ from hall.media.link import LinkedEngine
 from web.bench import machine
 from web.bench.air.forwarding import PATIENCE, SESSION, WAYS, carried
 from web.bench.air.lossy import LossyNetwork
-from web.bench.media import Goal
+from web.bench.goal import Goal
 from web.bench.verifying import CHROMIUM
 
 FPS: Final = 15

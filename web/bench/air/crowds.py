@@ -31,7 +31,7 @@ from hall.media.places import Places
 from hall.media.viewers import FULL, Handover, NobodyHome, Reception, hand_over
 from sessions.ids import SessionId
 from web.bench import machine
-from web.bench.media import Goal
+from web.bench.goal import Goal
 
 ROUNDS: Final = 3
 VIEWERS: Final = 200

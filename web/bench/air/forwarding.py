@@ -25,7 +25,7 @@ from sessions.ids import SessionId
 from web.bench import machine
 from web.bench.air.film import FPS
 from web.bench.air.seat import Camera, Looking, Seat
-from web.bench.media import Goal
+from web.bench.goal import Goal
 
 ROUNDS: Final = 3
 SECONDS: Final = 3.0
