@@ -23,6 +23,7 @@ from web.problems import Problem
 from web.routes import (
     api,
     docs,
+    evidence,
     failing,
     gallery,
     health,
@@ -42,7 +43,6 @@ from web.routes import (
     recording,
     streams,
     uploads,
-    witness,
 )
 from web.routes.reader import reader
 from web.sameorigin import same_origin
@@ -79,7 +79,7 @@ def create_app(services: Services) -> FastAPI:
         log,
         receipts,
         proofs,
-        witness,
+        evidence,
         failing,
         readiness,
         streams,

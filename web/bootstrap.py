@@ -42,6 +42,7 @@ from sessions.notary import Notary, Outside
 from sessions.officers import Officers
 from sessions.opening_log import OpeningLog
 from sessions.plan import ClockTerms, IntakeLog, Plan
+from sessions.reach import Reach
 from sessions.readying import Readying
 from sessions.receipt_proofs import ReceiptProofs
 from sessions.recording.log import RecordingLog
@@ -65,7 +66,6 @@ from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.submission import Limits as BidLimits
 from sessions.submission import Submissions
 from sessions.vigil import Local, Vigil
-from sessions.witnessing import Witnessing
 from web.addresses import client_address
 from web.bundles import Bundles
 from web.challenges import Challenges
@@ -128,7 +128,7 @@ class Services:
     officers: Officers
     rescuing: Rescuing
     readying: Readying
-    witnessing: Witnessing
+    reach: Reach
     bundles: Bundles
     films: Films
     tail: Tail
@@ -193,11 +193,11 @@ class Services:
             catch_up=(
                 *((self.vigil.recover,) if self.vigil is not None else ()),  # was the hall out meanwhile?
                 self.submissions.recover,  # answer what came in before whoever led stopped
-                self.witnessing.recover,  # before what fell due while nobody could act is settled
+                self.reach.recover,  # before what fell due while nobody could act is settled
                 self.notary.greet,
             ),
-            begin=(self.sessions.start, self.notary.start, self.witnessing.start, self.proofs.start, self.tail.start),
-            stop=(self.sessions.stop, self.notary.stop, self.witnessing.stop, self.proofs.stop, self.tail.stop),
+            begin=(self.sessions.start, self.notary.start, self.reach.start, self.proofs.start, self.tail.start),
+            stop=(self.sessions.stop, self.notary.stop, self.reach.stop, self.proofs.stop, self.tail.stop),
             look=(self.sessions.look, partial(self.submissions.adopt, self.membership)) if shared else (),
             lose=self.sessions.lose,
             quiet=self.sessions.quiet,
@@ -217,7 +217,7 @@ class Services:
         await self.membership.retire()
         await self.timekeeper.stop()
         await self.ticking.stop()
-        await self.witnessing.close()
+        await self.reach.close()
         await self.proofs.close()
         await self.submissions.close()
         await self.revocation.close()
@@ -340,8 +340,8 @@ def build(
     recorded = RecordingLog(events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
     tail = Tail(sessions, recordings, events=kept.events, log=recorded, clock=clock)
     sessions.on_commit(tail.look)
-    witnessing = Witnessing(sessions, kept, clock=clock, hall=keys)
-    sessions.on_commit(witnessing.look)
+    reach = Reach(sessions, kept, clock=clock, hall=keys)
+    sessions.on_commit(reach.look)
     once = SqlOnce(database)
     media = engine_for(settings)
     if media is not None:
@@ -365,7 +365,7 @@ def build(
         ),
         readying=Readying(sessions, kept, clock=clock, certifying=certifying, hall=keys),
         rescuing=Rescuing(sessions, kept, clock=clock, certifying=certifying),
-        witnessing=witnessing,
+        reach=reach,
         releasing=Releasing(sessions, kept, clock=clock, certifying=certifying),
         officers=Officers(sessions, kept),
         films=Films(sessions, recordings, settings.data_dir / "media"),

@@ -9,19 +9,19 @@ from sessions import commands as c
 from sessions.errors import CommandRefused
 from sessions.events import Happening, SessionScheduled
 from sessions.opening import (
+    anchoring,
     decrypting,
     drawing,
     locks,
     objecting,
     presiding,
+    reach,
     recorded,
     sealing,
     signing,
     speaking,
     stopping,
     two_persons,
-    watching,
-    witnessing,
 )
 from sessions.opening.authority import check
 from sessions.opening.draft import Draft, by_clock
@@ -143,9 +143,9 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
         case c.RecordRescue():
             decrypting.record_rescue(draft, command)
         case c.RecordEvidence():
-            witnessing.record_evidence(draft, command)
+            reach.record_evidence(draft, command)
         case c.RecordFault():
-            witnessing.record_fault(draft, command)
+            reach.record_fault(draft, command)
         case c.RecordOpenings():
             decrypting.record_openings(draft, command)
         case c.ConfirmRow():
@@ -167,9 +167,9 @@ def _do(draft: Draft, command: c.OpeningCommand) -> None:
         case c.SignRecord():
             signing.sign(draft, command)
         case c.RecordAnchor():
-            watching.record_anchor(draft, command)
+            anchoring.record_anchor(draft, command)
         case c.RecordDispute():
-            watching.record_dispute(draft, command)
+            anchoring.record_dispute(draft, command)
         case c.CheckClock():
             stopping.check_clock(draft, command)
         case c.DoubtClock():

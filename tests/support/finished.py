@@ -87,7 +87,7 @@ class Play:
         due = (await self.hall.state()).due
         assert due is not None
         while self.clock.now() < due:
-            await self.hall.witnessing.recover()
+            await self.hall.reach.recover()
             for bid, state in states:
                 await self.hall.beat(bid, state)
             self.clock.advance(100 * SECOND)

@@ -30,6 +30,7 @@ from sessions.logging_receipts import ReceiptLogs
 from sessions.officers import Brought, Officers
 from sessions.opening import Opening
 from sessions.ports import Answer, Revocation
+from sessions.reach import Reach
 from sessions.readying import Readying
 from sessions.releasing import Challenge, Releasing, Verdict
 from sessions.rescuing import Rescuing
@@ -40,7 +41,6 @@ from sessions.store.migrations import migrate
 from sessions.store.opened import stores
 from sessions.submission import Limits, Submissions
 from sessions.vigil import Vigil
-from sessions.witnessing import Witnessing
 from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
 from tests.support.fake_clock import FakeClock
@@ -77,7 +77,7 @@ class Shell:
     releasing: Releasing
     officers: Officers
     receipt_logs: ReceiptLogs
-    witnessing: Witnessing
+    reach: Reach
     rescuing: Rescuing
     readying: Readying
     bell: Bell
@@ -117,7 +117,7 @@ class Shell:
     async def beat(self, sealed: Sealed, key: str = "ready", **changes: object) -> Jws:
         """Give a sign of life as the bidder's program does, and return the hall's acknowledgement."""
         actor = the_actor(sealed.bidder)
-        terms = await self.witnessing.terms(SESSION, actor)
+        terms = await self.reach.terms(SESSION, actor)
         payload = beat_payload(
             session=SESSION,
             bidder=actor.id,
@@ -131,7 +131,7 @@ class Shell:
             ack=sha256_hex(terms.acks[0].encode()) if terms.acks else None,
         )
         token = Jws(sign({**payload, **changes}, BEAT, sealed.bidder.sign))
-        (ack,) = await self.witnessing.hear(SESSION, actor, [token], sealed.bidder.sign.certificate)
+        (ack,) = await self.reach.hear(SESSION, actor, [token], sealed.bidder.sign.certificate)
         return ack
 
     async def brings(self, who: Actor, *, spoilt: Collection[str] = ()) -> Brought:
@@ -244,7 +244,7 @@ async def a_shell(
     releasing = Releasing(sessions, kept, clock=clock, certifying=certifying)
     readying = Readying(sessions, kept, clock=clock, certifying=certifying, hall=keys)
     rescuing = Rescuing(sessions, kept, clock=clock, certifying=certifying)
-    witnessing = Witnessing(sessions, kept, clock=clock, hall=keys)
+    reach = Reach(sessions, kept, clock=clock, hall=keys)
     try:
         if vigil is not None:
             await vigil.recover()
@@ -253,7 +253,7 @@ async def a_shell(
             await sessions.start()
         logs = ReceiptLogs(sessions, events=kept.events, secrets=kept.secrets, clock=clock)
         officers = Officers(sessions, kept)
-        parts = (database, kept, sessions, submissions, releasing, officers, logs, witnessing, rescuing, readying)
+        parts = (database, kept, sessions, submissions, releasing, officers, logs, reach, rescuing, readying)
         yield Shell(folder, clock, *parts, bell)
     finally:
         await submissions.close()

@@ -1,6 +1,6 @@
 """Who could reach whom, as it happens: bidders' signs of life, the hall's own, and when it stood still.
 
-All of it only while keys are handed over, and only under rules that ask for evidence. One ``Witnessing`` a process.
+All of it only while keys are handed over, and only under rules that ask for evidence. One ``Reach`` a process.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Terms:
     acks: tuple[Jws, ...]  # the newest acknowledgement, if there is one
 
 
-class Witnessing:
+class Reach:
     """Takes beats in and watches over the hall itself. All methods belong to one event loop."""
 
     def __init__(self, sessions: Sessions, stores: Stores, *, clock: Clock, hall: HallKeys) -> None:
@@ -192,7 +192,7 @@ class Witnessing:
     def look(self, session: SessionId, opening: Opening) -> None:
         """See whether keys are being handed over, after every commit. Returns at once."""
         if session not in self._watching and self._is_on(opening):
-            task = asyncio.get_running_loop().create_task(self._watch(session), name=f"witness {session}")
+            task = asyncio.get_running_loop().create_task(self._watch(session), name=f"reach {session}")
             self._watching[session] = task
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from sessions.errors import CommandRefused
 from sessions.events import BarrierPassed, BidNotOpened, EvidenceGathered, FaultMeasured
 from sessions.heartbeat import BEAT, HEARD, LONGEST, beat_payload
 from sessions.ids import Jws
-from sessions.witnessing import AT_ONCE
+from sessions.reach import AT_ONCE
 from tests.support.bidders import Sealed, a_bidder
 from tests.support.ceremony import MINUTE, SECOND, T0, a_plan
 from tests.support.fake_clock import FakeClock
@@ -34,7 +34,7 @@ class Window:
         self.me = bids[0]
 
     async def token(self, number: int, signer: Credential | None = None, **changes: Any) -> Jws:
-        terms = await self.hall.witnessing.terms(SESSION, the_actor(self.me.bidder))
+        terms = await self.hall.reach.terms(SESSION, the_actor(self.me.bidder))
         payload = beat_payload(
             session=SESSION,
             bidder=self.me.bidder.id,
@@ -51,7 +51,7 @@ class Window:
 
     async def hear(self, *tokens: Jws) -> tuple[Jws, ...]:
         certificate = self.me.bidder.sign.certificate
-        return await self.hall.witnessing.hear(SESSION, the_actor(self.me.bidder), tokens, certificate)
+        return await self.hall.reach.hear(SESSION, the_actor(self.me.bidder), tokens, certificate)
 
     async def named(self, kind: type) -> list[Any]:  # type: ignore[type-arg]
         return [r.event for r in await self.hall.sessions.events(SESSION) if isinstance(r.event, kind)]
@@ -91,7 +91,7 @@ async def test_the_same_one_again_gets_the_same_answer(window: Window) -> None:
 async def test_what_could_not_be_sent_comes_together(window: Window) -> None:
     tokens = [await window.token(number) for number in (1, 2, 3)]
     assert len(await window.hear(*tokens)) == 3
-    assert (await window.hall.witnessing.terms(SESSION, the_actor(window.me.bidder))).next == 4
+    assert (await window.hall.reach.terms(SESSION, the_actor(window.me.bidder))).next == 4
 
 
 @pytest.mark.parametrize("number", [2, 7])
@@ -149,15 +149,15 @@ async def test_after_the_window_nothing_is_heard(window: Window) -> None:
 
 
 async def test_a_hall_that_stood_still_past_the_end_gives_the_window_back_when_it_comes_up(window: Window) -> None:
-    await window.hall.witnessing.recover()
+    await window.hall.reach.recover()
     for _ in range(15):
         window.clock.advance(100 * SECOND)
-        await window.hall.witnessing.recover()
+        await window.hall.reach.recover()
     due = (await window.hall.state()).due
     assert due is not None
     window.clock.advance(10 * MINUTE)  # down, and the window would have ended meanwhile
     assert window.clock.now() > due
-    await window.hall.witnessing.recover()
+    await window.hall.reach.recover()
     (fault,) = await window.named(FaultMeasured)
     assert fault.new - fault.old == 10 * MINUTE
     assert not await window.named(BarrierPassed)
@@ -165,7 +165,7 @@ async def test_a_hall_that_stood_still_past_the_end_gives_the_window_back_when_i
 
 
 async def test_without_that_the_window_ends_and_the_cause_is_the_halls(window: Window) -> None:
-    await window.hall.witnessing.recover()
+    await window.hall.reach.recover()
     await window.hall.release(window.bids[0])
     await window.hall.release(window.bids[1])
     window.clock.advance(31 * MINUTE)

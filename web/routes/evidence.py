@@ -12,9 +12,9 @@ from crypto.encoding import b64u
 from sessions.failure import failures
 from sessions.heartbeat import LONGEST
 from sessions.ids import BidderId, Jws, SessionId
+from sessions.reach import AT_ONCE
 from sessions.rescuing import LONGEST as LONGEST_RESCUE
 from sessions.roles import Actor, Role
-from sessions.witnessing import AT_ONCE
 from web import bodies
 from web.bootstrap import services_of
 from web.identity import actor_for, bidder_required, visitor_required
@@ -32,7 +32,7 @@ async def terms(request: Request, session: SessionId) -> Response:
     services = services_of(request)
     actor = await bidder_required(request)
     services.pace("heartbeat", (session, actor.id))
-    found = await services.witnessing.terms(session, actor)
+    found = await services.reach.terms(session, actor)
     ack = found.acks[-1] if found.acks else None
     return JSONResponse(
         {"nonce": found.nonce, "cadence_ms": found.cadence // _MS, "next": found.next, "ack": ack},
@@ -51,7 +51,7 @@ async def hear(request: Request, session: SessionId) -> Response:
     if form.keys() != {"beats"} or not isinstance(beats, list) or not all(isinstance(one, str) for one in beats):
         raise Problem("malformed_request", detail="beats")
     certificate = (await visitor_required(request)).certificates[0]
-    acks = await services.witnessing.hear(session, actor, [Jws(one) for one in beats], certificate)
+    acks = await services.reach.hear(session, actor, [Jws(one) for one in beats], certificate)
     return JSONResponse({"acks": list(acks)})
 
 
