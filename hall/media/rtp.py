@@ -38,8 +38,12 @@ class Packetiser:
 
 def report(ssrc: int, moment: datetime, timestamp: int) -> bytes:
     """Return a sender report: which moment ``timestamp`` is (RFC 3550 section 6.4.1). It counts nothing."""
-    ntp = ((moment - _NTP_BEGINS) // timedelta(microseconds=1) << 32) // 1_000_000
-    return struct.pack("!BBHLQLLL", 0x80, 200, 6, ssrc, ntp % 2**64, timestamp & 0xFFFF_FFFF, 0, 0)
+    return struct.pack("!BBHLQLLL", 0x80, 200, 6, ssrc, ntp(moment), timestamp & 0xFFFF_FFFF, 0, 0)
+
+
+def ntp(moment: datetime) -> int:
+    """Return a moment as reports say it (RFC 3550 section 4)."""
+    return ((moment - _NTP_BEGINS) // timedelta(microseconds=1) << 32) // 1_000_000 % 2**64
 
 
 def units(data: bytes) -> Iterator[bytes]:

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from hall.media.edge.edge import Edge, Told
+from hall.media.edge.edge import Edge, Keep, Told
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux
 from hall.media.edge.sdp import Kind
 from hall.media.engine import Change, Show, Source
 from hall.media.onair import OnAir
+from sessions.clock import SystemClock
 from sessions.ids import SessionId
 from tests.support.browsing import ARGUMENTS, CHROMIUM
 from web.bench.air.cameras import FLAGS
@@ -132,7 +133,7 @@ async def decoded(page: Page, name: str, more: int) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def an_edge(video: Video = Video.H264) -> AsyncIterator[Stage]:
+async def an_edge(video: Video = Video.H264, keep: Keep | None = None) -> AsyncIterator[Stage]:
     mux = Mux("127.0.0.1", 0)
     await mux.open()
     queue: asyncio.Queue[tuple[Source, Change]] = asyncio.Queue()
@@ -142,7 +143,7 @@ async def an_edge(video: Video = Video.H264) -> AsyncIterator[Stage]:
         keyframe=lambda _: None,
         on_air=on_air.append,
     )
-    edge = Edge(mux, video=video, addresses=(ip_address("127.0.0.1"),), told=told)
+    edge = Edge(mux, video=video, addresses=(ip_address("127.0.0.1"),), told=told, clock=SystemClock(), keep=keep)
     stage = Stage(edge, mux, queue)
     stage.on_air = on_air
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import secrets
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from hall.media.edge.continuity import Continuity, Kept
 from hall.media.edge.keyframes import BEGINS, Video
 from hall.media.edge.limiter import Limiter
+from hall.media.edge.moments import RATES, Moments, since
 from hall.media.edge.rtp import header
 from hall.media.edge.sdp import Kind
 from hall.media.engine import Source
 
 WRAPS_SOON: Final = 1024
 """Nobody begins so near to the wrap: both ends of SRTP must begin in the same round of sequence numbers."""
-
-RATES: Final = {Kind.AUDIO: 48000, Kind.VIDEO: 90000}
 
 
 class Leg(Protocol):
@@ -33,12 +33,13 @@ class Leg(Protocol):
 class Stream:
     """One outgoing RTP stream."""
 
-    def __init__(self, kind: Kind, video: Video) -> None:
+    def __init__(self, kind: Kind, video: Video, clocks: Mapping[Source, Moments]) -> None:
         self.kind = kind
         self.ssrc = secrets.randbelow(2**32 - 1) + 1
         self.on_air: Source | None = None
         self.wanted: Source | None = None
-        self.report: tuple[int, int, float] | None = None
+        self._clocks = clocks
+        self._newest: tuple[int, float] | None = None
         self._begins = BEGINS[video] if kind is Kind.VIDEO else lambda _: True
         self._continuity = Continuity(rate=RATES[kind], sequence=secrets.randbelow(1 << 15), timestamp=1)
         self._legs: dict[int, dict[Leg, None]] = {}
@@ -63,12 +64,14 @@ class Stream:
         begins = self._begins(payload)
         if source == self.wanted and source != self.on_air and begins:
             self._continuity.begin(sequence, timestamp, now)
-            self.on_air, self.report = source, None
+            self.on_air, self._newest = source, None
         if source != self.on_air:
             return
         kept = self._continuity.put(sequence, timestamp, marker, payload, now)
         if kept is None:
             return
+        if self._newest is None or since(kept.timestamp, self._newest[0]) > 0:
+            self._newest = (kept.timestamp, now)
         may_begin = begins and kept.sequence < 0x10000 - WRAPS_SOON
         for number, legs in self._legs.items():
             packet = self._packet(number, kept)
@@ -77,18 +80,14 @@ class Stream:
                     leg.started = True
                     leg.send(packet, len(payload))
 
-    def reported(self, source: Source, ntp: int, timestamp: int, now: float) -> None:
-        """Take a sender report of a source: which wall clock its time belongs to."""
-        if source == self.on_air:
-            self.report = (ntp, self._continuity.timestamp(timestamp), now)
-
-    def report_now(self, now: float) -> tuple[int, int] | None:
-        """Return NTP time and RTP time of this moment, as the source on air counts them."""
-        if self.report is None:
+    def time_now(self, now: float) -> int | None:
+        """Return which time of the stream is now: by the reports of who is on air, before them by when it came."""
+        if self._newest is None or self.on_air is None:
             return None
-        ntp, timestamp, at = self.report
-        elapsed = now - at
-        return (ntp + round(elapsed * 2**32)) % 2**64, (timestamp + round(elapsed * RATES[self.kind])) % 2**32
+        clock = self._clocks.get(self.on_air)
+        if clock is not None and (timestamp := clock.timestamp(self.kind, now)) is not None:
+            return self._continuity.timestamp(timestamp)
+        return self._newest[0] + round((now - self._newest[1]) * RATES[self.kind]) & 0xFFFF_FFFF
 
     def again(self, leg: Leg, sequence: int) -> None:
         """Send a packet again that did not reach ``leg``."""
@@ -107,8 +106,14 @@ class Stream:
 class Channel:
     """Sound and picture of what is on air."""
 
-    def __init__(self, video: Video, ask_keyframe: Callable[[Source], object]) -> None:
-        self.streams = {kind: Stream(kind, video) for kind in Kind}
+    def __init__(
+        self,
+        video: Video,
+        ask_keyframe: Callable[[Source], object],
+        clocks: Mapping[Source, Moments] = MappingProxyType({}),
+    ) -> None:
+        """``clocks``: what is known of the clock of each source, as it grows."""
+        self.streams = {kind: Stream(kind, video, clocks) for kind in Kind}
         self.wanted: Source | None = None
         self._ask = ask_keyframe
         self._limiter = Limiter()

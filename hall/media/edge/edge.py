@@ -17,12 +17,15 @@ from hall.media.edge import rtp
 from hall.media.edge.channel import Channel
 from hall.media.edge.keeping import Kept
 from hall.media.edge.keyframes import Video
+from hall.media.edge.moments import Moments
 from hall.media.edge.mux import Mux, Path
 from hall.media.edge.peers import Peer, Publisher, Viewer
 from hall.media.edge.rtp import NotRtp
 from hall.media.edge.sdp import Chosen, Kind, Offer, Own, SdpRefused, Section, choose, read_offer, write_answer
 from hall.media.engine import PROGRAMME, Answer, Change, EngineRefused, MediaId, Show, Source
 from hall.media.onair import OnAir
+from hall.media.rtp import ntp
+from sessions.clock import Clock
 from sessions.ids import SessionId
 
 PUBLISHERS: Final = 8
@@ -49,6 +52,7 @@ class Room:
     """One session."""
 
     channels: dict[Show, Channel]
+    clocks: dict[Source, Moments]
     publishers: dict[Source, Publisher] = field(default_factory=dict)
     kept: dict[Source, Kept] = field(default_factory=dict)
     wanted: Source = HOST
@@ -76,6 +80,7 @@ class Edge:
         video: Video,
         addresses: tuple[IPv4Address | IPv6Address, ...],
         told: Told,
+        clock: Clock,
         keep: Keep | None = None,
     ) -> None:
         """``keep`` begins to keep a source on disk; without it nothing is kept."""
@@ -83,6 +88,7 @@ class Edge:
         self._video = video
         self._addresses = addresses
         self._told = told
+        self._clock = clock
         self._keep = keep
         # Valid for 30 days: a process that lives longer than that makes a new one for whoever comes then.
         self._certificate = RTCCertificate.generateCertificate()
@@ -110,8 +116,7 @@ class Edge:
 
         def report(kind: Kind, ntp: int, timestamp: int) -> None:
             if room.publishers.get(source) is publisher:
-                for channel in room.channels.values():
-                    channel.streams[kind].reported(source, ntp, timestamp, _now())
+                room.clocks[source].reported(kind, ntp, timestamp, _now())
 
         def frame(kind: Kind, data: bytes, timestamp: int) -> None:
             if room.publishers.get(source) is publisher:
@@ -119,11 +124,11 @@ class Edge:
 
         path = self._mux.path()
         publisher = Publisher(path, self._certificate, offer, chosen, packet=packet, report=report, frame=frame)
-        room.publishers[source] = publisher
+        room.publishers[source], room.clocks[source] = publisher, Moments()
 
         def gone() -> None:
             if room.publishers.get(source) is publisher:
-                del room.publishers[source]
+                del room.publishers[source], room.clocks[source]
                 self._unkept(room, source)
                 self._settle(session, room)
             if path.connected:
@@ -209,18 +214,18 @@ class Edge:
                 return
             for report in reports:  # the ssrc of a report is its payload type: the programme has one stream of each
                 if report.ssrc in NUMBERS:
-                    for channel in room.channels.values():
-                        stream = channel.streams[NUMBERS[Payload(report.ssrc)]]
-                        info = report.sender_info
-                        stream.reported(PROGRAMME, info.ntp_timestamp, info.rtp_timestamp, now)
+                    kind, info = NUMBERS[Payload(report.ssrc)], report.sender_info
+                    # Its clock is this machine's: how long a picture took from there to here is told too.
+                    late = (ntp(self._clock.now()) - info.ntp_timestamp) / 2**32
+                    room.clocks[PROGRAMME].reported(kind, info.ntp_timestamp, info.rtp_timestamp, now - late)
             return
         try:
             packet = rtp.parse(data)
         except NotRtp:
             return
-        if (kind := NUMBERS.get(packet.kind)) is not None:  # type: ignore[call-overload]
+        if (known := NUMBERS.get(packet.kind)) is not None:  # type: ignore[call-overload]
             for channel in room.channels.values():
-                channel.streams[kind].push(
+                channel.streams[known].push(
                     PROGRAMME, packet.sequence, packet.timestamp, packet.marker, packet.payload, now
                 )
 
@@ -234,10 +239,10 @@ class Edge:
 
     def report(self) -> None:
         """Tell every viewer which moment it sees, about once a second."""
-        now = _now()
+        now, told = _now(), ntp(self._clock.now())
         for peer in self._peers.values():
             if isinstance(peer, Viewer):
-                peer.report(now)
+                peer.report(told, now)
 
     async def stop(self) -> None:
         """Send everybody away."""
@@ -252,7 +257,8 @@ class Edge:
             if len(self._rooms) >= SESSIONS:
                 raise EngineRefused("too_many")
             asks = {show: self._asks(session) for show in Show}
-            room = Room({show: Channel(self._video, asks[show]) for show in Show})
+            clocks = {PROGRAMME: Moments()}
+            room = Room({show: Channel(self._video, asks[show], clocks) for show in Show}, clocks)
             self._rooms[session] = room
             self._settle(session, room)
         return room
@@ -275,7 +281,7 @@ class Edge:
     def _whole(self, session: SessionId, room: Room, source: Source, kind: Kind, data: bytes, timestamp: int) -> None:
         """A whole frame came, in order: to be kept, and to be painted into the programme if it is on air."""
         if (kept := room.kept.get(source)) is not None:
-            kept.take(kind, data, timestamp)
+            kept.take(kind, data, timestamp, room.clocks[source].sent(kind, timestamp))
             if kind is Kind.VIDEO and kept.asks():
                 room.publishers[source].ask_keyframe()
         if room.channels[Show.FLOOR].wanted == source:

@@ -102,8 +102,8 @@ class Kept:
         self._ended = False
         self._asked = 0.0
 
-    def take(self, kind: Kind, data: bytes, timestamp: int) -> None:
-        """Keep a picture or a piece of sound; nothing after the end."""
+    def take(self, kind: Kind, data: bytes, timestamp: int, sent: float | None = None) -> None:
+        """Keep a picture or a piece of sound (see ``Tape.take``); nothing after the end."""
         if self._ended:
             return
         now, at = asyncio.get_running_loop().time(), self._keeper.now()
@@ -114,7 +114,7 @@ class Kept:
                 _log.error("the disk is too slow: a source is not kept until it has caught up")
         elif not self._lost or self._keeper.waiting == 0:
             self._lost = False
-            self._keeper.later(lambda: self._tape.take(kind, data, timestamp, now, at), len(data))
+            self._keeper.later(lambda: self._tape.take(kind, data, timestamp, now, at, sent), len(data))
 
     def asks(self) -> bool:
         """Return whether the source is to be asked for a keyframe now: no file can begin without."""

@@ -164,6 +164,8 @@ class Publisher(Peer):
             take = None if self._frame is None else _bound(self._frame, kind)
             receiver._track = cast(Any, Frames(take))
             receiver._set_rtcp_ssrc(self._own)
+            mapper = receiver._RTCRtpReceiver__timestamp_mapper  # type: ignore[attr-defined]
+            mapper._origin = mapper._last = 0  # frames by the source's own times, as its reports have them
             self._tap(receiver, kind, section, chosen)
             await receiver.receive(_receiving(section, chosen))
             self._receivers.append(receiver)
@@ -226,10 +228,10 @@ class ViewerLeg:
         self._counts[1] += size
         self._viewer.path.send(sealed)
 
-    def report(self, now: float) -> None:
-        """Tell the viewer which moment it sees."""
-        if self.started and (moment := self.stream.report_now(now)) is not None:
-            packet = sender_report(self._ssrc, *moment, *self._counts)
+    def report(self, ntp: int, now: float) -> None:
+        """Tell the viewer which moment it sees: ``ntp`` is what the clock on the wall says ``now``."""
+        if self.started and (timestamp := self.stream.time_now(now)) is not None:
+            packet = sender_report(self._ssrc, ntp, timestamp, *self._counts)
             self._viewer.path.send(self._viewer.dtls._tx_srtp.protect_rtcp(packet))
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
@@ -270,11 +272,11 @@ class Viewer(Peer):
             self.dtls._unregister_rtp_sender(cast(Any, leg))
         self.legs.clear()
 
-    def report(self, now: float) -> None:
+    def report(self, ntp: int, now: float) -> None:
         """Tell the viewer which moment it sees."""
         if self.path.connected and not self.path.closed:
             for leg in self.legs:
-                leg.report(now)
+                leg.report(ntp, now)
 
 
 def _bound(frame: Callable[[Kind, bytes, int], object], kind: Kind) -> Callable[[bytes, int], object]:

@@ -60,7 +60,7 @@ async def serve(
 
     on_air = _Out(places, wanted)
     told = Told(source=source, keyframe=lambda session: link.tell("keyframe", session=session), on_air=on_air.send)
-    edge = Edge(mux, video=video, addresses=addresses or own_addresses(host), told=told, keep=keep)
+    edge = Edge(mux, video=video, addresses=addresses or own_addresses(host), told=told, clock=clock, keep=keep)
     link = LinkServer(places.edge, methods(edge))
     programme = _In(places, edge)
     await link.open()

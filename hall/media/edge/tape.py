@@ -3,6 +3,10 @@
 A file begins with a picture that stands by itself and ends when anything changes that its head had said: size,
 parameter sets, the run of its times. So every file can be played from its first byte to its last. What does not fit
 is left out, and no source can make more files or bytes than a camera needs.
+
+Sound and picture lie together as the source's sender reports have them, however much later the network brought one
+of them; before there are reports of both, as they came. When the reports tell otherwise, the first time or because
+the source's clocks drift, the next picture that stands by itself begins another file: nothing in a file is moved.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from hall.media.edge.keyframes import Video
 from hall.media.edge.sdp import Kind
 from hall.media.muxing import PICTURE_RATE, SOUND_RATE, Muxer
 
+FILES: Final = 500
+
 DRIFT: Final = 3.0
 """Seconds that a source's times may run apart from the clock on the wall before another file begins."""
 
@@ -31,10 +37,21 @@ QUIET: Final = 1.0
 REST: Final = 1.0
 """Seconds between the beginnings of two files."""
 
+APART: Final = 0.06
+"""Seconds between sound and picture that nobody minds (ITU-R BT.1359 has 0.045 as the first that is noticed)."""
+
+BELIEVED: Final = 2.0
+"""Seconds that reports may move sound or picture from when it came: less than DRIFT, and more than any network that
+can be used is late."""
+
+ALIGN_EVERY: Final = 60.0
+"""Seconds between two files that begin because the ones before were apart; and no more than ALIGNED of them."""
+
+ALIGNED: Final = FILES // 2
+
 AFTER_FAILURE: Final = 10.0
 """Seconds until a disk that took nothing is tried again."""
 
-FILES: Final = 500
 FRAGMENTS: Final = 50_000  # of one file: its index counts keyframes in 16 bits
 LARGEST: Final = 1 << 20  # of a picture
 RATE: Final = 1_500_000  # bytes a second that a source may fill
@@ -55,9 +72,21 @@ class _Run:
     first: int  # of the source's own
     shift: int
     last: int = -1
+    slip: float | None = None  # seconds from the source's clock, as its reports have it, to the file's
 
     def at(self, timestamp: int) -> int:
         return timestamp - self.first + self.shift
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A piece of sound; ``sent`` is when, by the source's clock."""
+
+    timestamp: int
+    data: bytes
+    lasts: int
+    came: float
+    sent: float | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +113,11 @@ class Tape:
         self._hears = sound
         self._file: _File | None = None
         self._runs: dict[Kind, _Run] = {}
-        self._waiting: list[tuple[int, bytes, int, float]] = []
+        self._waiting: list[_Sound] = []
+        self._heard: _Sound | None = None
+        self._apart = False  # sound and picture lie otherwise in the file than the reports tell
+        self._align_from = 0.0
+        self._aligned = 0
         self._alone_since: float | None = None  # sound comes, and no picture that a file can begin with
         self._came: float | None = None  # when the newest picture had come, by which the one before it was whole
         self._not_before = 0.0
@@ -95,16 +128,21 @@ class Tape:
     @property
     def wants_keyframe(self) -> bool:
         """Whether a picture that stands by itself would help."""
-        return self._reader is not None and (self._file is None or self._file.look is None)
+        return self._reader is not None and (self._file is None or self._file.look is None or self._apart)
 
-    def take(self, kind: Kind, data: bytes, timestamp: int, now: float, at: datetime) -> None:
-        """Take a picture or a piece of sound whose time is ``timestamp``, in ticks of its kind, without wrap."""
+    def take(
+        self, kind: Kind, data: bytes, timestamp: int, now: float, at: datetime, sent: float | None = None
+    ) -> None:
+        """Take a picture or a piece of sound whose time is ``timestamp``, in ticks of its kind, without wrap.
+
+        ``sent`` is the same time in seconds of the source's own clock, where its reports have told (see Moments).
+        """
         try:
             if self._fits(len(data), now):
                 if kind is Kind.VIDEO:
-                    self._picture(data, timestamp, now, at)
+                    self._picture(data, timestamp, now, at, sent)
                 else:
-                    self._sound(data, timestamp, now, at)
+                    self._sound(data, timestamp, now, at, sent)
         except Unreadable:
             return
         except OSError:
@@ -122,69 +160,81 @@ class Tape:
         """Nothing more comes, or what comes is another run of it."""
         file, self._file = self._file, None
         self._runs.clear()
+        self._apart = False
         if file is not None:
             self._guarded(file.muxer.end, now)
 
-    def _picture(self, data: bytes, timestamp: int, now: float, at: datetime) -> None:
+    def _picture(self, data: bytes, timestamp: int, now: float, at: datetime, sent: float | None) -> None:
         came, self._came = (now if self._came is None else self._came), now
         if self._reader is None:
             return
         picture = self._reader.read(data)
         file = self._file
-        anew = file is not None and (picture.look != file.look or file.muxer.fragments > FRAGMENTS)
+        apart = self._apart and self._may_begin(now)
+        anew = file is not None and (picture.look != file.look or file.muxer.fragments > FRAGMENTS or apart)
         if picture.look is not None and anew:
+            if apart:
+                self._aligned, self._align_from = self._aligned + 1, now + ALIGN_EVERY
             self.end(now)
         if self._file is None and picture.look is not None and self._may_begin(now):
-            waiting, self._waiting = [one for one in self._waiting if came - one[3] <= PATIENCE], []
-            self._begin(picture.look, min([came, *(one[3] for one in waiting)]), now, at)
-            self._put_picture(picture, timestamp, came)
+            waiting, self._waiting = [one for one in self._waiting if came - one.came <= PATIENCE], []
+            beside = list(waiting)
+            if (heard := self._heard) is not None and None not in (heard.sent, sent) and came - heard.came <= QUIET:
+                beside.append(heard)  # in the file before: what follows it may belong ahead of this picture too
+            self._begin(picture.look, min([came, *(_moved(one, came, sent) for one in beside)]), now, at)
+            self._put_picture(picture, timestamp, came, sent)
             for sound in waiting:
-                self._put_sound(*sound)
+                self._put_sound(sound)
         elif self._file is not None and self._file.look is not None:
-            self._put_picture(picture, timestamp, came)
+            self._put_picture(picture, timestamp, came, sent)
 
-    def _sound(self, data: bytes, timestamp: int, now: float, at: datetime) -> None:
-        lasts, came = opus_samples(data), now - SOUND_DELAY
+    def _sound(self, data: bytes, timestamp: int, now: float, at: datetime, sent: float | None) -> None:
+        came = now - SOUND_DELAY
+        sound = self._heard = _Sound(timestamp, data, opus_samples(data), came, sent)
         if not self._hears:
             return
         if self._file is not None:
-            self._put_sound(timestamp, data, lasts, came)
+            self._put_sound(sound)
             return
         self._alone_since = came if self._alone_since is None else self._alone_since
-        self._waiting = [one for one in self._waiting if came - one[3] <= PATIENCE]
-        self._waiting.append((timestamp, data, lasts, came))
+        self._waiting = [one for one in self._waiting if came - one.came <= PATIENCE]
+        self._waiting.append(sound)
         if (self._reader is None or came - self._alone_since >= PATIENCE) and self._may_begin(now):
             waiting, self._waiting = self._waiting, []
-            self._begin(None, waiting[0][3], now, at)
+            self._begin(None, waiting[0].came, now, at)
             for sound in waiting:
-                self._put_sound(*sound)
+                self._put_sound(sound)
 
-    def _put_picture(self, picture: Picture, timestamp: int, came: float) -> None:
-        place = self._place(Kind.VIDEO, timestamp, came)
+    def _put_picture(self, picture: Picture, timestamp: int, came: float, sent: float | None) -> None:
+        place = self._place(Kind.VIDEO, timestamp, came, sent)
         if place is not None and self._file is not None:
             self._file.muxer.picture(place, picture.data, stands=picture.look is not None)
             self._went_on(self._file, came)
 
-    def _put_sound(self, timestamp: int, data: bytes, lasts: int, came: float) -> None:
-        place = self._place(Kind.AUDIO, timestamp, came)
+    def _put_sound(self, sound: _Sound) -> None:
+        place = self._place(Kind.AUDIO, sound.timestamp, sound.came, sound.sent)
         if place is not None and self._file is not None:
-            self._file.muxer.sound(place, data, lasts)
-            self._went_on(self._file, came)
+            self._file.muxer.sound(place, sound.data, sound.lasts)
+            self._went_on(self._file, sound.came)
 
     def _went_on(self, file: _File, came: float) -> None:
         if file.muxer.fragments != file.fragments:
             file.fragments, file.opened = file.muxer.fragments, came
 
-    def _place(self, kind: Kind, timestamp: int, came: float) -> int | None:
+    def _place(self, kind: Kind, timestamp: int, came: float, sent: float | None) -> int | None:
         """Return where in the file something belongs; None if nowhere. May end the file."""
         file = self._file
         if file is None:
             return None
         run = self._runs.get(kind)
         if run is None:
-            run = _Run(first=timestamp, shift=round(max(0.0, came - file.began) * _TICKS[kind]))
-            self._runs[kind] = run
+            arrived = max(0.0, came - file.began)
+            told = self._told(sent)
+            begins = told if told is not None and abs(told - arrived) <= BELIEVED else arrived
+            run = self._runs[kind] = _Run(first=timestamp, shift=round(begins * _TICKS[kind]))
         place = run.at(timestamp)
+        run.slip = None if sent is None else place / _TICKS[kind] - sent
+        self._apart = came >= self._align_from and self._are_apart()
         if abs(place / _TICKS[kind] - (came - file.began)) > DRIFT:
             self.end(came)
             return None
@@ -192,6 +242,15 @@ class Tape:
             return None
         run.last = place
         return place
+
+    def _told(self, sent: float | None) -> float | None:
+        """Return where in the file a time of the source's clock is, by the stream that lies in it already."""
+        other = next(iter(self._runs.values()), None)
+        return None if sent is None or other is None or other.slip is None else sent + other.slip
+
+    def _are_apart(self) -> bool:
+        slips = [run.slip for run in self._runs.values() if run.slip is not None]
+        return len(slips) == 2 and APART < abs(slips[0] - slips[1]) <= BELIEVED and self._aligned < ALIGNED
 
     def _may_begin(self, now: float) -> bool:
         return now >= self._not_before and self.files < FILES
@@ -221,3 +280,11 @@ class Tape:
         except OSError:
             _log.exception("a source cannot be kept; it is tried again")
             self._file, self._not_before = None, now + AFTER_FAILURE
+
+
+def _moved(sound: _Sound, came: float, sent: float | None) -> float:
+    """Return when a piece of sound would have come with a picture that was sent and came then."""
+    if sound.sent is None or sent is None:
+        return sound.came
+    moved = came + sound.sent - sent
+    return moved if abs(moved - sound.came) <= BELIEVED else sound.came

@@ -23,6 +23,7 @@ from aiortc.rtp import (
     RtcpReceiverInfo,
     RtcpRrPacket,
     RtcpRtpfbPacket,
+    RtcpSdesPacket,
     RtcpSenderInfo,
     RtcpSrPacket,
     RtpPacket,
@@ -32,6 +33,7 @@ from aiortc.rtp import (
 from hall.media.edge import rtp
 from hall.media.edge.channel import Channel
 from hall.media.edge.keyframes import Video
+from hall.media.edge.moments import Moments
 from hall.media.edge.mux import Mux, Path
 from hall.media.edge.peers import Publisher, Undecoded, Viewer
 from hall.media.edge.sdp import Chosen, Codec, Kind, Offer, Section
@@ -120,6 +122,7 @@ class Heard:
         self.packets: asyncio.Queue[RtpPacket] = asyncio.Queue()
         self.reports: asyncio.Queue[tuple[Kind, int, int]] = asyncio.Queue()
         self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self.times: list[int] = []
 
 
 async def _shake_hands(far: Far, certificate: RTCCertificate) -> None:
@@ -138,7 +141,7 @@ async def a_publisher() -> AsyncIterator[tuple[Publisher, Far, Heard]]:
         [(SECTION, Chosen(codec=VP8, repair=RTX))],
         packet=lambda _, packet: heard.packets.put_nowait(packet),
         report=lambda *report: heard.reports.put_nowait(report),
-        frame=lambda _, data, __: heard.frames.put_nowait(data),
+        frame=lambda _, data, at: (heard.times.append(at), heard.frames.put_nowait(data)),
     )
     publisher.on_begin = there.set
     publisher.start()
@@ -192,6 +195,16 @@ async def test_a_sender_report_is_had() -> None:
         assert await heard.reports.get() == (Kind.VIDEO, 1 << 40, 99)
 
 
+async def test_a_frame_has_the_time_that_its_packets_had() -> None:
+    """``__timestamp_mapper`` would count from the first frame, and reports speak of the source's own times."""
+    async with a_publisher() as (_, far, heard):
+        for sequence in (1, 2, 3):
+            await far.send(a_packet(sequence, timestamp=2**32 - 3000 * (2 - sequence) & 0xFFFFFFFF))
+        await heard.frames.get()
+        await heard.frames.get()
+        assert heard.times == [2**32 - 3000, 2**32]
+
+
 async def test_a_keyframe_is_asked_for_in_the_stream_of_the_picture() -> None:
     async with a_publisher() as (publisher, far, heard):
         await far.send(a_packet(1))
@@ -218,9 +231,9 @@ async def test_whole_frames_come_undecoded() -> None:
 
 
 @asynccontextmanager
-async def a_viewer() -> AsyncIterator[tuple[Channel, Viewer, Far, list[Source]]]:
-    wire, certificate, asked = Wire(), RTCCertificate.generateCertificate(), list[Source]()
-    channel = Channel(Video.VP8, asked.append)
+async def a_viewer() -> AsyncIterator[tuple[Channel, Viewer, Far, dict[Source, Moments]]]:
+    wire, certificate, clocks = Wire(), RTCCertificate.generateCertificate(), dict[Source, Moments]()
+    channel = Channel(Video.VP8, lambda _: None, clocks)
     channel.select(HOST, 0.0)
     far, there = Far(wire), asyncio.Event()
     stream = channel.streams[Kind.VIDEO]
@@ -235,7 +248,7 @@ async def a_viewer() -> AsyncIterator[tuple[Channel, Viewer, Far, list[Source]]]
     while not stream.legs:  # noqa: ASYNC110 - two ends of one handshake
         await asyncio.sleep(0.01)
     try:
-        yield channel, viewer, far, asked
+        yield channel, viewer, far, clocks
     finally:
         await viewer.close()
         await far.dtls.stop()
@@ -243,7 +256,7 @@ async def a_viewer() -> AsyncIterator[tuple[Channel, Viewer, Far, list[Source]]]
 
 async def test_a_viewer_begins_with_a_keyframe_and_gets_what_was_lost_again() -> None:
     """``_tx_srtp`` encrypts alone; ``_register_rtp_sender`` brings what the viewer reports."""
-    async with a_viewer() as (channel, _, far, asked):
+    async with a_viewer() as (channel, _, far, __):
         stream = channel.streams[Kind.VIDEO]
         wire = cast(Wire, far.dtls.transport)
         for sequence, payload in ((1, OTHER), (2, KEYFRAME), (3, OTHER), (4, OTHER)):
@@ -255,7 +268,8 @@ async def test_a_viewer_begins_with_a_keyframe_and_gets_what_was_lost_again() ->
         nack = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=5, media_ssrc=stream.ssrc, lost=[lost])
         await far.dtls._send_rtp(bytes(nack))
         assert (await far.got.get()).sequence_number == lost
-        asked.clear()
+        asked = list[Source]()
+        channel._ask = asked.append
         await far.dtls._send_rtp(bytes(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=5, media_ssrc=stream.ssrc)))
         while not asked:
             channel.tick(asyncio.get_running_loop().time() + 1)
@@ -277,19 +291,28 @@ async def test_a_viewer_who_left_is_let_go_of_and_waits_for_no_collector() -> No
 
 
 async def test_a_viewer_is_told_which_moment_it_sees_in_the_time_of_its_stream() -> None:
-    async with a_viewer() as (channel, viewer, far, _):
+    """By when it came before the source reported, by its reports from then on; always by the clock of the hall."""
+    async with a_viewer() as (channel, viewer, far, clocks):
         stream = channel.streams[Kind.VIDEO]
         stream.push(HOST, 2, 6000, True, KEYFRAME, 5.0)
         shown = await far.got.get()
-        stream.reported(HOST, 1 << 40, 6000 + 90, 6.0)
-        assert stream.report_now(6.5) == ((1 << 40) + (1 << 31), shown.timestamp + 90 + 45000)
-        routed: list[RtcpSrPacket] = []
-        far.dtls._rtp_router.route_rtcp = lambda packet: routed.append(cast(Any, packet)) or set()  # type: ignore
-        viewer.legs[0].report(6.5)
-        while not routed:  # noqa: ASYNC110 - it is on its way
-            await asyncio.sleep(0.01)
-        assert routed[0].sender_info.rtp_timestamp == shown.timestamp + 90 + 45000
-        assert routed[0].sender_info.packet_count == 1
+        routed: asyncio.Queue[AnyRtcpPacket] = asyncio.Queue()
+        far.dtls._rtp_router.route_rtcp = lambda packet: routed.put_nowait(packet) or set()  # type: ignore
+
+        async def reported() -> RtcpSenderInfo:
+            viewer.legs[0].report(7 << 32, 6.5)
+            report, named = await routed.get(), await routed.get()
+            assert isinstance(report, RtcpSrPacket)
+            assert isinstance(named, RtcpSdesPacket)
+            return report.sender_info
+
+        told = await reported()
+        assert (told.ntp_timestamp, told.rtp_timestamp) == (7 << 32, shown.timestamp + 3 * 45000)
+        assert told.packet_count == 1
+        clocks[HOST] = Moments()
+        clocks[HOST].reported(Kind.VIDEO, 1 << 40, 6000 + 90, 6.0)
+        told = await reported()
+        assert (told.ntp_timestamp, told.rtp_timestamp) == (7 << 32, shown.timestamp + 90 + 45000)
 
 
 async def test_what_a_viewer_sends_proves_where_it_is_and_nothing_else_does() -> None:

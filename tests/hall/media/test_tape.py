@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,7 +18,7 @@ av = pytest.importorskip("av", reason="needs the extra `media`")
 from hall.media.boxes import Fragment, FragmentSink, Init, cut  # noqa: E402
 from hall.media.edge.keyframes import Video  # noqa: E402
 from hall.media.edge.sdp import Kind  # noqa: E402
-from hall.media.edge.tape import BURST, FILES, LARGEST, PATIENCE, Tape  # noqa: E402
+from hall.media.edge.tape import BURST, FILES, LARGEST, PATIENCE, SOUND_DELAY, Tape  # noqa: E402
 from hall.media.record import Recorder  # noqa: E402
 from tests.support.camera import Sent, both, pictures, sounds  # noqa: E402
 
@@ -70,11 +70,19 @@ class Shelf:
         self.files.append(File(anchor))
         return self.files[-1]
 
-    def play(self, sent: Iterable[Sent], *, after: float = 0.0, ends: bool = True) -> None:
+    def play(
+        self,
+        sent: Iterable[Sent],
+        *,
+        after: float = 0.0,
+        ends: bool = True,
+        told: Callable[[Sent], float | None] = lambda _: None,
+    ) -> None:
         at = after
         for one in sent:
             at = after + one.at
-            self.tape.take(one.kind, one.data, one.timestamp, LONG_AGO + at, ZERO + timedelta(seconds=at))
+            moment = ZERO + timedelta(seconds=at)
+            self.tape.take(one.kind, one.data, one.timestamp, LONG_AGO + at, moment, told(one))
         if ends:
             self.tape.end(LONG_AGO + at)
 
@@ -242,6 +250,98 @@ def test_a_disk_that_takes_nothing_is_tried_again_later() -> None:
     assert files[1].played()["video"]
 
 
+def seconds(one: Sent) -> float:
+    """When it was sent, by the source's clock, which is years off."""
+    return 1e8 + one.timestamp / (90_000 if one.kind is Kind.VIDEO else 48_000)
+
+
+def delayed(sound: float, length: float, **more: int) -> list[Sent]:
+    """Sound and picture of one moment, the sound brought ``sound`` seconds later."""
+    late = (replace(one, at=one.at + sound * (one.kind is Kind.AUDIO)) for one in both(Video.H264, length, **more))
+    return sorted(late, key=lambda one: one.at)
+
+
+def lag(file: File) -> float:
+    """By how much the sound lies too late in a file, as it is decoded: times of both count from one 0."""
+    assert file.init is not None
+    tracks = {track.kind: track for track in file.init.tracks}
+    first = {}
+    for fragment in file.fragments:
+        for kind, track in tracks.items():
+            if kind not in first and (at := _first_time(fragment.data, track.id)) is not None:
+                first[kind] = at / track.timescale
+    return first["soun"] - first["vide"]
+
+
+def _first_time(fragment: bytes, track: int) -> int | None:
+    at = fragment.find(b"tfhd\0\x02\0\0" + track.to_bytes(4, "big"))
+    return None if at < 0 else int.from_bytes(fragment[fragment.index(b"tfdt", at) + 8 :][:8], "big")
+
+
+@pytest.mark.parametrize("late", [0.4, 1.5, -0.4])
+def test_sound_that_the_network_brought_late_lies_with_its_picture_where_reports_tell(late: float) -> None:
+    shelf = Shelf()
+    shelf.play(delayed(late, 3), told=seconds)
+    (file,) = shelf.files
+    assert lag(file) == pytest.approx(0, abs=0.06)
+    times = file.played()
+    assert (len(times["video"]), len(times["audio"])) == (60, 150)
+
+
+def test_without_reports_it_lies_where_it_came() -> None:
+    shelf = Shelf()
+    shelf.play(delayed(0.4, 3))
+    assert lag(shelf.files[0]) == pytest.approx(0.4, abs=0.06)
+
+
+def test_reports_that_come_later_begin_another_file_and_nothing_is_lost() -> None:
+    """At the next picture that stands by itself, which is asked for."""
+    shelf = Shelf()
+    sent = delayed(0.4, 6, every=20)
+    shelf.play(sent, told=lambda one: seconds(one) if one.at > 2.5 else None, ends=False)
+    assert not shelf.tape.wants_keyframe
+    shelf.tape.end(LONG_AGO + 7)
+    first, second = shelf.files
+    assert lag(first) == pytest.approx(0.4, abs=0.06)
+    assert second.init is not None
+    played = [file.played() for file in shelf.files]
+    assert sum(len(times["video"]) for times in played) == 120
+    assert sum(len(times["audio"]) for times in played) == 300
+    # The picture of second 3 begins it; the sound that came then is of second 2.6.
+    assert played[1]["video"][0] - played[1]["audio"][0] == pytest.approx(0.4, abs=0.06)
+
+
+def test_a_little_apart_is_left_as_it_is_and_a_wild_report_is_not_believed() -> None:
+    for late, wrong in ((0.05, 0.0), (0.0, 3600.0), (0.0, -5.0)):
+        shelf = Shelf()
+        said: list[bool] = []
+
+        def told(one: Sent, by: float = wrong, shelf: Shelf = shelf, said: list[bool] = said) -> float | None:
+            said.append(shelf.tape.wants_keyframe)
+            return None if one.at < 1 else seconds(one) + by * (one.kind is Kind.AUDIO)
+
+        shelf.play(delayed(late, 3, every=20), told=told)
+        assert len(shelf.files) == 1
+        assert lag(shelf.files[0]) == pytest.approx(late, abs=0.06)
+        assert not any(said[5:])
+
+
+def test_a_sound_card_that_drifts_costs_a_file_now_and_then() -> None:
+    """Ten times faster than any does, for 4 minutes: sound is a quarter of a second ahead at the end."""
+    drift = 1e-3
+    key = next(pictures(Video.H264, 1)).data
+    tone = next(sounds(1)).data
+    shelf = Shelf()
+    for n in range(0, 240 * 50):
+        at = n / 50
+        sound = Sent(kind=Kind.AUDIO, data=tone, timestamp=round(at * (1 + drift) * 48_000), at=at + SOUND_DELAY)
+        shelf.play([sound], ends=False, told=lambda _, at=at: at)
+        if n % 50 == 0:
+            picture = Sent(kind=Kind.VIDEO, data=key, timestamp=round(at * 90_000), at=at + SOUND_DELAY)
+            shelf.play([picture], ends=False, told=lambda _, at=at: at)
+    assert 3 <= len(shelf.files) <= 5
+
+
 @cache
 def some() -> list[Sent]:
     return both(Video.H264, 1, every=7)
@@ -258,7 +358,8 @@ def test_whatever_is_sent_every_file_follows_from_its_index(data: st.DataObject)
         at += data.draw(st.sampled_from([0.0, 0.02, 0.3, 2.0]))
         broken = data.draw(st.sampled_from([one.data, one.data[:9], b"", b"\0\0\1\x67\x42", data.draw(st.binary())]))
         timestamp = one.timestamp + data.draw(st.sampled_from([0, 0, 0, 1 << 33, -(1 << 33), 12_345]))
-        shelf.play([replace(one, data=broken, timestamp=timestamp, at=at)], ends=False)
+        told = data.draw(st.sampled_from([None, seconds(one), 0.0, at, at + 1.5]))
+        shelf.play([replace(one, data=broken, timestamp=timestamp, at=at)], ends=False, told=lambda _, it=told: it)
         shelf.tape.tick(LONG_AGO + at)
     shelf.tape.end(LONG_AGO + at)
     for file in shelf.files:

@@ -40,7 +40,10 @@ class LossyNetwork:
                 way = self._ways[end] = _socket()
                 way.connect((HERE, self._there))
                 asyncio.get_running_loop().add_reader(way, self._out, way, end)
-            self._ways[end].send(data)
+            self._up(self._ways[end], data)
+
+    def _up(self, way: socket.socket, data: bytes) -> None:
+        way.send(data)
 
     def _out(self, way: socket.socket, end: tuple[str, int]) -> None:
         for data, _ in _received(way):
