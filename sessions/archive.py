@@ -71,7 +71,7 @@ from sessions.roles import Role
 from sessions.row_proof import sealed_quote
 from sessions.stamped import stamped
 from sessions.visibility import public_afterwards
-from sessions.watched import cosigned
+from sessions.watched import watched
 from sessions.zipped import pack
 
 MANIFEST = "manifest.json"
@@ -156,7 +156,7 @@ class Archive:
             log=log,
             intake=intake,
             answers=await self._intake.answers(session),
-            checkpoints=await cosigned(session, opening, self._openings, self._checkpoints)
+            checkpoints=await watched(session, opening, self._openings, self._checkpoints)
             | await stamped(
                 opening,
                 await self._checkpoints.kept(session),

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from crypto.digest import sha256_hex
-from crypto.errors import NoteRefused
-from crypto.tlog import open_checkpoint, peek_checkpoint
+from crypto.tlog import peek_checkpoint
+from sessions.anchoring import answered, asking, convicting
 from sessions.clock import Clock
 from sessions.commands import RecordAnchor, RecordDispute
 from sessions.errors import CommandRefused
@@ -25,22 +25,18 @@ from sessions.opening.points import named
 from sessions.opening_log import LogDoubted, OpeningLog
 from sessions.plan import AnchorKind, Watch
 from sessions.ports import (
+    FINAL,
     Anchor,
     CheckpointStore,
     HoldsAnother,
     Kept,
     Leads,
     LeadsAll,
-    NotAnchored,
     ToAnchor,
     Witnessing,
 )
 from sessions.roles import CLOCK
 from sessions.service import Sessions
-from sessions.stamping import suits
-
-FINAL = "final"
-"""The point after the last event: kept beside the log, which it cannot be an event of."""
 
 FIRST_REST, LONGEST_REST = 0.5, 30.0
 GREETING = 2.0
@@ -257,13 +253,7 @@ class Notary:
             return 0
         signed = await self._openings.checkpoint(session, watch.origin)
         tree = await self._openings.tree(session)
-        checkpoint = ToAnchor(
-            origin=signed.origin,
-            size=signed.size,
-            root=signed.root,
-            note=signed.note,
-            prove=lambda old: tree.consistency_proof(old, signed.size),
-        )
+        checkpoint = asking(signed, tree)
         await asyncio.gather(
             *(self._ask(opening, known[who], checkpoint, [w for w in wanted if (w[1], w[2]) == who]) for who in asked)
         )
@@ -281,14 +271,11 @@ class Notary:
 
     async def _ask(self, opening: Opening, anchor: Anchor, asked: ToAnchor, wanted: list[Wanted]) -> None:
         try:
-            said = await anchor.hold(asked)
-        except NotAnchored as error:
-            _log.warning("a checkpoint was not held", extra={"by": anchor.name, "why": str(error)})
-            return
+            said = await answered(opening, anchor, asked)
         except HoldsAnother as other:
             await self._judge(opening, anchor.name, other.note)
             return
-        if not suits(opening, anchor, said):
+        if said is None:
             return
         for point, kind, name in wanted:
             kept = Kept(session=opening.plan.session, point=point, kind=kind, by=name, size=asked.size, said=said)
@@ -326,22 +313,16 @@ class Notary:
     async def _judge(self, opening: Opening, by: str, note: str) -> None:
         """Believe a witness only what the hall's own signature proves: then the hall convicts itself, in public."""
         watch, session = opening.plan.watch, opening.plan.session
-        try:
-            held = open_checkpoint(note, self._hall.of(opening.plan).public, watch.origin if watch else None)
-        except NoteRefused as error:
-            _log.warning("a witness shows a checkpoint that is not ours", extra={"by": by, "code": error.code})
+        if watch is None:
             return
-        tree = await self._openings.tree(session)
-        if held.size <= len(tree) and tree.root(held.size) == held.root:
-            return  # it is only further than what it was asked to hold; the next round asks for the newest
-        kind = "behind" if held.size > len(tree) else "split"
+        tree, hall = await self._openings.tree(session), self._hall.of(opening.plan).public
+        held = convicting(note, by=by, hall=hall, origin=watch.origin, tree=tree)
+        if held is None:
+            return
         await self._checkpoints.convict(session, by, note)
-        _log.critical(
-            "a witness holds another log", extra={"by": by, "session": session, "kind": kind, "size": held.size}
-        )
         command = RecordDispute(
             by=by,
-            kind=kind,
+            kind="behind" if held.size > len(tree) else "split",
             size=held.size,
             root=Digest(held.root.hex()),
             held=len(tree),

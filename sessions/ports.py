@@ -472,6 +472,9 @@ class Kept:
 INTAKE = "intake-"
 """How the points of the log of receipts begin."""
 
+FINAL = "final"
+"""The point after the last event: kept beside the log, which it cannot be an event of."""
+
 RECORDING = "recording"
 """The one point of the recording's log: its end."""
 

@@ -8,30 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from typing import Protocol
 
-from crypto.errors import NoteRefused
 from crypto.receipt import log_leaf, verify_receipt
 from crypto.receipt_file import ReceiptFile, Stamp
-from crypto.tlog import Tree, open_checkpoint, with_signatures, write_proof
+from crypto.tlog import Tree, write_proof
+from sessions.anchoring import Outside, answered, asking, convicting, cosigned, witnessed
 from sessions.hallkey import HallKeys
 from sessions.ids import Jws, SessionId
 from sessions.opening import OVER, Opening
 from sessions.opening_log import LogDoubted, sign_head
 from sessions.plan import AnchorKind, Watch
-from sessions.ports import (
-    INTAKE,
-    Anchor,
-    CheckpointStore,
-    EventStore,
-    HoldsAnother,
-    Kept,
-    NotAnchored,
-    Signed,
-    ToAnchor,
-)
-from sessions.stamping import suits
+from sessions.ports import INTAKE, Anchor, CheckpointStore, EventStore, HoldsAnother, Kept, Signed
 
 CHECKPOINT = "log/intake.checkpoint"
 FIRST_REST, LONGEST_REST = 1.0, 30.0
@@ -56,12 +45,6 @@ class Service(Protocol):
     """What is needed of Sessions."""
 
     async def state(self, session: SessionId) -> Opening: ...
-
-
-class Outside(Protocol):
-    """Everybody whom this hall can ask."""
-
-    def named(self, watch: Watch) -> Mapping[tuple[AnchorKind, str], Anchor]: ...
 
 
 class ReceiptProofs:
@@ -164,11 +147,15 @@ class ReceiptProofs:
         if watch is None or index is None:
             return file
         kept = await self._checkpoints.kept(session, intake=True)
-        signed = await self._best(watch, kept, index + 1)
+        enough = witnessed(kept, watch.quorum, index + 1)
+        if enough is None:
+            signed = await self._checkpoints.from_size(origin_of(watch), index + 1)
+        else:
+            signed = await self._checkpoints.at(origin_of(watch), enough)
         if signed is None:
             return file
         tree = await self.tree(session)
-        proof = write_proof(index, tree.inclusion_proof(index, signed.size), _cosigned(signed, kept))
+        proof = write_proof(index, tree.inclusion_proof(index, signed.size), cosigned(signed, kept))
         stamps = (one for one in kept if one.kind is AnchorKind.STAMP and one.size == signed.size)
         return ReceiptFile(
             token=token,
@@ -184,17 +171,7 @@ class ReceiptProofs:
             return None
         origin = origin_of(watch)
         signed = await (self._checkpoints.head(origin) if size is None else self._checkpoints.at(origin, size))
-        return None if signed is None else _cosigned(signed, await self._checkpoints.kept(session, intake=True))
-
-    async def _best(self, watch: Watch, kept: Sequence[Kept], size: int) -> Signed | None:
-        said: dict[int, set[str]] = {}
-        for one in kept:
-            if one.kind is AnchorKind.WITNESS and one.size >= size:
-                said.setdefault(one.size, set()).add(one.by)
-        enough = [at for at, names in sorted(said.items()) if len(names) >= watch.quorum > 0]
-        if enough:
-            return await self._checkpoints.at(origin_of(watch), enough[0])
-        return await self._checkpoints.from_size(origin_of(watch), size)
+        return None if signed is None else cosigned(signed, await self._checkpoints.kept(session, intake=True))
 
     async def _close(self, session: SessionId) -> None:
         try:
@@ -237,42 +214,18 @@ class ReceiptProofs:
         return wanted
 
     async def _hold(self, session: SessionId, anchor: Anchor, signed: Signed, tree: Tree) -> None:
-        asked = ToAnchor(
-            origin=signed.origin,
-            size=signed.size,
-            root=signed.root,
-            note=signed.note,
-            prove=lambda old: tree.consistency_proof(old, signed.size),
-        )
+        opening = await self._service.state(session)
         try:
-            said = await anchor.hold(asked)
-        except NotAnchored as error:
-            _log.warning("the log of receipts was not held", extra={"by": anchor.name, "why": str(error)})
-            return
+            said = await answered(opening, anchor, asking(signed, tree))
         except HoldsAnother as other:
-            await self._judge(session, signed.origin, anchor.name, other.note)
+            hall, newest = self._hall.of(opening.plan).public, await self.tree(session)
+            if convicting(other.note, by=anchor.name, hall=hall, origin=signed.origin, tree=newest):
+                await self._checkpoints.convict(session, anchor.name, other.note)
             return
-        if not suits(await self._service.state(session), anchor, said):
-            return
-        point = f"{INTAKE}{signed.size}"
-        kept = Kept(session=session, point=point, kind=anchor.kind, by=anchor.name, size=signed.size, said=said)
-        await self._checkpoints.keep(kept)
-
-    async def _judge(self, session: SessionId, origin: str, by: str, note: str) -> None:
-        """Believe a witness only what the hall's own signature proves."""
-        try:
-            hall = self._hall.of((await self._service.state(session)).plan)
-            held = open_checkpoint(note, hall.public, origin)
-        except NoteRefused as error:
-            _log.warning("a witness shows a checkpoint that is not ours", extra={"by": by, "code": error.code})
-            return
-        tree = await self.tree(session)
-        if held.size <= len(tree) and tree.root(held.size) == held.root:
-            return
-        _log.critical(
-            "a witness holds another log of receipts", extra={"by": by, "session": session, "size": held.size}
-        )
-        await self._checkpoints.convict(session, by, note)
+        if said is not None:
+            point = f"{INTAKE}{signed.size}"
+            kept = Kept(session=session, point=point, kind=anchor.kind, by=anchor.name, size=signed.size, said=said)
+            await self._checkpoints.keep(kept)
 
 
 async def closed_checkpoint(
@@ -280,7 +233,7 @@ async def closed_checkpoint(
 ) -> dict[str, bytes]:
     """Return the member of a bundle that holds the checkpoint of the log as T0 closed it, with its cosignatures.
 
-    None if there is no such log, or if the hall signs no more of it: then the check of the bundle says so.
+    Nothing if there is no such log, or if the hall signs no more of it: then the check of the bundle says so.
     """
     watch = opening.plan.watch
     if watch is None or opening.plan.intake_log is None or opening.frozen is None:
@@ -294,12 +247,4 @@ async def closed_checkpoint(
         signed = await sign_head(checkpoints, hall.of(opening.plan), session, origin_of(watch), grown)
     except LogDoubted:
         return {}
-    return {CHECKPOINT: _cosigned(signed, await checkpoints.kept(session, intake=True)).encode()}
-
-
-def _cosigned(signed: Signed, kept: Sequence[Kept]) -> str:
-    note = signed.note
-    for one in kept:
-        if one.kind is AnchorKind.WITNESS and one.size == signed.size:
-            note = with_signatures(note, one.said.evidence.decode())
-    return note
+    return {CHECKPOINT: cosigned(signed, await checkpoints.kept(session, intake=True)).encode()}

@@ -11,14 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sessions.opening import Opening
 from sessions.plan import AnchorKind
-from sessions.ports import INTAKE, Kept, ProofStore
+from sessions.ports import FINAL, INTAKE, Kept, ProofStore
 from sessions.proved import collected
 
 CERTIFICATES, LISTS = "stamps/certificates/", "stamps/lists/"
 """Where the certificates and revocation lists lie that this evidence names, by SHA-256."""
-
-FINAL = "final"
-"""The point after the last event."""
 
 MOST_RECEIPTS = 200
 """Tokens of each authority over the log of receipts, the newest: a bundle has at most 10,000 members."""

@@ -19,11 +19,9 @@ from crypto.digest import sha256
 from crypto.errors import CryptoRefused
 from crypto.timestamps import MAX_REPLY, Stamp, read_reply, request
 from sessions.clock import Clock
-from sessions.errors import CommandRefused
-from sessions.opening import Opening
 from sessions.plan import AnchorKind
 from sessions.ports import Anchor, NotAnchored, Said, ToAnchor
-from sessions.proofs import Act, Proof, accept
+from sessions.proofs import Proof
 
 QUERY: Final = "application/timestamp-query"
 REPLY: Final = "application/timestamp-reply"
@@ -123,18 +121,6 @@ class Stamping:
     def anchors(self, proving: Proving | None = None) -> dict[str, Anchor]:
         """Return the authorities by name, as the notary asks them; ``proving`` asks how their certificates stand."""
         return {each.name: StampAnchor(authority=each, stamping=self, proving=proving) for each in self.authorities}
-
-
-def suits(opening: Opening, anchor: Anchor, said: Said) -> bool:
-    """Whether the rule pack takes this answer; one whose authority is not known to stand may be asked for anew."""
-    if anchor.kind is not AnchorKind.STAMP:
-        return True
-    try:
-        accept(opening.plan.pack.revocation, Act.STAMP, said.proof, wanted=bool(opening.plan.proofs))
-    except CommandRefused as refused:
-        _log.warning("a stamp is not taken", extra={"by": anchor.name, "why": refused.code})
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

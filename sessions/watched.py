@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crypto.digest import sha256_hex
-from crypto.tlog import with_signatures
+from sessions.anchoring import cosigned
 from sessions.ids import SessionId
 from sessions.opening import Opening
 from sessions.opening_log import LogDoubted, OpeningLog
@@ -23,19 +23,19 @@ def dispute_member(number: int) -> str:
     return f"log/dispute-{number}.checkpoint"
 
 
-async def cosigned(
+async def watched(
     session: SessionId, opening: Opening, openings: OpeningLog, checkpoints: CheckpointStore
 ) -> dict[str, bytes]:
     """Return the members: the checkpoint of the whole log, those of the points, and what speaks against the hall."""
     watch = opening.plan.watch
     if watch is None:
         return {}
-    notes: dict[int, str] = {}
     kept = [one for one in await checkpoints.kept(session) if one.kind is AnchorKind.WITNESS]
-    for one in kept:
-        signed = await checkpoints.at(watch.origin, one.size)
+    notes: dict[int, str] = {}
+    for size in dict.fromkeys(one.size for one in kept):
+        signed = await checkpoints.at(watch.origin, size)
         if signed is not None:
-            notes[one.size] = with_signatures(notes.get(one.size, signed.note), one.said.evidence.decode())
+            notes[size] = cosigned(signed, kept)
     members = {checkpoint_member(size): note for size, note in notes.items() if size != opening.length}
     try:
         final = await openings.checkpoint(session, watch.origin)

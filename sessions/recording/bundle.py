@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from crypto.encoding import canonical
 from crypto.tlog import Tree
+from sessions.anchoring import cosigned
 from sessions.chaining import core
 from sessions.commands import Fragment
 from sessions.events import FragmentsKept, Recorded, Stream
@@ -15,7 +16,7 @@ from sessions.opening import Opening
 from sessions.opening_log import LogDoubted, sign_head
 from sessions.ports import CheckpointStore, EventStore, RecordingStore
 from sessions.recording.captions import captions, chapters
-from sessions.recording.log import CHECKPOINT, cosigned, origin_of
+from sessions.recording.log import CHECKPOINT, origin_of
 from sessions.recording.mp4 import NotOurs, finished
 from sessions.recording.state import PROGRAMME, Part, Recording, evolve
 

@@ -7,28 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Protocol
 
-from crypto.errors import NoteRefused
-from crypto.tlog import Tree, open_checkpoint, with_signatures
+from crypto.tlog import Tree
+from sessions.anchoring import Outside, answered, asking, convicting
 from sessions.events import Stream
 from sessions.hallkey import HallKeys
 from sessions.ids import SessionId
 from sessions.opening import Opening
 from sessions.opening_log import LogDoubted, sign_head
-from sessions.plan import AnchorKind, Watch
-from sessions.ports import (
-    RECORDING,
-    Anchor,
-    CheckpointStore,
-    EventStore,
-    HoldsAnother,
-    Kept,
-    NotAnchored,
-    Signed,
-    ToAnchor,
-)
+from sessions.plan import Watch
+from sessions.ports import RECORDING, Anchor, CheckpointStore, EventStore, HoldsAnother, Kept, Signed
 
 CHECKPOINT = "log/recording.checkpoint"
 FIRST_REST, LONGEST_REST = 1.0, 60.0
@@ -36,12 +24,6 @@ ROUNDS = 200
 """How often those who do not answer are asked again: some three hours."""
 
 _log = logging.getLogger(__name__)
-
-
-class Outside(Protocol):
-    """Everybody whom this hall can ask."""
-
-    def named(self, watch: Watch) -> Mapping[tuple[AnchorKind, str], Anchor]: ...
 
 
 def origin_of(watch: Watch) -> str:
@@ -101,51 +83,17 @@ class RecordingLog:
         have = {(one.kind, one.by) for one in await self._checkpoints.kept(session, recording=True)}
         return [anchor for who, anchor in self._outside.named(watch).items() if who not in have]
 
-    async def _judge(self, opening: Opening, by: str, note: str, tree: Tree) -> None:
-        """Keep what convicts: another recording under the hall's own signature. Nothing else is believed."""
-        session, watch = opening.plan.session, opening.plan.watch
-        try:
-            held = open_checkpoint(note, self._hall.of(opening.plan).public, origin_of(watch) if watch else None)
-        except NoteRefused as error:
-            _log.warning("a witness shows a checkpoint that is not ours", extra={"by": by, "code": error.code})
-            return
-        if held.size <= len(tree) and tree.root(held.size) == held.root:
-            return  # it only has another size than it was asked to go on from
-        await self._checkpoints.convict(session, by, note)
-        _log.critical("a witness holds another recording", extra={"by": by, "session": session, "size": held.size})
-
     async def _ask(self, opening: Opening, anchor: Anchor, signed: Signed, tree: Tree) -> None:
-        asked = ToAnchor(
-            origin=signed.origin,
-            size=signed.size,
-            root=signed.root,
-            note=signed.note,
-            prove=lambda old: tree.consistency_proof(old, signed.size),
-        )
+        session = opening.plan.session
         try:
-            said = await anchor.hold(asked)
-        except NotAnchored as error:
-            _log.warning("the recording was not held", extra={"by": anchor.name, "why": str(error)})
-            return
+            said = await answered(opening, anchor, asking(signed, tree))
         except HoldsAnother as other:
-            await self._judge(opening, anchor.name, other.note, tree)
+            hall = self._hall.of(opening.plan).public
+            if convicting(other.note, by=anchor.name, hall=hall, origin=signed.origin, tree=tree):
+                await self._checkpoints.convict(session, anchor.name, other.note)
             return
-        await self._checkpoints.keep(
-            Kept(
-                session=opening.plan.session,
-                point=RECORDING,
-                kind=anchor.kind,
-                by=anchor.name,
-                size=signed.size,
-                said=said,
+        if said is not None:
+            kept = Kept(
+                session=session, point=RECORDING, kind=anchor.kind, by=anchor.name, size=signed.size, said=said
             )
-        )
-
-
-def cosigned(signed: Signed, kept: Sequence[Kept]) -> str:
-    """Return the checkpoint with the cosignatures that were given for it."""
-    note = signed.note
-    for one in kept:
-        if one.kind is AnchorKind.WITNESS and one.size == signed.size:
-            note = with_signatures(note, one.said.evidence.decode())
-    return note
+            await self._checkpoints.keep(kept)

@@ -18,7 +18,7 @@ from sessions.events import Anchored
 from sessions.ids import Digest
 from sessions.opening import Opening
 from sessions.plan import AnchorKind, Plan, Watch
-from sessions.ports import INTAKE, RECORDING
+from sessions.ports import FINAL, INTAKE, RECORDING
 from sessions.proofs import Act, Grounds, State, accept, proof_of, read, worst
 from sessions.receipt_proofs import origin_of
 from sessions.recording.bundle import EVENTS
@@ -26,7 +26,6 @@ from sessions.recording.log import origin_of as recording_origin
 from sessions.shape import moment
 from sessions.stamped import (
     CERTIFICATES,
-    FINAL,
     LISTS,
     anchor_member,
     proof_member,

@@ -16,11 +16,10 @@ from sessions.commands import Abort, Advance, Approve, Note, Tick
 from sessions.errors import CommandRefused
 from sessions.events import Recorded
 from sessions.ids import StepId
-from sessions.notary import FINAL
 from sessions.opening import Status
 from sessions.opening_log import LogDoubted
 from sessions.plan import AnchorKind, WitnessMode
-from sessions.ports import Kept, Said
+from sessions.ports import FINAL, Kept, Said
 from sessions.roles import CLOCK
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, SUPERVISOR, T0
 from tests.support.fake_clock import FakeClock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import sleep
+from asyncio import create_task, sleep
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,13 +15,17 @@ from crypto import timestamping
 from crypto.paths import Trust
 from crypto.tlog import Checkpoint, sign_checkpoint
 from sessions.certifying import Certifying
+from sessions.commands import BeginTrack
 from sessions.events import Anchored, Stream
 from sessions.hallkey import HallKeys
+from sessions.ids import Digest
 from sessions.notary import Notary, Outside
 from sessions.opening_log import OpeningLog
 from sessions.plan import Plan, Watch
 from sessions.ports import Anchor, Answered, NotAnchored, Revocation, ToAnchor
 from sessions.proofs import Act, OnSilence, State
+from sessions.recording.log import RecordingLog
+from sessions.roles import CLOCK
 from sessions.stamping import Stamping, TimestampAuthority
 from tests.support.authorities import Answering, Silent
 from tests.support.bidders import the_authority
@@ -65,7 +69,7 @@ def a_watched_plan(on_silence: OnSilence) -> Plan:
     plan = a_plan()
     watch = Watch(origin=f"hall.example/s/{SESSION}", witnesses=(), quorum=0, authorities=(NAME,))
     rules = {**(plan.pack.revocation or {}), Act.STAMP: on_silence}
-    return replace(plan, watch=watch, pack=replace(plan.pack, revocation=rules))
+    return replace(plan, watch=watch, recording=True, pack=replace(plan.pack, revocation=rules))
 
 
 async def to_the_list(hall: Shell, clock: FakeClock, on_silence: OnSilence) -> None:
@@ -132,6 +136,34 @@ async def test_where_silence_is_refused_no_stamp_is_taken_until_somebody_answers
 
         await until(recorded)
         await notary.close()
+
+
+async def test_no_log_keeps_a_stamp_that_the_rules_do_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.recording.log.FIRST_REST", 0.01)
+    monkeypatch.setattr("sessions.recording.log.LONGEST_REST", 0.01)
+    clock = FakeClock()
+    async with a_shell(tmp_path, clock) as hall:
+        await to_the_list(hall, clock, OnSilence.REFUSE)
+        began = BeginTrack(
+            track="programme", part=1, codec="avc1", init_length=1, init_sha256=Digest("00" * 32), utc=clock.now()
+        )
+        await hall.sessions.handle(SESSION, began, CLOCK)
+        switch, kept = _Switch(), hall.stores
+        outside = Outside(witnesses={}, authorities={NAME: the_anchor(hall, switch)})
+        keys = HallKeys.in_folder(hall.folder)
+        log = RecordingLog(events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
+        holding = create_task(log.hold(await hall.sessions.state(SESSION)))
+
+        async def asked_again() -> bool:
+            return switch.asked > 1
+
+        await until(asked_again)
+        assert await log.answers(SESSION) == 0
+        switch.on = True
+        await holding
+        assert [one.said.proof is not None for one in await kept.checkpoints.kept(SESSION, recording=True)] == [True]
 
 
 async def test_a_stamp_by_a_revoked_certificate_is_none(tmp_path: Path) -> None:

@@ -46,7 +46,6 @@ from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
 from sessions.intake_log import Blinding
 from sessions.nonces import window_digest
-from sessions.notary import FINAL
 from sessions.opening import OVER, BidState, CheckSeals, FreezeSet, GatherEvidence, OpenBids, Opening
 from sessions.opening.attribution import BY_ATTEMPT, BY_CLIENT, CAUSES, UNREADABLE
 from sessions.opening.locked import behind, can_open
@@ -56,7 +55,7 @@ from sessions.opening.stopping import REASONS
 from sessions.opening_log import OpeningLog
 from sessions.plan import AnchorKind, ClockTerms, IntakeLog, Plan, StepKind
 from sessions.plan_json import plan_to_json
-from sessions.ports import Answer, Entries, Evidence, Kind, Summary
+from sessions.ports import FINAL, Answer, Entries, Evidence, Kind, Summary
 from sessions.proofs import UNAVAILABLE_CODE, Proof, State
 from sessions.quote import read_sheet
 from sessions.receipts import receipt_of

@@ -24,12 +24,11 @@ from sessions import commands as c
 from sessions.heartbeat import BEAT, acknowledge, beat_payload, probe_text
 from sessions.ids import BidderId, Digest, SessionId
 from sessions.nonces import nonce
-from sessions.notary import FINAL
 from sessions.opening import Opening
 from sessions.opening.evidence import Probe
 from sessions.opening.points import named
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
-from sessions.ports import INTAKE, RECORDING, Evidence, Kept, Kind, Said, Signed
+from sessions.ports import FINAL, INTAKE, RECORDING, Evidence, Kept, Kind, Said, Signed
 from sessions.proofs import Act, Grounds, Looked, OnSilence, Proof, State, Tried, proof_of, read, written
 from sessions.receipt_proofs import origin_of
 from sessions.recording.log import origin_of as recording_of

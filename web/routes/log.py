@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from crypto.errors import NoteRefused
-from crypto.tlog import Tree, VerifierKey, entry_bundle, read_tile_path, with_signatures, write_proof
+from crypto.tlog import Tree, VerifierKey, entry_bundle, read_tile_path, write_proof
 from crypto.tlog.notes import ED25519, b64
+from sessions.anchoring import cosigned, witnessed
 from sessions.events import Stream
 from sessions.ids import SessionId
 from sessions.opening_log import LogDoubted
-from sessions.plan import AnchorKind, Watch
+from sessions.plan import Watch
 from sessions.ports import Signed
 from web.bootstrap import Services, services_of
 from web.problems import Problem
@@ -124,16 +125,9 @@ async def _newest(services: Services, session: SessionId, *, covering: int = 0) 
 async def _witnessed(services: Services, session: SessionId, number: int) -> Signed | None:
     """The smallest checkpoint with this event that enough witnesses cosigned."""
     watch = await _watch(services, session)
-    said = [kept for kept in await services.notary.answers(session) if kept.kind is AnchorKind.WITNESS]
-    for size in sorted({kept.size for kept in said if kept.size >= number}):
-        if len({kept.by for kept in said if kept.size == size}) >= watch.quorum > 0:
-            return await services.stores.checkpoints.at(watch.origin, size)
-    return None
+    size = witnessed(await services.notary.answers(session), watch.quorum, number)
+    return None if size is None else await services.stores.checkpoints.at(watch.origin, size)
 
 
 async def _cosigned(services: Services, session: SessionId, signed: Signed) -> str:
-    note = signed.note
-    for kept in await services.notary.answers(session):
-        if kept.kind is AnchorKind.WITNESS and kept.size == signed.size:
-            note = with_signatures(note, kept.said.evidence.decode())
-    return note
+    return cosigned(signed, await services.notary.answers(session))
