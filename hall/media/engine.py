@@ -68,8 +68,11 @@ class Notice:
 class MediaEngine(Protocol):
     """Carries sound and picture of all sessions."""
 
-    async def publish(self, session: SessionId, source: Source, sdp: str) -> Answer:
-        """Take what ``source`` sends: an SDP offer for an answer. A second connection of a source ends the first."""
+    async def publish(self, session: SessionId, source: Source, sdp: str, *, keep: bool = True) -> Answer:
+        """Take what ``source`` sends: an SDP offer for an answer. A second connection of a source ends the first.
+
+        ``keep`` it on disk too, as it came in: where the opening was announced to be recorded.
+        """
 
     async def watch(self, session: SessionId, sdp: str, show: Show = Show.PROGRAMME) -> Answer:
         """Show ``session`` to whoever made this offer."""

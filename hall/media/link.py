@@ -201,9 +201,9 @@ class LinkedEngine:
     def __init__(self, places: Places) -> None:
         self.link = Link(places.edge)
 
-    async def publish(self, session: SessionId, source: Source, sdp: str) -> Answer:
+    async def publish(self, session: SessionId, source: Source, sdp: str, *, keep: bool = True) -> Answer:
         """See MediaEngine."""
-        return _answer(await self.link.ask("publish", session=session, source=source, sdp=sdp))
+        return _answer(await self.link.ask("publish", session=session, source=source, sdp=sdp, keep=keep))
 
     async def watch(self, session: SessionId, sdp: str, show: Show = Show.PROGRAMME) -> Answer:
         """See MediaEngine."""

@@ -139,6 +139,9 @@ class OnAirDoor:
             writer.close()
 
 
+Kept = Callable[[SessionId, datetime], FragmentSink]
+
+
 class Programme:
     """All broadcasts of this machine."""
 
@@ -149,9 +152,10 @@ class Programme:
         clock: Clock,
         speaker: Speaker,
         *,
-        kept: Callable[[SessionId, datetime], FragmentSink] | None = None,
+        kept: Kept | None = None,
         linger: timedelta = LINGER,
     ) -> None:
+        """``kept`` is who keeps what was announced to be recorded."""
         self._linger = linger
         self._places, self._door, self._clock, self._speaker, self._kept = places, door, clock, speaker, kept
         self._on: dict[SessionId, tuple[Broadcast, asyncio.Task[None]]] = {}
@@ -174,7 +178,7 @@ class Programme:
                     for line in await self._door.openings():
                         session = SessionId(line["id"])
                         if line["status"] in ON and session not in self._on:
-                            self._begin(session)
+                            self._begin(session, self._kept if line.get("recorded") else None)
                 await asyncio.sleep(LOOK_EVERY)
         finally:
             self._reception.close()
@@ -207,8 +211,7 @@ class Programme:
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
-    def _begin(self, session: SessionId) -> None:
-        kept = self._kept
+    def _begin(self, session: SessionId, kept: Kept | None) -> None:
         broadcast = Broadcast(
             session,
             self._clock,

@@ -12,8 +12,9 @@ from typing import cast
 import httpx
 import pytest
 
+from hall.media.edge.edge import Edge
 from hall.media.edge.serving import serve
-from hall.media.engine import Away, MediaEngine
+from hall.media.engine import Answer, Away, MediaEngine
 from hall.media.places import Places
 from sessions.clock import SystemClock
 from tests.support.house import T0, House, a_house
@@ -26,9 +27,12 @@ PUBLISH = {"act": "publish", "consent": NOTICE}
 
 
 @contextlib.asynccontextmanager
-async def a_hall(folder: Path, *, edge: bool = True, **settings: object) -> AsyncIterator[House]:
+async def a_hall(
+    folder: Path, *, edge: bool = True, announced: bool = True, **settings: object
+) -> AsyncIterator[House]:
     async with a_house(folder, media="on", **settings) as house:
-        await house.announce()
+        if announced:
+            await house.announce()
         await house.turn(T0 - timedelta(minutes=1))
         places = Places(house.services.settings.data_dir)
         places.make()
@@ -85,6 +89,29 @@ async def test_a_host_sends_with_a_token_that_works_once_and_ends_it_by_its_addr
     assert (await program.patch(place)).status_code == 405
     assert (await program.delete(place)).status_code == 200
     assert code(await program.delete(place)) == (404, "unknown_media")
+
+
+@pytest.mark.parametrize("announced_by", ["on", "off"])
+async def test_what_a_source_sends_is_kept_where_the_announcement_said_that_it_is_recorded(
+    tmp_path: Path, announced_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hall that had no picture yet announced none; the camera works there too, and nothing of it is kept."""
+    kept: list[bool] = []
+    publish = Edge.publish
+
+    async def watched(edge: Edge, *given: object, keep: bool) -> Answer:
+        kept.append(keep)
+        return await publish(edge, *given, keep=keep)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Edge, "publish", watched)
+    async with a_house(tmp_path, media=announced_by) as before:
+        await before.announce()
+    async with a_hall(tmp_path, announced=False) as house:
+        house.accounts |= before.accounts
+        assert (await post(house, "whip", await token(house))).status_code == 201
+        listed = (await house.client().get("/api/v1/sessions")).json()["sessions"]
+    assert kept == [announced_by == "on"]
+    assert [line["recorded"] for line in listed] == kept
 
 
 async def test_the_programme_is_for_everybody_and_the_floor_for_who_takes_part(house: House) -> None:

@@ -199,6 +199,7 @@ def _line(summary: Summary) -> dict[str, Any]:
         "step": summary.step,
         "ended_at": None if summary.ended_at is None else rfc3339(summary.ended_at),
         "rehearsal": plan["rehearsal"],
+        "recorded": plan.get("recording") is True,
     }
 
 

@@ -78,8 +78,9 @@ async def whip(request: Request, session: SessionId) -> Response:
     offer = await _offer(request)
     grant = await _granted(request, services, session, Act.PUBLISH)
     source = Source(grant.of)
-    _may_send(await services.sessions.state(session), source)
-    answer = await _asked(engine.publish(session, source, offer))
+    opening = await services.sessions.state(session)
+    _may_send(opening, source)
+    answer = await _asked(engine.publish(session, source, offer, keep=bool(opening.plan.recording)))
     opening = await services.sessions.state(session)
     if hindrance(opening, source) is not None:  # it ended while the engine answered, and may have been told too soon
         await _asked(engine.close(answer.id))

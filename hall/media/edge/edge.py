@@ -97,8 +97,8 @@ class Edge:
         self._closing: set[asyncio.Task[None]] = set()
         self._checks: set[Peer] = set()
 
-    async def publish(self, session: SessionId, source: Source, text: str) -> Answer:
-        """Take what ``source`` sends. A connection it had is ended."""
+    async def publish(self, session: SessionId, source: Source, text: str, *, keep: bool = True) -> Answer:
+        """Take what ``source`` sends, and ``keep`` it on disk. A connection it had is ended."""
         offer = _read(text)
         chosen = self._chosen(offer, lambda section: section.sends)
         room = self._room(session)
@@ -134,7 +134,8 @@ class Edge:
             if path.connected:
                 self._told.source(session, source, Change.DOWN)
 
-        publisher.on_begin = lambda: self._up(session, room, source, {Kind(section.media) for section, _ in chosen})
+        kinds = {Kind(section.media) for section, _ in chosen}
+        publisher.on_begin = lambda: self._up(session, room, source, kinds, keep=keep)
         return self._admit(publisher, path, offer, chosen, gone, start_kbit=START_KBIT)
 
     async def watch(self, session: SessionId, show: Show, text: str) -> Answer:
@@ -288,10 +289,10 @@ class Edge:
             payload = Payload.OPUS if kind is Kind.AUDIO else Payload[self._video.name]
             self._told.on_air(OnAir(session=session, source=source, payload=payload, timestamp=timestamp, data=data))
 
-    def _up(self, session: SessionId, room: Room, source: Source, kinds: set[Kind]) -> None:
+    def _up(self, session: SessionId, room: Room, source: Source, kinds: set[Kind], *, keep: bool) -> None:
         for stream in room.channels[Show.FLOOR].streams.values():
             stream.renew(source)
-        if self._keep is not None:
+        if keep and self._keep is not None:
             video = self._video if Kind.VIDEO in kinds else None
             room.kept[source] = self._keep(session, source, video, Kind.AUDIO in kinds)
         self._settle(session, room)

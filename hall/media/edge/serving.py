@@ -108,8 +108,8 @@ async def _opened(host: str, port: int) -> Mux:
 def methods(edge: Edge) -> dict[str, Method]:
     """Return what the hall may ask, by name."""
 
-    async def publish(session: str, source: str, sdp: str) -> dict[str, str]:
-        answer = await edge.publish(SessionId(session), Source(source), sdp)
+    async def publish(session: str, source: str, sdp: str, keep: bool = True) -> dict[str, str]:
+        answer = await edge.publish(SessionId(session), Source(source), sdp, keep=keep)
         return {"id": answer.id, "sdp": answer.sdp}
 
     async def watch(session: str, show: str, sdp: str) -> dict[str, str]:

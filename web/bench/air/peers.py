@@ -52,7 +52,7 @@ class Peer:
         self._connections: dict[str, RTCPeerConnection] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def publish(self, session: str, source: str, sdp: str) -> dict[str, str]:
+    async def publish(self, session: str, source: str, sdp: str, keep: bool = True) -> dict[str, str]:
         """Take what a camera sends."""
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
