@@ -2,16 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hall.media.record import Recorder
+from sessions.commands import Gap
+from sessions.events import RecordDrawn
+from sessions.ids import Digest
+from sessions.record import record_digest
+from sessions.recording import Part, Recording
 from sessions.recording.mp4 import chapters_in, opened
 from tests.support.browsing import a_browser, complaints, served
-from tests.support.ceremony import MINUTE, SECOND, T0
+from tests.support.ceremony import MINUTE, SECOND, T0, Ceremony
 from tests.support.film import HERE, kept
 from tests.support.house import SESSION, House, a_house
+from web.film import missing
 
 FILM = f"/s/{SESSION}/recording/programme-1.mp4"
 
@@ -71,6 +78,21 @@ async def test_the_record_shows_the_film_its_captions_and_its_gaps(house: House)
         assert "演练结束" in captions.text
         assert (await client.get(f"/s/{SESSION}/recording/programme-2.mp4")).status_code == 404
         assert (await client.get(f"/s/{SESSION}/recording/..%2Fkaibiao.db")).status_code == 404
+
+
+def test_what_is_missing_after_the_record_was_drawn_is_told_beside_it_and_cannot_stand_in_it() -> None:
+    ceremony = Ceremony().signing()
+    (drawn,) = ceremony.named(RecordDrawn)
+    begins, at = ceremony.it.runs[0].entered_at, ceremony.it.at
+    part = Part(
+        track="programme", part=1, codec="avc1", init_length=9, init_sha256=Digest("0" * 64), utc=begins, size=10
+    )
+    lasted = round((at - begins).total_seconds() * 1000)
+    told = Recording(parts=(replace(part, fragments=1, end_ms=lasted),), closed=True)
+    ceremony.tick(at + 60 * MINUTE)  # nobody signs, and it ends
+    assert ceremony.it.at > at
+    assert missing(told, ceremony.it) == (Gap(since=at, until=ceremony.it.at),)
+    assert record_digest(ceremony.it) == drawn.record_sha256
 
 
 async def test_the_record_offers_what_each_source_sent(house: House) -> None:
