@@ -5,10 +5,10 @@ Every store keeps what it returned from: when a call ends, its effect has reache
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
@@ -583,3 +583,41 @@ class LeadsAll:
 
     async def claim(self, session: SessionId) -> None:
         """See Leads."""
+
+
+class Sending(StrEnum):
+    """How far a notice has come."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    REFUSED = "refused"  # the mail server takes none for this address
+    NEEDLESS = "needless"  # renewed or erased since it was queued
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A notice in the outbox: one for each account and day, whatever it will say when it is sent."""
+
+    account: str
+    day: date
+    state: Sending
+    tries: int
+
+
+class Outbox(Protocol):
+    """Which notices of a day were sent, and which wait. Many workers may work on one outbox."""
+
+    async def fill(self, day: date, accounts: Iterable[str], now: datetime) -> None:
+        """Queue a notice for each account with a contact that has none of this day; forget the days before."""
+
+    async def waiting(self, day: date, now: datetime, most: int) -> tuple[Queued, ...]:
+        """Return what may be tried now, the longest waiting first."""
+
+    async def claim(self, queued: Queued, again_at: datetime) -> bool:
+        """Count a try, and keep everybody from the next one until ``again_at``; False if another was faster."""
+
+    async def settle(self, queued: Queued, state: Sending) -> None:
+        """Say what came of it."""
+
+    async def newest(self, account: str) -> Queued | None:
+        """Return an account's notice of the newest day."""

@@ -36,9 +36,11 @@ from sessions.certifying import Certifying
 from sessions.clock import Clock, SystemClock
 from sessions.hallkey import HallKeys
 from sessions.logging_receipts import ReceiptLogs
+from sessions.mailing import Mailing
 from sessions.masterkey import MasterKeys
 from sessions.membership import Duties, Membership
 from sessions.notary import Notary, Outside
+from sessions.notices import Coming, Notice, announced
 from sessions.officers import Officers
 from sessions.opening_log import OpeningLog
 from sessions.plan import ClockTerms, IntakeLog, Plan
@@ -53,6 +55,7 @@ from sessions.service import Sessions, Stores
 from sessions.stamping import Stamping
 from sessions.steady import ClockGuard
 from sessions.store.blobs import FolderBlobs
+from sessions.store.contacts import SqlContacts, SqlOutbox
 from sessions.store.database import Database
 from sessions.store.lags import SqlLags
 from sessions.store.members import SqlMembers
@@ -72,6 +75,7 @@ from web.challenges import Challenges
 from web.descriptors import most_watchers
 from web.film import Films
 from web.identity import Identity
+from web.letters import letter
 from web.media import on_air
 from web.media_tokens import Ending, Tokens, engine_for
 from web.metrics import measured
@@ -84,6 +88,7 @@ from web.problems import Problem
 from web.pulse import Pulse
 from web.revocation import Authorities
 from web.settings import Settings
+from web.smtp import mail_server
 from web.sntp import TimeSources, read_source
 from web.stamps import post, read_authorities
 from web.statics import Statics
@@ -147,6 +152,9 @@ class Services:
     membership: Membership
     trust: TrustFolders
     certifying: Certifying
+    contacts: SqlContacts
+    outbox: SqlOutbox
+    mailing: Mailing | None
     revocation: Authorities
     hall_keys: HallKeys
     statics: Statics
@@ -184,6 +192,8 @@ class Services:
             self.vigil.start(self.sessions, self.membership.leads)
         self.timekeeper.start()
         self.revocation.start()
+        if self.mailing is not None:
+            self.mailing.start()
         self.ticking.start()
 
     def duties(self) -> Duties:
@@ -212,6 +222,8 @@ class Services:
         await self.hub.close()
         await self.lags.close()
         await self.time_sources.close()
+        if self.mailing is not None:
+            await self.mailing.close()
         if self.vigil is not None:
             await self.vigil.close()
         await self.membership.retire()
@@ -325,7 +337,9 @@ def build(
     notary = Notary(sessions, openings, kept.checkpoints, outside, hall=keys, clock=clock, leading=membership)
     sessions.on_commit(notary.look)
     sessions.on_answer(metrics.answered)
-    accounts = Accounts(SqlAccounts(database), MasterKeys(settings.data_dir), clock)
+    master = MasterKeys(settings.data_dir)
+    accounts = Accounts(SqlAccounts(database), master, clock)
+    contacts, outbox = SqlContacts(database, master), SqlOutbox(database)
     proofs = ReceiptProofs(sessions, events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
     sessions.on_commit(proofs.look)
     receipt_logs = ReceiptLogs(
@@ -417,10 +431,14 @@ def build(
             sessions=sessions,
             trust=trust.current,
             certifying=certifying,
+            contacts=contacts,
         ),
         membership=membership,
         trust=trust,
         certifying=certifying,
+        contacts=contacts,
+        outbox=outbox,
+        mailing=_mailing(settings, kept, contacts, outbox, metrics, clock),
         revocation=revocation,
         hall_keys=keys,
         statics=Statics(),
@@ -447,6 +465,22 @@ def build(
 def _metrics_door(settings: Settings, metrics: Metrics) -> MetricsDoor | None:
     address = settings.metrics_address
     return None if address is None else MetricsDoor(metrics.registry, *address)
+
+
+def _mailing(
+    settings: Settings, kept: Stores, contacts: SqlContacts, outbox: SqlOutbox, metrics: Metrics, clock: Clock
+) -> Mailing | None:
+    server = mail_server(settings)
+    if server is None:
+        return None
+
+    async def post(said: Notice) -> None:
+        await server.send(letter(said, sender=server.sender, origin=settings.origin, now=clock.now()))
+
+    async def openings() -> tuple[Coming, ...]:
+        return announced(await kept.events.upcoming())
+
+    return Mailing(contacts, outbox, openings, measured.mail(post, metrics), clock)
 
 
 def blobs(settings: Settings, clock: Clock) -> FolderBlobs | S3Blobs:

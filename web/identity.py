@@ -30,12 +30,15 @@ from sessions.accounts import Accounts
 from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.ids import BidderId, SessionId
+from sessions.notices import held
 from sessions.proofs import State
 from sessions.roles import Actor, Role
 from sessions.service import Sessions
 from sessions.shape import rfc3339
+from sessions.store.contacts import SqlContacts
 from sessions.store.once import SqlOnce
 from sessions.store.staff import Login, SqlLogins
+from sessions.store.vault import SecretDamaged
 from web.challenges import Challenges
 from web.problems import Problem
 from web.settings import Settings
@@ -76,6 +79,7 @@ class Identity:
     certifying: Certifying
     challenges: Challenges
     once: SqlOnce
+    contacts: SqlContacts
 
     # -- coming in ---------------------------------------------------------------------------------------------
 
@@ -204,6 +208,11 @@ class Identity:
     async def _admit(self, who: Visitor) -> str:
         token = secrets.token_urlsafe(32)
         await self.logins.add(token, self._login(who))
+        if who.certificates:  # a renewed one takes the place of the one that notices are sent of
+            try:
+                await self.contacts.renew(who.id, held(who.certificates[0], Usage.SIGN))
+            except SecretDamaged as error:
+                _log.error("%s", error)
         return token
 
     def _login(self, who: Visitor) -> Login:

@@ -36,6 +36,7 @@ async def look(services: Services) -> tuple[Look, ...]:
         _hall(services),
         await _log(services),
         _bus(services),
+        _mail(services),
         _worker(services),
         _serving(services),
     )
@@ -89,6 +90,15 @@ async def _log(services: Services) -> Look:
 def _bus(services: Services) -> Look:
     away = ("the bus is away: readers hear of what happens on other workers a second later",) * services.bus.away
     return Look(about="bus", reasons=away, needed=False)
+
+
+def _mail(services: Services) -> Look:
+    away = services.mailing.away if services.mailing is not None else None
+    if away is None:
+        return Look(about="mail", needed=False)
+    since, what = away
+    reason = f"the mail server takes nothing since {since:%Y-%m-%d %H:%M} UTC ({what}): notices wait"
+    return Look(about="mail", reasons=(reason,), needed=False)
 
 
 def _worker(services: Services) -> Look:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sessions.addresses import NotAnAddress, address_of
 from web.sntp import MOST, read_source
 
 PREFIX = "KAIBIAO_"
@@ -28,6 +29,8 @@ NOT_OURS = frozenset(PREFIX + name for name in ("FAILPOINT", "FORBID_SKIPS", "SH
 """What rehearsals of failures (sessions.failpoint) and the test suite (tests/) are told."""
 
 _TURN = re.compile(r"turns?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
+
+_MAIL = re.compile(r"smtps?://(?:(?P<user>[^@/:\s]+)@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
 
 
 class SettingsRefused(Exception):
@@ -186,6 +189,14 @@ class Settings(BaseSettings):
         description="File with the secret that is shared with it (`static-auth-secret`), from which credentials for "
         "an hour are made.",
     )
+    mail_url: str = Field(
+        "",
+        description="Mail server by which the hall tells bidders that a certificate ends: `smtp://USER@HOST:587` "
+        "(STARTTLS, which it must offer unless it is on this machine) or `smtps://USER@HOST:465`. An `@` in the "
+        "user's name is `%40`. Without one the hall sends no mail and asks nobody for an address.",
+    )
+    mail_password_file: Path | None = Field(None, description="File with the password of `mail_url`'s user.")
+    mail_from: str = Field("", description="Address that these mails come from.")
     log_format: Literal["lines", "json"] = Field("lines", description="Log as readable lines or as JSON.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is worth logging.")
 
@@ -194,7 +205,7 @@ class Settings(BaseSettings):
         address = urlsplit(self.origin)
         if address.scheme not in ("http", "https") or not address.hostname or self.origin != _origin(self.origin):
             raise ValueError("public_url is http:// or https:// with a host, and no path: https://hall.example.org")
-        if address.scheme == "http" and not _on_this_machine(address.hostname):
+        if address.scheme == "http" and not on_this_machine(address.hostname):
             raise ValueError("public_url is https:// everywhere but on this machine (127.0.0.1, localhost)")
         return self
 
@@ -211,6 +222,25 @@ class Settings(BaseSettings):
         if not all(map(_TURN.fullmatch, self.turn_urls)):
             raise ValueError("turn_urls are turn:HOST:PORT?transport=udp or turns:HOST:PORT?transport=tcp (RFC 7065)")
         return self
+
+    @model_validator(mode="after")
+    def _mail_is_one(self) -> Self:
+        found = _MAIL.fullmatch(self.mail_url)
+        if self.mail_url and found is None:
+            raise ValueError("mail_url is smtp://USER@HOST:587 or smtps://USER@HOST:465, without a password")
+        if bool(found and found["user"]) != bool(self.mail_password_file):
+            raise ValueError("mail_url with a user, and mail_password_file, are given together")
+        if bool(self.mail_url) != bool(self.mail_from):
+            raise ValueError("mail_url and mail_from are given together")
+        return self
+
+    @field_validator("mail_from")
+    @classmethod
+    def _from_is_an_address(cls, given: str) -> str:
+        try:
+            return given and address_of(given)
+        except NotAnAddress:
+            raise ValueError("one address, such as hall@example.org") from None
 
     @field_validator("clock_sources")
     @classmethod
@@ -323,7 +353,8 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _on_this_machine(host: str) -> bool:
+def on_this_machine(host: str) -> bool:
+    """Return whether a host is this machine, by its name or address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

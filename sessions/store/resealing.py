@@ -16,6 +16,7 @@ from sqlalchemy import Column, Row, Table, select, tuple_, update
 from sessions.accounts import totp_name
 from sessions.masterkey import MasterKeys
 from sessions.store import tables
+from sessions.store.contacts import contact_name
 from sessions.store.database import Database
 from sessions.store.vault import MasterKey, SecretDamaged
 
@@ -44,6 +45,12 @@ _PLACES = (
         key=(tables.accounts.c.id,),
         sealed=tables.accounts.c.totp,
         bound=lambda row: ("", totp_name(row.id)),
+    ),
+    _Place(
+        table=tables.contacts,
+        key=(tables.contacts.c.account,),
+        sealed=tables.contacts.c.sealed,
+        bound=lambda row: ("", contact_name(row.account)),
     ),
 )
 

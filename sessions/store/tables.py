@@ -314,3 +314,20 @@ readings = Table(  # how names are read aloud, where the host set it
     Column("by", String(128), nullable=False),
     Column("at", Moment, nullable=False),
 )
+
+contacts = Table(  # where bidders want to be told; an erased one takes its notices along
+    "contacts",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+notices = Table(  # the outbox: one row a day and account, without a word of what it says
+    "notices",
+    metadata,
+    Column("account", String(128), ForeignKey("contacts.account", ondelete="CASCADE"), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("state", String(16), nullable=False),  # sessions.ports.Sending
+    Column("tries", Integer, nullable=False),
+    Column("again_at", Moment, nullable=False),
+)

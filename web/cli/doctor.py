@@ -23,6 +23,7 @@ from crypto.errors import CryptoRefused
 from hall.media.processes import installed
 from sessions.clock import Clock
 from sessions.errors import Unanswered
+from sessions.mailing import MailAway
 from sessions.stamping import Stamping, Unreachable
 from sessions.store.blobs import BlobsRefused, FolderBlobs
 from web.bootstrap import blobs
@@ -32,6 +33,7 @@ from web.cli.doctor_team import SOON, about_openings, bus, clock_sources, proxy,
 from web.cli.finding import Finding
 from web.papers import SealUnusable, load_seal
 from web.settings import Settings, SettingsRefused
+from web.smtp import Tls, mail_server
 from web.stamps import AuthoritiesRefused, post, read_authorities
 from web.trust import TrustFolders, TrustRefused
 from web.turn import relay
@@ -53,7 +55,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     findings += [proxy(settings), *filter(None, [await tls(settings, now)])]
     findings += await clock_sources(settings, clock)
     findings += [await bus(settings), readers(resource.getrlimit(resource.RLIMIT_NOFILE)[0], settings)]
-    findings += [media(settings), *about_secrets(settings)]
+    findings += [media(settings), await mail(settings), *about_secrets(settings)]
     if findings[2].ok:
         database = [finding async for finding in about_database(settings)]
         findings += database
@@ -80,6 +82,24 @@ def media(settings: Settings, *, here: bool | None = None) -> Finding:
     if settings.media == "auto":
         return Finding(about=about, found="off: the extra `media` is not installed")
     return Finding(about=about, found="not installed", fix="Install the extra: pip install 'kaibiao[media]'.")
+
+
+async def mail(settings: Settings) -> Finding:
+    """Log in at the mail server, and send nothing."""
+    about = "Mail"
+    try:
+        server = mail_server(settings)
+        if server is None:
+            return Finding(about=about, found="none: nobody who stays away is told that a certificate ends")
+        place = f"{server.host}:{server.port}"
+        await server.greet()
+    except SettingsRefused as error:
+        return Finding(about=about, found=str(error), fix="Correct mail_password_file.")
+    except MailAway as error:
+        fix = "Start it, or correct mail_url and mail_password_file. Notices wait meanwhile, and nothing else does."
+        return Finding(about=about, found=f"{place} does not take this hall ({error})", fix=fix)
+    private = "in the clear, on this machine" if server.tls is Tls.NEVER else "over TLS"
+    return Finding(about=about, found=f"{place} answers {private}; notices come from {server.sender}")
 
 
 def python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:

@@ -28,7 +28,7 @@ def key_files(settings: Settings) -> Iterator[Finding]:
     """Look at the files of the hall's keys: who owns them, who may read them, and what lies beside them."""
     folder = settings.data_dir
     own = [path for first in (HALL, ENDORSED, MASTER) for path in keyfiles.numbered(folder, first).values()]
-    given = (settings.seal_file, settings.seal_password_file, settings.turn_secret_file)
+    given = (settings.seal_file, settings.seal_password_file, settings.turn_secret_file, settings.mail_password_file)
     faults = [
         fault
         for path in (*own, *(each for each in given if each is not None and each.exists()))

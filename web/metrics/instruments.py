@@ -70,13 +70,14 @@ class Metrics:
         )
         self._outside = Counter(
             "kaibiao_outside_calls",
-            "Questions to witnesses and timestamp authorities (kind), by whether they were answered (outcome).",
+            "Questions to witnesses, timestamp authorities and the mail server (kind), by whether they were answered "
+            "(outcome).",
             ["kind", "outcome"],
             registry=registry,
         )
         self._outside_seconds = Histogram(
             "kaibiao_outside_seconds",
-            "How long witnesses and timestamp authorities took to answer.",
+            "How long witnesses, timestamp authorities and the mail server took to answer.",
             ["kind"],
             buckets=SECONDS,
             registry=registry,

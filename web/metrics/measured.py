@@ -8,6 +8,8 @@ from datetime import datetime
 
 from sessions.events import Recorded
 from sessions.ids import SessionId
+from sessions.mailing import MailAway, Post
+from sessions.notices import Notice
 from sessions.plan import AnchorKind
 from sessions.ports import Anchor, Entries, HoldsAnother, NotAnchored, Outcome, Said, Summary, ToAnchor, Witnessing
 from sessions.store.database import Database
@@ -82,6 +84,23 @@ class MeasuredWitness(MeasuredAnchor):
     async def seen(self, origin: str) -> str | None:
         """See Witnessing."""
         return await self._witness.seen(origin)
+
+
+def mail(post: Post, metrics: Metrics) -> Post:
+    """Return the same way to the mail server, measured."""
+
+    async def measured(notice: Notice) -> None:
+        clock = asyncio.get_running_loop().time
+        began, outcome = clock(), "answered"
+        try:
+            await post(notice)
+        except MailAway:
+            outcome = "silent"
+            raise
+        finally:
+            metrics.asked("mail", outcome, clock() - began)
+
+    return measured
 
 
 def witnesses(named: Mapping[str, Witnessing], metrics: Metrics) -> dict[str, Witnessing]:

@@ -6,7 +6,6 @@ Rendered for one login and never kept. Whose part it is follows from the plan of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +23,6 @@ from sessions.plan import Plan
 from sessions.ports import Summary
 from sessions.roles import Role
 from web.agenda import Entry, entry
-from web.binding import day
 from web.bootstrap import Services, services_of
 from web.headers import devices_on_air
 from web.identity import Visitor, actor_for, bidder_required, visitor_of
@@ -94,32 +92,13 @@ async def air(request: Request, session: SessionId) -> Response:
         snapshot.view,
         who.language,
         media=there if services.media is not None else None,
-        place=_place(actor.role),
+        place=place_of(actor.role),
         theme=who.theme,
         path=who.path,
         login=who.login,
         role=actor.role,
     )
     return who.answer(body, headers={"permissions-policy": devices_on_air()})
-
-
-@router.get("/me")
-async def me(request: Request) -> Response:
-    """List the openings where whoever asks has a part, and the way to the desk."""
-    visitor = await visitor_of(request)
-    if visitor is None:
-        return to_login(request)
-    who = reader(request, login_of(visitor))
-    openings = []
-    for summary in await services_of(request).sessions.calendar():
-        role = _part(visitor, summary)
-        if role is not None:
-            one = entry(summary, who.language)
-            line = {**asdict(one), "day": day(one.when, who.language)}
-            openings.append((line, f"/{_place(role)}/{one.id}", role))
-    return who.page(
-        "me.html", name=visitor.name, id=visitor.id, openings=openings, may_announce=Role.HOST in visitor.roles
-    )
 
 
 async def _desk(request: Request, session: SessionId, roles: set[Role]) -> Response:
@@ -183,12 +162,12 @@ async def _tiles(request: Request, visitor: Visitor, session: SessionId) -> tupl
     mine = [
         entry(summary, language)
         for summary in await services_of(request).sessions.calendar()
-        if _part(visitor, summary) is Role.SUPERVISOR and summary.ended_at is None
+        if part_of(visitor, summary) is Role.SUPERVISOR and summary.ended_at is None
     ]
     return tuple(mine) if any(one.id != session for one in mine) else ()
 
 
-def _part(visitor: Visitor, summary: Summary) -> Role | None:
+def part_of(visitor: Visitor, summary: Summary) -> Role | None:
     """Return the part of ``visitor`` in an opening; a bidder may take part in any that is not over."""
     if visitor.bidder is not None:
         return Role.BIDDER if summary.ended_at is None else None
@@ -197,7 +176,7 @@ def _part(visitor: Visitor, summary: Summary) -> Role | None:
     return next((role for role in seats if role in visitor.roles), None)
 
 
-def _place(role: Role) -> str:
+def place_of(role: Role) -> str:
     """Return the name of the page where a part is played."""
     return "seat" if role is Role.BIDDER else _DESKS[role]
 
