@@ -70,8 +70,11 @@ class Mailing:
         openings: Callable[[], Awaitable[Sequence[Coming]]],
         post: Post,
         clock: Clock,
+        *,
+        every: float = EVERY,
     ) -> None:
         """``openings``: the announced ones that have not begun, from the public calendar."""
+        self._every = every
         self._contacts = contacts
         self._outbox = outbox
         self._openings = openings
@@ -146,7 +149,7 @@ class Mailing:
                 await self.look()
             except Exception:
                 _log.exception("the notices of the day could not be looked at; the next round tries again")
-            await asyncio.sleep(min(EVERY * (1 << min(self._failures, 10)), LONGEST_REST))
+            await asyncio.sleep(min(self._every * (1 << min(self._failures, 10)), LONGEST_REST))
 
 
 def _pause(tries: int) -> timedelta:

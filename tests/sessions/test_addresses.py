@@ -32,13 +32,15 @@ def test_what_is_no_single_plain_address_is_refused(typed: str) -> None:
         address_of(typed)
 
 
-@given(st.text(st.characters(codec="utf-8") | st.sampled_from("@.\r\n,<>\"")))
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from('@.\r\n,<>"')))
 def test_whatever_is_taken_is_one_line_of_ascii(typed: str) -> None:
     for text in (typed, f"{typed}@c.example", f"a@{typed}.example"):
         try:
             address = address_of(text)
         except NotAnAddress:
             continue
-        assert address.isascii() and address.isprintable() and len(address) <= LONGEST
+        assert address.isascii()
+        assert address.isprintable()
+        assert len(address) <= LONGEST
         assert not set(address) & set(' ,;<>()[]:\\"')
         assert address.count("@") == 1

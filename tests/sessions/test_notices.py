@@ -34,9 +34,7 @@ DAY = timedelta(days=1)
 
 def a_contact(*ends: datetime) -> Contact:
     usages = (Usage.SIGN, Usage.ENCRYPT)
-    certificates = tuple(
-        Held(usage=usage, serial="77A0", ends=end) for usage, end in zip(usages, ends, strict=False)
-    )
+    certificates = tuple(Held(usage=usage, serial="77A0", ends=end) for usage, end in zip(usages, ends, strict=False))
     return Contact(account="91310000MA1", address="bids@huadong.example", held=certificates)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -24,6 +25,7 @@ class Letterbox:
     port: int = 0
     taken: list[EmailMessage] = field(default_factory=list)
     refusing: dict[str, str] = field(default_factory=dict)
+    filled: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def addresses(self) -> list[str]:
@@ -40,12 +42,21 @@ class Letterbox:
         content = envelope.content
         assert isinstance(content, bytes)
         self.taken.append(cast(EmailMessage, message_from_bytes(content, policy=POLICY)))
+        self.filled.set()
         return "250 taken"
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """Hold a port at which nobody answers, and nobody else can meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def _known(_: Any, __: Any, ___: Any, ____: str, data: Any) -> AuthResult:
     good = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), PASSWORD.encode())
-    return AuthResult(success=good)
+    return AuthResult(success=good, handled=False)  # the server says 535 then
 
 
 @asynccontextmanager

@@ -60,7 +60,7 @@ async def _names_the_hall(request: httpx.Request) -> None:
 def certificate(folder: Path) -> ssl.SSLContext:
     """Make a certificate for the proxy, and return what trusts it."""
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    made += ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
+    made += ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME},IP:127.0.0.1"]
     made += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "fullchain.pem")]
     subprocess.run(made, check=True, capture_output=True)
     return ssl.create_default_context(cafile=str(folder / "fullchain.pem"))

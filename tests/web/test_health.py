@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from crypto.certificates import Usage
 from sessions.clock import SystemClock
+from sessions.notices import Contact, Held
 from sessions.steady import ClockGuard
 from sessions.store.pulses import SqlPulses
 from sessions.vigil import Local, Vigil
 from tests.support.house import a_house
+from tests.support.mail import silent_port
 from web import readiness
 
 FAR = {"x-forwarded-for": "203.0.113.9"}
@@ -30,6 +33,7 @@ async def test_a_hall_is_alive_and_ready(tmp_path: Path) -> None:
             "hall": True,
             "log": True,
             "bus": True,
+            "mail": True,
             "worker": True,
             "serving": True,
         },
@@ -74,6 +78,24 @@ async def test_a_bus_that_is_away_is_told_and_sends_nobody_away(
         answer = await here.get("/readyz")
     assert (answer.status_code, answer.json()["ready"], answer.json()["bus"]) == (200, True, False)
     assert "a second later" in answer.json()["reasons"][0]
+
+
+async def test_a_mail_server_that_is_away_is_told_and_sends_nobody_away(tmp_path: Path) -> None:
+    with silent_port() as port:
+        mail = {"mail_url": f"smtp://127.0.0.1:{port}", "mail_from": "hall@example.org"}
+        async with a_house(tmp_path, **mail) as house, house.client() as here:
+            mailing = house.services.mailing
+            assert mailing is not None
+            ends = house.clock.now() + timedelta(days=3)
+            held = (Held(usage=Usage.SIGN, serial="77A0", ends=ends),)
+            await house.services.contacts.keep(Contact(account="x", address="secret@example.org", held=held))
+            house.clock.turn(timedelta(days=1))
+            await mailing.look()
+            assert mailing.away is not None
+            answer = await here.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"], answer.json()["mail"]) == (200, True, False)
+    assert "SMTPConnectError" in answer.json()["reasons"][0]
+    assert "secret" not in answer.text
 
 
 async def test_a_clock_that_somebody_set_is_told_with_by_how_much(tmp_path: Path) -> None:
