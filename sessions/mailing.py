@@ -137,7 +137,7 @@ class Mailing:
         except MailAway as error:
             self._away = (self._away or (now, ""))[0], str(error)
             self._failures += 1
-            _log.warning("the mail server takes nothing (%s); notices wait", error)
+            _log.warning("the mail server takes nothing; notices wait", extra={"reason": str(error)})
             return
         else:
             await self._outbox.settle(queued, Sending.SENT)

@@ -212,7 +212,7 @@ class Identity:
             try:
                 await self.contacts.renew(who.id, held(who.certificates[0], Usage.SIGN))
             except SecretDamaged as error:
-                _log.error("%s", error)
+                _log.error("a contact does not open", extra={"reason": str(error)})
         return token
 
     def _login(self, who: Visitor) -> Login:

@@ -88,7 +88,7 @@ class SqlContacts:
             try:
                 found.append(self._open(row))
             except SecretDamaged as error:
-                _log.error("%s", error)
+                _log.error("a contact does not open", extra={"reason": str(error)})
         return tuple(found)
 
     def _open(self, row: Row[tuple[str, bytes]]) -> Contact:

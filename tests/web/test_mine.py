@@ -92,7 +92,9 @@ async def test_a_hall_without_mail_asks_nobody_for_an_address(tmp_path: Path) ->
 async def test_neither_staff_nor_strangers_nor_another_site_set_an_address(tmp_path: Path) -> None:
     async with a_house_with_mail(tmp_path) as (house, _):
         host = await house.staff("host")
-        assert 'name="address"' not in (await host.get("/me")).text
+        page = await host.get("/me")
+        assert page.status_code == 200
+        assert 'name="address"' not in page.text
         assert (await host.post("/me/contact", data={"address": ADDRESS})).status_code == 403
         async with house.client() as anybody:
             assert (await anybody.post("/me/contact", data={"address": ADDRESS})).status_code == 401

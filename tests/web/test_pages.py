@@ -85,7 +85,7 @@ def others(language: Language) -> Iterator[tuple[str, str]]:
             "older": [{"kid": "a", "x": "b"}],
         },
         "new.html": values(tender_form.blank(), language, rehearsals=True),
-        "me.html": {"name": "甲", "id": "a", "openings": [], "may_announce": True},
+        "me.html": {"name": "甲", "id": "a", "openings": [], "may_announce": True, "mail": None},
         "gallery.html": {"states": STATES},
     }
     for name, given in given_to.items():

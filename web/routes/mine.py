@@ -105,14 +105,14 @@ async def _page(
             one = entry(summary, who.language)
             line = {**asdict(one), "day": day(one.when, who.language)}
             openings.append((line, f"/{place_of(role)}/{one.id}", role))
-    values: dict[str, Any] = {"contact": None}
+    mail: dict[str, Any] | None = None
     kept = await _kept(services, visitor) if visitor.bidder else None
     if visitor.bidder and (kept or services.mailing):
         words = {name: WORDS.get(code) for name, code in (wrong or {}).items()}
-        values = {
+        mail = {
             "contact": kept,
             "newest": await services.outbox.newest(visitor.id),
-            "mails": services.mailing is not None,
+            "sent": services.mailing is not None,
             "wrong": {name: said and (said.zh if who.language == "zh" else said.en) for name, said in words.items()},
             "typed": form or {},
             "done": request.query_params.get("contact", ""),
@@ -125,7 +125,7 @@ async def _page(
         id=visitor.id,
         openings=openings,
         may_announce=Role.HOST in visitor.roles,
-        **values,
+        mail=mail,
     )
     page.headers["cache-control"] = "private, no-store"
     return page
