@@ -23,7 +23,7 @@ from tests.support.film import kept
 from tests.support.hall_story import a_full_story
 from tests.support.hallkey import hall_key
 from tests.support.recorded import a_recorded_bundle
-from tests.support.tampering import flipped, without
+from tests.support.tampering import flipped, noted_without_gaps, without
 
 ONE, TWO, HOST = (f"recording/{name}.mp4" for name in ("programme-1", "programme-2", "host-1"))
 
@@ -89,15 +89,6 @@ def noted_otherwise(files: Files) -> Files:
     return redrawn(retold(files, change))
 
 
-def noted_without_its_gap(files: Files) -> Files:
-    def change(cores: list[dict[str, object]]) -> None:
-        for core in cores:
-            if core["type"] == "RecordingNoted":
-                core["data"] = {**core["data"], "gaps": []}  # type: ignore[dict-item]
-
-    return redrawn(retold(files, change))
-
-
 def without_the_breaking(files: Files) -> Files:
     cores = [core for core in events(files, "recording") if core["type"] != "TrackBroken"]
     return with_events(files, cores, "recording")
@@ -122,7 +113,7 @@ LIES: tuple[tuple[str, Callable[[Files], Files], str], ...] = (
         "recording.files",
     ),
     ("the opening noted something else", noted_otherwise, "recording.chain"),
-    ("the opening hides a gap", noted_without_its_gap, "recording.chain"),
+    ("the opening hides a gap", noted_without_gaps, "recording.chain"),
     ("an event is taken away", without_the_breaking, "recording.chain"),
     (
         "a byte of an event is changed",

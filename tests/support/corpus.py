@@ -1,7 +1,7 @@
 """A handful of bundles, good and bad, frozen with what every check came to: ``python -m tests.support.corpus``.
 
-Whatever is changed later in either verifier, what these files come to must stay. They are made anew only together
-with the format: salts, keys and signatures are different each time.
+Whatever is changed later in either verifier, what these files come to must stay: what is there is left as it is, and
+only what is missing is made. Salts, keys and signatures are different each time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.generated import Making, the_hall
 from tests.support.hallkey import hall_key
 from tests.support.mutations import mutated
 from tests.support.recorded import a_recorded_bundle
-from tests.support.tampering import TAMPERINGS, flipped
+from tests.support.tampering import TAMPERINGS, changing, dropped, flipped, noted_without_gaps
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "bundles"
 VERDICTS = FOLDER / "verdicts.json"
@@ -34,6 +34,10 @@ LIES = (
     "the record is altered",
     "no authority is given",
 )
+OF_THE_FLOOR = {
+    "the floor is given by nobody": dropped("FloorGranted"),
+    "the floor ends for another reason": changing("FloorEnded", why="stage"),
+}
 
 
 def _ended(o: Opening) -> bool:
@@ -44,6 +48,7 @@ STORIES: dict[str, Callable[[Opening], bool]] = {
     "ended": lambda o: _ended(o) and not o.plan.locks and any(bid.quote for bid in o.bids),
     "behind locks": lambda o: _ended(o) and bool(o.plan.locks) and any(bid.quote for bid in o.bids),
     "with a draw": lambda o: _ended(o) and o.draw is not None and o.draw.drawn is not None,
+    "with a floor taken": lambda o: _ended(o) and bool(o.turns) and o.turns[0].why == "finished",
     "with bids not opened": lambda o: _ended(o) and any(bid.cause for bid in o.bids),
     "too few bids": lambda o: o.status == "failed",
     "aborted before the opening time": lambda o: o.status == "aborted" and o.frozen is None,
@@ -77,6 +82,8 @@ def _made() -> Iterator[tuple[str, bytes]]:
     for lie, change, _ in TAMPERINGS:
         if lie in LIES:
             yield lie, signed_anew(change(unpack(honest)), the_hall())
+    for lie, change in OF_THE_FLOOR.items():
+        yield lie, signed_anew(change(unpack(found["with a floor taken"])), the_hall())
     kinds: set[str] = set()
     for seed in range(400):
         kind, changed = mutated(honest, other, the_hall(), random.Random(seed))
@@ -88,7 +95,7 @@ def _made() -> Iterator[tuple[str, bytes]]:
 
 
 def _recorded() -> Iterator[tuple[str, bytes]]:
-    """An opening that was recorded, in two parts; and the same with a fragment that is another."""
+    """An opening that was recorded, in two parts; the same with another fragment, and with the gap between them hidden."""
     with TemporaryDirectory() as folder:
         honest = asyncio.run(a_recorded_bundle(Path(folder)))
         key = hall_key(Path(folder))
@@ -96,17 +103,18 @@ def _recorded() -> Iterator[tuple[str, bytes]]:
     files = unpack(honest)
     yield "recorded", honest
     yield "a fragment is exchanged", signed_anew({**files, name: flipped(files[name], len(files[name]) - 5000)}, key)
+    with TemporaryDirectory() as folder:  # held by nobody outside, so that this is all that is wrong with it
+        files = unpack(asyncio.run(a_recorded_bundle(Path(folder), held=False)))
+        yield "a gap is hidden", signed_anew(noted_without_gaps(files), hall_key(Path(folder)))
 
 
 def write() -> None:
-    """Make the corpus anew."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for old in FOLDER.glob("*.zip.gz"):
-        old.unlink()
-    verdicts = {}
+    """Make what the corpus has not got yet."""
+    verdicts = json.loads(VERDICTS.read_text(encoding="utf-8")) if VERDICTS.exists() else {}
     for name, bundle in (*_made(), *_recorded()):
-        _file(name).write_bytes(gzip.compress(bundle, 9, mtime=0))
-        verdicts[name] = by_python(bundle)
+        if name not in verdicts:
+            _file(name).write_bytes(gzip.compress(bundle, 9, mtime=0))
+            verdicts[name] = by_python(bundle)
     VERDICTS.write_text(json.dumps(verdicts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

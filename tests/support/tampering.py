@@ -90,6 +90,17 @@ def another_private_text(files: Files) -> Files:
     return {**files, "events/opening.private.jsonl": b"".join(canonical(line) + b"\n" for line in shown)}
 
 
+def noted_without_gaps(files: Files) -> Files:
+    """Have the opening's log, and the record, say that the recording misses nothing."""
+
+    def change(cores: list[dict[str, Any]]) -> None:
+        for core in cores:
+            if core["type"] == "RecordingNoted":
+                core["data"] |= {"gaps": []}
+
+    return redrawn(retold(files, change))
+
+
 def told_less(files: Files) -> Files:
     lines = files["events/opening.private.jsonl"].splitlines(keepends=True)
     return {**files, "events/opening.private.jsonl": b"".join(lines[:-1])}
