@@ -95,7 +95,7 @@ def _made() -> Iterator[tuple[str, bytes]]:
 
 
 def _recorded() -> Iterator[tuple[str, bytes]]:
-    """An opening that was recorded, in two parts; the same with another fragment, and with the gap between them hidden."""
+    """An opening that was recorded, in two parts; with another fragment; and with the gap between them hidden."""
     with TemporaryDirectory() as folder:
         honest = asyncio.run(a_recorded_bundle(Path(folder)))
         key = hall_key(Path(folder))

@@ -97,6 +97,14 @@ def test_it_tells_the_wrong_key_the_silence_and_the_late_bid_with_their_causes(p
     assert re.search(rf"{first}: CNY [\d,]+\.\d\d\.", said)
 
 
+def test_it_tells_who_asked_to_speak_was_given_the_floor_and_left_it(played: tuple[Path, str]) -> None:
+    _, said = played
+    *_, third = (name for name, _ in zip(cast.names(), range(3), strict=False))
+    told = ("asked to speak.", "has the floor.", "has finished speaking.")
+    places = [said.index(f"{third} {words}") for words in told]
+    assert places == sorted(places)
+
+
 def test_no_byte_of_a_document_is_in_the_hall_but_sealed(played: tuple[Path, str]) -> None:
     out, _ = played
     assert cast.document(1).read().startswith(DOCUMENT)

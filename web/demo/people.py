@@ -181,6 +181,9 @@ class HostPerson(OfficerPerson):
                 return name, partial(
                     self.hall.command, self.session, "AnswerObjection", number=int(number), text=ANSWER
                 )
+        speaker, asking = on_the_floor(view)
+        if asking and speaker is None and (name := f"let speak {asking[0]['at']}") not in self.done:
+            return name, partial(self.hall.command, self.session, "GrantFloor", bidder=asking[0]["bidder"])
         return self.draw(view, "host", self.account) or self._sign(view) or self._next_step(view)
 
     def _sign(self, view: View) -> tuple[str, Act] | None:
@@ -213,6 +216,7 @@ class BidderPerson(DrawingPerson):
     """A bidder with its two certificates. ``opener`` is the encryption credential it brings to the opening.
 
     ``silent``: checks in and is never heard of again. ``objection``: what it raises instead of having none.
+    ``speaks``: asks for the floor in that step, and leaves it by itself before it says that it has no objection.
     ``key``: the state of its key, as its program says it in its signs of life.
     """
 
@@ -220,6 +224,7 @@ class BidderPerson(DrawingPerson):
     signer: Credential
     opener: Credential
     silent: bool = False
+    speaks: bool = False
     key: str = "ready"
     objection: tuple[str, str] | None = None
 
@@ -260,6 +265,14 @@ class BidderPerson(DrawingPerson):
                 "ConfirmRow",
                 statement=self._statement("confirm", {"bidder": self.bidder, "quote_sha256": own["quote_sha256"]}),
             )
+        speaker, asking = on_the_floor(view)
+        if speaker is not None and speaker["bidder"] == self.bidder:
+            name = f"leave the floor {speaker['since']}"
+            return None if name in self.done else (name, lambda: self.hall.command(self.session, "EndFloor"))
+        if any(one["bidder"] == self.bidder for one in asking):
+            return None  # one thing at a time
+        if "objection" in current and self.speaks and "ask to speak" not in self.done:
+            return "ask to speak", lambda: self.hall.command(self.session, "AskFloor")
         if "objection" in current and "object" not in self.done:
             return "object", self._object
         if "objection" in current and "none more" not in self.done and self._was_answered(view):
@@ -305,6 +318,12 @@ class BidderPerson(DrawingPerson):
 def current_kinds(view: View) -> set[str]:
     """Return the kind of the step that is running: one, or none."""
     return {step["kind"] for step in view["steps"].values() if step["state"] == "current"}
+
+
+def on_the_floor(view: View) -> tuple[View | None, list[View]]:
+    """Return who speaks, and who asks to, in their order."""
+    floor = view.get("floor") or {}
+    return floor.get("speaker"), sorted(floor.get("asked", {}).values(), key=lambda one: one["order"])
 
 
 def client_failure(failure: CryptoRefused) -> str:

@@ -289,6 +289,7 @@ def _bidder(hall: Hall, member: cast.Member, options: Options) -> Person:
         signer=member.signer,
         opener=member.opener,
         silent=options.bidders >= 5 and member.row == 5,
+        speaks=member.row == 3,
         objection=("工期宣读核对 Duration as read out", asks) if member.row == 2 else None,
     )
 
