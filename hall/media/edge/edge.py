@@ -54,6 +54,7 @@ class Room:
     channels: dict[Show, Channel]
     clocks: dict[Source, Moments]
     publishers: dict[Source, Publisher] = field(default_factory=dict)
+    joining: dict[Source, Publisher] = field(default_factory=dict)  # let in, and not through yet
     kept: dict[Source, Kept] = field(default_factory=dict)
     wanted: Source = HOST
 
@@ -98,16 +99,18 @@ class Edge:
         self._checks: set[Peer] = set()
 
     async def publish(self, session: SessionId, source: Source, text: str, *, keep: bool = True) -> Answer:
-        """Take what ``source`` sends, and ``keep`` it on disk. A connection it had is ended."""
+        """Take what ``source`` sends, and ``keep`` it on disk. A connection it had is ended once this one stands.
+
+        So a device that does not get through sends nobody off the air, and two do not chase each other off for ever.
+        """
         offer = _read(text)
         chosen = self._chosen(offer, lambda section: section.sends)
         room = self._room(session)
         if source == PROGRAMME:
             raise EngineRefused("fault")
-        if source not in room.publishers and len(room.publishers) >= PUBLISHERS:
+        if len({source, *room.publishers, *room.joining}) > PUBLISHERS:
             raise EngineRefused("too_many")
-        if (old := room.publishers.pop(source, None)) is not None:
-            self._unkept(room, source)  # before the new one's first file begins
+        if (old := room.joining.pop(source, None)) is not None:
             self._close(old)
 
         def packet(kind: Kind, got: RtpPacket) -> None:
@@ -124,18 +127,29 @@ class Edge:
 
         path = self._mux.path()
         publisher = Publisher(path, self._certificate, offer, chosen, packet=packet, report=report, frame=frame)
-        room.publishers[source], room.clocks[source] = publisher, Moments()
+        room.joining[source] = publisher
+
+        def begin() -> None:
+            if room.joining.get(source) is not publisher:
+                return
+            del room.joining[source]
+            if (old := room.publishers.pop(source, None)) is not None:
+                self._unkept(room, source)  # before the new one's first file begins
+                self._told.source(session, source, Change.DOWN)
+                self._close(old)
+            room.publishers[source], room.clocks[source] = publisher, Moments()
+            self._up(session, room, source, {Kind(section.media) for section, _ in chosen}, keep=keep)
 
         def gone() -> None:
-            if room.publishers.get(source) is publisher:
+            if room.joining.get(source) is publisher:
+                del room.joining[source]
+            elif room.publishers.get(source) is publisher:
                 del room.publishers[source], room.clocks[source]
                 self._unkept(room, source)
                 self._settle(session, room)
-            if path.connected:
                 self._told.source(session, source, Change.DOWN)
 
-        kinds = {Kind(section.media) for section, _ in chosen}
-        publisher.on_begin = lambda: self._up(session, room, source, kinds, keep=keep)
+        publisher.on_begin = begin
         return self._admit(publisher, path, offer, chosen, gone, start_kbit=START_KBIT)
 
     async def watch(self, session: SessionId, show: Show, text: str) -> Answer:
@@ -187,14 +201,15 @@ class Edge:
     def sources(self, session: SessionId) -> list[Source]:
         """Return who is connected as a source."""
         room = self._rooms.get(session)
-        return [source for source, each in room.publishers.items() if each.path.connected] if room else []
+        return list(room.publishers) if room else []
 
     async def end(self, session: SessionId, source: Source | None = None) -> None:
         """End what ``source`` sends; without one, everything of a session that is over."""
         room = self._rooms.get(session)
-        for each, publisher in tuple(room.publishers.items()) if room else ():
-            if source in (None, each):
-                await publisher.close()
+        for some in (room.joining, room.publishers) if room else ():
+            for each, publisher in tuple(some.items()):
+                if source in (None, each):
+                    await publisher.close()
 
     def want_keyframe(self, session: SessionId) -> None:
         """Ask who is on air for a picture that stands by itself: the programme begins to paint it."""
@@ -253,7 +268,7 @@ class Edge:
         room = self._rooms.get(session)
         if room is None:
             for name, each in tuple(self._rooms.items()) if len(self._rooms) >= SESSIONS else ():
-                if not each.publishers and all(channel.empty for channel in each.channels.values()):
+                if not each.publishers and not each.joining and all(channel.empty for channel in each.channels.values()):
                     del self._rooms[name]
             if len(self._rooms) >= SESSIONS:
                 raise EngineRefused("too_many")
@@ -304,8 +319,7 @@ class Edge:
 
     def _settle(self, session: SessionId, room: Room) -> None:
         """Put on air who has the floor and is here."""
-        here = [source for source, each in room.publishers.items() if each.path.connected]
-        on_air = next((source for source in (room.wanted, HOST) if source in here), PROGRAMME)
+        on_air = next((source for source in (room.wanted, HOST) if source in room.publishers), PROGRAMME)
         now = _now()
         for show, source in ((Show.PROGRAMME, PROGRAMME), (Show.FLOOR, on_air)):
             if (before := room.channels[show].wanted) != source:

@@ -12,7 +12,7 @@ import pytest
 from hall.media.edge import mux as mux_module
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import WAITING
-from hall.media.engine import EngineRefused, Show, Source
+from hall.media.engine import Change, EngineRefused, Show, Source
 from tests.support.media import SESSION, Stage, an_edge
 from tests.support.offers import OFFER
 from web.bench.air.seat import Camera, Looking, Seat
@@ -44,6 +44,24 @@ async def sees(looking: Looking) -> None:
     enough = len(looking.late) + 5
     while len(looking.late) < enough:  # noqa: ASYNC110 - a picture, and another one
         await asyncio.sleep(0.02)
+
+
+async def test_a_second_device_takes_the_place_of_the_first_once_it_is_through_and_not_before() -> None:
+    async with on_air() as (stage, camera, looking):
+        while not stage.told.empty():
+            stage.told.get_nowait()
+        await stage.edge.publish(SESSION, HOST, OFFER)  # nobody comes of it
+        await sees(looking)
+        assert stage.edge.sources(SESSION) == [HOST]
+        second = Camera()
+        await second.connect((await stage.edge.publish(SESSION, HOST, second.offer())).sdp)
+        assert [await stage.told.get() for _ in range(2)] == [(HOST, Change.DOWN), (HOST, Change.UP)]
+        running = asyncio.create_task(second.run())
+        await sees(looking)
+        assert stage.edge.sources(SESSION) == [HOST]
+        running.cancel()
+        await asyncio.wait({running})
+        await second.leave()
 
 
 async def test_garbage_between_the_packets_of_a_camera_is_lost_and_its_picture_goes_on() -> None:
