@@ -1,4 +1,4 @@
-"""An edge in this process, and browsers that send to it and watch it."""
+"""An edge in this process, alone or of a hall, and browsers that send to it and watch it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from hall.media.edge.edge import Edge, Keep, Told
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux
 from hall.media.edge.sdp import Kind
+from hall.media.edge.serving import serve
 from hall.media.engine import Change, Show, Source
 from hall.media.onair import OnAir
+from hall.media.places import Places
 from sessions.clock import SystemClock
 from sessions.ids import SessionId
 from tests.support.browsing import ARGUMENTS, CHROMIUM
+from tests.support.house import House
 from web.bench.air.cameras import FLAGS
 
 SESSION = SessionId("s-1")
@@ -106,9 +109,16 @@ def _kept(sdp: str, only: str) -> str:
 
 async def carried_by(page: Page, name: str) -> str:
     """Return by which protocol a connection of the page goes."""
-    stats = await page.evaluate("n => statsOf(n)", name)
-    pair = next(s for s in stats if s["type"] == "candidate-pair" and s["nominated"])
-    return str(next(s for s in stats if s["id"] == pair["remoteCandidateId"])["protocol"])
+    while (way := _carried(await page.evaluate("n => statsOf(n)", name))) is None:  # noqa: ASYNC110 - or it changes just now
+        await asyncio.sleep(0.1)
+    return way
+
+
+def _carried(stats: list[dict[str, Any]]) -> str | None:
+    """The protocol of the pair that is in use; None while there is none."""
+    of = {each["id"]: each for each in stats}
+    pair = next((of.get(s.get("selectedCandidatePairId", "")) for s in stats if s["type"] == "transport"), None)
+    return None if pair is None else str(of[pair["remoteCandidateId"]]["protocol"])
 
 
 async def decoded(page: Page, name: str, more: int) -> dict[str, Any]:
@@ -119,14 +129,12 @@ async def decoded(page: Page, name: str, more: int) -> dict[str, Any]:
         video = next((s for s in stats if s["type"] == "inbound-rtp" and s["kind"] == "video"), {})
         frames = video.get("framesDecoded", 0)
         first = frames if first is None else first
-        if frames >= first + more:
+        if frames >= first + more and (way := _carried(stats)) is not None:
             codecs = {s["id"]: s["mimeType"] for s in stats if s["type"] == "codec"}
-            pair = next(s for s in stats if s["type"] == "candidate-pair" and s["nominated"])
-            remote = next(s for s in stats if s["id"] == pair["remoteCandidateId"])
             sound = next((s for s in stats if s["type"] == "inbound-rtp" and s["kind"] == "audio"), {})
             return video | {
                 "codec": codecs[video["codecId"]],
-                "protocol": remote["protocol"],
+                "protocol": way,
                 "sound": sound.get("packetsReceived", 0),
             }
         await asyncio.sleep(0.1)
@@ -162,6 +170,23 @@ async def an_edge(video: Video = Video.H264, keep: Keep | None = None) -> AsyncI
             await ticking
         await edge.stop()
         await mux.close()
+
+
+@asynccontextmanager
+async def the_edge(house: House) -> AsyncIterator[None]:
+    """The edge that this hall speaks to, until it is taken away."""
+    settings = house.services.settings
+    places = Places(settings.data_dir)
+    places.make()
+    video = Video[settings.media_video.upper()]
+    serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock(), video=video))
+    while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        serving.cancel()
+        await asyncio.wait({serving})
 
 
 @asynccontextmanager

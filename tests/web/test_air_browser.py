@@ -16,14 +16,11 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
 from hall.media import processes
-from hall.media.edge.serving import serve
 from hall.media.engine import Source
-from hall.media.places import Places
 from hall.media.processes import Processes
-from sessions.clock import SystemClock
 from tests.support.browsing import complaints, served
 from tests.support.house import T0, House, a_house
-from tests.support.media import SCRIPT, a_studio, decoded
+from tests.support.media import SCRIPT, a_studio, decoded, the_edge
 from web import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -43,26 +40,11 @@ def _built() -> None:
 
 
 @contextlib.asynccontextmanager
-async def an_edge(house: House) -> AsyncIterator[None]:
-    """The edge of this hall, until it is taken away."""
-    places = Places(house.services.settings.data_dir)
-    places.make()
-    serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock()))
-    while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
-        await asyncio.sleep(0.01)
-    try:
-        yield
-    finally:
-        serving.cancel()
-        await asyncio.wait({serving})
-
-
-@contextlib.asynccontextmanager
-async def a_hall(folder: Path) -> AsyncIterator[tuple[House, str]]:
+async def a_hall(folder: Path, **settings: Any) -> AsyncIterator[tuple[House, str]]:
     with socket.socket() as door:  # the hall must know its own port: tickets and policies are of its origin
         door.bind(("127.0.0.1", 0))
         port = door.getsockname()[1]
-    async with a_house(folder, media="on", port=port) as house:
+    async with a_house(folder, media="on", port=port, **settings) as house:
         await house.announce()
         await house.turn(T0 - timedelta(minutes=20))
         async with served(house.app, port) as origin:
@@ -73,6 +55,7 @@ async def logged_in(house: House, browser: Browser, origin: str, account: str, *
     if account not in house.accounts:
         await house.account(account)
     context = await browser.new_context(**given)
+    context.set_default_timeout(PATIENCE)
     page = await context.new_page()
     await page.goto(origin + await house.services.identity.create_ticket(account=account))
     await page.close()
@@ -90,10 +73,12 @@ async def state(page: Page, wanted: str) -> None:
 
 
 async def choose(page: Page, *kinds: str) -> None:
-    """Choose the first device of each kind."""
+    """Choose the first device of each kind, and wait until it is open."""
     for kind in kinds:
         await page.wait_for_selector(f"#air-{kind} option:nth-child(2)", state="attached")
         await page.select_option(f"#air-{kind}", index=1)
+    if "microphone" in kinds:
+        await page.wait_for_selector('[data-air="microphone-off"]:not([hidden])', state="attached")
     if "camera" in kinds:
         await page.wait_for_function("() => document.querySelector('[data-air=preview]').videoWidth > 0")
 
@@ -102,6 +87,15 @@ async def go(page: Page) -> None:
     await page.check('input[name="consent"]')
     await page.click('[data-air="go"]')
     await state(page, "live")
+
+
+async def sources(house: House, *wanted: Source) -> None:
+    """Wait until exactly these send."""
+    engine = house.services.media
+    assert engine is not None
+    async with asyncio.timeout(PATIENCE / 1000):
+        while await engine.sources(house.session) != wanted:  # noqa: ASYNC110 - it is told nowhere else
+            await asyncio.sleep(0.05)
 
 
 async def watch(browser: Browser, house: House, origin: str) -> Page:
@@ -121,7 +115,7 @@ async def watch(browser: Browser, house: House, origin: str) -> Page:
 
 
 async def test_the_host_goes_on_air_by_the_page_and_seats_see_the_host(tmp_path: Path) -> None:
-    async with a_hall(tmp_path) as (house, origin), an_edge(house), a_studio() as browser:
+    async with a_hall(tmp_path) as (house, origin), the_edge(house), a_studio() as browser:
         context = await logged_in(house, browser, origin, "host")
         page = await the_page(context, house, origin)
         heard = complaints(page)
@@ -144,9 +138,32 @@ async def test_the_host_goes_on_air_by_the_page_and_seats_see_the_host(tmp_path:
         await decoded(seat, "floor", 30)
         await page.click('[data-air="stop"]')
         await state(page, "off")
-        while await house.services.media.sources(house.session):  # type: ignore[union-attr]  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        await sources(house)
         assert heard == []
+
+
+async def test_a_hall_that_is_set_to_vp8_has_it_from_the_page_to_the_seat_and_the_screen_in_place_of_the_camera(
+    tmp_path: Path,
+) -> None:
+    async with a_hall(tmp_path, media_video="vp8") as (house, origin), the_edge(house), a_studio() as browser:
+        page = await the_page(await logged_in(house, browser, origin, "host"), house, origin)
+        await choose(page, "camera")
+        await go(page)
+        seat = await watch(browser, house, origin)
+        seen = await decoded(seat, "floor", 10)
+        assert (seen["codec"], seen["frameWidth"]) == ("video/VP8", 640)
+        await page.click('[data-air="screen"]')
+        await page.wait_for_selector('[data-air="screen"][aria-pressed="true"]')
+        shown = await page.evaluate(
+            "() => document.querySelector('[data-air=preview]').srcObject.getVideoTracks()[0].getSettings()"
+        )
+        assert shown["displaySurface"]  # a screen has one, a camera has none
+        while (seen := await decoded(seat, "floor", 3))["frameWidth"] == 640:
+            pass  # pictures of the camera that were on the way
+        await page.click('[data-air="screen"]')
+        while (seen := await decoded(seat, "floor", 3))["frameWidth"] != 640:
+            pass
+        assert seen["codec"] == "video/VP8"
 
 
 async def passing(house: House) -> None:
@@ -175,7 +192,7 @@ async def test_who_is_on_air_comes_back_when_the_edge_was_killed_and_leaves_with
             os.kill(kept.running["edge"].pid, 9)
             await page.wait_for_function("() => seen.join().includes('live,again')", timeout=PATIENCE)
             await state(page, "live")
-            assert await house.services.media.sources(house.session) == (HOST,)  # type: ignore[union-attr]
+            await sources(house, HOST)
             second = await the_page(context, house, origin)
             await choose(second, "microphone")
             assert not await second.is_checked('input[name="consent"]')  # each tab asks
@@ -196,7 +213,7 @@ async def test_the_line_is_tried_and_said_in_a_word(tmp_path: Path) -> None:
         await page.click('[data-air="try"]')
         await page.wait_for_selector('[data-air="quality"][data-value="untold"]')
         assert "the opening goes on" in await page.inner_text('[data-air="line"]')
-        async with an_edge(house):
+        async with the_edge(house):
             await page.click('[data-air="try"]')
             said = '[data-air="quality"]:is([data-value="good"], [data-value="fair"], [data-value="poor"])'
             await page.wait_for_selector(said, timeout=PATIENCE)

@@ -11,7 +11,9 @@ from tests.support.browsing import a_browser, reached
 from tests.support.served import served
 from web import assets
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+
+PATIENCE = 60_000  # milliseconds
 
 
 async def test_a_page_whose_sockets_are_blocked_goes_on_by_sse_and_by_segments_when_that_is_blocked_too(
@@ -23,6 +25,7 @@ async def test_a_page_whose_sockets_are_blocked_goes_on_by_sse_and_by_segments_w
         await house.announce()
         supervisor = await house.staff("supervisor")
         context = await browser.new_context(locale="en-GB")
+        context.set_default_timeout(PATIENCE)
         blocked: list[str] = []
 
         async def no_socket(socket: WebSocketRoute) -> None:
@@ -37,7 +40,7 @@ async def test_a_page_whose_sockets_are_blocked_goes_on_by_sse_and_by_segments_w
         page = await context.new_page()
         await page.goto(f"{hall.url}/s/{house.session}")
         line = page.locator("#link")
-        await expect(line).to_have_attribute("data-door", "sse", timeout=30_000)
+        await expect(line).to_have_attribute("data-door", "sse", timeout=PATIENCE)
         await reached(page, "connected")
         assert "socket" in blocked
 
@@ -46,14 +49,14 @@ async def test_a_page_whose_sockets_are_blocked_goes_on_by_sse_and_by_segments_w
         async def hears() -> None:
             before = await seen.count()
             assert (await house.act(supervisor, "Note", text="a note")).status_code == 200
-            await expect(seen).to_have_count(before + 1, timeout=30_000)
+            await expect(seen).to_have_count(before + 1, timeout=PATIENCE)
 
         await hears()
-        await expect(line).to_contain_text("SSE")
+        await expect(line).to_contain_text("SSE", timeout=PATIENCE)
         await context.route("**/stream?**", no_stream)
         await page.reload()
-        await expect(line).to_have_attribute("data-door", "poll", timeout=30_000)
+        await expect(line).to_have_attribute("data-door", "poll", timeout=PATIENCE)
         await reached(page, "connected")
         assert "stream" in blocked
         await hears()
-        await expect(line).to_contain_text("polling")
+        await expect(line).to_contain_text("polling", timeout=PATIENCE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from hall.media.edge.serving import serve
-from hall.media.places import Places
-from sessions.clock import SystemClock
 from sessions.verify import verify
 from tests.support.house import NAMES, T0
+from tests.support.media import the_edge
 from tests.support.offers import OFFER
 from tests.support.served import served
 from tests.web.test_api_ceremony import BIDDERS, People, bundle_of, confirm_all, open_all, sign_all
@@ -39,25 +36,18 @@ async def publish(people: People, bearer: str) -> httpx.Response:
 
 async def test_who_has_the_floor_is_let_in_and_nobody_else(tmp_path: Path) -> None:
     async with served(tmp_path, media="on") as hall:
-        places = Places(hall.house.services.settings.data_dir)
-        places.make()
-        edge = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock()))
-        while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
-            await asyncio.sleep(0.01)
         await hall.house.announce()
         async with People(hall) as people:
-            await people.come()
-            await hall.house.turn(T0)
-            await people.until(lambda view: view["steps"]["check"]["state"] == "complete")
-            view = await open_all(people)
-            await hall.house.turn(timedelta(minutes=1))
-            with pytest.raises(HallRefused, match="floor_closed"):
-                await people.bidders[FIRST.id].command("zb-1", "AskFloor")
-            await people.advance("confirm")
-            await speak(people)
-
-            edge.cancel()
-            await asyncio.wait({edge})
+            async with the_edge(hall.house):
+                await people.come()
+                await hall.house.turn(T0)
+                await people.until(lambda view: view["steps"]["check"]["state"] == "complete")
+                view = await open_all(people)
+                await hall.house.turn(timedelta(minutes=1))
+                with pytest.raises(HallRefused, match="floor_closed"):
+                    await people.bidders[FIRST.id].command("zb-1", "AskFloor")
+                await people.advance("confirm")
+                await speak(people)
             await speak_without_an_edge(people)
             await confirm_all(people, view, entered=True)
             await sign_all(people)

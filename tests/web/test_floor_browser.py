@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from hall.media.edge.serving import serve
 from hall.media.engine import Source
-from hall.media.places import Places
-from sessions.clock import SystemClock
 from tests.support.bidders import Bidder
 from tests.support.browsing import complaints
 from tests.support.house import NAMES, T0
-from tests.support.media import a_studio, decoded
+from tests.support.media import a_studio, decoded, the_edge
 from tests.support.served import Served, served
-from tests.web.test_air_browser import choose, go, state, watch
+from tests.web.test_air_browser import choose, go, sources, state, watch
 from tests.web.test_api_ceremony import BIDDERS, People, open_all
 from web import assets
 
@@ -27,6 +22,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
 
 PATIENCE = 60_000  # milliseconds
 FIRST = BIDDERS[0]
+COUNTED = """
+globalThis.asked = 0;
+const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+devices.getUserMedia = (...given) => (asked++, ask(...given));
+"""
 
 
 async def at(browser: Browser, hall: Served, place: str, who: str | Bidder | None = None) -> Page:
@@ -46,23 +46,14 @@ async def at(browser: Browser, hall: Served, place: str, who: str | Bidder | Non
     return page
 
 
-async def until(holds: Callable[[tuple[Source, ...]], bool], hall: Served) -> None:
-    """Wait until who sends is as it should be."""
-    engine = hall.house.services.media
-    assert engine is not None
-    async with asyncio.timeout(PATIENCE / 1000):
-        while not holds(await engine.sources(hall.house.session)):  # noqa: ASYNC110 - it is told nowhere else
-            await asyncio.sleep(0.1)
-
-
 async def test_a_bidder_speaks_from_its_seat_until_the_host_ends_it(tmp_path: Path) -> None:
     assets.build()
-    async with served(tmp_path, media="on") as hall, People(hall) as people, a_studio() as browser:
-        places = Places(hall.house.services.settings.data_dir)
-        places.make()
-        edge = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock()))
-        while not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
-            await asyncio.sleep(0.01)
+    async with (
+        served(tmp_path, media="on") as hall,
+        the_edge(hall.house),
+        People(hall) as people,
+        a_studio() as browser,
+    ):
         await hall.house.announce()
         await people.come()
         await hall.house.turn(T0)
@@ -70,11 +61,7 @@ async def test_a_bidder_speaks_from_its_seat_until_the_host_ends_it(tmp_path: Pa
         await open_all(people)
         await hall.house.turn(timedelta(minutes=1))
         await people.advance("confirm")
-        try:
-            await speak(browser, hall)
-        finally:
-            edge.cancel()
-            await asyncio.wait({edge})
+        await speak(browser, hall)
 
 
 async def speak(browser: Browser, hall: Served) -> None:
@@ -92,11 +79,21 @@ async def speak(browser: Browser, hall: Served) -> None:
     await expect(citizen.locator("#say")).to_contain_text(f"{NAMES[0]} has the floor.", timeout=PATIENCE)
 
     air = await seat.context.new_page()
+    await air.add_init_script(COUNTED)
+    tokens: list[str | None] = []
+    air.on("request", lambda sent: sent.url.endswith("/media/tokens") and tokens.append(sent.post_data))
     await air.goto(f"{hall.url}/air/zb-1")
+    await air.wait_for_selector("#air-camera option:nth-child(2)", state="attached")
+    assert await air.evaluate("asked") == 0  # no device is asked for before one is chosen
     await choose(air, "camera")
+    await expect(air.get_by_role("heading", name="Before you are seen and heard")).to_be_visible()
+    await air.click('[data-air="go"]')
+    await expect(air.locator('form[data-air="form"] [data-outcome]')).to_contain_text("agree to it first")
+    assert [sent for sent in tokens if "check" not in (sent or "")] == []  # and nothing is sent before the consent
+    await sources(hall.house)
     await go(air)
     source = Source(f"bidder:{FIRST.id}")
-    await until(lambda sources: source in sources, hall)
+    await sources(hall.house, source)
     watcher = await watch(browser, hall.house, hall.url)
     await decoded(watcher, "floor", 10)
 
@@ -104,7 +101,7 @@ async def speak(browser: Browser, hall: Served) -> None:
     form = host.locator('form[data-command="EndFloor"]').filter(visible=True)
     await form.locator("textarea").fill("Time is up")
     await form.get_by_role("button").click()
-    await until(lambda sources: source not in sources, hall)
+    await sources(hall.house)
     await state(air, "refused")
     await expect(air.get_by_text("You go on air when the host gives you the floor.")).to_be_visible(timeout=PATIENCE)
     await expect(seat.get_by_role("button", name="Ask to speak")).to_be_visible(timeout=PATIENCE)

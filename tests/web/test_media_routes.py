@@ -13,11 +13,9 @@ import httpx
 import pytest
 
 from hall.media.edge.edge import Edge
-from hall.media.edge.serving import serve
-from hall.media.engine import Answer, Away, MediaEngine
-from hall.media.places import Places
-from sessions.clock import SystemClock
+from hall.media.engine import Away, MediaEngine
 from tests.support.house import T0, House, a_house
+from tests.support.media import the_edge
 from tests.support.offers import OFFER
 from web.media_tokens import LIFE, NOTICE, Ending
 
@@ -34,17 +32,8 @@ async def a_hall(
         if announced:
             await house.announce()
         await house.turn(T0 - timedelta(minutes=1))
-        places = Places(house.services.settings.data_dir)
-        places.make()
-        serving = asyncio.create_task(serve(places, host="127.0.0.1", port=0, clock=SystemClock())) if edge else None
-        while edge and not places.edge.exists():  # noqa: ASYNC110 - it listens as soon as it can
-            await asyncio.sleep(0.01)
-        try:
+        async with the_edge(house) if edge else contextlib.nullcontext():
             yield house
-        finally:
-            if serving is not None:
-                serving.cancel()
-                await asyncio.wait({serving})
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ async def sees(looking: Looking) -> None:
 
 
 async def test_a_second_device_takes_the_place_of_the_first_once_it_is_through_and_not_before() -> None:
-    async with on_air() as (stage, camera, looking):
+    async with on_air() as (stage, _, looking):
         while not stage.told.empty():
             stage.told.get_nowait()
         await stage.edge.publish(SESSION, HOST, OFFER)  # nobody comes of it
