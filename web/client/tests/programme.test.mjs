@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { after, LADDER, ladder, pace, playlist, rest } from "../../static/js/media/ladder.js";
+import { after, begins, LADDER, ladder, pace, playlist, rest } from "../../static/js/media/ladder.js";
 
 test("the ladder begins with the best, and on the next visit with what worked", () => {
   assert.deepEqual(ladder(LADDER, null), ["whep-udp", "whep-tcp", "ws", "hls"]);
@@ -16,6 +16,16 @@ test("after a break the others come first, and what ends at the same place last"
   assert.deepEqual(after(LADDER, "whep-udp"), ["ws", "hls", "whep-udp", "whep-tcp"]);
   assert.deepEqual(after(["ws", "hls", "whep-udp", "whep-tcp"], "ws"), ["hls", "whep-udp", "whep-tcp", "ws"]);
   assert.deepEqual(after(["ws"], "ws"), ["ws"]);
+});
+
+test("it begins with what the link asks for, else what was chosen, else little for who saves data", () => {
+  assert.equal(begins("", null, false), "full");
+  assert.equal(begins("", null, true), "low");
+  assert.equal(begins("?lang=en&lite=1", "full", false), "sound");
+  assert.equal(begins("?lite=0", "sound", true), "full");
+  assert.equal(begins("?lite=yes", "sound", true), "sound");
+  assert.equal(begins("", "full", true), "full");
+  assert.equal(begins("", "nonsense", false), "full");
 });
 
 test("a crowd does not come back as one, and nobody waits long", () => {

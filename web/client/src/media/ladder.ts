@@ -10,6 +10,18 @@ export type Way = "whep-udp" | "whep-tcp" | "ws" | "hls";
 /** What is watched: all of it, a small picture, or no picture. */
 export type Variant = "full" | "low" | "sound";
 
+/**
+ * What is watched at first: what the link asks for (`?lite=1` no picture, `?lite=0` all), what was chosen here before,
+ * and where nothing was and the reader saves data, the small picture.
+ */
+export function begins(query: string, chosen: string | null, saving: boolean): Variant {
+  const lite = new URLSearchParams(query).get("lite");
+  if (lite === "1") return "sound";
+  if (lite === "0") return "full";
+  if (chosen === "full" || chosen === "low" || chosen === "sound") return chosen;
+  return saving ? "low" : "full";
+}
+
 export const LADDER: readonly Way[] = ["whep-udp", "whep-tcp", "ws", "hls"];
 
 /** The ways in the order to try: of those that there are, from the one that worked last on, then the others. */

@@ -6,7 +6,7 @@
 
 import type { ServerClock } from "../clock.js";
 import type { View } from "../hall.js";
-import { after, ladder, rest, type Variant, type Way } from "./ladder.js";
+import { after, begins, ladder, rest, type Variant, type Way } from "./ladder.js";
 import { type Going, type Paths, Refused, there, WAYS } from "./ways.js";
 
 interface Speech {
@@ -18,6 +18,7 @@ const ON: readonly unknown[] = ["checkin", "live"];
 const PATIENT = 3_000; // milliseconds after a break in which another way may be found without a word
 const LINGER = 15_000; // the last words are said after the end
 const REMEMBERED = "kaibiao.programme";
+const CHOSEN = "kaibiao.variant";
 
 /** Play the programme in `section` while the opening is on. */
 export class Player {
@@ -33,7 +34,7 @@ export class Player {
   #failures = 0;
   #broken: Way | null = null; // what had played and broke off
   #brokeAt = NaN;
-  #variant: Variant = "full";
+  #variant: Variant;
   #round = 0;
 
   constructor(section: HTMLElement, paths: Paths, clock: ServerClock, speech: Speech) {
@@ -43,6 +44,8 @@ export class Player {
     this.#clock = clock;
     this.#speech = speech;
     this.#part("controls").hidden = false;
+    this.#variant = begins(location.search, recall(CHOSEN), saving());
+    if (new URLSearchParams(location.search).has("lite")) remember(CHOSEN, this.#variant);
     this.#video.removeAttribute("src");
     this.#video.load();
     this.#wire();
@@ -102,7 +105,8 @@ export class Player {
         this.#way = way;
         this.#failures = 0;
         this.#brokeAt = NaN;
-        if (this.#broken === null) remember(way); // else it says nothing of what the network lets through
+        // After a break, or where there is no other, it says nothing of what the network lets through.
+        if (this.#broken === null && this.#variant === "full") remember(REMEMBERED, way);
         this.#show("playing");
       },
       { signal: playing.signal, once: true },
@@ -123,8 +127,9 @@ export class Player {
 
   #order(): Way[] {
     const ways = there(this.#video, this.#paths);
-    if (this.#variant !== "full") return ways.filter((way) => way === "ws"); // nothing else has less than everything
-    const order = ladder(ways, remembered());
+    const less = ways.filter((way) => way === "ws"); // nothing else has less than everything
+    if (this.#variant !== "full" && less.length > 0) return less;
+    const order = ladder(ways, recall(REMEMBERED));
     return this.#broken === null ? order : after(order, this.#broken);
   }
 
@@ -137,10 +142,14 @@ export class Player {
     this.#video.addEventListener("volumechange", () => {
       sound.setAttribute("aria-pressed", String(!this.#video.muted));
     });
+    this.#section.dataset["variant"] = this.#variant;
     for (const choice of this.#section.querySelectorAll<HTMLInputElement>('input[name="variant"]')) {
+      choice.checked = choice.value === this.#variant;
       choice.addEventListener("change", () => {
         this.#variant = choice.value as Variant;
         this.#section.dataset["variant"] = choice.value;
+        remember(CHOSEN, choice.value);
+        withoutWish(); // or a reload would ask for it again
         this.#failures = 0;
         this.#broken = this.#way = null;
         this.#going?.close();
@@ -181,17 +190,29 @@ export class Player {
   }
 }
 
-function remembered(): string | null {
+/** Whether this reader has asked for less data (Save Data API; Media Queries Level 5, prefers-reduced-data). */
+function saving(): boolean {
+  const { connection } = navigator as Navigator & { readonly connection?: { readonly saveData?: boolean } };
+  return connection?.saveData === true || matchMedia("(prefers-reduced-data: reduce)").matches;
+}
+
+function withoutWish(): void {
+  const address = new URL(location.href);
+  address.searchParams.delete("lite");
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
+}
+
+function recall(name: string): string | null {
   try {
-    return localStorage.getItem(REMEMBERED);
+    return localStorage.getItem(name);
   } catch {
     return null; // no storage: every visit begins with the best
   }
 }
 
-function remember(way: Way): void {
+function remember(name: string, value: string): void {
   try {
-    localStorage.setItem(REMEMBERED, way);
+    localStorage.setItem(name, value);
   } catch {
     // as above
   }
