@@ -268,7 +268,7 @@ class Edge:
         room = self._rooms.get(session)
         if room is None:
             for name, each in tuple(self._rooms.items()) if len(self._rooms) >= SESSIONS else ():
-                if not each.publishers and not each.joining and all(channel.empty for channel in each.channels.values()):
+                if not (each.publishers or each.joining) and all(one.empty for one in each.channels.values()):
                     del self._rooms[name]
             if len(self._rooms) >= SESSIONS:
                 raise EngineRefused("too_many")
