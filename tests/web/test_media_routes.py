@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from hall.media.edge.edge import Edge
-from hall.media.engine import Away, MediaEngine
+from hall.media.engine import Answer, Away, MediaEngine
 from tests.support.house import T0, House, a_house
 from tests.support.media import the_edge
 from tests.support.offers import OFFER
