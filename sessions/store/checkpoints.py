@@ -76,9 +76,8 @@ class SqlCheckpoints:
     async def sizes(self, origin: str) -> tuple[int, ...]:
         """See CheckpointStore."""
         kept = tables.checkpoints.c
-        async with self._database.reading() as connection:
-            found = await connection.execute(select(kept.size).where(kept.origin == origin).order_by(kept.size))
-            return tuple(found.scalars())
+        found = await self._database.ask(select(kept.size).where(kept.origin == origin).order_by(kept.size))
+        return tuple(row.size for row in found)
 
     async def kept(self, session: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
         """See CheckpointStore."""
@@ -90,8 +89,7 @@ class SqlCheckpoints:
             .where(anchor.session == session, which)
             .order_by(anchor.size, anchor.kind, anchor.by)
         )
-        async with self._database.reading() as connection:
-            return tuple(map(_kept, (await connection.execute(wanted)).all()))
+        return tuple(map(_kept, await self._database.ask(wanted)))
 
     async def convict(self, session: SessionId, by: str, note: str) -> None:
         """See CheckpointStore."""
@@ -104,14 +102,12 @@ class SqlCheckpoints:
     async def convictions(self) -> tuple[tuple[SessionId, str, str], ...]:
         """See CheckpointStore."""
         wanted = select(tables.convictions).order_by(tables.convictions.c.session, tables.convictions.c.by)
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(wanted)).all()
+        rows = await self._database.ask(wanted)
         return tuple((SessionId(row.session), row.by, row.note) for row in rows)
 
     async def _signed(self, wanted: Any) -> Signed | None:
-        async with self._database.reading() as connection:
-            row = (await connection.execute(wanted)).first()
-        return None if row is None else Signed(origin=row.origin, size=row.size, root=row.root, note=row.note)
+        rows = await self._database.ask(wanted)
+        return next((Signed(origin=row.origin, size=row.size, root=row.root, note=row.note) for row in rows), None)
 
 
 def _kept(row: Row[Any]) -> Kept:

@@ -8,14 +8,15 @@ synchronous_commit=on for the same reason (31,500 appends a second in shared com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, event, select
+from sqlalchemy import URL, Row, Select, event, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -51,6 +52,11 @@ stay below PostgreSQL's default of 100.
 
 None beyond them: such a one would be closed as it is given back, and under a crowd opened again for the next
 statement, which costs PostgreSQL a process and us ten milliseconds.
+"""
+
+RESTED = 10.0
+"""Seconds after which a connection is asked whether it still stands before it is used. That those of a restarted
+server are cut the driver knows by itself; to ask each time cost three messages for each that says something.
 """
 
 TURNS = 5
@@ -96,9 +102,12 @@ class Database:
             # has to see what the one before it committed, where a snapshot would be a serialization failure.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._writer = self.engine.execution_options(isolation_level="READ COMMITTED")
+            self._asked = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            event.listen(self.engine.sync_engine, "checkin", _note_rest)
+            event.listen(self.engine.sync_engine, "checkout", _refuse_cut_connection)
         else:
             self._line, self._turn = asyncio.Lock(), asyncio.Lock()
-            self._reader = self.engine
+            self._reader = self._asked = self.engine
             self._writer = self.engine.execution_options(kaibiao_writes=True)
             event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -119,6 +128,24 @@ class Database:
         with _told_when_away():
             async with self._reader.connect() as connection:
                 yield connection
+
+    async def ask(self, question: Select[Any]) -> Sequence[Row[Any]]:
+        """Return what one question finds; raise Unanswered. It needs no transaction: a statement sees one moment.
+
+        Where the connection turns out to be cut it is asked once more, on another one.
+        """
+        try:
+            return await self._ask(question)
+        except Unanswered as cut:
+            if not getattr(cut.__cause__, "connection_invalidated", False):
+                raise
+        return await self._ask(question)
+
+    async def _ask(self, question: Select[Any]) -> Sequence[Row[Any]]:
+        with _told_when_away():
+            async with self._asked.connect() as connection:
+                rows: Sequence[Row[Any]] = (await connection.execute(question)).all()
+                return rows
 
     @asynccontextmanager
     async def writing(self, *, checked: bool = True) -> AsyncIterator[AsyncConnection]:
@@ -205,8 +232,6 @@ def _postgresql(url: URL, connections: int) -> AsyncEngine:
         max_overflow=0,
         pool_use_lifo=True,  # the few that are needed on a quiet day stay warm
         pool_timeout=10,
-        # A connection that a restarted server cut is found before a command is in it; one round trip a transaction.
-        pool_pre_ping=True,
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": ANSWER_SECONDS,
@@ -220,6 +245,21 @@ async def _check_place(connection: AsyncConnection, number: int) -> None:
     place = select(tables.workers.c.number).where(tables.workers.c.number == number)
     if (await connection.execute(place.with_for_update(read=True, key_share=True))).first() is None:
         raise Fenced
+
+
+def _note_rest(_: object, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _refuse_cut_connection(connection: Any, record: Any, _: object) -> None:
+    """Let nobody have a connection that is known to be cut, or rested long and does not answer: it gets a new one."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+    if time.monotonic() - record.info.get("rests_since", time.monotonic()) > RESTED:
+        try:
+            connection.ping()
+        except Exception as error:
+            raise DisconnectionError from error
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -137,26 +137,26 @@ class SqlEvents:
             .order_by(event.number)
             .limit(limit)
         )
-        return tuple(_recorded(row) for row in await self._rows(wanted))
+        return tuple(_recorded(row) for row in await self._database.ask(wanted))
 
     async def place(self, session: SessionId, entry: bytes) -> int | None:
         """See EventStore."""
         kept = tables.entries.c
-        rows = await self._rows(select(kept.index).where(kept.session == session, kept.entry == entry))
+        rows = await self._database.ask(select(kept.index).where(kept.session == session, kept.entry == entry))
         return int(rows[0][0]) if rows else None  # a row has a method of the column's name
 
     async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
         """See EventStore."""
         event = tables.events.c
         which = (event.session == session, event.stream == stream.value, event.number > after)
-        rows = await self._rows(select(event.digest).where(*which).order_by(event.number))
+        rows = await self._database.ask(select(event.digest).where(*which).order_by(event.number))
         return tuple(Digest(row.digest) for row in rows)
 
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
         """See EventStore."""
         entry = tables.entries.c
         wanted = select(entry.entry).where(entry.session == session, entry.index >= after).order_by(entry.index)
-        return tuple(row.entry for row in await self._rows(wanted))
+        return tuple(row.entry for row in await self._database.ask(wanted))
 
     async def ends(self, session: SessionId) -> Mapping[Stream, int]:
         """See EventStore. Before every use of what a worker remembers of a session: 500 at once ask once."""
@@ -171,7 +171,7 @@ class SqlEvents:
             .label(stream.value)
             for stream in Stream
         ]
-        rows = await self._rows(select(session.id, *newest).where(session.id.in_(list(sessions))))
+        rows = await self._database.ask(select(session.id, *newest).where(session.id.in_(list(sessions))))
         found: dict[SessionId, Mapping[Stream, int]] = {}
         for row in rows:
             name, *numbers = tuple(row)
@@ -192,7 +192,7 @@ class SqlEvents:
         event, session = tables.events.c, tables.sessions.c
         mine = (event.session == session.id, event.stream == Stream.OPENING.value)
         newest = select(func.max(event.number)).where(*mine).scalar_subquery().label("number")
-        rows = await self._rows(select(session.id, newest).where(which))
+        rows = await self._database.ask(select(session.id, newest).where(which))
         return {SessionId(row.id): row.number for row in rows if row.number is not None}
 
     async def outcomes(self, session: SessionId, keys: Sequence[tuple[str, str]]) -> tuple[Outcome, ...]:
@@ -201,7 +201,7 @@ class SqlEvents:
         wanted = select(tables.outcomes).where(
             outcome.session == session, tuple_(outcome.actor, outcome.key).in_(list(keys))
         )
-        return tuple(_outcome(row) for row in await self._rows(wanted)) if keys else ()
+        return tuple(_outcome(row) for row in await self._database.ask(wanted)) if keys else ()
 
     async def summary(self, session: SessionId) -> Summary | None:
         """See EventStore."""
@@ -219,7 +219,7 @@ class SqlEvents:
     async def live(self) -> tuple[tuple[SessionId, datetime | None], ...]:
         """See EventStore."""
         session = tables.sessions.c
-        rows = await self._rows(select(session.id, session.due).where(session.ended_at.is_(None)))
+        rows = await self._database.ask(select(session.id, session.due).where(session.ended_at.is_(None)))
         return tuple((SessionId(row.id), row.due) for row in rows)
 
     @asynccontextmanager
@@ -248,16 +248,11 @@ class SqlEvents:
         # A plan never changes, and with its rule pack inside it is long: each is read and parsed once.
         session = tables.sessions.c
         light = [column for column in session if column is not session.plan]
-        rows = await self._rows(select(*light).where(which).order_by(session.t0.desc(), session.id))
+        rows = await self._database.ask(select(*light).where(which).order_by(session.t0.desc(), session.id))
         if missing := [row.id for row in rows if row.id not in self._plans]:
-            found = await self._rows(select(session.id, session.plan).where(session.id.in_(missing)))
+            found = await self._database.ask(select(session.id, session.plan).where(session.id.in_(missing)))
             self._plans |= {row.id: json.loads(row.plan) for row in found}
         return tuple(_summary(row, self._plans[row.id]) for row in rows)
-
-    async def _rows(self, wanted: Select[Any]) -> Sequence[Row[Any]]:
-        async with self._database.reading() as connection:
-            rows: Sequence[Row[Any]] = (await connection.execute(wanted)).all()
-            return rows
 
 
 async def _put_summaries(connection: AsyncConnection, batch: Sequence[Append]) -> None:

@@ -49,8 +49,7 @@ class SqlEvidence:
         wanted = wanted.order_by(row.id.desc()).limit(newest)
         if bidder is not None:
             wanted = wanted.where(row.bidder == bidder)
-        async with self._database.reading() as connection:
-            found = (await connection.execute(wanted)).all()
+        found = await self._database.ask(wanted)
         return tuple(
             Evidence(
                 session=SessionId(one.session),

@@ -48,24 +48,21 @@ class SqlIntake:
 
     async def upload(self, upload: str) -> Upload | None:
         """See IntakeStore."""
-        async with self._database.reading() as connection:
-            row = (await connection.execute(select(tables.uploads).where(tables.uploads.c.id == upload))).first()
-        return _upload(row) if row else None
+        rows = await self._database.ask(select(tables.uploads).where(tables.uploads.c.id == upload))
+        return _upload(rows[0]) if rows else None
 
     async def unanswered(self) -> tuple[Upload, ...]:
         """See IntakeStore."""
         state, began = tables.uploads.c.state, tables.uploads.c.first_byte_at
         wanted = select(tables.uploads).where(state != UploadState.ANSWERED.value).order_by(began)
-        async with self._database.reading() as connection:
-            return tuple(map(_upload, (await connection.execute(wanted)).all()))
+        return tuple(map(_upload, await self._database.ask(wanted)))
 
     async def uploaded_bytes(self, bidder: BidderId, since: datetime) -> int:
         """See IntakeStore."""
         upload = tables.uploads.c
         total = select(func.coalesce(func.sum(upload.length), 0))
-        async with self._database.reading() as connection:
-            found = await connection.execute(total.where(upload.bidder == bidder, upload.first_byte_at > since))
-            return int(found.scalar_one())
+        found = await self._database.ask(total.where(upload.bidder == bidder, upload.first_byte_at > since))
+        return int(found[0][0])
 
     async def claim(self, upload: str) -> bool:
         """See IntakeStore. Where this process is alone its blob store tells (FolderBlobs.append)."""
@@ -120,8 +117,7 @@ class SqlIntake:
         """See IntakeStore."""
         row = tables.uploads.c
         wanted = select(tables.uploads).where(row.state.in_(HOLDING), row.worker.is_(None))
-        async with self._database.reading() as connection:
-            return tuple(map(_upload, (await connection.execute(wanted.order_by(row.first_byte_at))).all()))
+        return tuple(map(_upload, await self._database.ask(wanted.order_by(row.first_byte_at))))
 
     async def holding(self, session: SessionId, t0: datetime) -> bool:
         """See IntakeStore."""
@@ -167,8 +163,7 @@ class SqlIntake:
             return await self._answers.ask((session, bidder)) or ()
         answer = tables.answers.c
         wanted = select(tables.answers).where(answer.session == session).order_by(answer.id)
-        async with self._database.reading() as connection:
-            return tuple(map(_answer, (await connection.execute(wanted)).all()))
+        return tuple(map(_answer, await self._database.ask(wanted)))
 
     async def _read_answers(
         self, asked: Sequence[tuple[SessionId, BidderId]]
@@ -176,9 +171,8 @@ class SqlIntake:
         answer = tables.answers.c
         whose = tuple_(answer.session, answer.bidder).in_(list(asked))
         found: dict[tuple[SessionId, BidderId], list[Answer]] = {}
-        async with self._database.reading() as connection:
-            for row in (await connection.execute(select(tables.answers).where(whose).order_by(answer.id))).all():
-                found.setdefault((SessionId(row.session), BidderId(row.bidder)), []).append(_answer(row))
+        for row in await self._database.ask(select(tables.answers).where(whose).order_by(answer.id)):
+            found.setdefault((SessionId(row.session), BidderId(row.bidder)), []).append(_answer(row))
         return {who: tuple(answers) for who, answers in found.items()}
 
     async def keep_release(self, released: Released) -> None:
@@ -204,8 +198,7 @@ class SqlIntake:
     async def releases(self, session: SessionId) -> tuple[Released, ...]:
         """See IntakeStore."""
         wanted = select(tables.releases).where(tables.releases.c.session == session).order_by(tables.releases.c.id)
-        async with self._database.reading() as connection:
-            return tuple(map(_released, (await connection.execute(wanted)).all()))
+        return tuple(map(_released, await self._database.ask(wanted)))
 
     async def _set(self, upload: str, **values: Any) -> None:
         async with self._database.writing() as connection:

@@ -39,5 +39,4 @@ class SqlLags:
         """Return an opening's counts by class."""
         kept = tables.lags.c
         wanted = select(kept.within_ms, kept.reports).where(kept.session == session)
-        async with self._database.reading() as connection:
-            return {row.within_ms: row.reports for row in (await connection.execute(wanted)).all()}
+        return {row.within_ms: row.reports for row in await self._database.ask(wanted)}

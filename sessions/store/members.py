@@ -95,8 +95,7 @@ class SqlMembers:
         overdue = (worker.until < self._now(), worker.number != number)
 
         async def look(database: Database) -> bool:  # so that looking costs no write
-            async with database.reading() as connection:
-                return bool((await connection.execute(select(worker.number).where(*overdue))).all())
+            return bool(await database.ask(select(worker.number).where(*overdue)))
 
         async def write(database: Database) -> tuple[int, ...]:
             async with database.writing() as connection:
@@ -141,8 +140,7 @@ class SqlMembers:
         wanted = select(session.id).where(or_(session.ended_at.is_(None), session.ended_at > since), ~led)
 
         async def read(database: Database) -> tuple[SessionId, ...]:
-            async with database.reading() as connection:
-                return tuple(map(SessionId, (await connection.execute(wanted)).scalars()))
+            return tuple(SessionId(row.id) for row in await database.ask(wanted))
 
         return await self._database.apart(read, writes=False)
 
@@ -208,9 +206,8 @@ class SqlMembers:
 
     async def held(self, session: SessionId) -> bool:
         """See Holds."""
-        async with self._database.reading() as connection:
-            holding = (tables.holds.c.session == session, tables.holds.c.until > self._now())
-            return (await connection.execute(select(tables.holds.c.id).where(*holding).limit(1))).first() is not None
+        holding = (tables.holds.c.session == session, tables.holds.c.until > self._now())
+        return bool(await self._database.ask(select(tables.holds.c.id).where(*holding).limit(1)))
 
 
 def _postgresql_clock() -> ColumnElement[int]:

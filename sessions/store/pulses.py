@@ -58,8 +58,7 @@ class SqlPulses:
             wanted = wanted.where(or_(kept.ended.is_(None), kept.ended >= since))
 
         async def read(database: Database) -> tuple[Incident, ...]:
-            async with database.reading() as connection:
-                return tuple(_incident(row) for row in (await connection.execute(wanted)).all())
+            return tuple(map(_incident, await database.ask(wanted)))
 
         return await self._database.apart(read, writes=False)
 

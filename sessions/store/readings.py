@@ -22,8 +22,7 @@ class SqlReadings:
         """Return the readings of a session by name. For staff: before the list is read a name in it is not public."""
         kept = tables.readings.c
         wanted = select(kept.name, kept.reading).where(kept.session == session).order_by(kept.name)
-        async with self._database.reading() as connection:
-            return {row.name: row.reading for row in (await connection.execute(wanted)).all()}
+        return {row.name: row.reading for row in await self._database.ask(wanted)}
 
     async def put(self, session: SessionId, name: str, reading: str | None, by: str, at: datetime) -> None:
         """Keep one reading in the place of the one before; None drops it."""

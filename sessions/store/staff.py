@@ -65,14 +65,12 @@ class SqlAccounts:
 
     async def get(self, account: str) -> StoredAccount | None:
         """Return the account of this id."""
-        async with self._database.reading() as connection:
-            row = (await connection.execute(select(tables.accounts).where(tables.accounts.c.id == account))).first()
-        return _account(row) if row else None
+        rows = await self._database.ask(select(tables.accounts).where(tables.accounts.c.id == account))
+        return _account(rows[0]) if rows else None
 
     async def every(self) -> tuple[StoredAccount, ...]:
         """Return all accounts by id."""
-        async with self._database.reading() as connection:
-            return tuple(map(_account, (await connection.execute(select(tables.accounts).order_by("id"))).all()))
+        return tuple(map(_account, await self._database.ask(select(tables.accounts).order_by("id"))))
 
     async def change(self, account: str, **values: Any) -> None:
         """Set columns of one account."""
@@ -133,15 +131,13 @@ class SqlLogins:
 
     async def _find(self, tokens: Sequence[str]) -> Mapping[str, Login]:
         mine = select(tables.logins).where(tables.logins.c.token_sha256.in_(list(tokens)))
-        async with self._database.reading() as connection:
-            return {row.token_sha256: _login(row) for row in (await connection.execute(mine)).all()}
+        return {row.token_sha256: _login(row) for row in await self._database.ask(mine)}
 
     async def of(self, kind: str, subject: str) -> tuple[Login, ...]:
         """Return somebody's logins, oldest first."""
         login = tables.logins.c
         theirs = select(tables.logins).where(login.kind == kind, login.subject == subject).order_by(login.created_at)
-        async with self._database.reading() as connection:
-            return tuple(map(_login, (await connection.execute(theirs)).all()))
+        return tuple(map(_login, await self._database.ask(theirs)))
 
     async def end(self, tokens: Iterable[str]) -> None:
         """Log these tokens out."""

@@ -115,8 +115,7 @@ class Vault:
     async def _read(self, asked: Sequence[tuple[SessionId, str]]) -> Mapping[tuple[SessionId, str], bytes]:
         secret = tables.secrets.c
         wanted = select(tables.secrets).where(tuple_(secret.session, secret.name).in_(list(asked)))
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(wanted)).all()
+        rows = await self._database.ask(wanted)
         return {(SessionId(row.session), row.name): row.sealed for row in rows}
 
 
