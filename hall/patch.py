@@ -21,7 +21,7 @@ def diff(old: Json, new: Json) -> dict[str, Any]:
             continue
         if after is None:
             patch[name] = None
-        elif isinstance(after, Mapping):
+        elif type(after) is dict or isinstance(after, Mapping):
             inner = diff(before if isinstance(before, Mapping) else {}, after)
             if inner or not isinstance(before, Mapping):
                 patch[name] = inner

@@ -25,9 +25,8 @@ from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, Unche
 from sessions.events import Recorded, Stream
 from sessions.failpoint import Point, failpoint
 from sessions.ids import Digest, SessionId
-from sessions.intake import Intake
 from sessions.intake_log import Blinding
-from sessions.logging_receipts import blinding, close_log
+from sessions.logging_receipts import SoFar, blinding, close_log, read_on
 from sessions.opening import Opening
 from sessions.opening.decide import settled_until
 from sessions.plan import Plan
@@ -143,6 +142,7 @@ class Appender:
         self._waits_for_bids = False
         self._public: str | None = None
         self._blinding: Blinding | None = None
+        self._receipts = SoFar()
         self._task: asyncio.Task[None] | None = None
 
     async def handle(
@@ -161,11 +161,13 @@ class Appender:
         return self._held if self._current and not self._shared else await self._load()
 
     async def ready(self) -> None:
-        """Have at hand what T0 needs and no bid changes: the session's key, and what blinds its receipts."""
+        """Have at hand what T0 needs: the session's key, what blinds its receipts, and their log so far, hashed."""
         held = await self.held()
         if held.opening is not None and held.intake is not None and not _is_frozen(held):
             await self._session_public(held)
-            await self._hidden_by(held.intake)
+            if held.intake.plan.intake_log is not None:
+                await self._hidden_by()
+                self._receipts = await read_on(self._events, self._session, self._receipts)
 
     @property
     def opening(self) -> Opening | None:
@@ -307,8 +309,11 @@ class Appender:
         if not batch.waits_for_freezing or batch.held.opening is None:
             return None
         public = await self._session_public(batch.held)
-        by = None if batch.held.intake is None else await self._hidden_by(batch.held.intake)
-        log = await close_log(self._events, self._secrets, batch.held.intake, by)
+        log = None
+        if batch.held.intake is not None and (terms := batch.held.intake.plan.intake_log) is not None:
+            by = await self._hidden_by()
+            self._receipts = await read_on(self._events, self._session, self._receipts)
+            log = close_log(batch.held.intake, terms, self._receipts, by)
         clock = None if self._guard is None else self._guard.compared(batch.held.opening.plan)
         batch.freeze(public, log, clock, until=until)
         return log
@@ -342,9 +347,9 @@ class Appender:
             self._public = session_public((await session_key(self._secrets, self._session)).public_key())
         return self._public
 
-    async def _hidden_by(self, intake: Intake) -> Blinding | None:
-        """Return what blinds the receipts, drawing it now; None for a plan without a log of them."""
-        if intake.plan.intake_log is not None and self._blinding is None:
+    async def _hidden_by(self) -> Blinding:
+        """Return what blinds the receipts, drawing it now."""
+        if self._blinding is None:
             self._blinding = await blinding(self._secrets, self._session)
         return self._blinding
 

@@ -60,20 +60,25 @@ def due(log: IntakeLog, entries: Sequence[bytes], receipts: Sequence[bytes], cou
 
     ``receipts`` are the entries of all receipts so far, in the order they were given.
     """
-    known = set(entries)
-    waiting = [receipt for receipt in receipts if receipt not in known]
-    added: list[bytes] = []
-    while len(entries) + len(added) < count * log.leaves:
-        taken, waiting = waiting[: log.leaves], waiting[log.leaves :]
-        added += by.batch(len(entries) + len(added), log.leaves, taken)
-    return added
+    return _due(log, entries, receipts, count, by)[0]
 
 
 def last(
     log: IntakeLog, entries: Sequence[bytes], receipts: Sequence[bytes], count: int, by: Blinding
 ) -> list[bytes]:
     """Return what is to be added at T0: what is due, and a batch more with every receipt that still waits."""
-    added = due(log, entries, receipts, count, by)
-    known = {*entries, *added}
-    waiting = [receipt for receipt in receipts if receipt not in known]
+    added, waiting = _due(log, entries, receipts, count, by)
     return added + list(by.batch(len(entries) + len(added), max(log.leaves, len(waiting)), waiting))
+
+
+def _due(
+    log: IntakeLog, entries: Sequence[bytes], receipts: Sequence[bytes], count: int, by: Blinding
+) -> tuple[list[bytes], list[bytes]]:
+    """Return what is to be added, and the receipts that then still wait."""
+    known = set(entries)
+    waiting = [receipt for receipt in receipts if receipt not in known]
+    added: list[bytes] = []
+    while len(entries) + len(added) < count * log.leaves:
+        taken, waiting = waiting[: log.leaves], waiting[log.leaves :]
+        added += by.batch(len(entries) + len(added), log.leaves, taken)
+    return added, waiting

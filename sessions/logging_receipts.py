@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets as randomness
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +23,9 @@ from sessions.intake_log import Blinding
 from sessions.plan import IntakeLog
 from sessions.ports import Entries, EventStore, Leads, LeadsAll, SecretStore, Summary
 from sessions.shape import from_json
+
+AT_LENGTH = 1000
+"""Entries that are hashed at once without a thread; a few milliseconds."""
 
 SECRET = "intake-log"  # noqa: S105 - the name under which the vault keeps it
 
@@ -110,23 +114,29 @@ async def blinding(secrets: SecretStore, session: SessionId) -> Blinding:
     return Blinding(session=session, secret=kept)
 
 
-async def close_log(
-    events: EventStore, secrets: SecretStore, intake: Intake | None, by: Blinding | None = None
-) -> ClosedLog | None:
-    """Return the log as T0 closes it, None if the plan has none. Every receipt in ``intake`` is then in it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoFar:
+    """A log of receipts as somebody read it once; it only grows."""
 
-    ``by``: what ``blinding`` returned, where that was asked for before.
-    """
-    if intake is None or intake.plan.intake_log is None:
-        return None
-    log, session = intake.plan.intake_log, intake.plan.session
-    held = await events.entries(session)
-    by = by or await blinding(secrets, session)
+    entries: tuple[bytes, ...] = ()
+    tree: Tree = field(default_factory=Tree)
+
+
+async def read_on(events: EventStore, session: SessionId, known: SoFar) -> SoFar:
+    """Return the log as it is now, reading only what was not known of it."""
+    added = await events.entries(session, after=len(known.entries))
+
+    def grown() -> SoFar:
+        return SoFar(entries=(*known.entries, *added), tree=known.tree.grown(added))
+
+    return known if not added else grown() if len(added) <= AT_LENGTH else await asyncio.to_thread(grown)
+
+
+def close_log(intake: Intake, log: IntakeLog, held: SoFar, by: Blinding) -> ClosedLog:
+    """Return the log as T0 closes it. Every receipt in ``intake`` is then in it."""
     count = intake_log.ticks(log, intake.announced_at, intake.t0, intake.t0)
-
-    def close() -> ClosedLog:
-        added = intake_log.last(log, held, intake.entries, count, by)
-        last = Entries(first=len(held), added=added)
-        return ClosedLog(last=last, size=len(held) + len(added), root=Digest(Tree([*held, *added]).root().hex()))
-
-    return await asyncio.to_thread(close)
+    added = intake_log.last(log, held.entries, intake.entries, count, by)
+    tree = held.tree.grown(added)
+    return ClosedLog(
+        last=Entries(first=len(held.entries), added=added), size=len(tree), root=Digest(tree.root().hex())
+    )

@@ -17,6 +17,7 @@ from typing import Any, NewType, TypeVar
 
 T = TypeVar("T")
 Reader = Callable[[object], Any]
+Writer = Callable[[Any], Any]
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 _MS = timedelta(milliseconds=1)
@@ -54,33 +55,53 @@ def moment(text: object) -> datetime:
         raise Misshapen("", "no such moment") from error
 
 
-def to_json(value: object, where: str = "") -> Any:
+def to_json(value: Any, where: str = "") -> Any:
     """Return ``value`` as what crypto.encoding.canonical takes; floats and unknown types are refused."""
-    match value:
-        case None | bool() | int():
-            return value
-        case StrEnum():
-            return value.value
-        case str():
-            return value
-        case datetime():
-            return rfc3339(value)
-        case timedelta():
-            return _milliseconds(value, where)
-        case tuple() | list():
-            return [to_json(item, f"{where}[]") for item in value]
-        case frozenset():
-            return sorted(to_json(item, f"{where}[]") for item in value)
-        case Mapping():
-            return {_key(key, where): to_json(item, _at(where, str(key))) for key, item in value.items()}
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {
-                field.name: to_json(part, _at(where, field.name))
-                for field in dataclasses.fields(value)
-                if (part := getattr(value, field.name)) is not None or not field.metadata.get("later")
-            }
-        case _:
-            raise Misshapen(where, f"{type(value).__name__} has no JSON form")
+    return _inside(where, _writer(value.__class__), value)
+
+
+@cache
+def _writer(kind: Any) -> Writer:
+    """Return what writes values of just this type. Made once per type: each event is written several times."""
+    if issubclass(kind, int | types.NoneType):
+        return lambda value: value
+    if issubclass(kind, StrEnum):
+        return lambda value: value.value
+    if issubclass(kind, str):
+        return lambda value: value
+    if issubclass(kind, datetime):
+        return rfc3339
+    if issubclass(kind, timedelta):
+        return _milliseconds
+    if issubclass(kind, tuple | list):
+        return lambda value: [_inside("[]", _writer(item.__class__), item) for item in value]
+    if issubclass(kind, frozenset):
+        return lambda value: sorted(_inside("[]", _writer(item.__class__), item) for item in value)
+    if issubclass(kind, Mapping):
+        return lambda value: {
+            _key(key): _inside(str(key), _writer(item.__class__), item) for key, item in value.items()
+        }
+    if dataclasses.is_dataclass(kind):
+        return _fields_writer(kind)
+    return _nothing
+
+
+def _fields_writer(kind: Any) -> Writer:
+    fields = [(field.name, "later" in field.metadata) for field in dataclasses.fields(kind)]
+
+    def write(value: object) -> dict[str, Any]:
+        parts = ((name, getattr(value, name), later) for name, later in fields)
+        return {
+            name: _inside(name, _writer(part.__class__), part)
+            for name, part, later in parts
+            if part is not None or not later
+        }
+
+    return write
+
+
+def _nothing(value: object) -> Any:
+    raise Misshapen("", f"{type(value).__name__} has no JSON form")
 
 
 def from_json(kind: type[T], data: object, where: str = "") -> T:
@@ -93,8 +114,8 @@ def from_json(kind: type[T], data: object, where: str = "") -> T:
     return value
 
 
-def _inside(where: str, read: Reader, data: object) -> Any:
-    """Read a part; a complaint from inside it learns here where it is."""
+def _inside(where: str, read: Reader | Writer, data: Any) -> Any:
+    """Read or write a part; a complaint from inside it learns here where it is."""
     try:
         return read(data)
     except Misshapen as error:
@@ -194,17 +215,13 @@ def _list(data: object) -> list[object] | tuple[object, ...]:
     return data
 
 
-def _key(key: object, where: str) -> str:
+def _key(key: object) -> str:
     if not isinstance(key, str):
-        raise Misshapen(where, "member names are strings")
+        raise Misshapen("", "member names are strings")
     return key.value if isinstance(key, StrEnum) else key
 
 
-def _milliseconds(value: timedelta, where: str) -> int:
+def _milliseconds(value: timedelta) -> int:
     if value % _MS:
-        raise Misshapen(where, "a duration has whole milliseconds")
+        raise Misshapen("", "a duration has whole milliseconds")
     return value // _MS
-
-
-def _at(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name

@@ -1,5 +1,7 @@
 """A tree that grows: roots and proofs at any size in a few steps, and nothing hashed twice (RFC 6962 section 2.1)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from crypto.digest import leaf_hash, node_hash, sha256
@@ -34,6 +36,14 @@ class Tree:
             pair = self._levels[level][-2 * _HASH :]
             self._levels[level + 1] += node_hash(bytes(pair[:_HASH]), bytes(pair[_HASH:]))
             level += 1
+
+    def grown(self, entries: Iterable[bytes]) -> Tree:
+        """Return a tree that has ``entries`` besides; this one stays as it is."""
+        other = Tree()
+        other._levels = [bytearray(level) for level in self._levels]
+        for entry in entries:
+            other.append(entry)
+        return other
 
     def leaf(self, index: int) -> bytes:
         """Return the leaf hash of entry ``index``."""
