@@ -65,12 +65,14 @@ class ReceiptProofs:
         self._outside = outside
         self._hall = hall
         self._trees: dict[SessionId, Tree] = {}
+        self._closed: dict[SessionId, int] = {}
         self._growing = asyncio.Lock()
         self._asking: dict[SessionId, asyncio.Task[None]] = {}
         self._closing: dict[SessionId, asyncio.Task[None]] = {}
 
     def look(self, session: SessionId, opening: Opening) -> None:
         """Sign the log that T0 has closed, after the commit that closed it. Returns at once."""
+        self._note(opening)
         if opening.frozen is None or opening.plan.intake_log is None or session in self._closing:
             return
         task = asyncio.get_running_loop().create_task(self._close(session), name=f"close log {session}")
@@ -121,6 +123,9 @@ class ReceiptProofs:
 
     async def tree(self, session: SessionId) -> Tree:
         """Return the tree over every entry in the store. It only grows: hand sizes along with what is taken of it."""
+        tree = self._trees.get(session)
+        if tree is not None and len(tree) == self._closed.get(session):  # T0 has closed it: that is all of it
+            return tree
         async with self._growing:
             tree = self._trees.pop(session, Tree())
             entries = await self._events.entries(session, after=len(tree))
@@ -132,7 +137,9 @@ class ReceiptProofs:
                     tree.append(entry)
             self._trees[session] = tree
             if len(self._trees) > HELD:
-                del self._trees[next(iter(self._trees))]
+                gone = next(iter(self._trees))
+                del self._trees[gone]
+                self._closed.pop(gone, None)
         return tree
 
     async def file(self, session: SessionId, token: Jws) -> ReceiptFile:
@@ -141,6 +148,7 @@ class ReceiptProofs:
         The checkpoint is the first that enough witnesses cosigned, else the first there is.
         """
         opening = await self._service.state(session)
+        self._note(opening)
         hall, watch = self._hall.of(opening.plan).public, opening.plan.watch
         file = ReceiptFile(token=token, hall=hall)
         index = await self._events.place(session, log_leaf(verify_receipt(token, hall)))
@@ -172,6 +180,10 @@ class ReceiptProofs:
         origin = origin_of(watch)
         signed = await (self._checkpoints.head(origin) if size is None else self._checkpoints.at(origin, size))
         return None if signed is None else cosigned(signed, await self._checkpoints.kept(session, intake=True))
+
+    def _note(self, opening: Opening) -> None:
+        if opening.frozen is not None and opening.frozen.intake_log_size is not None:
+            self._closed[opening.plan.session] = opening.frozen.intake_log_size
 
     async def _close(self, session: SessionId) -> None:
         try:

@@ -119,6 +119,7 @@ class Sessions:
             evidence=stores.evidence,
             proofs=stores.proofs,
             blobs=stores.blobs,
+            leads=self._leading.leads,
             holds=holds,
         )
 

@@ -66,14 +66,16 @@ class Worker:
         evidence: EvidenceStore,
         proofs: ProofStore,
         blobs: BlobStore,
+        leads: Callable[[SessionId], bool] = lambda _: True,
         holds: Holds | None = None,
     ) -> None:
-        """``holds``: where acts are noted that other workers answer.
+        """``holds``: where acts are noted that others answer than whoever ``leads`` the session.
 
         ``again`` may be set afterwards: it asks the authorities once more about what a proof is about.
         """
         self.again: Callable[[Proof], Awaitable[Proof | None]] | None = None
         self._service = service
+        self._leads = leads
         self._holds = holds
         self._evidence = evidence
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="unseal")
@@ -105,10 +107,11 @@ class Worker:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._answering.setdefault(session, set()).add(done)
-        held = randomness.token_hex(16) if self._holds is not None else ""
-        if often and held and not await self._ends_soon(session):
-            held = ""
+        held = ""
         try:
+            told = self._holds is not None and not self._leads(session)
+            if told and not (often and not await self._ends_soon(session)):
+                held = randomness.token_hex(16)
             if self._holds is not None and held:
                 await self._holds.hold(held, session, LONGEST_ANSWER)
             yield
@@ -125,13 +128,17 @@ class Worker:
             await asyncio.wait(set(self._running.values()))
 
     async def stop(self, sessions: Collection[SessionId]) -> None:
-        """Leave the work of these to another worker."""
+        """Leave the work of these to another worker, once what is being answered here is: that one knows nothing of it."""
         tasks = [task for session, task in self._running.items() if session in sessions]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for session in sessions:  # a task that never began has not tidied up
             self._running.pop(session, None)
+        if self._holds is not None and (
+            begun := {one for session in sessions for one in self._answering.get(session, ())}
+        ):
+            await asyncio.wait(begun, timeout=LONGEST_ANSWER.total_seconds())
 
     async def close(self) -> None:
         """Stop. Work that is cut off is found again at the next start."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, not_, or_, select
+from sqlalchemy import Row, Select, bindparam, not_, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from crypto.encoding import canonical, parse_canonical
@@ -17,6 +17,23 @@ from sessions.shape import from_json, to_json
 from sessions.store import tables
 from sessions.store.database import Database
 
+_signed = tables.checkpoints.c
+_OF: Final = select(tables.checkpoints).where(_signed.origin == bindparam("origin"))
+_HEAD: Final = _OF.order_by(_signed.size.desc()).limit(1)
+_AT: Final = _OF.where(_signed.size == bindparam("size"))
+_FROM: Final = _OF.where(_signed.size >= bindparam("size")).order_by(_signed.size).limit(1)
+
+_anchor = tables.anchors.c
+_ANCHORS: Final = (
+    select(tables.anchors)
+    .where(_anchor.session == bindparam("session"))
+    .order_by(_anchor.size, _anchor.kind, _anchor.by)
+)
+_IS_OF_RECEIPTS: Final = _anchor.point.startswith(INTAKE, autoescape=True)
+_OF_RECEIPTS: Final = _ANCHORS.where(_IS_OF_RECEIPTS)
+_OF_RECORDING: Final = _ANCHORS.where(_anchor.point == RECORDING)
+_OF_OPENING: Final = _ANCHORS.where(not_(or_(_IS_OF_RECEIPTS, _anchor.point == RECORDING)))
+
 
 class SqlCheckpoints:
     """A CheckpointStore (sessions.ports) over SQLAlchemy."""
@@ -26,10 +43,7 @@ class SqlCheckpoints:
 
     async def head(self, origin: str) -> Signed | None:
         """See CheckpointStore."""
-        kept = tables.checkpoints.c
-        return await self._signed(
-            select(tables.checkpoints).where(kept.origin == origin).order_by(kept.size.desc()).limit(1)
-        )
+        return await self._signed(_HEAD, origin=origin)
 
     async def put(self, signed: Signed, follows: int) -> None:
         """See CheckpointStore. The unique (origin, follows) is the compare-and-swap: a head is followed once."""
@@ -42,8 +56,7 @@ class SqlCheckpoints:
 
     async def at(self, origin: str, size: int) -> Signed | None:
         """See CheckpointStore."""
-        kept = tables.checkpoints.c
-        return await self._signed(select(tables.checkpoints).where(kept.origin == origin, kept.size == size))
+        return await self._signed(_AT, origin=origin, size=size)
 
     async def keep(self, kept: Kept) -> Kept:
         """See CheckpointStore."""
@@ -68,10 +81,7 @@ class SqlCheckpoints:
 
     async def from_size(self, origin: str, size: int) -> Signed | None:
         """See CheckpointStore."""
-        kept = tables.checkpoints.c
-        return await self._signed(
-            select(tables.checkpoints).where(kept.origin == origin, kept.size >= size).order_by(kept.size).limit(1)
-        )
+        return await self._signed(_FROM, origin=origin, size=size)
 
     async def sizes(self, origin: str) -> tuple[int, ...]:
         """See CheckpointStore."""
@@ -81,15 +91,8 @@ class SqlCheckpoints:
 
     async def kept(self, session: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
         """See CheckpointStore."""
-        anchor = tables.anchors.c
-        of_receipts, of_recording = anchor.point.startswith(INTAKE, autoescape=True), anchor.point == RECORDING
-        which = of_receipts if intake else of_recording if recording else not_(or_(of_receipts, of_recording))
-        wanted = (
-            select(tables.anchors)
-            .where(anchor.session == session, which)
-            .order_by(anchor.size, anchor.kind, anchor.by)
-        )
-        return tuple(map(_kept, await self._database.ask(wanted)))
+        wanted = _OF_RECEIPTS if intake else _OF_RECORDING if recording else _OF_OPENING
+        return tuple(map(_kept, await self._database.ask(wanted, session=session)))
 
     async def convict(self, session: SessionId, by: str, note: str) -> None:
         """See CheckpointStore."""
@@ -105,8 +108,8 @@ class SqlCheckpoints:
         rows = await self._database.ask(wanted)
         return tuple((SessionId(row.session), row.by, row.note) for row in rows)
 
-    async def _signed(self, wanted: Any) -> Signed | None:
-        rows = await self._database.ask(wanted)
+    async def _signed(self, wanted: Select[Any], **values: object) -> Signed | None:
+        rows = await self._database.ask(wanted, **values)
         return next((Signed(origin=row.origin, size=row.size, root=row.root, note=row.note) for row in rows), None)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Row, Select, event, select
+from sqlalchemy import URL, Row, Select, bindparam, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -58,6 +58,13 @@ RESTED = 10.0
 """Seconds after which a connection is asked whether it still stands before it is used. That those of a restarted
 server are cut the driver knows by itself; to ask each time cost three messages for each that says something.
 """
+
+# KEY SHARE keeps the row from being taken away until the commit, and lets its owner renew it meanwhile.
+_PLACE: Final = (
+    select(tables.workers.c.number)
+    .where(tables.workers.c.number == bindparam("number"))
+    .with_for_update(read=True, key_share=True)
+)
 
 TURNS = 5
 """Of the former, for batches that have a session to themselves (EventStore.turn), which read besides."""
@@ -129,22 +136,23 @@ class Database:
             async with self._reader.connect() as connection:
                 yield connection
 
-    async def ask(self, question: Select[Any]) -> Sequence[Row[Any]]:
+    async def ask(self, question: Select[Any], **values: object) -> Sequence[Row[Any]]:
         """Return what one question finds; raise Unanswered. It needs no transaction: a statement sees one moment.
 
-        Where the connection turns out to be cut it is asked once more, on another one.
+        ``values`` are for its bindparams: a question that a crowd asks is put into words once, in its module. Where
+        the connection turns out to be cut it is asked once more, on another one.
         """
         try:
-            return await self._ask(question)
+            return await self._ask(question, values)
         except Unanswered as cut:
             if not getattr(cut.__cause__, "connection_invalidated", False):
                 raise
-        return await self._ask(question)
+        return await self._ask(question, values)
 
-    async def _ask(self, question: Select[Any]) -> Sequence[Row[Any]]:
+    async def _ask(self, question: Select[Any], values: Mapping[str, object]) -> Sequence[Row[Any]]:
         with _told_when_away():
             async with self._asked.connect() as connection:
-                rows: Sequence[Row[Any]] = (await connection.execute(question)).all()
+                rows: Sequence[Row[Any]] = (await connection.execute(question, values)).all()
                 return rows
 
     @asynccontextmanager
@@ -241,9 +249,7 @@ def _postgresql(url: URL, connections: int) -> AsyncEngine:
 
 
 async def _check_place(connection: AsyncConnection, number: int) -> None:
-    # KEY SHARE keeps the row from being taken away until the commit, and lets its owner renew it meanwhile.
-    place = select(tables.workers.c.number).where(tables.workers.c.number == number)
-    if (await connection.execute(place.with_for_update(read=True, key_share=True))).first() is None:
+    if (await connection.execute(_PLACE, {"number": number})).first() is None:
         raise Fenced
 
 

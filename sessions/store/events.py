@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, or_, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,6 +35,33 @@ from sessions.store.together import Asking, Together
 
 MOVING: Final = ("t0", "status", "step", "due", "ended_at")
 """What changes of a session's line in the calendar."""
+
+
+_event, _session = tables.events.c, tables.sessions.c
+_OF: Final = (
+    _event.session == bindparam("session"),
+    _event.stream == bindparam("stream"),
+    _event.number > bindparam("after"),
+)
+_EVENTS: Final = select(tables.events).where(*_OF).order_by(_event.number)
+_FEW_EVENTS: Final = _EVENTS.limit(bindparam("most", type_=Integer))
+_DIGESTS: Final = select(_event.digest).where(*_OF).order_by(_event.number)
+_PLACE_OF: Final = select(tables.entries.c.index).where(
+    tables.entries.c.session == bindparam("session"), tables.entries.c.entry == bindparam("entry")
+)
+_THESE: Final = _session.id.in_(bindparam("sessions", expanding=True))
+_ENDS: Final = select(
+    _session.id,
+    *(
+        select(func.max(_event.number))
+        .where(_event.session == _session.id, _event.stream == stream.value)
+        .scalar_subquery()
+        .label(stream.value)
+        for stream in Stream
+    ),
+).where(_THESE)
+_LOCKED: Final = select(_session.id).where(_THESE).order_by(_session.id).with_for_update(key_share=True)
+_LOCKED_AT_ONCE: Final = _LOCKED.with_for_update(key_share=True, nowait=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,26 +158,22 @@ class SqlEvents:
         self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None
     ) -> tuple[Recorded, ...]:
         """See EventStore."""
-        event = tables.events.c
-        wanted = (
-            select(tables.events)
-            .where(event.session == session, event.stream == stream.value, event.number > after)
-            .order_by(event.number)
-            .limit(limit)
+        place = {"session": session, "stream": stream.value, "after": after}
+        rows = await (
+            self._database.ask(_EVENTS, **place)
+            if limit is None
+            else self._database.ask(_FEW_EVENTS, **place, most=limit)
         )
-        return tuple(_recorded(row) for row in await self._database.ask(wanted))
+        return tuple(map(_recorded, rows))
 
     async def place(self, session: SessionId, entry: bytes) -> int | None:
         """See EventStore."""
-        kept = tables.entries.c
-        rows = await self._database.ask(select(kept.index).where(kept.session == session, kept.entry == entry))
+        rows = await self._database.ask(_PLACE_OF, session=session, entry=entry)
         return int(rows[0][0]) if rows else None  # a row has a method of the column's name
 
     async def digests(self, session: SessionId, stream: Stream, *, after: int = 0) -> tuple[Digest, ...]:
         """See EventStore."""
-        event = tables.events.c
-        which = (event.session == session, event.stream == stream.value, event.number > after)
-        rows = await self._database.ask(select(event.digest).where(*which).order_by(event.number))
+        rows = await self._database.ask(_DIGESTS, session=session, stream=stream.value, after=after)
         return tuple(Digest(row.digest) for row in rows)
 
     async def entries(self, session: SessionId, *, after: int = 0) -> tuple[bytes, ...]:
@@ -177,17 +200,8 @@ class SqlEvents:
         return await self._ends.ask(session) or dict.fromkeys(Stream, 0)
 
     async def _read_ends(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, Mapping[Stream, int]]:
-        event, session = tables.events.c, tables.sessions.c
-        newest = [
-            select(func.max(event.number))
-            .where(event.session == session.id, event.stream == stream.value)
-            .scalar_subquery()
-            .label(stream.value)
-            for stream in Stream
-        ]
-        rows = await self._database.ask(select(session.id, *newest).where(session.id.in_(list(sessions))))
         found: dict[SessionId, Mapping[Stream, int]] = {}
-        for row in rows:
+        for row in await self._database.ask(_ENDS, sessions=list(sessions)):
             name, *numbers = tuple(row)
             found[SessionId(name)] = {stream: number or 0 for stream, number in zip(Stream, numbers, strict=True)}
         return found
@@ -252,10 +266,7 @@ class SqlEvents:
             if self._database.shared and sessions:
                 # Two workers' batches queue here instead of colliding at the key. NO KEY UPDATE, because rows that
                 # merely refer to the session (uploads, answers, releases) lock its key, and need not wait.
-                row = select(tables.sessions.c.id).where(tables.sessions.c.id.in_(list(sessions)))
-                await connection.execute(
-                    row.order_by(tables.sessions.c.id).with_for_update(key_share=True, nowait=not waits)
-                )
+                await connection.execute(_LOCKED if waits else _LOCKED_AT_ONCE, {"sessions": list(sessions)})
             yield connection
 
     async def _summaries(self, which: ColumnElement[bool]) -> tuple[Summary, ...]:

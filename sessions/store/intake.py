@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, func, or_, select, tuple_, update
+from sqlalchemy import Row, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sessions.failpoint import Point, failpoint
@@ -19,6 +19,12 @@ from sessions.store.together import Asking, Together
 
 BEFORE_T0 = (Status.SCHEDULED.value, Status.CHECKIN.value)
 HOLDING = (UploadState.ARRIVED.value, UploadState.COMPLETE.value)
+
+_ANSWERS: Final = (
+    select(tables.answers)
+    .where(tuple_(tables.answers.c.session, tables.answers.c.bidder).in_(bindparam("asked", expanding=True)))
+    .order_by(tables.answers.c.id)
+)
 
 
 class SqlIntake:
@@ -168,10 +174,8 @@ class SqlIntake:
     async def _read_answers(
         self, asked: Sequence[tuple[SessionId, BidderId]]
     ) -> Mapping[tuple[SessionId, BidderId], tuple[Answer, ...]]:
-        answer = tables.answers.c
-        whose = tuple_(answer.session, answer.bidder).in_(list(asked))
         found: dict[tuple[SessionId, BidderId], list[Answer]] = {}
-        for row in await self._database.ask(select(tables.answers).where(whose).order_by(answer.id)):
+        for row in await self._database.ask(_ANSWERS, asked=list(asked)):
             found.setdefault((SessionId(row.session), BidderId(row.bidder)), []).append(_answer(row))
         return {who: tuple(answers) for who, answers in found.items()}
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from crypto.digest import sha256_hex
@@ -17,6 +17,8 @@ from sessions.roles import Role
 from sessions.store import tables
 from sessions.store.database import Database
 from sessions.store.together import Asking
+
+_THEIRS: Final = select(tables.logins).where(tables.logins.c.token_sha256.in_(bindparam("tokens", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -130,8 +132,7 @@ class SqlLogins:
         return login if login is not None and login.expires_at > now else None
 
     async def _find(self, tokens: Sequence[str]) -> Mapping[str, Login]:
-        mine = select(tables.logins).where(tables.logins.c.token_sha256.in_(list(tokens)))
-        return {row.token_sha256: _login(row) for row in await self._database.ask(mine)}
+        return {row.token_sha256: _login(row) for row in await self._database.ask(_THEIRS, tokens=list(tokens))}
 
     async def of(self, kind: str, subject: str) -> tuple[Login, ...]:
         """Return somebody's logins, oldest first."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import bindparam, select, text, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from crypto.encoding import lv
@@ -27,6 +27,10 @@ NONCE = 12
 _ADD = text(
     "INSERT INTO secrets (session, name, sealed) VALUES (:session, :name, :sealed)"
     " ON CONFLICT (session, name) DO NOTHING"
+)
+
+_SECRETS: Final = select(tables.secrets).where(
+    tuple_(tables.secrets.c.session, tables.secrets.c.name).in_(bindparam("asked", expanding=True))
 )
 
 
@@ -113,9 +117,7 @@ class Vault:
         return None if sealed is None else self._master.open(session, name, sealed)
 
     async def _read(self, asked: Sequence[tuple[SessionId, str]]) -> Mapping[tuple[SessionId, str], bytes]:
-        secret = tables.secrets.c
-        wanted = select(tables.secrets).where(tuple_(secret.session, secret.name).in_(list(asked)))
-        rows = await self._database.ask(wanted)
+        rows = await self._database.ask(_SECRETS, asked=list(asked))
         return {(SessionId(row.session), row.name): row.sealed for row in rows}
 
 
