@@ -128,7 +128,7 @@ class Worker:
             await asyncio.wait(set(self._running.values()))
 
     async def stop(self, sessions: Collection[SessionId]) -> None:
-        """Leave the work of these to another worker, once what is being answered here is, of which that one knows not."""
+        """Leave the work of these to another worker, once what is being answered here is: it knows of none of it."""
         tasks = [task for session, task in self._running.items() if session in sessions]
         for task in tasks:
             task.cancel()

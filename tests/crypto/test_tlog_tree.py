@@ -31,6 +31,13 @@ def test_roots_and_proofs_are_those_of_the_plain_tree_at_every_size(size: int, d
         assert tree.leaf(index) == plain[index]
 
 
+@given(size=st.integers(0, 70), more=st.integers(0, 70))
+def test_a_grown_tree_is_the_one_of_both_and_the_first_stays_as_it_was(size: int, more: int) -> None:
+    tree, both = Tree(entries(size)), entries(size + more)
+    assert tree.grown(both[size:]).root() == Tree(both).root()
+    assert (len(tree), tree.root()) == (size, Tree(entries(size)).root())
+
+
 def test_the_tree_of_nothing_has_the_root_of_nothing() -> None:
     assert Tree().root() == digest.sha256(b"")
 

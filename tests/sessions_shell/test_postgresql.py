@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 
 from sessions.chaining import Head, check
 from sessions.clock import SystemClock
@@ -21,6 +21,7 @@ from sessions.commands import Note
 from sessions.errors import Stale
 from sessions.events import SupervisorNoted
 from sessions.service import Sessions
+from sessions.store import database as store
 from sessions.store.database import SERVER_SETTINGS, Database, DatabaseRefused
 from sessions.store.migrations import migrate, pending
 from sessions.store.opened import stores
@@ -112,6 +113,33 @@ async def test_what_one_reading_sees_does_not_move(tmp_path: Path) -> None:
         await other.handle(SESSION, Note(text="three"), SUPERVISOR)
         assert (await reading.execute(count)).scalar() == before
     await database.close()
+
+
+async def test_a_question_outlives_the_connections_that_a_server_cut(tmp_path: Path) -> None:
+    database = Database(a_url(tmp_path))
+    asked = select(literal(7))
+    try:
+        assert [tuple(row) for row in await database.ask(asked)] == [(7,)]
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        sql(tmp_path, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        assert [tuple(row) for row in await database.ask(asked)] == [(7,)]
+    finally:
+        await database.close()
+
+
+async def test_a_connection_that_rested_is_asked_whether_it_stands_before_anything_is_written_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "RESTED", 0.0)
+    await a_log(tmp_path)
+    async with a_worker(tmp_path) as sessions:
+        await sessions.handle(SESSION, Note(text="three"), SUPERVISOR)
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        sql(tmp_path, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        await sessions.handle(SESSION, Note(text="four"), SUPERVISOR)
+        log = await sessions.events(SESSION)
+    notes = [record.event.private for record in log if isinstance(record.event, SupervisorNoted)]
+    assert len(notes) == 4
 
 
 async def test_two_workers_that_never_pause_both_get_their_turn(tmp_path: Path) -> None:

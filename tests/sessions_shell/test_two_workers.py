@@ -217,6 +217,19 @@ async def test_bids_stay_shut_while_another_worker_answers_what_came_in_time(two
     await opening
 
 
+async def test_whoever_leads_gives_a_session_up_only_when_what_it_began_to_answer_is_answered(
+    two: tuple[Process, Process],
+) -> None:
+    one, _ = two
+    async with one.sessions.answering(SESSION):
+        assert not await SqlMembers(one.database).held(SESSION)  # it knows by itself
+        stopping = asyncio.create_task(one.sessions.stop([SESSION]))
+        for _ in range(5):
+            await asyncio.sleep(0.01)
+        assert not stopping.done()
+    await stopping
+
+
 async def test_the_leader_follows_what_another_appended_even_if_no_ring_came(two: tuple[Process, Process]) -> None:
     one, other = two
     heard: list[tuple[SessionId, int]] = []
