@@ -45,14 +45,14 @@ class SharedLane:
     def view(self) -> dict[str, Any]:
         return self._view
 
-    def add(self, recorded: Recorded, opening: Opening, words: Words) -> None:
-        """Take the next fact; ``opening`` is as it stands after it."""
-        self._take(recorded, opening, words)
+    def add(self, recorded: Recorded, opening: Opening, words: Words, chained: Mapping[str, Any]) -> None:
+        """Take the next fact; ``opening`` is as it stands after it. ``chained``: see hall.views.fact."""
+        self._take(recorded, opening, words, chained)
 
-    def _take(self, recorded: Recorded, opening: Opening, words: Words) -> dict[str, Any]:
+    def _take(self, recorded: Recorded, opening: Opening, words: Words, chained: Mapping[str, Any]) -> dict[str, Any]:
         before = self._view
         self._view = view(opening, self.audience, recorded.number, recorded.at, recorded.digest, kept=self._kept)
-        message = fact(recorded, opening, before, self._view, self.audience, words)
+        message = fact(recorded, opening, before, self._view, self.audience, words, chained)
         self._facts.append(encode(message))
         return message
 
@@ -71,9 +71,9 @@ class BiddersLane(SharedLane):
         # Not kept for strangers: whoever logs in with a certificate could otherwise fill the memory with lanes.
         return self._own.get(bidder) or OwnLane(bidder, self)
 
-    def add(self, recorded: Recorded, opening: Opening, words: Words) -> None:
+    def add(self, recorded: Recorded, opening: Opening, words: Words, chained: Mapping[str, Any]) -> None:
         before = self._view
-        message = self._take(recorded, opening, words)
+        message = self._take(recorded, opening, words, chained)
         if not opening.listed:
             return
         if opening.bids is not self._bids:
@@ -88,7 +88,7 @@ class BiddersLane(SharedLane):
             old = lane.slice
             lane.see(bid, opening)
             if lane.slice is not old or bidder == mine or _touches(message["patch"], old):
-                lane.add(recorded, opening, before, message["patch"], old, words, disclosed=bidder == mine)
+                lane.add(recorded, opening, before, message["patch"], old, words, chained, disclosed=bidder == mine)
 
 
 class OwnLane:
@@ -146,6 +146,7 @@ class OwnLane:
         patch: Mapping[str, Any],
         old: Mapping[str, Any],
         words: Words,
+        chained: Mapping[str, Any],
         *,
         disclosed: bool,
     ) -> None:
@@ -154,7 +155,7 @@ class OwnLane:
         if not disclosed and gained.keys() == {"own"}:
             self._endings[recorded.number] = encode(gained)[1:-1]
             return
-        message = fact(recorded, opening, apply(before, old), self.view(), self.audience, words)
+        message = fact(recorded, opening, apply(before, old), self.view(), self.audience, words, chained)
         self._whole[recorded.number] = encode(message)
 
 
@@ -170,7 +171,10 @@ def _touches(patch: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """Return ``message`` as it goes over the wire: one line of UTF-8 JSON."""
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(message).encode()
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Joins:

@@ -6,6 +6,7 @@ from typing import Any
 
 from crypto.digest import sha256_hex
 from crypto.encoding import unb64u
+from hall.kept import Kept
 from sessions.opening.drawing import waited_for
 from sessions.opening.draws import places, urn
 from sessions.opening.floor import asking, is_open
@@ -23,7 +24,7 @@ from sessions.opening.state import (
 )
 from sessions.opening.steps import wanted
 from sessions.opening.stops import CLOCK_STOP, OUTAGE_STOP
-from sessions.plan import ESCROW, TENDERER, DrawRule, Plan, RulePack, Tender
+from sessions.plan import ESCROW, TENDERER, DrawRule, Plan, RulePack, Step, Tender
 from sessions.readout import amount_words, two_decimals
 from sessions.roles import Actor, Role
 from sessions.shape import rfc3339, to_json
@@ -59,22 +60,26 @@ def fields(tender: Tender) -> dict[str, Any]:
     }
 
 
-def steps(plan: Plan, runs: tuple[StepRun, ...]) -> dict[str, Any]:
+def steps(plan: Plan, runs: tuple[StepRun, ...], kept: Kept) -> dict[str, Any]:
     """The ceremony step by step: what each is for, on which article it rests, and how far it is."""
     entered = {run.step.id: run for run in runs}
-    listed = [step for step in plan.pack.steps if wanted(plan, step)]
+    standing = [(step, entered.get(step.id)) for step in plan.pack.steps if wanted(plan, step)]
     return {
-        step.id: {
-            "order": order,
-            "kind": step.kind,
-            "title": to_json(step.title),
-            "why": to_json(step.why),
-            "article": article(plan.pack, step.article),
-            "starts": step.starts,
-            "state": _state(entered.get(step.id), runs),
-            "due": moment(entered[step.id].due) if step.id in entered else None,
-        }
-        for order, step in enumerate(listed)
+        step.id: kept.piece(("step", step.id), _step, plan, step, order, run, _state(run, runs))
+        for order, (step, run) in enumerate(standing)
+    }
+
+
+def _step(plan: Plan, step: Step, order: int, run: StepRun | None, state: str) -> dict[str, Any]:
+    return {
+        "order": order,
+        "kind": step.kind,
+        "title": to_json(step.title),
+        "why": to_json(step.why),
+        "article": article(plan.pack, step.article),
+        "starts": step.starts,
+        "state": state,
+        "due": moment(run.due) if run else None,
     }
 
 

@@ -7,7 +7,7 @@ A merge patch cannot tell an absent member from a null one, so here both mean th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 Json = Mapping[str, Any]
 
@@ -21,15 +21,22 @@ def diff(old: Json, new: Json) -> dict[str, Any]:
             continue
         if after is None:
             patch[name] = None
-        elif type(after) is dict or isinstance(after, Mapping):
-            inner = diff(before if isinstance(before, Mapping) else {}, after)
-            if inner or not isinstance(before, Mapping):
+        elif _is_object(after):
+            inner = diff(before if _is_object(before) else {}, after)
+            if inner or not _is_object(before):
                 patch[name] = inner
         elif before != after or type(before) is not type(after):  # 1 == True in Python, but not on the wire
             patch[name] = after
     if not old.keys() <= new.keys():
         patch |= {name: None for name, before in old.items() if before is not None and name not in new}
     return patch
+
+
+def _is_object(value: object) -> TypeGuard[Json]:
+    return type(value) is dict or (type(value) not in _LEAVES and isinstance(value, Mapping))
+
+
+_LEAVES = frozenset({str, int, bool, list, type(None)})  # most members are: to ask the ABC takes five times as long
 
 
 def apply(target: object, patch: object) -> Any:

@@ -14,6 +14,7 @@ from hall.errors import BadCursor
 from hall.frames import Form, signal_frame
 from hall.lane import BiddersLane, Joins, Lane, OwnLane, SharedLane, encode
 from hall.limits import LIMITS, Limits
+from sessions.chaining import core
 from sessions.errors import UnknownSession
 from sessions.events import Recorded
 from sessions.ids import SessionId
@@ -77,9 +78,9 @@ class Room:
         before, self.opening = self.opening, evolve(self.opening, recorded)
         self._log.append(recorded)
         self.number = recorded.number
-        words = describe(recorded, before)
+        words, chained = describe(recorded, before), core(recorded)
         for lane in self._lanes.values():
-            lane.add(recorded, self.opening, words)
+            lane.add(recorded, self.opening, words, chained)
         self._snapshots.clear()
 
     # -- facts out -------------------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ class Room:
         opening = None
         for recorded in self._log:
             before, opening = opening, evolve(opening, recorded)
-            lane.add(recorded, opening, describe(recorded, before))
+            lane.add(recorded, opening, describe(recorded, before), core(recorded))
         return lane
 
     def _snapshot(self, audience: Audience) -> Snapshot:

@@ -15,7 +15,6 @@ from hall.audience import Audience
 from hall.kept import Kept
 from hall.patch import apply, diff
 from hall.watched import watch
-from sessions.chaining import core
 from sessions.codec import event_to_json
 from sessions.events import AttemptFailed, ObjectionAnswered, ObjectionRaised, Recorded
 from sessions.ids import BidderId
@@ -53,7 +52,7 @@ def _shared(o: Opening, role: Role, kept: Kept) -> dict[str, Any]:
         "step": o.step,
         "due": parts.moment(o.due),
         "hold": parts.hold(o),
-        "steps": kept.piece("steps", parts.steps, plan, o.runs),
+        "steps": kept.piece("steps", parts.steps, plan, o.runs, kept),
         "fields": kept.piece("fields", parts.fields, tender),
         "chairs": kept.piece("chairs", parts.chairs, o.chairs, o.acting, plan.pack),
         "watch": kept.piece("watch", watch, plan, o.points, o.disputes),
@@ -133,12 +132,13 @@ def fact(
     after: Mapping[str, Any],
     audience: Audience,
     words: Words,
+    chained: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the message about ``recorded`` for ``audience`` (PROTOCOL.md, Fact message).
 
-    ``opening`` is the one after the event; ``before`` and ``after`` are this audience's views around it.
+    ``opening`` is the one after the event; ``before`` and ``after`` are this audience's views around it. ``chained``
+    is what the chain's digest is taken over (sessions.chaining.core), the same for every audience.
     """
-    chained = core(recorded)
     message = {
         "n": recorded.number,
         "at": chained["at"],

@@ -15,6 +15,7 @@ from hall.lane import SharedLane
 from hall.media.readouts import of_row
 from hall.readout import row_words
 from sessions import commands as c
+from sessions.chaining import core
 from sessions.opening import Opening, evolve
 from sessions.recording.captions import captions, said
 from sessions.shape import rfc3339, to_json
@@ -41,7 +42,7 @@ def facts(story: Story) -> list[dict[str, Any]]:
     for record in story.records:
         words = describe(record, opening)
         opening = evolve(opening, record)
-        lane.add(record, opening, words)
+        lane.add(record, opening, words, core(record))
     told = [json.loads(lane.fact(number)) for number in range(1, len(story.records) + 1)]
     for fact in told:
         fact["patch"].pop("head")  # over salts, which are others each time
