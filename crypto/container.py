@@ -16,7 +16,6 @@ from crypto.declaration import MAX_DECLARATION, Declaration
 from crypto.digest import SegmentHasher, sha256_hex
 from crypto.errors import CertificateRefused, SealedBidRefused
 from crypto.header import MAX_HEADER, Header, SlotRole
-from crypto.quorum import Quorum
 
 MAGIC: Final = b"SBID\x01\r\n\x1a"
 END: Final = b"SBIDEND1"
@@ -104,8 +103,8 @@ def read_header(file: BinaryIO) -> Container:
 class CheckedBid:
     """A sealed bid of which everything holds that can be known without its keys.
 
-    ``encrypted_to`` are the bidder's own certificates, ``tenderer`` and ``escrow`` those of the holders of shares;
-    ``check_quorums`` says whether these are the announced ones.
+    ``encrypted_to`` are the bidder's own certificates, ``tenderer`` and ``escrow`` those of the holders of shares:
+    whether these are the announced ones is for whoever knows the announcement.
     """
 
     container: Container
@@ -169,21 +168,6 @@ def _check_slots(header: Header, stated: Declaration) -> dict[SlotRole, tuple[x5
     if carried.keys() != {header.sig_cert}.union(*used.values()):
         raise SealedBidRefused("wrong_certificate")
     return {role: tuple(certificates.values()) for role, certificates in used.items()}
-
-
-def check_quorums(header: Header, *, tenderer: Quorum | None, escrow: Quorum | None) -> None:
-    """Raise ``wrong_quorum`` unless every group is sealed to exactly these: the announced ones, in their order."""
-    for group in header.groups:
-        for role, expected in ((SlotRole.TENDERER, tenderer), (SlotRole.ESCROW, escrow)):
-            slots = group.slots_of(role)
-            certificates = tuple(slot.cert for slot in slots)
-            thresholds = {slot.place.threshold for slot in slots if slot.place}
-            if expected is None:
-                fits = not slots
-            else:
-                fits = certificates == expected.fingerprints and thresholds == {expected.threshold}
-            if not fits:
-                raise SealedBidRefused("wrong_quorum", detail=f"{role} of group {group.id}")
 
 
 def segments(file: BinaryIO, total_len: int) -> SegmentHasher:

@@ -133,11 +133,6 @@ WORDS: dict[str, Words] = {
         "各份额均与承诺值一致，但不能合成同一密钥。",
         ("Keep them: they prove how the bid was sealed.", "请保存：它们可证明投标人加密封装有误。"),
     ),
-    "wrong_quorum": _words(
-        "The bid is not sealed to the tenderer's or trustees' certificates of this tender.",
-        "投标文件未按本招标项目的招标人或保管人证书加密。",
-        _RESEAL,
-    ),
     "second_key_missing": _words(
         "This bid opens only together with the tenderer's key.",
         "该投标文件须与招标人密钥共同解密。",

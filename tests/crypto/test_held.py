@@ -9,7 +9,6 @@ import pytest
 
 from crypto import envelope
 from crypto.authority import Algorithm
-from crypto.container import check_quorums
 from crypto.encoding import b64u
 from crypto.errors import CryptoRefused
 from crypto.header import SlotRole
@@ -155,31 +154,6 @@ def test_the_check_returns_who_holds_shares(sealed: Sealed) -> None:
     checked = envelope.check_sealed(sealed.file)
     assert checked.encrypted_to == (sealed.bidder.encrypt.certificate,)
     assert (checked.tenderer, checked.escrow) == (TENDERER.certificates, ESCROW.certificates)
-
-
-@pytest.mark.parametrize(
-    ("tenderer", "escrow"),
-    [
-        (None, ESCROW),
-        (TENDERER, None),
-        (a_quorum(1, *OFFICERS), ESCROW),
-        (a_quorum(2, *OFFICERS[:2]), ESCROW),
-        (a_quorum(2, *reversed(OFFICERS)), ESCROW),
-        (TENDERER, a_quorum(2, TRUSTEES[0], OFFICERS[0])),
-    ],
-)
-def test_other_holders_than_the_announced_ones_are_refused(
-    sealed: Sealed, tenderer: Quorum | None, escrow: Quorum | None
-) -> None:
-    header = envelope.read_header(sealed.file).header
-    check_quorums(header, tenderer=TENDERER, escrow=ESCROW)
-    assert code_of(lambda: check_quorums(header, tenderer=tenderer, escrow=escrow)) == "wrong_quorum"
-
-
-def test_a_plain_bid_has_no_holders() -> None:
-    header = envelope.read_header(a_sealed_bid().file).header
-    check_quorums(header, tenderer=None, escrow=None)
-    assert code_of(lambda: check_quorums(header, tenderer=TENDERER, escrow=None)) == "wrong_quorum"
 
 
 def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
