@@ -1,7 +1,7 @@
 """The doorbell between workers: it says that a session has something new, and how far.
 
 The log is the truth and the bus is a hint, so a ring may be lost, doubled or late without harm: a hub that hears
-number ``n`` reads from the log whatever it misses up to there (realtime notes, section 6).
+number ``n`` reads from the log whatever it misses up to there.
 """
 
 from __future__ import annotations

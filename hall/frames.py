@@ -67,7 +67,7 @@ def binary_frame(payload: bytes) -> bytes:
 def deflated_frame(payload: bytes) -> bytes:
     """Return the frame that stands by itself, so that all who agreed to no context takeover can share it.
 
-    A context of its own for each connection costs 22-97 KiB and three times the processor time (realtime notes).
+    A context of its own for each connection costs 22-97 KiB and three times the processor time.
     """
     if len(payload) < _WORTH_PACKING:
         return text_frame(payload)

@@ -11,7 +11,7 @@ from hall.audience import Audience
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one worker allows. The defaults hold a county on a small machine (realtime notes: 2-6 KiB a watcher)."""
+    """What one worker allows. The defaults hold a county on a small machine (2 to 6 KiB a watcher)."""
 
     watchers: int = 15_000  # in total; stays below the usual 20,000 descriptors
     for_bidders: int = 2_000  # beyond that, so that a crowd keeps no bidder out

@@ -136,7 +136,7 @@ class Seats:
         self._tally = tally or Tally()
         self._groups: dict[tuple[Audience, Form], Group] = {}
         # What the groups have, which may be less than what the room has: a seat that joined in between would get it
-        # again (realtime notes: 36 repeats in 12 s, and none with this line).
+        # again (36 repeats in 12 s before this line was there).
         self._told = room.number, room.signalled
 
     def __iter__(self) -> Iterator[Seat]:

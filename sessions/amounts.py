@@ -7,6 +7,7 @@ two decimals is refused, and whoever reads it out shows it as it stands.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _AMOUNT = re.compile(r"(?P<whole>0|[1-9][0-9]{0,15})(?:\.(?P<part>[0-9]{1,2}))?")
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
@@ -40,7 +41,7 @@ def in_chinese(amount: str) -> str:
     jiao, fen = (int(digit) for digit in part.ljust(2, "0"))
     if not int(whole) and not jiao and not fen:
         return "零元整"
-    words = f"{_chinese_integer(int(whole))}元" if int(whole) else ""
+    words = f"{by_places(int(whole), _DIGITS, _PLACES)}元" if int(whole) else ""
     if not jiao and not fen:
         return words + "整"
     if jiao:
@@ -59,32 +60,29 @@ def in_english(amount: str, currency: str = "CNY") -> str:
     return f"{words} and {_english_integer(hundredths)} {cent}" if hundredths else words
 
 
+def by_places(number: int, digits: str, places: Sequence[str]) -> str:
+    """Return an integer by place value, in ten ``digits`` and the ``places`` of four; nothing for 0."""
+    for unit, size in (("亿", 10**8), ("万", 10**4)):
+        head, rest = divmod(number, size)
+        if head:
+            zero = digits[0] if 0 < rest < size // 10 else ""
+            return by_places(head, digits, places) + unit + zero + by_places(rest, digits, places)
+    words, gap = "", False
+    for place in range(3, -1, -1):
+        digit = number // 10**place % 10
+        if not digit:
+            gap = bool(words)
+            continue
+        words += (digits[0] if gap else "") + digits[digit] + places[place]
+        gap = False
+    return words
+
+
 def _split(amount: str) -> tuple[str, str]:
     match = _AMOUNT.fullmatch(amount)
     if match is None:
         raise ValueError("an amount is a decimal string of at most 16 digits and two decimals")
     return match["whole"], match["part"] or ""
-
-
-def _chinese_integer(number: int) -> str:
-    for unit, size in (("亿", 10**8), ("万", 10**4)):
-        head, rest = divmod(number, size)
-        if head:
-            zero = "零" if 0 < rest < size // 10 else ""
-            return _chinese_integer(head) + unit + zero + (_chinese_integer(rest) if rest else "")
-    return _chinese_group(number)
-
-
-def _chinese_group(group: int) -> str:
-    words, gap = "", False
-    for place in range(3, -1, -1):
-        digit = group // 10**place % 10
-        if not digit:
-            gap = bool(words)
-            continue
-        words += ("零" if gap else "") + _DIGITS[digit] + _PLACES[place]
-        gap = False
-    return words
 
 
 def _english_integer(number: int) -> str:

@@ -1,7 +1,7 @@
 """One writer for one session: whatever waits is decided in order and shares one commit (group commit).
 
 While one commit runs the next batch gathers by itself, so a lone command waits for nothing and 500 share one fsync.
-Commit first, then answer, then announce: what somebody was told has happened, and survives whatever comes next.
+Commit first, then announce and answer: what somebody was told has happened, and survives whatever comes next.
 """
 
 from __future__ import annotations

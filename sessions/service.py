@@ -48,16 +48,16 @@ from sessions.work import Worker
 QUEUE = 4096
 """Commands of one session that may wait; beyond it callers are told to come back."""
 
-
 KEPT = 256
 """Sessions held in memory; the longest unused of the others is read from the log again when somebody asks."""
 
 QUIET = timedelta(minutes=2)
+"""How long before T0 a session may still go from one worker to another."""
+
 RECENT = timedelta(hours=1)
 """How long after its end a session is still looked at for what other workers appended."""
 
 _log = logging.getLogger(__name__)
-
 
 Observer = Callable[[Actor, Opening | None, Exception | None], object]
 """Is told who sent a command, how the opening stands, and why it was not done, if it was not."""

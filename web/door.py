@@ -1,7 +1,7 @@
 """One port: uvicorn's HTTP/1.1 serves the pages, and hands the sockets of ``/live/`` to the hall's own door.
 
 A WebSocket route of FastAPI costs 30 KiB and 0.85 ms of processor time a reader, and stops for everybody when one
-does not read (realtime notes, sections 2 and 3). What is touched of uvicorn's insides is pinned by
+does not read. What is touched of uvicorn's insides is pinned by
 tests/web/test_door.py.
 """
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from sessions.amounts import by_places
 from sessions.amounts import in_english as _english_amount
 
 _DIGITS: Final = "零一二三四五六七八九"
@@ -52,20 +53,8 @@ def chinese_integer(number: int) -> str:
         return "负" + chinese_integer(-number)
     if number >= 10**24:
         return chinese_digits(str(number))
-    for unit, size in (("亿", 10**8), ("万", 10**4)):
-        head, rest = divmod(number, size)
-        if head:
-            zero = "零" if 0 < rest < size // 10 else ""
-            after = _chinese_rest(rest) if rest else ""
-            return chinese_integer(head) + unit + zero + after
-    words = _chinese_group(number)
+    words = by_places(number, _DIGITS, _PLACES)
     return words.removeprefix("一") if words.startswith("一十") else words or "零"
-
-
-def _chinese_rest(number: int) -> str:
-    """A number behind a larger unit: there 十 keeps its 一."""
-    words = chinese_integer(number)
-    return "一" + words if words.startswith("十") else words
 
 
 def chinese_digits(figures: str) -> str:
@@ -161,18 +150,6 @@ def _identifier(text: str, digits: Callable[[str], str], dash: str, between: str
         for part in re.findall(r"\d+|[A-Za-z]+|[-/_]", text)
     ]
     return (between or "").join(dash if part in "-/_" else part for part in said)
-
-
-def _chinese_group(group: int) -> str:
-    words, gap = "", False
-    for place in range(3, -1, -1):
-        digit = group // 10**place % 10
-        if not digit:
-            gap = bool(words)
-            continue
-        words += ("零" if gap else "") + _DIGITS[digit] + _PLACES[place]
-        gap = False
-    return words
 
 
 def _chinese_two(figures: str) -> str:

@@ -5,7 +5,6 @@ from sessions.opening.decide import decide, next_due
 from sessions.opening.evolve import evolve
 from sessions.opening.state import OVER, BidState, Opening, ProposalState, Status
 from sessions.opening.work import CheckSeals, FreezeSet, GatherEvidence, OpenBids, Work, work_due
-from sessions.plan import Phase
 
 __all__ = [
     "OVER",
@@ -22,11 +21,5 @@ __all__ = [
     "evolve",
     "next_due",
     "permitted",
-    "phase_of",
     "work_due",
 ]
-
-
-def phase_of(opening: Opening) -> Phase:
-    """Return the column of the visibility matrix that holds now."""
-    return opening.phase

@@ -17,7 +17,7 @@ from sessions.commands import (
 )
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Jws
-from sessions.opening import CheckSeals, FreezeSet, OpenBids, Status, next_due, phase_of, work_due
+from sessions.opening import CheckSeals, FreezeSet, OpenBids, Status, next_due, work_due
 from sessions.plan import Phase
 from sessions.record import record, record_digest
 from sessions.roles import CLOCK
@@ -70,7 +70,7 @@ def test_an_opening_goes_from_the_announcement_to_the_signed_record() -> None:
 
     assert kinds(c.advance("ceiling")) == ["StepEntered", "CeilingAnnounced", "StepCompleted"]
     assert kinds(c.advance("decrypt")) == ["StepEntered"]
-    assert phase_of(c.it) is Phase.DECRYPT
+    assert c.it.phase is Phase.DECRYPT
     c.released(A, B)
     assert kinds(c.send(a_release(C), C, c.now + SECOND)) == ["KeyReleased", "BarrierPassed"]
     assert (c.it.phase, c.facts[-1].at) == (Phase.OPENED, c.now)
