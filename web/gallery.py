@@ -117,7 +117,8 @@ _BIDDERS: Final = (
 _SESSION_KEY: Final = "BKx1" + "a" * 83
 
 
-def _hex(text: str) -> str:
+def hexed(text: str) -> str:
+    """Return a digest that looks like one."""
     return sha256_hex(text.encode())
 
 
@@ -199,16 +200,16 @@ def _draw(stage: str) -> View:
                 "role": role,
                 "party": party,
                 "name": name,
-                "commitment": _hex(f"commitment of {party}"),
+                "commitment": hexed(f"commitment of {party}"),
                 "shown": made or number == 2,
-                "seed": _hex(f"seed of {party}") if made else None,
+                "seed": hexed(f"seed of {party}") if made else None,
             }
             for number, (role, party, name) in enumerate(parties, 1)
         },
         "waiting": [] if made else [{"role": "bidder", "party": _BIDDERS[1][0]}],
         "waits_for": None if made else {"zh": _BIDDERS[1][1], "en": _BIDDERS[1][1]},
         "left_out": None,
-        "randomness": _hex("randomness") if made else None,
+        "randomness": hexed("randomness") if made else None,
     }
 
 
@@ -218,7 +219,7 @@ def _opened(**changes: object) -> View:
         bids[str(row)] |= {
             "quote": {"price": plain, "days": days, "quality": "合格", "manager": manager},
             "amount": {"grouped": grouped, "zh": zh, "en": en},
-            "quote_sha256": _hex(name),
+            "quote_sha256": hexed(name),
             "quote_key": "q" * 43,
         }
     bids["4"]["flags"] = ["over_ceiling"]
@@ -235,7 +236,7 @@ def _view(n: int, clock: str, status: str, phase: str, step: str | None, **chang
     view: View = {
         "n": n,
         "at": _time(clock),
-        "head": _hex(f"event {n}"),
+        "head": hexed(f"event {n}"),
         "session": {
             "id": "gc-2026-0417-02",
             "tender": "GC-2026-0417",
@@ -246,7 +247,7 @@ def _view(n: int, clock: str, status: str, phase: str, step: str | None, **chang
             "place": {"zh": "网络开标大厅", "en": "Online opening hall"},
             "currency": "CNY",
             "rules": {
-                "id": "cn-construction", "version": "2026.2", "digest": _hex("pack"),
+                "id": "cn-construction", "version": "2026.2", "digest": hexed("pack"),
                 "title": {"zh": "工程建设项目", "en": "Works construction, China"},
             },
             "rehearsal": False,
@@ -292,7 +293,7 @@ def _view(n: int, clock: str, status: str, phase: str, step: str | None, **chang
     }  # fmt: skip
     if phase != "before":
         view |= {
-            "received": 5, "root": _hex("root"), "session_key": _SESSION_KEY, "intake_head": _hex("intake"), "clock_offset_ms": 12,
+            "received": 5, "root": hexed("root"), "session_key": _SESSION_KEY, "intake_head": hexed("intake"), "clock_offset_ms": 12,
         }  # fmt: skip
     view |= changes
     return view
@@ -360,7 +361,7 @@ def _record(*signers: str) -> View:
         },
     }
     return {
-        "digest": _hex("record"),
+        "digest": hexed("record"),
         "signatures": {name: people[name] for name in signers},
         "asked": list(people),
     }
@@ -422,7 +423,7 @@ def _locks(ready: int, removed: int, barrier: str | None = None) -> View:
             "reason": None,
             "officers": {
                 str(n): {
-                    "order": n, "account": account, "name": who, "role": role, "certificate": _hex(account),
+                    "order": n, "account": account, "name": who, "role": role, "certificate": hexed(account),
                     "state": state if n == 1 else "absent",
                     "at": (_time(f"09:30:{order}5") if off else _time("08:45:10") if able else None) if n == 1 else None,
                     "opened": 4 if off and n == 1 else 0, "failed": 0,
@@ -468,6 +469,12 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     ),
     "decrypt": _decrypting,
     "unlocking": _behind_locks,
+    "retry": lambda: _changed(_decrypting, bids={**_decrypting()["bids"], "1": {**_decrypting()["bids"]["1"], "failure": "wrong_key"}}),
+    "unopened": lambda: _after(
+        40, "09:30:00", "readout", due=_time("09:30:40"),
+        bids={**_opened(), "1": {**_bids("not_opened", seal="ok", attempts=2)["1"], "cause": "B2", "consequence": "revoked"}},
+        reading={"from": _time("09:30:00"), "pace_ms": 10000, "rows": [2, 3, 4]},
+    ),
     "readout": lambda: _after(
         42, "09:30:00", "readout", due=_time("09:30:40"),
         reading={"from": _time("09:30:00"), "pace_ms": 10000, "rows": [1, 2, 3, 4]},
@@ -486,23 +493,24 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     ),
     "ended": _ended,
     "paused": lambda: _changed(
-        _decrypting,
+        _decrypting, at=_time("09:05:20"),
         hold={"reason": "监督人要求核对签到名单", "incident": False, "since": _time("09:05:00"), "by": _SUPERVISOR, "kind": "pause", "lifted": False},
     ),
     "incident": lambda: _changed(
-        _decrypting, hold={"reason": "机房网络中断，正在恢复", "incident": True, "since": _time("09:05:00"), "by": _HOST, "kind": "pause", "lifted": False}
+        _decrypting, at=_time("09:05:20"), hold={"reason": "机房网络中断，正在恢复", "incident": True, "since": _time("09:05:00"), "by": _HOST, "kind": "pause", "lifted": False}
     ),
     "clock unsafe": lambda: _changed(
-        _decrypting, hold={"reason": "", "incident": True, "since": _time("09:05:00"), "by": _CLOCK, "kind": "clock", "lifted": False}
+        _decrypting, at=_time("09:05:20"), hold={"reason": "", "incident": True, "since": _time("09:05:00"), "by": _CLOCK, "kind": "clock", "lifted": False}
     ),
     "outage over": lambda: _changed(
-        _decrypting, hold={"reason": "", "incident": True, "since": _time("09:05:00"), "by": _CLOCK, "kind": "outage", "lifted": True},
+        _decrypting, at=_time("09:05:20"), hold={"reason": "", "incident": True, "since": _time("09:05:00"), "by": _CLOCK, "kind": "outage", "lifted": True},
         clock={"sources": ["ntp1.example:123", "ntp2.example:123", "ntp3.example:123"], "offset_ms": -4, "uncertainty_ms": 9,
                "measured_at": _time("08:59:41"), "steady": True},
     ),
     "failed": lambda: _view(8, "09:00:00", "failed", "before", None, failed={"received": 2, "minimum": 3, "article": _TOO_FEW}),
     "aborted": lambda: _view(
         20, "09:10:00", "aborted", "listed", None, bids=_bids("waiting", seal="ok"),
+        steps=_steps("decrypt"),
         aborted={"reason": "主管部门要求终止本次招标", "at": _time("09:10:00")},
     ),
     "unwitnessed": lambda: _changed(
@@ -653,16 +661,40 @@ _TOLD: Final = (
     ("09:04:10", "KeyReleased", "德尔塔土木工程有限公司解锁成功", "德尔塔土木工程有限公司 unlocked its bid"),
     ("09:30:00", "BarrierPassed", "解密窗口结束，4 份可开启，1 份未解锁", "The window is over: 4 bids can be opened, 1 was not unlocked"),
     ("09:30:00", "BidOpened", "全部报价同时公开", "All prices became public at the same moment"),
+    ("09:30:00", "StepEntered", "唱标开始", "The read-out began"),
+    ("09:30:40", "StepEntered", "确认开始，至 09:36:40", "Confirmation began, until 09:36:40"),
+    ("09:31:05", "RowConfirmed", "贝塔市政工程集团有限公司确认唱标内容", "贝塔市政工程集团有限公司 confirmed its row"),
+    ("09:34:00", "StepEntered", "异议开始，至 09:39:00", "Objections began, until 09:39:00"),
+    ("09:34:02", "ObjectionRaised", "湖南阿尔法路桥建设有限公司提出异议 1", "湖南阿尔法路桥建设有限公司 raised objection 1"),
+    ("09:34:40", "ObjectionAnswered", "异议 1 已答复", "Objection 1 was answered"),
+    ("09:35:10", "ObjectionRaised", "伽马建设（集团）股份有限公司提出回避申请 2", "伽马建设（集团）股份有限公司 made recusal request 2"),
+    ("09:36:01", "ObjectionAnswered", "回避申请 2 已答复", "Recusal request 2 was answered"),
+    ("09:37:00", "RecordDrawn", "开标记录已形成", "The record was drawn up"),
+    ("09:37:02", "RecordSigned", "主持人李明签字", "Li Ming, host, signed the record"),
+    ("09:37:15", "RecordSigned", "监督人张立签字", "Zhang Li, supervisor, signed the record"),
+    ("09:38:20", "SessionEnded", "开标结束，记录完整", "The opening ended, and its record is complete"),
 )  # fmt: skip
+_HELD: Final = (
+    "09:05:00",
+    "SessionPaused",
+    "开标暂停，全部计时冻结",
+    "The opening was paused: all timers are frozen",
+)
+_ALSO: Final = {
+    **dict.fromkeys(("paused", "incident", "clock unsafe", "outage over"), _HELD),
+    "failed": ("09:00:00", "OpeningFailed", "收到 2 份，少于 3 份，不得开标", "2 bids came, fewer than 3: none may be opened"),
+    "aborted": ("09:10:00", "SessionAborted", "开标终止：主管部门要求终止本次招标", "The opening was aborted: 主管部门要求终止本次招标"),
+}  # fmt: skip
 
 
 def facts(state: str) -> list[View]:
     """Return the facts told so far in ``state``, oldest first, in the wire's form without their chain."""
     now = view(state)["at"]
+    told = sorted((*_TOLD, _ALSO[state]) if state in _ALSO else _TOLD, key=lambda one: one[0])
     hidden = {"BidOpened"} if state == "unlocking" else set()
     hidden |= {"BiddersListed", "SealsChecked", "SetFrozen", "LateBidRefused"} if state == "failed" else set()
     return [
         {"n": n, "at": _time(clock), "type": kind, "actor": "clock", "words": {"zh": zh, "en": en}}
-        for n, (clock, kind, zh, en) in enumerate(_TOLD, 1)
+        for n, (clock, kind, zh, en) in enumerate(told, 1)
         if _time(clock) <= now and kind not in hidden
     ]

@@ -13,7 +13,7 @@ import pytest
 from jinja2.ext import babel_extract
 
 from hall.patch import without_nulls
-from web import gallery, tender_form
+from web import gallery, gallery_pages, tender_form
 from web.agenda import Filters
 from web.binding import Bound
 from web.errors import said
@@ -86,10 +86,13 @@ def others(language: Language) -> Iterator[tuple[str, str]]:
         },
         "new.html": values(tender_form.blank(), language, rehearsals=True),
         "me.html": {"name": "甲", "id": "a", "openings": [], "may_announce": True, "mail": None},
-        "gallery.html": {"states": STATES},
+        "gallery.html": {"states": STATES, "shown": ("s",), "plain": tuple(gallery_pages.PAGES)},
     }
     for name, given in given_to.items():
         yield name, PAGES.render(name, language, **given).decode()
+    for name, make in gallery_pages.PAGES.items():
+        template, made = make(language)
+        yield name, PAGES.render(template, language, **made).decode()
     for code in SAYINGS:
         yield (
             code,
@@ -284,7 +287,7 @@ def test_the_record_says_what_a_silent_authority_told_when_it_was_asked_again() 
     given: dict[str, Any] = {"origin": "https://hall.example", "path": "/x"}
     sheet = (PAGES, gallery.view("ended", "public"), gallery.facts("ended"), gallery.document("ended"))
     asked = record_page(*sheet, "en", again=[("甲<公司>", "revoked")], **given).decode()
-    assert '<th scope="row">甲&lt;公司&gt;</th><td>revoked</td>' in asked
+    assert '<th scope="row">甲&lt;公司&gt;</th><td data-label="Asked again at the opening time">revoked</td>' in asked
     assert "asked about again" not in record_page(*sheet, "en", **given).decode()
 
 

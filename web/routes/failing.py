@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from sessions.failure import failures
 from sessions.ids import SessionId
+from web.binding import local
 from web.bootstrap import services_of
 from web.i18n import Language
 from web.identity import bidder_required, visitor_of
@@ -16,6 +18,8 @@ from web.problems import Problem
 from web.routes.desks import login_of, to_login
 from web.routes.reader import reader
 from web.words import WORDS, word
+
+_WORDED: Final = {"seal": "seal", "last_attempt_code": "failure"}
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -42,14 +46,26 @@ async def failure(request: Request, session: SessionId, event: int) -> Response:
         cause=word("cause", said["cause"], who.language),
         consequence=word("consequence", said["consequence"], who.language),
         article=plan.pack.articles.get(said["article"] or ""),
-        figures=_figures(said["evidence"], who.language),
+        figures=figures(said["evidence"], who.language),
         statement=mine.signed(services.hall_keys.of(plan)),
         kid=services.hall_keys.of(plan).public.kid,
     )
 
 
-def _figures(evidence: Mapping[str, str], language: Language) -> list[tuple[str, str]]:
-    """Return the evidence in the order in which one reads it, each figure with its name."""
+def figures(evidence: Mapping[str, str], language: Language) -> list[tuple[str, str]]:
+    """Return the evidence in the order in which one reads it, each figure with its name and in words.
+
+    What was signed, to the letter, stands beneath them on the page.
+    """
     order = list(WORDS["evidence"])
     names = sorted(evidence, key=lambda name: order.index(name) if name in order else len(order))
-    return [(word("evidence", name, language), evidence[name]) for name in names]
+    return [(word("evidence", name, language), _told(name, evidence[name], language)) for name in names]
+
+
+def _told(name: str, value: str, language: Language) -> str:
+    if not value:
+        return ""
+    if name.endswith("_at"):
+        return f"{local(value):%Y-%m-%d %H:%M:%S}"
+    group = _WORDED.get(name)
+    return value if group is None else word(group, value, language)

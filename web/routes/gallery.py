@@ -17,6 +17,7 @@ from web import gallery
 from web.agenda import Filters
 from web.bootstrap import services_of
 from web.errors import said
+from web.gallery_pages import PAGES
 from web.headers import devices_on_air, policy_with_worker
 from web.media_tokens import NOTICE
 from web.problems import Problem
@@ -36,6 +37,7 @@ from web.tender_form import values as form_values
 from web.tenders import plan_of
 
 _BIDDER = "bidder:91430100MA4L1AAA1X"
+_SHOWN = ("s", "embed", "record", "seat", "host", "deputy", "supervise", "air", "mine")
 _NOW = datetime(2026, 11, 23, 1, 4, 12, tzinfo=UTC)
 
 router = APIRouter(prefix="/_/gallery", include_in_schema=False)
@@ -45,12 +47,23 @@ router = APIRouter(prefix="/_/gallery", include_in_schema=False)
 async def index(request: Request) -> Response:
     """List the pages and states."""
     who = reader(request)
-    return who.page("gallery.html", states=gallery.STATES)
+    plain = ("calendar", "calendar-none", "login", "verify", "new", "problem", *PAGES)
+    return who.page("gallery.html", states=gallery.STATES, shown=_SHOWN, plain=plain)
 
 
 @router.get("/s/{state}", response_class=HTMLResponse)
 async def public(request: Request, state: str) -> Response:
     """Show the public page in ``state``."""
+    return _public(request, state, "live.html")
+
+
+@router.get("/embed/{state}", response_class=HTMLResponse)
+async def embed(request: Request, state: str) -> Response:
+    """Show the page for other sites' frames in ``state``."""
+    return _public(request, state, "embed.html")
+
+
+def _public(request: Request, state: str, template: str) -> Response:
     who = reader(request)
     body = live_page(
         who.pages,
@@ -61,6 +74,7 @@ async def public(request: Request, state: str) -> Response:
         reading=_reading(state),
         path=request.url.path,
         refresh=False,
+        template=template,
         source=request.url.path,
     )
     return who.answer(body)
@@ -140,7 +154,7 @@ def _air(request: Request, page: str, state: str) -> Response:
 
 @router.get("/{page}", response_class=HTMLResponse)
 async def plain(request: Request, page: str) -> Response:
-    """Show a page that has no opening: ``login``, ``verify``, ``new``, ``problem``."""
+    """Show a page that has no opening: ``login``, ``verify``, ``new``, ``problem``, or one of ``gallery_pages``."""
     who = reader(request)
     match page:
         case "login":
@@ -160,6 +174,11 @@ async def plain(request: Request, page: str) -> Response:
         case "problem":
             saying = said(Problem("not_your_role"), incident="7F3K-22QD")
             return who.page("errors/problem.html", status=200, problem=saying)
+        case "calendar-none":
+            return who.page("calendar.html", here="calendar", **calendar_values((), _NOW, who.language, Filters()))
+        case _ if page in PAGES:
+            template, values = PAGES[page](who.language)
+            return who.page(template, **values)
         case _:
             raise Problem("not_found")
 
