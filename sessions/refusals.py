@@ -635,7 +635,7 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
     ),
     # -- the read-out sheet
     "quote_missing": (
-        "开标一览表缺少 {field}。",
+        "开标一览表缺少“{field}”。",
         "The read-out sheet has no {field}.",
         "请填写后再封装。",
         "Fill it in, then seal.",
@@ -673,7 +673,7 @@ PLAN_REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "请改正后重试。",
         "Correct it and try again.",
     ),
-    "missing": ("缺少 {field}。", "{field} is missing.", "请补上。", "Add it."),
+    "missing": ("缺少“{field}”。", "{field} is missing.", "请补上。", "Add it."),
     "unknown_field": (
         "{field} 不是招标文件的成员。",
         "{field} is no member of a tender file.",
@@ -743,19 +743,19 @@ PLAN_REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
     "seat_missing": (
         "人员中缺少规则要求的角色（{role}）。",
         "The rules want somebody as {role}.",
-        "请在 {field} 中补上。",
+        "请在“{field}”中补上。",
         "Add one to {field}.",
     ),
     "second_person_missing": (
         "有些操作须两人共同完成，而人员只有一人。",
         "Some acts need two persons, and there is only one.",
-        "请在 {field} 中补上备岗或监督人。",
+        "请在“{field}”中补上备岗或监督人。",
         "Add a deputy or a supervisor to {field}.",
     ),
     "locks_missing": (
         "规则要求设锁，而招标文件没有。",
         "The rules want locks, and the tender has none.",
-        "请在 {field} 中写明每把锁由谁、凭哪张证书打开。",
+        "请在“{field}”中写明每把锁由谁、凭哪张证书打开。",
         "Say in {field} whose certificates remove each lock.",
     ),
     "no_such_seat": (

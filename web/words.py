@@ -40,7 +40,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     },
     "why": {
         "locks": _w(
-            "投标人的钥匙已经交齐，但大厅自己打不开。掌锁人正在各自的电脑上移除自己的锁，全部移除之前，任何地方都没有报价。",
+            "投标人的钥匙已经交齐，但平台自己打不开。掌锁人正在各自的电脑上移除自己的锁，全部移除之前，任何地方都没有报价。",
             "The bidders' keys are in, and the hall cannot use them. The officers are removing their locks, each on its own "
             "machine; until every lock is off no price exists anywhere.",
         ),
@@ -121,7 +121,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "B4": _w("密码错误或证书被锁", "wrong password, or the certificate is locked"),
         "B5": _w("投标人离线，而其他投标人连接正常", "offline while others reached the hall"),
         "B6": _w("文件加密前已损坏", "the file was damaged before it was sealed"),
-        "P1": _w("开标大厅故障", "a fault of the hall"),
+        "P1": _w("平台故障", "a fault of the hall"),
         "P2": _w("存储的文件与回执不符", "the stored file no longer equals the receipt"),
         "P3": _w("证书服务中断", "the certificate service was down"),
         "P4": _w("按时提交但未及时处理", "sent in time, not served in time"),
@@ -136,7 +136,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "attempts": _w("解密尝试次数", "attempts to unlock"),
         "last_attempt_at": _w("最后一次尝试", "last attempt"),
         "last_attempt_code": _w("最后一次尝试的结果", "result of the last attempt"),
-        "release_sha256": _w("最后一次提交的摘要", "digest of the last message"),
+        "release_sha256": _w("最后一次提交的指纹", "digest of the last message"),
         "open_code": _w("开启时的结果", "result of opening"),
         "others_released": _w("交出钥匙的其他投标人", "other bidders who released"),
         "seal": _w("密封检查", "seal check"),
@@ -154,9 +154,9 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "hall_down_s": _w("平台中断（秒）", "hall stood still, seconds"),
         "made_up_s": _w("已补足的时间（秒）", "time given back, seconds"),
         "others_heard_while_down": _w("平台中断期间他人连通的次数", "others heard while it stood still"),
-        "sha256": _w("本投标人证据摘要", "digest of this bidder's evidence"),
-        "reach_sha256": _w("各方连通证据摘要", "digest of the evidence of all"),
-        "probes_sha256": _w("平台自检记录摘要", "digest of the hall's own record"),
+        "sha256": _w("本投标人证据的指纹", "digest of this bidder's evidence"),
+        "reach_sha256": _w("各方连通证据的指纹", "digest of the evidence of all"),
+        "probes_sha256": _w("平台自检记录的指纹", "digest of the hall's own record"),
     },
     "flag": {
         "over_ceiling": _w("高于最高投标限价", "above the ceiling"),
@@ -171,7 +171,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "certificate_changed": _w("证书已更换", "the certificate was re-issued"),
         "wrong_password": _w("密码错误", "wrong password"),
         "locked": _w("证书已锁定", "the certificate is locked"),
-        "hall_error": _w("大厅故障", "a fault of the hall"),
+        "hall_error": _w("平台故障", "a fault of the hall"),
         "revocation_unavailable": _w("证书状态服务不可用", "the revocation service is down"),
     },
     "late": {
@@ -564,12 +564,12 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     "refused": {
         "too_early": _w("开标时间未到，不会解锁。", "The opening time has not come, so nothing is unlocked."),
         "wrong_session_key": _w(
-            "收到的会场公钥与公开记录不一致，已停止。请告知监督人。",
+            "收到的本场公钥与公开记录不一致，已停止。请告知监督人。",
             "The key to seal to is not the one in the public record. Stopped; tell the supervisor.",
         ),
         "not_my_bid": _w("这是其他投标人的文件，已停止。", "This is another bidder's bid. Stopped."),
         "wrong_receipt": _w(
-            "大厅出示的回执不是这份投标的，已停止。请告知主持人并保留您的回执。",
+            "平台出示的回执不是这份投标的，已停止。请告知主持人并保留您的回执。",
             "The receipt shown is not for this bid. Stopped; tell the host and keep your receipt.",
         ),
         "not_in_set": _w(
@@ -614,7 +614,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "not_behind_barrier": _w(
             "解密屏障还没有通过，现在不会交出任何份额。", "The barrier has not passed, so no share leaves this page."
         ),
-        "malformed_zip": _w("不是可读取的材料包。", "This is not a bundle that can be read here."),
+        "malformed_zip": _w("不是可读取的档案包。", "This is not a bundle that can be read here."),
     },
     "verify": {
         "all_hold": _w("此处核验的各项全部成立。", "Every check made here holds."),
@@ -622,11 +622,11 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
             "有核验项不成立，见下。请向出具方查询。", "A check failed, see below. Ask whoever gave you this."
         ),
         "form.pass": _w("格式规范", "The form is canonical"),
-        "signature.pass": _w("由本大厅的密钥签名", "Signed by this hall's key"),
+        "signature.pass": _w("由本平台的密钥签名", "Signed by this hall's key"),
         "signature.fail": _w("签名不成立", "The signature does not hold"),
         "receipt_says.pass": _w("回执：按时收到", "Receipt: received in time"),
         "logged.pass": _w(
-            "回执已列入公开的回执日志，检查点由本大厅签名",
+            "回执已列入公开的回执日志，检查点由本平台签名",
             "The receipt stands in the public log of receipts, under a checkpoint that this hall signed",
         ),
         "logged.skip": _w(
@@ -646,8 +646,8 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "result.pass": _w("成立", "Holds"),
         "result.fail": _w("不成立", "Does not hold"),
         "result.skip": _w("无法判断", "Not known"),
-        "this_hall": _w("就是本大厅的密钥", "the key of this hall"),
-        "another_hall": _w("不是本大厅的密钥", "not the key of this hall"),
+        "this_hall": _w("就是本平台的密钥", "the key of this hall"),
+        "another_hall": _w("不是本平台的密钥", "not the key of this hall"),
         "no_ed25519": _w(
             "这个浏览器不会核验 Ed25519 签名，因此什么都不能断定。请更新浏览器，或用命令行核验。",
             "This browser cannot check Ed25519 signatures, so nothing can be said. Update it, or use the command line.",

@@ -159,7 +159,7 @@ def test_a_form_without_a_host_says_who_is_missing() -> None:
 
 def test_the_faults_are_told_in_both_languages() -> None:
     assert [faults(blank(), language=language)["id"] for language in LANGUAGES] == [
-        "缺少 项目编号。请补上。",
+        "缺少“项目编号”。请补上。",
         "Project number is missing. Add it.",
     ]
 
