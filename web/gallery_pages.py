@@ -111,7 +111,14 @@ def _me(language: Language) -> Page:
         ({**_line(entry(one, language)), "day": f"2026-11-{one.t0.day}"}, f"/host/{one.session}", "host")
         for one in gallery.summaries()[:4]
     ]
-    return "me.html", {"here": "me", "name": "李明", "id": "li", "openings": lines, "may_announce": True}
+    return "me.html", {
+        "here": "me",
+        "name": "李明",
+        "id": "li",
+        "openings": lines,
+        "may_announce": True,
+        "mail": None,
+    }
 
 
 def _line(one: Any) -> dict[str, Any]:
