@@ -2,7 +2,7 @@
 
 Whoever claims a notice sends it, so any worker may. A claim counts a try in one statement that only the first of two
 workers gets through, and keeps everybody from the next try until long after this one has ended. So a notice is sent
-twice only if a worker dies between the mail server's answer and writing it down; both have one Message-ID then.
+twice only if the mail server's answer is lost, or a worker dies before it wrote it down; both have one Message-ID.
 Nothing waits for any of this: no session, no page, no answer.
 """
 
