@@ -60,7 +60,7 @@ from sessions.sealed_set import set_root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One session as it stands in memory: what its two streams add up to, and where they end."""
+    """One session as it stands in memory: what its streams add up to, and where they end."""
 
     session: SessionId
     opening: Opening | None = None
@@ -82,7 +82,7 @@ class Held:
 
     @property
     def last_at(self) -> datetime | None:
-        """When the newest event of either stream happened."""
+        """When the newest event of any stream happened."""
         return max((head.at for head in self.heads.values() if head.at), default=None)
 
     @property

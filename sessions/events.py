@@ -579,7 +579,7 @@ class ClockSafe:
 class OutageBegan:
     """The hall did not work, or does not; nothing falls due. Dated when it was last known to work.
 
-    ``votes`` are the figures behind ``reasons`` (hall.health).
+    ``votes`` are the figures behind ``reasons`` (sessions.health).
     """
 
     noticed_at: datetime

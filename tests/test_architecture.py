@@ -34,6 +34,30 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
         assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
 
 
+def test_a_docstring_names_only_what_is_there() -> None:
+    def module(path: Path) -> str:
+        return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+    texts = {module(path): path.read_text("utf-8") for path in SOURCES}
+    named = re.compile(r"\(((?:crypto|sessions|hall|web)(?:\.[a-z_]+)+)(?=[).,:;\s])")
+    found = {name for text in texts.values() for name in named.findall(text)}
+    lost = set()
+    for name in found - texts.keys():
+        parent, _, attribute = name.rpartition(".")
+        if not re.search(rf"^(?:async def |def |class )?{attribute}\b", texts.get(parent, ""), re.M):
+            lost.add(name)
+    assert lost == set()
+    assert len(found) > 50  # the search sees what it looks for
+
+
+def test_the_pages_name_only_files_that_are_there() -> None:
+    named = re.compile(r"\b(?:crypto|sessions|hall|web|alembic|tests|docs)/[\w/.-]+\.(?:py|ts|md|toml|typ)\b")
+    pages = [ROOT / "README.md", *(path for folder in (*PACKAGES, "docs") for path in (ROOT / folder).glob("*.md"))]
+    found = [f"{page.name}: {name}" for page in pages for name in named.findall(page.read_text("utf-8"))]
+    assert [one for one in found if not (ROOT / one.partition(": ")[2]).exists()] == []
+    assert len(found) > 20  # the search sees what it looks for
+
+
 def test_the_alembic_folder_is_no_package() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
 

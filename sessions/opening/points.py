@@ -1,6 +1,6 @@
 """Points at which somebody outside must hold the log: reached, missed, or still waited for (LIFECYCLE.md, Witnesses).
 
-A point is a moment that nobody may rewrite afterwards: the frozen set, each draw, the record. At a point the shell
+A point is a moment that nobody may rewrite afterwards: the frozen set, the draw, the record. At a point the shell
 asks the witnesses of the plan; what they say comes back as RecordAnchor.
 """
 
