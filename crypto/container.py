@@ -137,7 +137,7 @@ def check_sealed(file: BinaryIO) -> CheckedBid:
         raise SealedBidRefused("wrong_header")
     if stated.total_len != container.total_len:
         raise SealedBidRefused("wrong_sizes")
-    held = _check_slots(header, stated)
+    held = check_slots(header, stated)
     for part in header.parts:
         file.seek(container.body + part.off)
         if file.read(HEAD) != part.head:
@@ -154,7 +154,8 @@ def check_sealed(file: BinaryIO) -> CheckedBid:
     )
 
 
-def _check_slots(header: Header, stated: Declaration) -> dict[SlotRole, tuple[x509.Certificate, ...]]:
+def check_slots(header: Header, stated: Declaration) -> dict[SlotRole, tuple[x509.Certificate, ...]]:
+    """Return whom the groups are sealed to, by role; raise unless the declaration carries just these certificates."""
     carried = {fingerprint(certificate): certificate for certificate in stated.certificates}
     used: dict[SlotRole, dict[bytes, x509.Certificate]] = {role: {} for role in SlotRole}
     for group in header.groups:

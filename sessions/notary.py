@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from crypto.digest import sha256_hex
+from crypto.timestamps import DRIFT
 from crypto.tlog import peek_checkpoint
 from sessions.anchoring import answered, asking, convicting
 from sessions.clock import Clock
@@ -276,6 +277,10 @@ class Notary:
             await self._judge(opening, anchor.name, other.note)
             return
         if said is None:
+            return
+        if not opening.at - DRIFT <= said.at <= self._clock.now() + DRIFT:
+            # Whoever checks the archive could not tell it from a log that was made up afterwards (log.witnesses).
+            _log.warning("an answer is dated otherwise than this hall", extra={"by": anchor.name, "at": said.at})
             return
         for point, kind, name in wanted:
             kept = Kept(session=opening.plan.session, point=point, kind=kind, by=name, size=asked.size, said=said)

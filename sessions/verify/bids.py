@@ -12,17 +12,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import declaration as declarations
 from crypto import header as headers
-from crypto.certificates import Usage, bidder_id, fingerprint, parse_certificate
+from crypto.certificates import Usage, bidder_id, bidder_name, check_pair, fingerprint, parse_certificate
+from crypto.container import PREFIX, Container, check_slots
 from crypto.crls import parse_list
 from crypto.declaration import Declaration
 from crypto.digest import sha256_hex
 from crypto.encoding import unb64u, unhex
 from crypto.envelope import open_published
-from crypto.header import QUOTE, Header
+from crypto.header import QUOTE, Header, SlotRole
 from crypto.paths import Trust, validate
 from crypto.receipt import log_leaf, tracker, verify_receipt
 from crypto.rescue import SALT, check_sheet
 from crypto.signing import HallPublicKey
+from sessions.behind import check_sharing
 from sessions.events import BidNotOpened, BidOpened, BidReceived, Recorded, SheetRescued
 from sessions.ids import Digest
 from sessions.intake import Intake, sealed_bids
@@ -69,9 +71,7 @@ def complete(files: Files, o: Opening, intake: Intake, last: Recorded) -> Found:
         raise Failed("the set was never frozen")
     stood = sealed_bids(intake)
     require(tuple(bid.header_sha256 for bid in stood) == frozen.headers, "the set is not what stood at the deadline")
-    ours = tuple((b.bidder, b.name, b.received_at, b.tracker, b.versions) for b in stood)
-    rows = tuple((b.bidder, b.name, b.received_at, b.tracker, b.versions) for b in o.bids)
-    require(ours == rows, "the list of bidders is not that of intake")
+    require(stood == frozen.sealed, "the list of bidders is not that of intake")
     require((frozen.intake_head, frozen.intake_length) == (last.digest, last.number), "intake went on afterwards")
     missing = [bid.row for bid in o.bids if f"bids/{bid.row}/header.json" not in files]
     for bid in o.bids:
@@ -106,12 +106,19 @@ def _sealed(files: Files, o: Opening, bid: Bid, record: Recorded | None, deadlin
     data = files[f"{folder}/header.json"]
     require(sha256_hex(data) == bid.header_sha256, f"row {bid.row}: another header")
     header = headers.parse(data)
-    stated = declarations.verify(files[f"{folder}/declaration.der"], header.sig_cert)
+    declared = files[f"{folder}/declaration.der"]
+    stated = declarations.verify(declared, header.sig_cert)
     require(stated.header_sha256 == bid.header_sha256, f"row {bid.row}: the declaration is over another header")
+    whole = Container(
+        header=header, header_bytes=data, declaration=declared, total_len=PREFIX + len(data) + header.body_length
+    )
+    require(stated.total_len == whole.total_len, f"row {bid.row}: the declaration is over another length")
     require(bidder_id(stated.signer) == bid.bidder == header.bidder, f"row {bid.row}: signed by somebody else")
+    require(bidder_name(stated.signer) == bid.name, f"row {bid.row}: listed under another name than its bidder's")
     require((header.tender, header.lot) == (tender.id, tender.lot), f"row {bid.row}: sealed for another lot")
     require(header.deadline in deadlines, f"row {bid.row}: sealed for another deadline")
     require(len(header.groups) == tender.envelopes, f"row {bid.row}: another number of envelopes")
+    _sealed_to(o, header, stated)
     shown = files[f"{folder}/signing-certificate.pem"]
     require(shown == stated.signer.public_bytes(Encoding.PEM), f"row {bid.row}: the certificate beside is another")
     if record is not None:
@@ -119,9 +126,17 @@ def _sealed(files: Files, o: Opening, bid: Bid, record: Recorded | None, deadlin
         if not isinstance(event, BidReceived):
             raise Failed(f"row {bid.row}: not received")
         told = (event.declaration_sha256, event.root, event.signing_certificate)
-        here = (sha256_hex(files[f"{folder}/declaration.der"]), stated.root, fingerprint(stated.signer).hex())
+        here = (whole.declaration_sha256, stated.root, fingerprint(stated.signer).hex())
         require(told == here, f"row {bid.row}: intake received other bytes")
+        require(event.length == whole.length, f"row {bid.row}: intake received another length")
     return Sealed(bid=bid, header=header, declaration=stated, received=record)
+
+
+def _sealed_to(o: Opening, header: Header, stated: Declaration) -> None:
+    """Nobody could open the bid but the bidder and whom the plan names: there is a slot for no other certificate."""
+    for certificate in check_slots(header, stated)[SlotRole.BIDDER]:
+        check_pair(stated.signer, certificate)
+    check_sharing(header, o.plan)
 
 
 def certificates(files: Files, bids: tuple[Sealed, ...]) -> Found:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from crypto.digest import sha256_hex
 from crypto.errors import NoteRefused
 from crypto.signing import HallPublicKey
+from crypto.timestamps import DRIFT
 from crypto.tlog import (
     Checkpoint,
     Policy,
@@ -21,7 +22,7 @@ from crypto.tlog import (
     read_note,
     verify_cosignature,
 )
-from sessions.events import Anchored
+from sessions.events import Anchored, Recorded
 from sessions.opening import Opening, Status
 from sessions.opening.points import reached
 from sessions.plan import AnchorKind, Watch, WitnessMode
@@ -79,8 +80,12 @@ def witnesses(replayed: Replayed, notes: Notes) -> Found:
         event = record.event
         if isinstance(event, Anchored) and event.kind is AnchorKind.WITNESS:
             require(event.size in notes, f"the checkpoint of event {record.number} is missing")
-            _cosigned(event, record.number, notes[event.size], keys[event.by])
+            _cosigned(event, record, notes[event.size], keys[event.by])
     said = {size: cosignatures(note, policy.witnesses) for size, note in notes.items()}
+    for size, times in said.items():
+        newest = replayed.log.records[size - 1].at
+        early = [by for by, time in times.items() if datetime.fromtimestamp(time, UTC) < newest - DRIFT]
+        require(not early, f"{', '.join(early)} cosigned {size} events before the last of them had happened")
     final = len(said[len(replayed.log.records)])
     rule = o.plan.pack.witness
     closed = rule is not None and rule.mode is WitnessMode.CLOSED and o.status is Status.ENDED
@@ -156,11 +161,12 @@ def _continues(tree: Tree, checkpoint: Checkpoint) -> bool:
     return checkpoint.size <= len(tree) and tree.root(checkpoint.size) == checkpoint.root
 
 
-def _cosigned(event: Anchored, number: int, note: bytes, witness: WitnessKey) -> None:
-    time = verify_cosignature(note, witness)
+def _cosigned(event: Anchored, record: Recorded, note: bytes, witness: WitnessKey) -> None:
+    number, time = record.number, verify_cosignature(note, witness)
     lines = read_note(note).by(witness.verifier)
     require(sha256_hex(str(lines[0]).encode()) == event.sha256, f"event {number} is of another cosignature")
     require(datetime.fromtimestamp(time, UTC) == event.said_at, f"event {number} gives another time")
+    require(event.said_at <= record.at + DRIFT, f"event {number}: recorded before it was cosigned")
     require(open_root(note) == event.root, f"event {number} gives another root")
 
 

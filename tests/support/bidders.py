@@ -1,6 +1,6 @@
 """Bidders with real certificates and real sealed files, for every test that needs one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -105,8 +105,12 @@ def a_sealed_bid(
     rescue_salt: bytes | None = None,
     tenderer: Quorum | None = None,
     escrow: Quorum | None = None,
+    beside: Sequence[Credential] = (),
 ) -> Sealed:
-    """Seal ``quote`` and ``files`` for real; ``commercial`` files go to group B of a two-envelope bid."""
+    """Seal ``quote`` and ``files`` for real; ``commercial`` files go to group B of a two-envelope bid.
+
+    ``beside``: for whom else a program that betrays its bidder seals it, as if they were the bidder.
+    """
     bidder = bidder or a_bidder()
     grouped = [("A", data) for data in files] + [("B", data) for data in commercial]
     out = BytesIO()
@@ -123,7 +127,7 @@ def a_sealed_bid(
             for number, (group, data) in enumerate(grouped, 1)
         ],
         signer=bidder.sign,
-        encrypt_to=[bidder.encrypt.certificate],
+        encrypt_to=[each.certificate for each in (bidder.encrypt, *beside)],
         envelopes=envelopes,
         rescue_salt=rescue_salt,
         tenderer=tenderer,

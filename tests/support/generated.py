@@ -20,6 +20,8 @@ from crypto.digest import sha256, sha256_hex
 from crypto.draw import Share, commitment
 from crypto.encoding import b64u, canonical
 from crypto.envelope import open_group, unlock
+from crypto.header import SlotRole
+from crypto.held import assemble_held, open_held
 from crypto.receipt import Slip, issue
 from crypto.signing import sign
 from crypto.tlog import Tree
@@ -28,6 +30,7 @@ from sessions import intake as intakes
 from sessions import intake_log
 from sessions import opening as openings
 from sessions.archive import Archive
+from sessions.behind import quorum
 from sessions.chaining import Head, chain
 from sessions.errors import CommandRefused
 from sessions.events import (
@@ -53,7 +56,7 @@ from sessions.opening.locks import FAILURES
 from sessions.opening.state import Draw
 from sessions.opening.stopping import REASONS
 from sessions.opening_log import OpeningLog
-from sessions.plan import AnchorKind, ClockTerms, IntakeLog, Plan, StepKind
+from sessions.plan import AnchorKind, ClockTerms, IntakeLog, Lock, Plan, StepKind
 from sessions.plan_json import plan_to_json
 from sessions.ports import FINAL, Answer, Entries, Evidence, Kind, Summary
 from sessions.proofs import UNAVAILABLE_CODE, Proof, State
@@ -71,6 +74,7 @@ from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR,
 from tests.support.filmed import Filming
 from tests.support.locked import a_locked_plan
 from tests.support.memory_events import MemoryEvents
+from tests.support.officers import an_officer
 from tests.support.outside import Checkpoints, Proofs, the_hall
 from tests.support.shell import the_actor, the_trust
 
@@ -95,22 +99,35 @@ SHEETS: Sequence[dict[str, str]] = (
 )
 
 
+Terms = tuple[int, Lock | None, Lock | None]
+"""What an announcement says of sealing: how many envelopes, and who holds shares of the bidder's keys."""
+
+
 @cache
-def a_bid(number: int, version: int, envelopes: int) -> Sealed:
+def a_bid(number: int, version: int, terms: Terms) -> Sealed:
     """Return one of a pool of sealed bids: sealing is dear, and every opening is of the same tender."""
+    envelopes, tenderer, escrow = terms
     bidder = a_bidder(f"第{number}号<{number}>&'有限公司'")
     given = {"tender": TENDER["id"], "lot": TENDER["lot"], "deadline": TENDER["deadline"], "envelopes": envelopes}
     given["rescue_salt"] = SALT if number % 2 else None
+    given["tenderer"] = None if tenderer is None else quorum(tenderer)
+    given["escrow"] = None if escrow is None else quorum(escrow)
     return a_sealed_bid(b"%PDF", bidder=bidder, quote=SHEETS[(number + version) % len(SHEETS)], **given)
 
 
 @cache
-def a_quote_key(number: int, version: int, envelopes: int) -> bytes:
-    sealed = a_bid(number, version, envelopes)
-    container = read_header(sealed.file)
-    group = "AB"[envelopes - 1]
+def a_quote_key(number: int, version: int, terms: Terms) -> bytes:
+    sealed = a_bid(number, version, terms)
+    container, (envelopes, tenderer, _) = read_header(sealed.file), terms
+    group, second = "AB"[envelopes - 1], None
+    if tenderer is not None:
+        shares = [
+            open_held(container.header, group, SlotRole.TENDERER, an_officer(each.account))
+            for each in tenderer.officers
+        ]
+        second = assemble_held(container.header, group, SlotRole.TENDERER, shares)
     secret = unlock(container, group, sealed.bidder.encrypt)
-    return open_group(sealed.file, container, group, secret).part_key("quote")
+    return open_group(sealed.file, container, group, secret, second).part_key("quote")
 
 
 @dataclass(kw_only=True)
@@ -178,6 +195,10 @@ class Making:
             plan = outside.watched(plan, self.chance)
         plan = replace(plan, recording=True) if self.filming.wanted else plan
         return replace(plan, proofs=True) if self.chance.random() < 0.4 else plan
+
+    @property
+    def terms(self) -> Terms:
+        return self.plan.tender.envelopes, self.plan.tenderer_share, self.plan.escrow
 
     @property
     def it(self) -> Opening:
@@ -293,7 +314,7 @@ class Making:
         records = self.records[Stream.OPENING]
         window = window_digest(self.it, records)
         assert window is not None
-        bids = [a_bid(*self.latest[bid.bidder], self.plan.tender.envelopes) for bid in self.it.bids]
+        bids = [a_bid(*self.latest[bid.bidder], self.terms) for bid in self.it.bids]
         if self.plan.pack.evidence is not None:
             self.kept.beats = outside.signs_of_life(self.it, window, bids, records[-1].digest, self.chance)
         kept: Any = self.kept
@@ -371,7 +392,7 @@ class Making:
             bidder=bid.bidder,
             quote=read_sheet(sheet),
             quote_sha256=Digest(sha256_hex(sheet)),
-            quote_key=b64u(a_quote_key(number, version, self.plan.tender.envelopes)),
+            quote_key=b64u(a_quote_key(number, version, self.terms)),
             code=None,
         )
 
@@ -403,20 +424,20 @@ class Making:
 
     def said(self, number: int, kind: str, **members: Any) -> Jws:
         payload = {"v": 1, "session": SESSION, **members}
-        return Jws(sign(payload, kind, a_bid(number, 0, self.plan.tender.envelopes).bidder.sign))
+        return Jws(sign(payload, kind, a_bid(number, 0, self.terms).bidder.sign))
 
     def proof(self, number: int, *, encrypting: bool = False) -> Proof | None:
         """What is found of this bidder's certificate now, if the plan asks for it."""
         if not self.plan.proofs:
             return None
-        bidder = a_bid(number, 0, self.plan.tender.envelopes).bidder
+        bidder = a_bid(number, 0, self.terms).bidder
         return self.proofs.look(bidder, self.now, self.chance, encrypting=encrypting)
 
     def who(self, number: int) -> Actor:
-        return the_actor(a_bid(number, 0, self.plan.tender.envelopes).bidder)
+        return the_actor(a_bid(number, 0, self.terms).bidder)
 
     def submit(self, number: int, version: int = 0) -> None:
-        sealed = a_bid(number, version, self.plan.tender.envelopes)
+        sealed = a_bid(number, version, self.terms)
         actor = self.who(number)
         stated = {"declaration_sha256": sealed.bid.declaration_sha256, "root": sealed.bid.root}
         command = c.SubmitBid(

@@ -81,7 +81,7 @@ def the_long_bundle() -> tuple[bytes, HallKey]:
 
 async def _play(folder: Path) -> bytes:
     clock = FakeClock()
-    witnesses = [a_witness(f"w{number}.example", folder) for number in (1, 2)]
+    witnesses = [a_witness(f"w{number}.example", folder, clock) for number in (1, 2)]
     bids = [a_bid_for_this(f"第{number}建设有限公司", f"{1000 + number}000.00") for number in range(BIDDERS)]
     async with a_shell(folder, clock) as hall:
         hall.trusts(the_trust(), Answering())

@@ -13,7 +13,7 @@ from crypto.signing import HallKey
 from crypto.tlog import VerifierKey, WitnessSecret, read_note
 from crypto.tlog.notes import ED25519, decimal
 from crypto.tlog.requests import write_request
-from sessions.clock import Clock
+from sessions.clock import Clock, SystemClock
 from sessions.hallkey import HallKeys
 from sessions.notary import Notary, Outside
 from sessions.opening_log import OpeningLog
@@ -33,6 +33,7 @@ class InHouse:
 
     secret: WitnessSecret
     hall: VerifierKey
+    clock: Clock = field(default_factory=SystemClock)
     dead: bool = False
     asked: int = 0
     notes: dict[str, str] = field(default_factory=dict)
@@ -55,16 +56,16 @@ class InHouse:
         await asyncio.sleep(0)
         if self.dead:
             raise NotAnchored("nobody answers")
-        old = 0
+        old, now = 0, int(self.clock.now().timestamp())
         for _ in range(2):
             request = write_request(old, asked.prove(old) if old <= asked.size else (), asked.note)
-            verdict = judge(request, self.notes.get(asked.origin), [self.hall], self.secret, 1_795_222_800)
+            verdict = judge(request, self.notes.get(asked.origin), [self.hall], self.secret, now)
             if verdict.fault is not None:
                 self.faults.append(verdict.fault[0])
             if verdict.status == 200 and verdict.state is not None:
                 self.notes[asked.origin] = verdict.state
                 line = read_note(verdict.state).by(self.secret.public.verifier)[0]
-                return Said(evidence=str(line).encode(), at=datetime.fromtimestamp(1_795_222_800, UTC))
+                return Said(evidence=str(line).encode(), at=datetime.fromtimestamp(now, UTC))
             if verdict.status == 409:
                 old = decimal(verdict.body.removesuffix("\n"))
                 if old <= asked.size:
@@ -76,10 +77,10 @@ class InHouse:
         return None if self.dead else self.notes.get(origin)
 
 
-def a_witness(name: str, folder: Path) -> InHouse:
+def a_witness(name: str, folder: Path, clock: Clock | None = None) -> InHouse:
     """A witness of the hall in ``folder``."""
     hall = VerifierKey("hall.example", ED25519, hall_key(folder).public.raw)
-    return InHouse(WitnessSecret(name, HallKey.generate()), hall)
+    return InHouse(WitnessSecret(name, HallKey.generate()), hall, clock or SystemClock())
 
 
 def a_watched_plan(*witnesses: InHouse, quorum: int | None = None, mode: WitnessMode = WitnessMode.CLOSED) -> Plan:
@@ -110,7 +111,9 @@ def a_log(shell: Shell) -> OpeningLog:
 
 
 def a_notary(shell: Shell, *witnesses: InHouse) -> Notary:
-    """A notary at work in this shell."""
+    """A notary at work in this shell; the witnesses go by its clock."""
+    for one in witnesses:
+        one.clock = shell.clock
     outside = Outside(witnesses={one.vkey: one for one in witnesses}, authorities={})
     notary = Notary(
         shell.sessions,

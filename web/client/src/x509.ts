@@ -150,6 +150,11 @@ export function bidderId(certificate: Certificate): string {
   return id;
 }
 
+/** The organisation's name, else the common name, else its number: how a bidder is listed. */
+export function bidderName(certificate: Certificate): string {
+  return attribute(certificate, "organization") ?? attribute(certificate, "commonName") ?? bidderId(certificate);
+}
+
 /** The first value of a subject attribute, or null. */
 export function attribute(certificate: Certificate, name: keyof typeof NAME): string | null {
   return certificate.subject.find(({ type }) => type === NAME[name])?.value ?? null;

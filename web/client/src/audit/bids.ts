@@ -4,12 +4,13 @@ import { type Bytes, concat, equal, fromBase64url, fromUtf8, hex, lv, utf8 } fro
 import type { JsonObject } from "../canonical.js";
 import { collect, open, streamKey } from "../chunked.js";
 import { type Declaration, readDeclaration } from "../declaration.js";
-import { type Header, QUOTE, readHeader } from "../header.js";
+import { bodyLength, type Header, QUOTE, readHeader } from "../header.js";
 import { type HallKey, readStatement } from "../jws.js";
 import { asHex } from "../fields.js";
 import { contextOf, plainCommitment } from "../keys.js";
+import { checkRecipient, readSlot } from "../slots.js";
 import { trackerCode, verifyReceipt } from "../receipt.js";
-import { bidderId, readCertificate } from "../x509.js";
+import { bidderId, bidderName, readCertificate } from "../x509.js";
 import { CAUSES, STORAGE } from "./blame.js";
 import type { Bid, Opening } from "./ceremony.js";
 import { receiptOf, same, type Taken } from "./intake.js";
@@ -17,7 +18,7 @@ import { readList } from "./lists.js";
 import type { Told } from "./log.js";
 import { fromPem } from "./pem.js";
 import { receiptEntry } from "./receiptlog.js";
-import { type Trust, validate } from "./paths.js";
+import { checkLeaf, type Trust, validate } from "./paths.js";
 import { demand, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
 import { digestHex } from "../sha256.js";
@@ -25,6 +26,9 @@ import { type Data, moment, written } from "./shapes.js";
 import { flags, readSheet } from "./sheet.js";
 import { setRoot } from "./tree.js";
 import type { Files } from "./zipped.js";
+
+/** Bytes of a sealed bid before its header and after its declaration (crypto/FORMAT.md section 1). */
+const [FRONT, TRAILER] = [16, 12];
 
 /** A bid of the set with what the bundle has of its file. */
 export interface Sealed {
@@ -57,8 +61,7 @@ export function complete(files: Files, o: Opening, taken: Taken): Found<true> {
     taken.bids.map((bid) => bid["header_sha256"]).join() === o.frozen.headers.join(),
     "the set is not what stood at the deadline",
   );
-  const told = (bid: Data): Data => ({ ...bid, checked_in_at: null });
-  demand(same(taken.bids.map(told), o.frozen.sealed.map(told)), "the list of bidders is not that of intake");
+  demand(same(taken.bids, o.frozen.sealed), "the list of bidders is not that of intake");
   const ends = o.frozen.data["intake_head"] === taken.last.digest && o.frozen.data["intake_length"] === taken.last.n;
   demand(ends, "intake went on afterwards");
   let missing = 0;
@@ -88,23 +91,55 @@ async function declaration(files: Files, o: Opening, bid: Bid, told: Told | unde
   const bytes = file("header.json");
   check(digestHex(bytes) === bid.header, "another header");
   const header = readHeader(bytes);
-  const stated = await readDeclaration(file("declaration.der"), header.signer);
+  const declared = file("declaration.der");
+  const stated = await readDeclaration(declared, header.signer);
   check(hex(stated.headerSha256) === bid.header, "the declaration is over another header");
+  const total = FRONT + bytes.length + bodyLength(header);
+  check(stated.totalLength === total, "the declaration is over another length");
   check(bidderId(stated.signer) === bid.bidder && header.bidder === bid.bidder, "signed by somebody else");
+  check(bidderName(stated.signer) === bid.name, "listed under another name than its bidder's");
   check(header.tender === tender["id"] && header.lot === tender["lot"], "sealed for another lot");
   check(deadlines.has(header.deadline), "sealed for another deadline");
   check(header.groups.length === tender["envelopes"], "another number of envelopes");
+  sealedTo(o, header, stated, check);
   const shown = fromPem(file("signing-certificate.pem"), "CERTIFICATE");
   check(equal(shown, stated.signer.der), "the certificate beside it is another one");
   if (told !== undefined) {
     check(
-      told.data["declaration_sha256"] === digestHex(file("declaration.der")) &&
+      told.data["declaration_sha256"] === digestHex(declared) &&
         told.data["root"] === hex(stated.root) &&
         told.data["signing_certificate"] === digestHex(stated.signer.der),
       "intake received other bytes",
     );
+    check(told.data["length"] === total + declared.length + TRAILER, "intake received another length");
   }
   return { bid, header, declaration: stated };
+}
+
+/** Nobody could open the bid but the bidder and whom the plan names: there is a slot for no other certificate. */
+function sealedTo(o: Opening, header: Header, stated: Declaration, check: (holds: boolean, otherwise: string) => void): void {
+  const slots = header.groups.flatMap((group) => group.slots);
+  const names = new Set([hex(header.signer), ...slots.map(({ certificate }) => hex(certificate))]);
+  const carried = new Map(stated.certificates.map((each) => [digestHex(each.der), each]));
+  const others = [...carried.keys()].some((each) => !names.has(each));
+  check(!others && names.size === carried.size, "other certificates than those it was sealed to");
+  for (const { role, certificate, data } of slots) {
+    const holder = carried.get(hex(certificate))!;
+    checkRecipient(readSlot(data), holder);
+    if (role !== "bidder") continue;
+    checkLeaf(stated.signer, "sign");
+    checkLeaf(holder, "encrypt");
+    const pair = equal(stated.signer.subjectDer, holder.subjectDer) && equal(stated.signer.issuerDer, holder.issuerDer);
+    check(pair, "sealed to somebody else as if it were the bidder");
+  }
+  for (const role of ["tenderer", "escrow"] as const) {
+    const lock = o.locks.find(({ id }) => id === role);
+    const wanted = (lock?.officers ?? []).map((each) => `${lock!.threshold} ${digestHex(fromBase64url(each.certificate))}`);
+    for (const { slots: own } of header.groups) {
+      const shares = own.filter((slot) => slot.role === role).map(({ place, certificate }) => `${place!.threshold} ${hex(certificate)}`);
+      check(shares.join() === wanted.join(), `sealed to other holders of shares (${role})`);
+    }
+  }
 }
 
 export async function certificates(files: Files, bids: readonly Sealed[]): Promise<Found<readonly string[]>> {

@@ -3,7 +3,7 @@
 import { type Bytes, equal, fromHex, hex, utf8 } from "../bytes.js";
 import type { HallKey } from "../jws.js";
 import type { Opening } from "./ceremony.js";
-import { lines } from "./log.js";
+import { lines, type Told } from "./log.js";
 import { type Checkpoint, cosignedAt, type Key, linesBy, type Note, openCheckpoint, readKey, readNote, sameKey } from "./note.js";
 import { demand, Failed, type Found, found } from "./report.js";
 import type { Replayed } from "./rules.js";
@@ -12,6 +12,8 @@ import type { Data } from "./shapes.js";
 import { Tree } from "./tree.js";
 import type { Files } from "./zipped.js";
 
+/** How far a witness's clock may be off, in milliseconds. */
+const DRIFT = 60_000;
 const PROOF = "c2sp.org/tlog-proof@v1\n";
 const FINAL = "log/opening.checkpoint";
 const POINT = /^log\/opening-([1-9][0-9]{0,6})\.checkpoint$/;
@@ -70,16 +72,19 @@ export async function witnesses({ opening: o, log }: Replayed, held: ReadonlyMap
   if (announced.length === 0) return found(true, "no witness was announced");
   const quorum = o.watch!["quorum"] as number;
   const keys = await witnessKeys(announced, quorum);
-  for (const { type, data, n } of log) {
+  for (const told of log) {
+    const { type, data, n } = told;
     if (type !== "Anchored" || data["kind"] !== "witness") continue;
     const one = held.get(data["size"] as number);
     demand(one !== undefined, `the checkpoint of event ${n} is missing`);
-    await cosigned(one, data, n, keys.get(data["by"] as string)!);
+    await cosigned(one, told, keys.get(data["by"] as string)!);
   }
   const counts = new Map<number, number>();
   for (const [size, { note }] of held) {
-    const times = await Promise.all([...keys.values()].map((key) => cosignedAt(note, key)));
-    counts.set(size, times.filter((time) => time !== null).length);
+    const times = (await Promise.all([...keys.values()].map((key) => cosignedAt(note, key)))).filter((time) => time !== null);
+    const newest = log[size - 1]?.at ?? -Infinity;
+    demand(times.every((time) => 1000 * time >= newest - DRIFT), `${size} events were cosigned before the last of them had happened`);
+    counts.set(size, times.length);
   }
   const final = counts.get(log.length) ?? 0;
   const rule = (o.plan.pack["witness"] ?? null) as Data | null;
@@ -143,10 +148,11 @@ export async function witnessKeys(announced: readonly string[], quorum: number):
   return new Map(keys.map((key) => [key.name, key]));
 }
 
-async function cosigned({ note, checkpoint }: Held, data: Data, n: number, witness: Key): Promise<void> {
+async function cosigned({ note, checkpoint }: Held, { data, n, at }: Told, witness: Key): Promise<void> {
   const time = await cosignedAt(note, witness);
   demand(time !== null, `event ${n}: the witness did not cosign`);
   demand(digestHex(linesBy(note, witness)[0]!.whole) === data["sha256"], `event ${n} is of another cosignature`);
   demand(new Date(1000 * time).toISOString() === data["said_at"], `event ${n} gives another time`);
+  demand(1000 * time <= at + DRIFT, `event ${n}: recorded before it was cosigned`);
   demand(hex(checkpoint.root) === data["root"], `event ${n} gives another root`);
 }

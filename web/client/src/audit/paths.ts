@@ -13,7 +13,7 @@ import { type Answer, answeredBy, unchecked } from "./ocsp.js";
 import { policiesPermit } from "./policies.js";
 import { demand } from "./report.js";
 import type { Usage } from "./shapes.js";
-import { signed } from "./signed.js";
+import { isStrong, signed } from "./signed.js";
 
 const MOST_BETWEEN = 6;
 
@@ -79,6 +79,7 @@ export async function standing(path: readonly Certificate[], trust: Trust, at: n
 export function checkLeaf(certificate: Certificate, usage: Usage): void {
   demand(!certificate.isAuthority, "an authority's certificate where a person's is expected");
   demand(certificate.keyKind !== "other", "a key of a kind that is not used here");
+  demand(isStrong(certificate), "signed over a digest that no longer holds");
   if (usage === "stamp") return demand(forStampsAlone(certificate), "the certificate is not for timestamps alone");
   const fits = certificate.keyKind === "RSA" ? "keyEncipherment" : "keyAgreement";
   const good = usage === "sign" ? canSign(certificate) : canEncrypt(certificate) && certificate.keyUsage.has(fits);

@@ -2,7 +2,7 @@
 
 import { type Bytes, fromBase64url, fromUtf8, utf8 } from "../bytes.js";
 import { canonicalText, parseCanonical } from "../canonical.js";
-import { attribute, bidderId, type Certificate, readCertificate } from "../x509.js";
+import { bidderId, bidderName, type Certificate, readCertificate } from "../x509.js";
 import type { Sealed } from "./bids.js";
 import type { Opening } from "./ceremony.js";
 import { same } from "./intake.js";
@@ -196,7 +196,7 @@ function succeeds(before: Certificate, next: Certificate): boolean {
   const subject = (one: Certificate): string =>
     canonicalText([
       bidderId(one),
-      attribute(one, "organization") ?? attribute(one, "commonName"),
+      bidderName(one),
       ...kinds.map((kind) => one.subject.filter(({ type }) => type === kind).map(({ value }) => value)),
     ]);
   return subject(before) === subject(next) && next.notBefore >= before.notBefore;

@@ -113,10 +113,22 @@ function schemeOf(algorithm: der.Element | undefined, signature: Bytes, issuer: 
   }
   if (name !== PSS) return null;
   const stated = new Map(der.children(parameters, der.TAG.sequence).map((each) => [each.tag, der.inner(each)]));
-  const hash = stated.has(der.context(0)) ? HASHES[der.oid(der.children(stated.get(der.context(0)))[0])] : undefined;
+  const hash = pssDigest(parameters);
   if (hash === undefined) return null; // SHA-1, which nobody should trust
   const saltLength = stated.has(der.context(2)) ? der.smallInteger(stated.get(der.context(2))) : 20;
   return { key: { name: "RSA-PSS", hash }, how: { name: "RSA-PSS", saltLength }, signature };
+}
+
+/** Whether a certificate is signed over a digest that still holds: SHA-256, -384 or -512, or by Ed25519, which has its own. */
+export function isStrong({ der: bytes }: Certificate): boolean {
+  const [id, parameters] = der.children(der.children(der.read(bytes), der.TAG.sequence)[1], der.TAG.sequence);
+  const name = der.oid(id);
+  return name === ED25519 || digestWith(name) !== undefined || (name === PSS && pssDigest(parameters) !== undefined);
+}
+
+function pssDigest(parameters: der.Element | undefined): Hash | undefined {
+  const [hash] = der.children(parameters, der.TAG.sequence).filter(({ tag }) => tag === der.context(0));
+  return hash === undefined ? undefined : HASHES[der.oid(der.children(der.inner(hash))[0])];
 }
 
 /** `r | s` of an ECDSA-Sig-Value (RFC 5480). */
