@@ -50,6 +50,7 @@ class Intake:
     versions: Mapping[BidderId, int]
     checked_in: Mapping[BidderId, datetime]
     announced_at: datetime
+    seen: frozenset[Digest] = frozenset()  # every sealed bid that ever came, by its header
     entries: tuple[bytes, ...] = ()  # of every receipt given, in order, for the log of receipts (sessions.intake_log)
     closed: bool = False
     held: bool = False  # the opening stands still: T0 does not close it, and opens it to nobody either
@@ -132,7 +133,8 @@ def _after(i: Intake, at: datetime, event: e.IntakeEvent) -> Intake:
                 proof=event.proof,
             )
             versions = {**i.versions, event.bidder: i.versions.get(event.bidder, 0) + 1}
-            return replace(i, bids={**i.bids, event.bidder: received}, versions=versions)
+            seen = i.seen | {event.header_sha256}
+            return replace(i, bids={**i.bids, event.bidder: received}, versions=versions, seen=seen)
         case e.BidWithdrawn():
             return replace(i, bids={bidder: bid for bidder, bid in i.bids.items() if bidder != event.bidder})
         case e.BidderCheckedIn():
@@ -234,6 +236,8 @@ def _submit(i: Intake, command: c.SubmitBid, actor: Actor, now: datetime) -> e.B
         return None
     if any(bid.header_sha256 == command.header_sha256 for bid in i.bids.values()):
         raise CommandRefused("foreign_bidder", sealed_by=command.sealed_bidder)
+    if i.plan.once and command.header_sha256 in i.seen:
+        raise CommandRefused("sealed_before")  # whoever has it could send it, and only sealing anew takes the bidder
     _accept(i, Act.SUBMIT, command.proof)
     received = e.BidReceived(
         bidder=command.bidder,

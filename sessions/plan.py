@@ -352,6 +352,7 @@ class Plan:
     hall_key: str | None = field(default=None, metadata=LATER)  # kid of the one key of this opening; None: the oldest
     clock: ClockTerms | None = field(default=None, metadata=LATER)  # None: nobody to compare the clock with
     recording: bool | None = field(default=None, metadata=LATER)  # True: what is shown and said is recorded
+    once: bool | None = field(default=None, metadata=LATER)  # True: no sealed bid is received a second time
 
     @property
     def every_lock(self) -> tuple[Lock, ...]:

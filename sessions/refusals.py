@@ -94,6 +94,12 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "请用本单位的证书封装并递交。",
         "Seal and submit with your own organisation's certificates.",
     ),
+    "sealed_before": (
+        "这份密封文件此前收到过，后来已被替换或撤回，不能再次递交。",
+        "This sealed bid came before, and was replaced or withdrawn since. It is not taken again.",
+        "请重新密封后再递交：这样任何人都不能用旧文件替换您的投标。",
+        "Seal the bid anew and send that: so nobody else can put an old file in the place of your bid.",
+    ),
     "wrong_deadline": (
         "投标文件所写的截止时间与公告不符。",
         "The deadline written in the bid is not the announced one.",

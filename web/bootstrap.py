@@ -508,7 +508,12 @@ def furnished(settings: Settings, watching: Watching, keys: HallKeys, plan: Plan
     kid = plan.hall_key or keys.newest.public.kid
     recording = True if on_air(settings) else plan.recording
     watched = replace(
-        plan, proofs=True, recording=recording, watch=plan.watch or watching.watch(plan.session), hall_key=kid
+        plan,
+        proofs=True,
+        once=True,
+        recording=recording,
+        watch=plan.watch or watching.watch(plan.session),
+        hall_key=kid,
     )
     pace = timedelta(**{"seconds" if plan.rehearsal else "minutes": settings.intake_log_minutes})
     if settings.clock_sources and watched.clock is None:

@@ -95,6 +95,20 @@ def test_a_later_version_replaces_the_one_before_and_takes_its_own_place() -> No
     assert rows[1].header_sha256 == a_bid(A, version=2).header_sha256
 
 
+def test_a_sealed_bid_that_was_replaced_or_withdrawn_is_not_taken_again() -> None:
+    i = Intake(replace(a_plan(), once=True))
+    i.send(a_bid(A), A)
+    assert i.send(a_bid(A), A, i.now + SECOND) == []  # it stands: the same receipt
+    i.send(a_bid(A, version=2), A, i.now + SECOND)
+    with pytest.raises(CommandRefused, match="sealed_before"):
+        i.send(a_bid(A), A, i.now + SECOND)
+    i.send(withdrawal(A), A)
+    with pytest.raises(CommandRefused, match="sealed_before"):
+        i.send(a_bid(A, version=2), A, i.now + SECOND)
+    i.send(a_bid(A, version=3), A, i.now + SECOND)
+    assert [bid.header_sha256 for bid in sealed_bids(i.it)] == [a_bid(A, version=3).header_sha256]
+
+
 def test_bids_of_one_moment_stand_in_the_order_of_their_digests() -> None:
     i = Intake()
     for who in (A, B, C):

@@ -23,6 +23,7 @@ from sessions.roles import CLOCK, Actor
 from tests.support import generated, outside
 from tests.support.audited import by_python, by_typescript
 from tests.support.bidders import a_sealed_bid
+from tests.support.ceremony import MS
 from tests.support.generated import Making, Terms
 from tests.support.locked import a_locked_plan
 from tests.support.officers import an_officer
@@ -40,6 +41,20 @@ class Renamed(Honest):
 
     def who(self, number: int) -> Actor:
         return replace(super().who(number), name=super().who(number ^ 1).name)
+
+
+class SentAgain(Honest):
+    """An earlier version is put in the place of the bidder's last one, as if the bidder had sent it again."""
+
+    def _plan(self) -> Plan:
+        return replace(super()._plan(), once=True)
+
+    def _bids(self, number: int) -> None:
+        for version in (0, 1, 0):
+            self.now += 1000 * MS
+            if self.intake is not None:  # whose rules the hall does not keep
+                self.intake = replace(self.intake, plan=replace(self.plan, once=None))
+            self.submit(number, version)
 
 
 class NotCheckedIn(Honest):
@@ -107,6 +122,7 @@ class WithoutTheTenderer(Honest):
 
 LIES: Mapping[type[Honest], str] = {
     Renamed: "bids.declarations",
+    SentAgain: "rules.intake",
     NotCheckedIn: "set.complete",
     Longer: "bids.declarations",
     CosignedLater: "log.witnesses",

@@ -160,6 +160,7 @@ class Making:
         self.losing = random.Random(f"{seed} keys")  # of its own, so that seeds without trustees tell what they told
         self.speaking = random.Random(f"{seed} floor")  # and this, so that seeds without speakers do
         self.filming = Filming(seed)
+        self.once = random.Random(f"{seed} once").random() < 0.5 or None
         self.recording = Recording()
         self.plan = self._plan()
         self.proofs = Proofs()
@@ -194,6 +195,7 @@ class Making:
         if self.chance.random() < 0.4:
             plan = outside.watched(plan, self.chance)
         plan = replace(plan, recording=True) if self.filming.wanted else plan
+        plan = replace(plan, once=self.once)
         return replace(plan, proofs=True) if self.chance.random() < 0.4 else plan
 
     @property

@@ -86,6 +86,8 @@ class Intake {
     }
   }
 
+  /** Every sealed bid that ever came, by its header. */
+  readonly #seen = new Set<string>();
   #last = -Infinity;
   /** The opening stands still: T0 does not close it, and takes nothing in either. */
   #held = false;
@@ -95,6 +97,7 @@ class Intake {
     if (!accepts(this.plan, "submit", proofOf(told))) return false;
     const header = data["header_sha256"];
     for (const other of this.bids.values()) if (other.data["header_sha256"] === header) return false; // nothing new, or another's
+    if (this.plan.form["once"] === true && this.#seen.has(header as string)) return false;
     if (data["replaces"] !== (standing === undefined ? null : standing.data["header_sha256"]!)) return false;
     // What a bid was sealed for is checked on its header, where there is one.
     return this.#fits(plan) && data["tracker"] === trackerCode(receiptOf(data, when, this.plan));
@@ -113,6 +116,7 @@ class Intake {
       case "BidReceived":
         this.received++;
         this.bids.set(bidder, told);
+        this.#seen.add(data["header_sha256"] as string);
         this.versions.set(bidder, (this.versions.get(bidder) ?? 0) + 1);
         return;
       case "BidWithdrawn":

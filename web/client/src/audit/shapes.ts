@@ -189,6 +189,7 @@ const plan = record({
   "hall_key?": orNull(text),
   "clock?": orNull(record({ sources: listOf(text) })),
   "recording?": orNull(flag),
+  "once?": orNull(flag),
 });
 
 const STATES = ["good", "unasked", "unavailable", "revoked"];
