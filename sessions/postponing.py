@@ -56,12 +56,15 @@ class Done:
     refused: str | None
 
 
-async def waiting(sessions: Sessions, account: str) -> tuple[Waiting, ...]:
-    """Return the openings to come in which this account is of the staff, earliest first."""
+async def waiting(sessions: Sessions, account: str, roles: Collection[Role] = STAFF) -> tuple[Waiting, ...]:
+    """Return the openings to come in which this account is of the staff, earliest first.
+
+    ``roles``: what the account may be at all; a seat in another one it does not have (web.identity.seat_of).
+    """
     found = []
     for session in await sessions.live():
         o = await sessions.state(session)
-        seat = next((seat for seat in o.plan.seats if seat.account == account and seat.role in STAFF), None)
+        seat = next((seat for seat in o.plan.seats if seat.account == account and seat.role in roles), None)
         if seat is None or o.status not in (Status.SCHEDULED, Status.CHECKIN):
             continue
         made = [one for one in o.proposals if one.act == "Postpone" and one.state is ProposalState.OPEN]
@@ -81,20 +84,27 @@ async def waiting(sessions: Sessions, account: str) -> tuple[Waiting, ...]:
 
 
 async def propose(
-    sessions: Sessions, chosen: Collection[SessionId], actor: Actor, by: timedelta, reason: str
+    sessions: Sessions,
+    chosen: Collection[SessionId],
+    actor: Actor,
+    by: timedelta,
+    reason: str,
+    roles: Collection[Role] = STAFF,
 ) -> tuple[Done, ...]:
     """Propose to put each of them off ``by`` so long; a second person agrees to each (``agree``)."""
     done = []
-    for one in await waiting(sessions, actor.id):
+    for one in await waiting(sessions, actor.id, roles):
         if one.session in chosen:
             done.append(await _tried(sessions, one, Postpone(t0=one.t0 + by, reason=reason), actor))
     return tuple(done)
 
 
-async def agree(sessions: Sessions, chosen: Collection[SessionId], actor: Actor) -> tuple[Done, ...]:
+async def agree(
+    sessions: Sessions, chosen: Collection[SessionId], actor: Actor, roles: Collection[Role] = STAFF
+) -> tuple[Done, ...]:
     """Agree to what somebody else proposed for each of them."""
     done = []
-    for one in await waiting(sessions, actor.id):
+    for one in await waiting(sessions, actor.id, roles):
         if one.session in chosen and one.proposal is not None:
             done.append(await _tried(sessions, one, Approve(proposal=one.proposal), actor))
     return tuple(done)

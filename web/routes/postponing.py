@@ -45,12 +45,12 @@ async def act(request: Request) -> Response:
     chosen = {SessionId(name.removeprefix("s.")) for name in form if name.startswith("s.")}
     sessions, who = services_of(request).sessions, Actor(role=Role.HOST, id=visitor.id, name=visitor.name)
     if form.get("do") == "agree":
-        return await _shown(request, visitor, await postponing.agree(sessions, chosen, who))
+        return await _shown(request, visitor, await postponing.agree(sessions, chosen, who, visitor.roles))
     minutes, reason = form.get("minutes", ""), form.get("reason", "").strip()
     if not minutes.isdecimal() or not 1 <= int(minutes) <= _LONGEST or not reason or not bodies.is_plain(reason):
         raise Problem("malformed_request", detail="minutes, reason")
     by = timedelta(minutes=int(minutes))
-    return await _shown(request, visitor, await postponing.propose(sessions, chosen, who, by, reason))
+    return await _shown(request, visitor, await postponing.propose(sessions, chosen, who, by, reason, visitor.roles))
 
 
 def _staff(visitor: Visitor) -> Visitor:
@@ -74,7 +74,7 @@ async def _shown(request: Request, visitor: Visitor, done: Sequence[postponing.D
             "waits": one.proposal is not None,
         }
 
-    rows = [row(one) for one in await postponing.waiting(services_of(request).sessions, visitor.id)]
+    rows = [row(one) for one in await postponing.waiting(services_of(request).sessions, visitor.id, visitor.roles)]
     bad = postponing.refused(done or ())
     refused = [
         {
