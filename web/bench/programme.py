@@ -7,15 +7,18 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from PIL import Image
+
 from hall.media.boxes import Fragment, Init
-from hall.media.encoder import Encoder, Packets, frame_of
+from hall.media.decoder import HEIGHT, WIDTH
+from hall.media.encoder import Canvas, Encoder, Packets
 from hall.media.mixer import Mixer
 from hall.media.package import Folder
 from hall.media.scene import Said, scene
@@ -43,6 +46,7 @@ def goals() -> Iterator[Goal]:
     """Yield each ratio as it is measured; the last needs Chromium and is left out where there is none."""
     yield _painting()
     yield _outputs()
+    yield _beside()
     if find_spec("playwright") is not None and CHROMIUM is not None:
         yield _lateness(asyncio.run(_late()))
 
@@ -86,14 +90,43 @@ def _outputs() -> Goal:
     )
 
 
-def _programme(encoder: Encoder) -> None:
+def _beside() -> Goal:
+    """A camera as picture in picture, ten times a second another; it is decoded in a process of its own."""
+    shown, alone, beside = _camera(), [], []
+    for _ in range(ROUNDS):
+        alone.append(_spent(partial(_programme, Encoder(live=_Nobody()))))
+        beside.append(_spent(partial(_programme, Encoder(live=_Nobody()), shown)))
+    one, other = statistics.median(beside), statistics.median(alone)
+    return Goal(
+        name="stage with a small picture : stage alone",
+        measured=one / other,
+        limit=1.7,
+        above=True,
+        one=f"{100 * one / SECONDS:.1f} % of a core",
+        other=f"{100 * other / SECONDS:.1f} %",
+    )
+
+
+def _camera() -> list[Image.Image]:
+    """Return pictures of somebody who moves before a camera that is noisy, as they all are."""
+    noise, made = Image.effect_noise((WIDTH, HEIGHT), 20).convert("RGB"), []
+    for step in range(20):
+        picture = Image.new("RGB", (WIDTH, HEIGHT), (90, 110, 120))
+        picture.paste((220, 190, 170), (100 + 3 * step, 40, 180 + 3 * step, 150))
+        made.append(Image.blend(picture, noise, 0.15))
+    return made
+
+
+def _programme(encoder: Encoder, small: Sequence[Image.Image] = ()) -> None:
     """Some seconds of a stage whose clock ticks and whose caption changes now and then, with sound."""
     stage, mixer, view = Stage(), Mixer(), _view()
-    frame = None
+    canvas, frame = Canvas(stage.image), None
     for tick in range(10 * SECONDS):
         said = Said(zh=f"第 {tick // 30} 句", en=f"line {tick // 30}")
-        if stage.paint(scene(view, NOW + timedelta(seconds=tick // 10), said)) or frame is None:
-            frame = frame_of(stage.image)
+        shown = scene(view, NOW + timedelta(seconds=tick // 10), said, "主持人 Host" if small else "")
+        changed = stage.paint(shown, small[tick % len(small)].copy() if small else None)
+        if changed or frame is None:
+            frame = canvas.frame(stage.image, changed)
         encoder.picture(frame, tick * 100)
         encoder.sound(mixer.take(SAMPLES // 10), tick * SAMPLES // 10)
     encoder.end()
