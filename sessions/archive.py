@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from types import MappingProxyType
+from typing import BinaryIO
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -72,7 +74,7 @@ from sessions.row_proof import sealed_quote
 from sessions.stamped import stamped
 from sessions.visibility import public_afterwards
 from sessions.watched import watched
-from sessions.zipped import pack
+from sessions.zipped import Member, digest, write
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.jws"
@@ -98,7 +100,7 @@ class _Material:
     decoy_key: bytes = field(repr=False)
     evidence: Files
     proofs: ProofFiles
-    recorded: Mapping[str, bytes]  # members by name; none where nothing was announced to be recorded
+    recorded: Mapping[str, Member]  # members by name; none where nothing was announced to be recorded
 
     @property
     def events(self) -> tuple[Recorded, ...]:
@@ -139,7 +141,16 @@ class Archive:
         self._hall = hall
 
     async def bundle(self, session: SessionId) -> bytes:
-        """Return the bundle. Raises UnknownSession, or CommandRefused ``not_over`` while the opening goes on."""
+        """Return the bundle. Raises as ``write`` does."""
+        out = BytesIO()
+        await self.write(session, out)
+        return out.getvalue()
+
+    async def write(self, session: SessionId, out: BinaryIO) -> None:
+        """Write the bundle into a file that is empty and can seek; films pass through in pieces.
+
+        Raises UnknownSession, or CommandRefused ``not_over`` while the opening goes on.
+        """
         log = await self._events.read(session, Stream.OPENING)
         opening: Opening | None = None
         for recorded in log:
@@ -179,17 +190,17 @@ class Archive:
                 hall=self._hall,
             ),
         )
-        return await asyncio.to_thread(self._make, material)
+        await asyncio.to_thread(self._make, material, out)
 
-    def _make(self, material: _Material) -> bytes:
+    def _make(self, material: _Material, out: BinaryIO) -> None:
         files = dict(self._files(material))
-        stated = {name: {"sha256": sha256_hex(data), "size": len(data)} for name, data in sorted(files.items())}
+        stated = {name: {"sha256": digest(data), "size": len(data)} for name, data in sorted(files.items())}
         files[MANIFEST] = canonical({"v": 1, "session": material.session, "files": stated})
-        payload = {"v": 1, "session": material.session, "manifest_sha256": sha256_hex(files[MANIFEST])}
+        payload = {"v": 1, "session": material.session, "manifest_sha256": digest(files[MANIFEST])}
         files[SIGNATURE] = sign(payload, KIND, self._hall.of(material.opening.plan)).encode()
-        return pack(files)
+        write(out, files)
 
-    def _files(self, material: _Material) -> Iterator[tuple[str, bytes]]:
+    def _files(self, material: _Material) -> Iterator[tuple[str, Member]]:
         opening = material.opening
         document = record(opening)
         yield "README.txt", readme(material.session, opening.plan, listed=opening.listed).encode()

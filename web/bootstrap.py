@@ -389,6 +389,7 @@ def build(
             notary=notary,
             tail=tail,
             blobs=kept.blobs,
+            folder=settings.data_dir,
             archive=Archive(
                 openings=openings,
                 checkpoints=kept.checkpoints,

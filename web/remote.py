@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
@@ -374,6 +375,21 @@ class Hall:
 
     async def download(self, path: str) -> bytes:
         return (await self._answer(partial(self._http.get, path), tries=TRIES)).content
+
+    async def save(self, path: str, file: Path) -> None:
+        """Download into a file, however large it is."""
+
+        async def send() -> httpx.Response:
+            async with self._http.stream("GET", path) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    return answer
+                with file.open("wb") as out:
+                    async for piece in answer.aiter_bytes():
+                        out.write(piece)
+                return answer
+
+        await self._answer(send, tries=TRIES)
 
     async def _json(
         self,

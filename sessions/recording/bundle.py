@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from crypto.encoding import canonical
 from crypto.tlog import Tree
@@ -19,18 +20,22 @@ from sessions.recording.captions import captions, chapters
 from sessions.recording.log import CHECKPOINT, origin_of
 from sessions.recording.mp4 import NotOurs, finished
 from sessions.recording.state import PROGRAMME, Part, Recording, evolve
+from sessions.zipped import PIECE, Large
 
 EVENTS = "events/recording.jsonl"
 FOLDER = "recording/"
 LARGEST = 300_000_000
 """Bytes of files that come along; of those that have no room the bundle has the digests alone."""
 
-PIECE = 1 << 20
-
 
 def member(part: Part) -> str:
     """Return the name of a part."""
     return f"{FOLDER}{part.name}.mp4"
+
+
+def is_film(name: str) -> bool:
+    """Return whether a member is a part, and as large as those are."""
+    return name.startswith(FOLDER) and name.endswith(".mp4")
 
 
 def caption_member(language: str) -> str:
@@ -75,7 +80,7 @@ async def collect(
     checkpoints: CheckpointStore,
     store: RecordingStore | None,
     hall: HallKeys,
-) -> dict[str, bytes]:
+) -> dict[str, bytes | Large]:
     """Return the members; none for an opening that was announced without a recording.
 
     A file that is gone, or is not what was recorded, is left out: then the check of the bundle says so.
@@ -83,7 +88,7 @@ async def collect(
     if not opening.plan.recording:
         return {}
     recorded = await events.read(opening.plan.session, Stream.RECORDING)
-    members = {EVENTS: b"".join(canonical(core(record)) + b"\n" for record in recorded)}
+    members: dict[str, bytes | Large] = {EVENTS: b"".join(canonical(core(record)) + b"\n" for record in recorded)}
     recording = told(recorded)
     if opening.plan.watch is not None and recording.closed:
         tree = Tree(bytes.fromhex(record.digest) for record in recorded)
@@ -111,11 +116,11 @@ def _files(
     recorded: Sequence[Recorded],
     recording: Recording,
     store: RecordingStore,
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, bytes | Large]]:
     parts = inside(recording)
     for part in parts:
         try:
-            yield member(part), whole(opening, log, recorded, part, store)
+            yield member(part), Large(partial(pieces, opening, log, recorded, part, store))
         except (OSError, NotOurs):
             continue
     shown = [part for part in parts if part.track == PROGRAMME]
@@ -127,13 +132,6 @@ def _files(
 def head(opening: Opening, log: Sequence[Recorded], recorded: Sequence[Recorded], part: Part, init: bytes) -> bytes:
     """Return what stands before the fragments in the finished file of a part. Raises NotOurs."""
     return finished(init, fragments_of(recorded, part), chapters(opening.plan, log, part))
-
-
-def whole(
-    opening: Opening, log: Sequence[Recorded], recorded: Sequence[Recorded], part: Part, store: RecordingStore
-) -> bytes:
-    """Return the finished file of a part. Blocks. Raises OSError, NotOurs."""
-    return b"".join(pieces(opening, log, recorded, part, store))
 
 
 def pieces(

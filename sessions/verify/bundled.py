@@ -13,8 +13,10 @@ from crypto.endorsements import read_keys
 from crypto.errors import CryptoRefused
 from crypto.signing import HallPublicKey
 from crypto.signing import verify as verify_statement
+from sessions import zipped
 from sessions.archive import KEYS, KIND, MANIFEST, SIGNATURE
 from sessions.hallkey import kid_in
+from sessions.recording.bundle import is_film
 from sessions.verify.report import Found, require
 from sessions.zipped import MOST_BYTES, unpack
 
@@ -27,6 +29,9 @@ def opened(bundle: Path | bytes) -> Found:
     """Return the members of the one form that a bundle has."""
     if isinstance(bundle, Path):
         require(bundle.stat().st_size <= MOST_BYTES, f"more than {MOST_BYTES} bytes")
+        if bundle.is_file():  # not a pipe
+            kept = zipped.opened(bundle, is_film)
+            return Found(kept, f"{len(kept)} files, {bundle.stat().st_size} bytes")
         bundle = bundle.read_bytes()
     files = unpack(bundle)
     return Found(files, f"{len(files)} files, {len(bundle)} bytes")
@@ -43,9 +48,9 @@ def manifest(files: Files) -> Found:
     return Found(stated, f"{len(listed)} files")
 
 
-def is_listed(name: str, data: bytes, said: object) -> None:
+def is_listed(name: str, data: zipped.Member, said: object) -> None:
     """Raise unless ``data`` is the file that a manifest says so much of."""
-    here = {"sha256": sha256_hex(data), "size": len(data)}
+    here = {"sha256": zipped.digest(data), "size": len(data)}
     require(said == here, f"{name} is not the file that the manifest lists")
 
 

@@ -12,9 +12,10 @@ from crypto.errors import CryptoRefused
 from crypto.explain import Line
 from crypto.signing import peek
 from sessions.archive import MANIFEST, SIGNATURE
+from sessions.recording.bundle import is_film
 from sessions.verify.events import lines
 from sessions.verify.report import Failed
-from sessions.zipped import unpack
+from sessions.zipped import opened, unpack
 
 _LIMIT = 64 * 1024 * 1024
 
@@ -24,7 +25,9 @@ def describe(bundle: Path | bytes) -> list[Line]:
 
     A member that is missing or malformed is left out: ``verify`` says what is wrong with it.
     """
-    files = unpack(bundle.read_bytes() if isinstance(bundle, Path) else bundle)
+    if isinstance(bundle, Path) and not bundle.is_file():  # a pipe
+        bundle = bundle.read_bytes()
+    files: Any = unpack(bundle) if isinstance(bundle, bytes) else opened(bundle, is_film)
     told = [Line("what", "archive of a bid opening; nothing verified, see `kaibiao verify`")]
     for part in (_plan, _log, _record, _signer):
         try:

@@ -164,14 +164,15 @@ def _signed(files: Files, o: Opening, recording: Recording, tree: Tree, key: Hal
 def _file(files: Files, part: Part, log: Sequence[e.Recorded]) -> None:
     name = member(part)
     require(name in files, f"{name} is missing")
+    film = files[name]  # perhaps where it lies in the bundle (sessions.zipped.Stored): only slices of it are read
     try:
-        init, at = opened(files[name])
+        init, at = opened(film)
     except NotOurs as error:
         raise Failed(f"{name}: {error}") from error
     whole = len(init) == part.init_length and sha256_hex(init) == part.init_sha256
     require(whole, f"{name} begins with another head than was kept")
     for number, fragment in enumerate(fragments_of(log, part), start=1):
-        piece = files[name][at : at + fragment.length]
+        piece = film[at : at + fragment.length]
         require(sha256_hex(piece) == fragment.sha256, f"{name}: fragment {number} is not the one that was kept")
         at += fragment.length
-    require(at == len(files[name]), f"{name} has bytes that were not kept")
+    require(at == len(film), f"{name} has bytes that were not kept")

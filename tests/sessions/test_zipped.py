@@ -3,14 +3,16 @@
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto.digest import sha256_hex
 from sessions import zipped
-from sessions.zipped import NotOurs, pack, unpack
+from sessions.zipped import NotOurs, digest, pack, pieces, unpack
 
 FILES = {"a.txt": b"first", "dir/b.json": b"{}", "dir/empty": b""}
 NAMES = st.from_regex(r"[a-z][a-z0-9._-]{0,8}(/[a-z][a-z0-9]{0,4}){0,2}", fullmatch=True)
@@ -113,6 +115,55 @@ def test_every_byte_counts() -> None:
             except NotOurs:
                 continue
             assert files != FILES  # a name or its content: the manifest's business
+
+
+def the_same(file: Path, data: bytes) -> None:
+    """From a file, with members that stay where they lie, everything is as it is from memory."""
+    file.write_bytes(data)
+    try:
+        expected = unpack(data)
+    except NotOurs:
+        with pytest.raises(NotOurs):
+            zipped.opened(file, lambda name: name.startswith("a"))
+        return
+    found = zipped.opened(file, lambda name: name.startswith("a"))
+    assert {name: b"".join(pieces(each)) for name, each in found.items()} == expected
+    assert {name: (digest(each), len(each)) for name, each in found.items()} == {
+        name: (sha256_hex(each), len(each)) for name, each in expected.items()
+    }
+
+
+def test_from_a_file_it_is_read_as_from_memory(tmp_path: Path) -> None:
+    data = pack(FILES | {"a.mp4": bytes(range(256)) * 3})
+    the_same(tmp_path / "it", data)
+    for at in range(0, len(data), 11):
+        the_same(tmp_path / "it", data[:at] + bytes([data[at] ^ 32]) + data[at + 1 :])
+        the_same(tmp_path / "it", data[:at])
+    for foreign in FOREIGN.values():
+        the_same(tmp_path / "it", foreign())
+
+
+def test_a_member_that_stays_where_it_lies_is_read_in_slices(tmp_path: Path) -> None:
+    film = bytes(range(200))
+    (tmp_path / "it").write_bytes(pack(FILES | {"film": film}))
+    found = zipped.opened(tmp_path / "it", lambda name: name == "film")["film"]
+    assert isinstance(found, zipped.Stored)
+    for part in (slice(None), slice(3, 9), slice(190, 999), slice(-5, None), slice(9, 3)):
+        assert found[part] == film[part]
+
+
+def test_a_large_member_is_packed_as_if_it_were_held_and_may_not_change_meanwhile() -> None:
+    def film() -> Iterator[bytes]:
+        yield from (b"one", b"", b"two")
+
+    out = io.BytesIO()
+    zipped.write(out, FILES | {"film": zipped.Large(film)})
+    assert out.getvalue() == pack(FILES | {"film": b"onetwo"})
+    grows = [b"one"]
+    large = zipped.Large(lambda: iter(grows))
+    grows.append(b"more")
+    with pytest.raises(OSError, match="film changed"):
+        zipped.write(io.BytesIO(), {"film": large})
 
 
 def test_a_large_file_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,12 @@ def test_painting_and_encoding_are_measured_on_both_sides(monkeypatch: pytest.Mo
     monkeypatch.setattr(programme, "ROUNDS", 1)
     monkeypatch.setattr(programme, "SECONDS", 1)
     monkeypatch.setattr(programme, "CHROMIUM", None)
-    painting, outputs = programme.goals()
+    painting, outputs, beside = programme.goals()
     assert 0 < painting.measured < 1
     assert outputs.measured > 0
+    assert beside.measured > 1
     assert "% of a core" in outputs.one
+    assert "% of a core" in beside.one
 
 
 @pytest.mark.parametrize(("goals", "code"), [([MET], 0), ([MET, MISSED], 1)])

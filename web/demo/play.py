@@ -105,7 +105,8 @@ async def _perform(screen: Console, stage: Stage) -> int:
         await _opening(screen, stage, company, t0)
     papers = asyncio.gather(*(_fetch(stage, f"/s/{cast.SESSION}/record.pdf?lang={each}") for each in LANGUAGES))
     bundle = stage.out / "session.zip"
-    bundle.write_bytes(await _fetch(stage, f"/api/v1/sessions/{cast.SESSION}/bundle.zip"))
+    async with Hall(stage.url) as hall:
+        await hall.save(f"/api/v1/sessions/{cast.SESSION}/bundle.zip", bundle)
     receipt = stage.out / "receipts" / "01.json"
     report = await asyncio.to_thread(verify, bundle, receipt.read_bytes())
     held = sum(check.passed for check in report.checks)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from crypto.digest import sha256_hex
 from crypto.encoding import b64u, canonical
@@ -107,14 +107,16 @@ async def tender(request: Request, session: SessionId) -> Response:
 @router.get("/sessions/{session}/bundle.zip", summary="The archive of a finished opening")
 async def bundle(request: Request, session: SessionId) -> Response:
     """The public part of the record, which `kaibiao verify` checks offline. 409 `not_over` before the end."""
-    content = await services_of(request).bundles.bundle(session)
-    return Response(
-        content,
+    bundles = services_of(request).bundles
+    made = await bundles.bundle(session)
+    return StreamingResponse(
+        bundles.pieces(made),
         media_type="application/zip",
         headers={
             "content-disposition": f'attachment; filename="{session}.zip"',
             "cache-control": "public, max-age=3600",
-            "etag": f'"{sha256_hex(content)}"',
+            "content-length": str(made.size),
+            "etag": f'"{made.sha256}"',
         },
     )
 
