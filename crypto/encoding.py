@@ -63,9 +63,9 @@ def _plain(value: object, depth: int) -> Any:
         case Mapping():
             if not all(isinstance(key, str) for key in value):
                 raise EncodingRefused("malformed_json", detail="member names are strings")
-            return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+            return {str(key): item if type(item) is str else _plain(item, depth + 1) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item, depth + 1) for item in value]
+            return [item if type(item) is str else _plain(item, depth + 1) for item in value]
         case _:
             raise EncodingRefused("malformed_json", detail=f"{type(value).__name__} has no canonical form")
 

@@ -38,7 +38,7 @@ def chain(head: Head, session: SessionId, stream: Stream, happening: Happening) 
     something that was recorded meanwhile.
     """
     at = happening.at if head.at is None else max(happening.at, head.at)
-    _, _, private = event_to_json(happening.event)
+    form = event_to_json(happening.event)
     record = Recorded(
         session=session,
         stream=stream,
@@ -46,16 +46,19 @@ def chain(head: Head, session: SessionId, stream: Stream, happening: Happening) 
         at=at,
         actor=happening.actor,
         event=happening.event,
-        salt=None if private is None else secrets.token_hex(16),
+        salt=None if form[2] is None else secrets.token_hex(16),
         previous=head.digest,
         digest=_FIRST,
     )
-    return replace(record, digest=Digest(event_digest(core(record))))
+    return replace(record, digest=Digest(event_digest(_core(record, *form))))
 
 
 def core(record: Recorded) -> dict[str, Any]:
     """Return what the chain's digest is taken over: the same for every reader, whatever they are shown."""
-    name, data, private = event_to_json(record.event)
+    return _core(record, *event_to_json(record.event))
+
+
+def _core(record: Recorded, name: str, data: dict[str, Any], private: Any | None) -> dict[str, Any]:
     return {
         "stream": f"{record.session}/{record.stream}",
         "n": record.number,

@@ -74,6 +74,12 @@ class _Result:
     secrets: Mapping[str, bytes]
 
 
+async def taken_in(log: Log, session: SessionId) -> tuple[BidReceived, ...]:
+    """Return what is recorded of every bid that was taken in, in that order."""
+    told = (record.event for record in await log.events(session, Stream.INTAKE))
+    return tuple(event for event in told if isinstance(event, BidReceived))
+
+
 class Unsealing:
     """Reads bids for the worker."""
 
@@ -96,9 +102,11 @@ class Unsealing:
         self._blobs = blobs
         self._threads = threads
 
-    async def check_seals(self, opening: Opening, work: CheckSeals) -> dict[BidderId, str]:
+    async def check_seals(
+        self, opening: Opening, work: CheckSeals, received: Sequence[BidReceived]
+    ) -> dict[BidderId, str]:
         """Return for every bid of the set ``ok``, or the code of what re-reading it showed."""
-        stored = await self._stored(opening.plan.session)
+        stored = await self._stored(opening.plan.session, received)
         checks = (self._run(self._check, stored[header]) for _, header in work.headers)
         return dict(zip((bidder for bidder, _ in work.headers), await asyncio.gather(*checks), strict=True))
 
@@ -110,7 +118,7 @@ class Unsealing:
         session = opening.plan.session
         if opening.barrier is None:
             raise RuntimeError("nothing is opened before the barrier")
-        stored = await self._stored(session)
+        stored = await self._stored(session, await taken_in(self._log, session))
         keys = await self._keys(opening, work)
         wanted = (*work.released, *work.spared)
         opens = (self._run(self._open, stored[header], keys[bidder]) for bidder, header in wanted)
@@ -122,14 +130,11 @@ class Unsealing:
         opened = {result.opened.bidder: result.opened for result in results}
         return tuple(opened.get(bid.bidder) or _not_opened(bid.bidder, None) for bid in opening.bids)
 
-    async def _stored(self, session: SessionId) -> dict[Digest, _Stored]:
+    async def _stored(self, session: SessionId, received: Sequence[BidReceived]) -> dict[Digest, _Stored]:
         answers = await self._intake.answers(session)
         blobs = {answer.header_sha256: answer.blob for answer in answers if answer.code is None}
-        received = [record.event for record in await self._log.events(session, Stream.INTAKE)]
         return {
-            event.header_sha256: _Stored(received=event, blob=blobs.get(event.header_sha256))
-            for event in received
-            if isinstance(event, BidReceived)
+            event.header_sha256: _Stored(received=event, blob=blobs.get(event.header_sha256)) for event in received
         }
 
     async def _keys(self, opening: Opening, work: OpenBids) -> dict[BidderId, _Key]:

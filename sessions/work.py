@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets as randomness
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from sessions.opening import CheckSeals, FreezeSet, GatherEvidence, OpenBids, Op
 from sessions.ports import BlobStore, EvidenceStore, Holds, IntakeStore, ProofStore, SecretStore
 from sessions.proofs import Proof, State
 from sessions.roles import CLOCK, Actor
-from sessions.unsealing import Unsealing
+from sessions.unsealing import Unsealing, taken_in
 
 THREADS = 2
 """The work hashes and decrypts at the disk's speed; more threads would only take the loop's processor."""
@@ -171,16 +171,15 @@ class Worker:
         while self._holds is not None and await self._holds.held(session):  # noqa: ASYNC110  # others let go
             await asyncio.sleep(LOOK_AGAIN)
 
-    async def _asked_again(self, opening: Opening) -> dict[BidderId, Proof]:
+    async def _asked_again(self, opening: Opening, received: Sequence[BidReceived]) -> dict[BidderId, Proof]:
         """Ask about the bids of the set once more whose authorities were silent when they were taken."""
         if self.again is None:
             return {}
-        told = [record.event for record in await self._service.events(opening.plan.session, Stream.INTAKE)]
-        received = {event.bidder: event.proof for event in told if isinstance(event, BidReceived)}
+        proofs = {event.bidder: event.proof for event in received}
         silent = [
             (bid.bidder, proof)
             for bid in opening.bids
-            if (proof := received.get(bid.bidder)) is not None and proof.state is State.UNAVAILABLE
+            if (proof := proofs.get(bid.bidder)) is not None and proof.state is State.UNAVAILABLE
         ]
         said = await asyncio.gather(*(self.again(proof) for _, proof in silent))
         return {bidder: proof for (bidder, _), proof in zip(silent, said, strict=True) if proof is not None}
@@ -198,8 +197,9 @@ class Worker:
             case None | FreezeSet():  # the set is frozen in the transaction that closes intake
                 return None
             case CheckSeals() as work:
-                results = await self._unsealing.check_seals(opening, work)
-                return SealChecks(results=results, proofs=await self._asked_again(opening) or None)
+                received = await taken_in(self._service, session)
+                results = await self._unsealing.check_seals(opening, work, received)
+                return SealChecks(results=results, proofs=await self._asked_again(opening, received) or None)
             case GatherEvidence():
                 return RecordEvidence(gathered=await gather(opening, self._evidence))
             case OpenBids() as work:

@@ -60,6 +60,7 @@ _ENDS: Final = select(
         for stream in Stream
     ),
 ).where(_THESE)
+_LIVE: Final = select(_session.id, _session.due).where(_session.ended_at.is_(None))
 _LOCKED: Final = select(_session.id).where(_THESE).order_by(_session.id).with_for_update(key_share=True)
 _LOCKED_AT_ONCE: Final = _LOCKED.with_for_update(key_share=True, nowait=True)
 
@@ -246,8 +247,7 @@ class SqlEvents:
 
     async def live(self) -> tuple[tuple[SessionId, datetime | None], ...]:
         """See EventStore."""
-        session = tables.sessions.c
-        rows = await self._database.ask(select(session.id, session.due).where(session.ended_at.is_(None)))
+        rows = await self._database.ask(_LIVE)
         return tuple((SessionId(row.id), row.due) for row in rows)
 
     @asynccontextmanager

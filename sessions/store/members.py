@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    bindparam,
     cast,
     delete,
     exists,
@@ -47,6 +48,8 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE pid = ANY (pg_blocking_pids(:waiting)) AND xact_start < clock_timestamp() - interval '3 seconds'
 """
 
+_LET_GO = delete(tables.holds).where(tables.holds.c.id.in_(bindparam("names", expanding=True)))
+
 
 class SqlMembers:
     """A Members and a Holds (sessions.ports) over SQLAlchemy."""
@@ -56,6 +59,7 @@ class SqlMembers:
         self._database = database
         self._dialect = database.engine.dialect.name
         self._now = now or (_postgresql_clock if self._dialect == "postgresql" else _sqlite_clock)
+        self._holding = tables.holds.insert().values(until=self._now() + bindparam("longest", type_=BigInteger))
         self._holds = Together(self._hold_all)
         self._lettings = Together(self._let_all_go)
 
@@ -190,11 +194,11 @@ class SqlMembers:
 
     async def _hold_all(self, batch: Sequence[tuple[str, SessionId, timedelta]]) -> None:
         rows = [
-            {"id": name, "session": session, "worker": self._database.worker, "until": self._now() + longest // _MS}
+            {"id": name, "session": session, "worker": self._database.worker, "longest": longest // _MS}
             for name, session, longest in batch
         ]
         async with self._database.writing() as connection:
-            await connection.execute(tables.holds.insert().values(rows))
+            await connection.execute(self._holding, rows)
 
     async def let_go(self, name: str) -> None:
         """See Holds."""
@@ -202,7 +206,7 @@ class SqlMembers:
 
     async def _let_all_go(self, batch: Sequence[str]) -> None:
         async with self._database.writing(checked=False) as connection:
-            await connection.execute(delete(tables.holds).where(tables.holds.c.id.in_(list(batch))))
+            await connection.execute(_LET_GO, {"names": list(batch)})
 
     async def held(self, session: SessionId) -> bool:
         """See Holds."""

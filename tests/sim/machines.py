@@ -144,7 +144,7 @@ class Reading:
         self._prices = prices
         self._machine = machine
 
-    async def check_seals(self, opening: Opening, work: CheckSeals) -> dict[BidderId, str]:
+    async def check_seals(self, opening: Opening, work: CheckSeals, _: object) -> dict[BidderId, str]:
         await asyncio.sleep(self._machine.chance.uniform(0.05, 2))
         return {bidder: "ok" for bidder, _ in work.headers}
 
