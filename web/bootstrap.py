@@ -141,12 +141,12 @@ class Services:
     stamping: Stamping
     timekeeper: Timekeeper
     receipt_logs: ReceiptLogs
-    openings: OpeningLog
+    opening_log: OpeningLog
     notary: Notary
     watching: Watching
     asking: httpx.AsyncClient
-    proofs: ReceiptProofs
-    ticking: Timekeeper
+    receipt_proofs: ReceiptProofs
+    receipt_ticks: Timekeeper
     accounts: Accounts
     identity: Identity
     membership: Membership
@@ -194,7 +194,7 @@ class Services:
         self.revocation.start()
         if self.mailing is not None:
             self.mailing.start()
-        self.ticking.start()
+        self.receipt_ticks.start()
 
     def duties(self) -> Duties:
         """Return what this process does for the sessions it leads."""
@@ -206,8 +206,14 @@ class Services:
                 self.reach.recover,  # before what fell due while nobody could act is settled
                 self.notary.greet,
             ),
-            begin=(self.sessions.start, self.notary.start, self.reach.start, self.proofs.start, self.tail.start),
-            stop=(self.sessions.stop, self.notary.stop, self.reach.stop, self.proofs.stop, self.tail.stop),
+            begin=(
+                self.sessions.start,
+                self.notary.start,
+                self.reach.start,
+                self.receipt_proofs.start,
+                self.tail.start,
+            ),
+            stop=(self.sessions.stop, self.notary.stop, self.reach.stop, self.receipt_proofs.stop, self.tail.stop),
             look=(self.sessions.look, partial(self.submissions.adopt, self.membership)) if shared else (),
             lose=self.sessions.lose,
             quiet=self.sessions.quiet,
@@ -228,9 +234,9 @@ class Services:
             await self.vigil.close()
         await self.membership.retire()
         await self.timekeeper.stop()
-        await self.ticking.stop()
+        await self.receipt_ticks.stop()
         await self.reach.close()
-        await self.proofs.close()
+        await self.receipt_proofs.close()
         await self.submissions.close()
         await self.revocation.close()
         await self.notary.close()
@@ -415,12 +421,12 @@ def build(
         stamping=stamping,
         timekeeper=Timekeeper(sessions, clock, late=metrics.late, ready=sessions.ready),
         receipt_logs=receipt_logs,
-        openings=openings,
+        opening_log=openings,
         notary=notary,
         watching=watching,
         asking=asking,
-        proofs=proofs,
-        ticking=Timekeeper(receipt_logs, clock),
+        receipt_proofs=proofs,
+        receipt_ticks=Timekeeper(receipt_logs, clock),
         accounts=accounts,
         identity=Identity(
             settings=settings,

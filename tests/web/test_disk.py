@@ -86,5 +86,5 @@ async def test_on_a_full_disk_the_opening_still_closes_and_signs(small_disk: Pat
         assert len(opening.bids) == len(bids)
         for account in ("host", "supervisor"):
             assert (await house.act(await house.staff(account), "TakeChair")).status_code == 200
-        signed = await house.services.openings.checkpoint(house.session, opening.plan.watch.origin)  # type: ignore[union-attr]
+        signed = await house.services.opening_log.checkpoint(house.session, opening.plan.watch.origin)  # type: ignore[union-attr]
         assert signed.size == (await house.services.sessions.head(house.session))[0]

@@ -109,7 +109,7 @@ async def test_the_proof_of_an_event_leads_to_a_cosigned_checkpoint(house: House
 
 
 async def test_the_log_is_shown_to_have_only_grown(house: House) -> None:
-    tree = await house.services.openings.tree(house.session)
+    tree = await house.services.opening_log.tree(house.session)
     new = len(tree)
     async with house.client() as client:
         for old in (1, 3, new):
@@ -155,7 +155,7 @@ async def test_a_signed_checkpoint_is_found_by_its_size(house: House) -> None:
 
 async def test_a_convicted_hall_says_so_and_is_not_ready(house: House) -> None:
     await house.services.stores.checkpoints.convict(house.session, "w.example", "the note")
-    house.services.openings._logs.clear()  # what another worker has not in memory
+    house.services.opening_log._logs.clear()  # what another worker has not in memory
     async with house.client() as client:
         answer = await client.get(f"{house.path}/log/checkpoint", headers={"accept": "application/json"})
         ready = await client.get("/readyz")

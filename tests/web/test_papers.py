@@ -207,7 +207,7 @@ async def test_nothing_is_asked_outside_for_a_receipt_before_the_opening_time(ho
     desk, services = papers(house, a_seal(stamp=stamp)), house.services
     ((_, bid), *_) = (await services.sessions.intake(house.session)).bids.items()
     (answer, *_) = await services.stores.intake.answers(house.session, bid.bidder)
-    file = await services.proofs.file(house.session, answer.statement)
+    file = await services.receipt_proofs.file(house.session, answer.statement)
     before = await desk.receipt(file, await services.sessions.state(house.session), "甲公司", "zh")
     assert (before.sealed, asked) == (False, 0)
     await house.turn(T0 + timedelta(seconds=1))

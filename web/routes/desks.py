@@ -55,7 +55,7 @@ async def receipt_pdf(request: Request, session: SessionId) -> Response:
     answer = next(given, None)
     if answer is None:
         raise Problem("no_receipt")
-    file = await services.proofs.file(session, answer.statement)
+    file = await services.receipt_proofs.file(session, answer.statement)
     opening = await services.sessions.state(session)
     made = await services.papers.receipt(file, opening, actor.name, reader(request).language)
     name = f"{session}-receipt.pdf"

@@ -62,7 +62,7 @@ async def proof(request: Request, session: SessionId, number: int) -> Response:
     signed = await _witnessed(services, session, number) or await _newest(services, session, covering=number)
     if not 1 <= number <= signed.size:
         raise Problem("not_found")
-    tree = await services.openings.tree(session)
+    tree = await services.opening_log.tree(session)
     note = await _cosigned(services, session, signed)
     text = write_proof(number - 1, tree.inclusion_proof(number - 1, signed.size), note)
     name = f'attachment; filename="{session}-{number}.tlog-proof"'
@@ -111,13 +111,13 @@ async def _watch(services: Services, session: SessionId) -> Watch:
 
 async def _tree(services: Services, session: SessionId) -> Tree:
     await _watch(services, session)
-    return await services.openings.tree(session)
+    return await services.opening_log.tree(session)
 
 
 async def _newest(services: Services, session: SessionId, *, covering: int = 0) -> Signed:
     watch = await _watch(services, session)
     try:
-        return await services.openings.newest(session, watch.origin, covering=covering)
+        return await services.opening_log.newest(session, watch.origin, covering=covering)
     except LogDoubted as doubt:
         raise Problem("log_doubted", why=str(doubt)) from None
 

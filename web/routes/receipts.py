@@ -41,7 +41,7 @@ async def consistency(request: Request, session: SessionId, old: int, new: int) 
     """The consistency proof of RFC 6962 between two sizes, a hash in base64 on each line."""
     services = services_of(request)
     await services.sessions.state(session)
-    tree = await services.proofs.tree(session)
+    tree = await services.receipt_proofs.tree(session)
     if not 0 <= old <= new <= len(tree):
         raise Problem("not_found")
     lines = "".join(f"{b64(one)}\n" for one in tree.consistency_proof(old, new))
@@ -53,7 +53,7 @@ async def tile(request: Request, session: SessionId, path: str) -> Response:
     """As c2sp.org/tlog-tiles has them: `LEVEL/N`, `entries/N`, with `.p/WIDTH` for partial ones."""
     services = services_of(request)
     await services.sessions.state(session)
-    tree = await services.proofs.tree(session)
+    tree = await services.receipt_proofs.tree(session)
     try:
         asked = read_tile_path(path)
         if asked.end > len(tree):
@@ -84,7 +84,7 @@ async def decoys(request: Request, session: SessionId) -> Response:
 
 
 async def _checkpoint(request: Request, session: SessionId, size: int | None) -> Response:
-    note = await services_of(request).proofs.checkpoint(session, size)
+    note = await services_of(request).receipt_proofs.checkpoint(session, size)
     if note is None:
         raise Problem("not_found")
     return Response(note, media_type=_MEDIA, headers=_BRIEF)

@@ -87,7 +87,7 @@ async def receipt_file(request: Request, session: SessionId, code: str) -> Respo
     token = next((answer.statement for answer in given if _tracker(answer) == wanted), None)
     if token is None:
         raise Problem("not_found")
-    file = await services.proofs.file(session, token)
+    file = await services.receipt_proofs.file(session, token)
     return Response(
         file.to_bytes(),
         media_type="application/json",
