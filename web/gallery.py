@@ -471,12 +471,12 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
     "unlocking": _behind_locks,
     "retry": lambda: _changed(_decrypting, bids={**_decrypting()["bids"], "1": {**_decrypting()["bids"]["1"], "failure": "wrong_key"}}),
     "unopened": lambda: _after(
-        40, "09:30:00", "readout", due=_time("09:30:40"),
+        40, "09:30:25", "readout", due=_time("09:30:40"),
         bids={**_opened(), "1": {**_bids("not_opened", seal="ok", attempts=2)["1"], "cause": "B2", "consequence": "revoked"}},
         reading={"from": _time("09:30:00"), "pace_ms": 10000, "rows": [2, 3, 4]},
     ),
     "readout": lambda: _after(
-        42, "09:30:00", "readout", due=_time("09:30:40"),
+        42, "09:30:25", "readout", due=_time("09:30:40"),
         reading={"from": _time("09:30:00"), "pace_ms": 10000, "rows": [1, 2, 3, 4]},
     ),
     "confirm": lambda: _after(
