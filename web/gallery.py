@@ -551,13 +551,22 @@ def view(state: str, audience: str = "public") -> View:
     return made
 
 
+# When each step began and was completed, on the record.
+_WHEN: Final = {
+    "checkin": ("08:30:00", "09:00:00"), "list": ("09:00:00", "09:00:20"), "check": ("09:00:20", "09:00:41"),
+    "ceiling": ("09:00:50", "09:01:10"), "draw": ("09:01:20", "09:01:50"), "decrypt": ("09:02:00", "09:30:00"),
+    "readout": ("09:30:00", "09:30:40"), "confirm": ("09:30:40", "09:34:00"), "objection": ("09:34:00", "09:36:50"),
+    "sign": ("09:37:00", "09:38:20"),
+}  # fmt: skip
+
+
 def document(state: str) -> View:
     """Return what the record page shows beyond the view, in the form of sessions.record."""
     made = view(state)
     steps = [
         {
-            "step": key, "title": step["title"], "entered_at": _time("09:00:00"), "due": step["due"],
-            "completed_at": _time("09:00:20") if step["state"] != "current" else None, "missing": [],
+            "step": key, "title": step["title"], "entered_at": _time(_WHEN[key][0]), "due": step["due"],
+            "completed_at": _time(_WHEN[key][1]) if step["state"] != "current" else None, "missing": [],
             "extensions": [{"old": _time("09:30:00"), "new": _time("09:40:00"), "reason": "网络缓慢", "by": "李明"}]
             if key == "decrypt" else [],
         }
