@@ -41,6 +41,7 @@ class Report:
     if its bid was counted, or lawfully was not (sessions.verify.omission).
 
     ``hall_key`` is the ``kid`` of the key that signed the bundle: whose it is, the reader has to ask the hall.
+    ``taken`` is what else the checks took from the bundle itself and nothing in it can show.
     """
 
     checks: tuple[Check, ...]
@@ -48,6 +49,7 @@ class Report:
     title: Words | None
     hall_key: str | None
     verdict: Verdict | None = None
+    taken: tuple[Words, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -67,6 +69,7 @@ class Report:
             "ok": self.ok,
             "session": self.session,
             "hall_key": self.hall_key,
+            "taken": [{"zh": each.zh, "en": each.en} for each in self.taken],
             "checks": [
                 {"id": c.id, "zh": c.zh, "en": c.en, "outcome": c.outcome.value, "detail": c.detail}
                 for c in self.checks

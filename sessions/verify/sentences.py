@@ -180,6 +180,14 @@ EXTRA: Mapping[str, Words] = {
         "平台的密钥是您所信任的那一把，或由它逐一背书而来。",
         "The hall's key is one you trust, or follows from one, each endorsed by the one before.",
     ),
+    "log.policy": _words(
+        "您自己认定的见证方会签了锁定的集合和结束时的日志，人数达到您的门槛。",
+        "The witnesses you go by hold the frozen set and the end of the log, as many as you ask for.",
+    ),
+    "trust.authorities": _words(
+        "档案所信任的证书机构和时间戳机构，都是您所信任的。",
+        "Every authority that the archive trusts is one you trust.",
+    ),
     "log.held": _words(
         "外部保存的检查点或链末值与本包一致：平台没有另一份日志。",
         "The checkpoint or chain head kept outside goes with this bundle: the hall has no other log.",

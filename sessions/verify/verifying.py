@@ -37,6 +37,7 @@ from sessions.verify import (
     recorded,
     replay,
     stamped,
+    trusting,
     watched,
 )
 from sessions.verify.omission import Archived, weigh
@@ -49,7 +50,13 @@ Files = Mapping[str, bytes]
 
 
 def verify(
-    bundle: Path | bytes, receipt: bytes | None = None, *, held: bytes | None = None, trusted: bytes | None = None
+    bundle: Path | bytes,
+    receipt: bytes | None = None,
+    *,
+    held: bytes | None = None,
+    trusted: bytes | None = None,
+    policy: bytes | None = None,
+    authorities: bytes | None = None,
 ) -> Report:
     """Check a bundle from itself alone, offline. Never raises for what is in the file; what fails is in the report.
 
@@ -58,7 +65,9 @@ def verify(
     bare JWS) the report also says what became of that bid. ``held`` is a checkpoint of one of its logs that
     somebody kept outside, or the head of its chain from a printed record (64 hex digits), to be compared with what
     the bundle says (check ``log.held``). ``trusted`` is a public
-    document of the hall, one key or the list of all, that the reader has from elsewhere (check ``hall.key``).
+    document of the hall, one key or the list of all, that the reader has from elsewhere (check ``hall.key``);
+    ``policy`` the witnesses that the reader goes by (``log.policy``), ``authorities`` the roots, PEM
+    (``trust.authorities``). What nobody brought is in ``Report.taken``.
     """
     run = Run()
     files = run("bundle.file", bundled.opened, bundle)
@@ -87,6 +96,10 @@ def verify(
     run("recording.files", recorded.media, files, replayed, kept)
     if trusted is not None:
         run("hall.key", bundled.known, files, key, trusted)
+    if policy is not None:
+        run("log.policy", trusting.witnessed, policy, replayed, notes)
+    if authorities is not None:
+        run("trust.authorities", trusting.authorities, authorities, files)
     if held is not None:
         run("log.held", watched.held_outside, held, files, replayed, key)
     sealed = run("bids.declarations", bids.sealed, files, replayed, received)
@@ -121,6 +134,7 @@ def verify(
         session=session,
         title=replayed.opening.plan.tender.title if replayed else None,
         hall_key=key.kid if key else None,
+        taken=trusting.taken(files or {}, replayed),
     )
 
 

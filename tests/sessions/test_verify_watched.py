@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner
 
+from crypto.certificates import fingerprint, parse_certificate
 from crypto.chain import event_digest
 from crypto.encoding import canonical
 from crypto.signing import HallKey
@@ -31,6 +33,7 @@ from crypto.tlog import (
 from sessions.verify import verify
 from sessions.watched import FINAL_CHECKPOINT
 from sessions.zipped import unpack
+from tests.support.bidders import the_authority
 from tests.support.bundles import Files, events, failed, named, retold, signed_anew
 from tests.support.finished import a_bundle
 from tests.support.hallkey import hall_key
@@ -240,3 +243,52 @@ def test_the_record_names_those_outside_and_what_they_held_when_it_was_drawn() -
     assert all("+" not in name for name in record["witnesses"])
     close = next(point for point in record["points"] if point["point"] == "close")
     assert sorted(close["held_by"]) == sorted(record["witnesses"])
+
+
+# -- what the reader brings along ----------------------------------------------------------------------------------
+
+
+def vkeys() -> list[str]:
+    found: list[str] = json.loads(files()["plan.json"])["watch"]["witnesses"]
+    return found
+
+
+def by_policy(quorum: str, *witnesses: str, of: Files | None = None) -> str:
+    """Return what ``log.policy`` comes to for a reader who goes by these witnesses."""
+    lines = [f"witness w{number} {vkey}" for number, vkey in enumerate(witnesses)]
+    names = " ".join(f"w{number}" for number in range(len(witnesses)))
+    policy = "\n".join([*lines, f"group mine {quorum} {names}", "quorum mine", ""]).encode()
+    bundle = the_watched_bundle()[0] if of is None else signed_anew(of, the_watched_bundle()[1])
+    return {check.id: check.outcome.value for check in verify(bundle, policy=policy).checks}["log.policy"]
+
+
+def test_a_reader_goes_by_its_own_witnesses_and_not_by_those_announced() -> None:
+    strangers = str(WitnessSecret("press.example", HallKey.generate()).public)
+    assert by_policy("all", *vkeys()) == "passed"
+    assert by_policy("any", vkeys()[0], strangers) == "passed"
+    assert by_policy("all", vkeys()[0], strangers) == "failed"
+    assert by_policy("any", strangers) == "failed"
+
+
+def test_a_reader_s_witnesses_must_have_held_the_set_before_a_bid_was_opened() -> None:
+    close = min(points(), key=lambda name: int(name.split("-")[1].split(".")[0]))
+    gone = {**files(), close: without_line(files()[close], 1)}
+    assert by_policy("all", *vkeys(), of=gone) == "failed"
+    assert by_policy("any", *vkeys(), of=gone) == "passed"
+
+
+def test_an_authority_that_the_reader_does_not_trust_is_named() -> None:
+    pem = files()["trust/anchor-1.pem"]
+    other = the_authority("Somebody Else").certificate.public_bytes(Encoding.PEM)
+    bundle = the_watched_bundle()[0]
+    assert verify(bundle, authorities=other + pem).ok
+    for brought in (other, b"no certificate"):
+        assert [check.id for check in verify(bundle, authorities=brought).failed] == ["trust.authorities"]
+
+
+def test_the_report_says_what_was_taken_from_the_archive_itself() -> None:
+    said = "\n".join(each.en for each in verify(the_watched_bundle()[0]).taken)
+    assert all(vkey in said for vkey in vkeys())
+    assert fingerprint(parse_certificate(files()["trust/anchor-1.pem"])).hex() in said
+    assert "quorum 2" in said
+    assert verify(b"no zip").taken == ()

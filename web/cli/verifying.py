@@ -37,6 +37,14 @@ def verify_bundle(
             exists=True, dir_okay=False, help="The hall's key, or list of keys, that you kept: is this one of them?"
         ),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Policy of the witnesses you go by: did they hold the log?"),
+    ] = None,
+    authorities: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="PEM file of the roots you trust: are there others?"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
     """Check an archive offline, from the file alone. Exit 0 only if every named check holds.
@@ -44,11 +52,19 @@ def verify_bundle(
     With a receipt, also only if its bid was counted, replaced or withdrawn: a bid that was dropped convicts the hall.
     With a checkpoint that somebody held outside, or the head of the chain from a printed record, also only if that is
     of the same log. With the hall's key
-    (/api/v1/hall-key, kept earlier), also only if that key signed the archive, or one that follows from it.
+    (/api/v1/hall-key, kept earlier), also only if that key signed the archive, or one that follows from it. With a
+    policy of witnesses or a file of authorities, also only if those held the log, and if it trusts no others.
     """
     held = (head.encode() or None) if checkpoint is None else _checkpoint(checkpoint)
     trusted = None if hall_key is None else hall_key.read_bytes()
-    report = verify(bundle, None if receipt is None else receipt.read_bytes(), held=held, trusted=trusted)
+    brought = {"policy": policy, "authorities": authorities}
+    report = verify(
+        bundle,
+        None if receipt is None else receipt.read_bytes(),
+        held=held,
+        trusted=trusted,
+        **{name: None if file is None else file.read_bytes() for name, file in brought.items()},
+    )
     if as_json:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n")
     else:
@@ -72,6 +88,11 @@ def _lines(report: Report) -> Iterator[str]:
     title = f", {report.title.zh} {report.title.en}" if report.title else ""
     yield f"\nOpening {report.session or 'unknown'}{title}\nHall key {report.hall_key or 'unknown'}: "
     yield "compare it with what the hall publishes.\n"
+    if report.taken:
+        yield "\n以下由档案自己提出，档案无法自证，请与各方公布的核对：\n"
+        yield "The archive names these itself, and cannot show that they deserve trust. Compare them with what\n"
+        yield "others publish, or bring your own (--hall-key, --authorities, --policy):\n"
+        yield from (f"      - {each.zh}\n        {each.en}\n" for each in report.taken)
     held = sum(check.passed for check in report.checks)
     yield f"{held} of {len(report.checks)} checks hold.\n"
     if (verdict := report.verdict) is not None:
