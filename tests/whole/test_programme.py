@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from typing import Any
 
 import av
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, Route
 
 from hall.media.boxes import Fragment, Init, cut
 from hall.media.places import Places
@@ -165,6 +166,7 @@ async def test_it_plays_dies_alone_and_comes_back(folder: Path) -> None:
         await page.close()
 
         await _files_play(hall)
+        await _where_no_udp_comes_through(browser, hall)
         await _a_phone_with_a_slow_line(browser, hall)
     _recorded(hall)
 
@@ -180,6 +182,35 @@ async def _files_play(hall: OnAir) -> None:
     init, fragments = cut(head + newest)
     assert fragments[0].keyframe
     assert _pictures(init, fragments) >= 10
+
+
+async def _where_no_udp_comes_through(browser: Any, hall: OnAir) -> None:
+    """An answer whose UDP goes to somebody who is silent: the page finds TCP by itself, and remembers it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        wall = rf"\g<1>{silent.getsockname()[1]}\g<2>"
+
+        async def shut(route: Route) -> None:
+            answer = await route.fetch()
+            kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
+            said = re.sub(r"(a=candidate:\S+ \d udp \d+ \S+ )\d+( typ host)", wall, await answer.text())
+            await route.fulfill(status=answer.status, headers=kept, body=said)
+
+        context = await browser.new_context()
+        await context.route("**/whep", shut)
+        page = await context.new_page()
+        await page.goto(f"{hall.url}/s/{SESSION}?lang=en")
+
+        async def look() -> tuple[str, str | None]:
+            await page.evaluate("localStorage.clear()")
+            await page.reload()
+            await page.wait_for_selector('#programme[data-state="playing"]', timeout=PATIENCE)
+            return await _told(page), await page.evaluate("localStorage.getItem('kaibiao.programme')")
+
+        told, remembered = await _until(look, lambda found: found[0].startswith("WebRTC over TCP"))
+        assert remembered == "whep-tcp", told
+        await _plays(page)
+        await context.close()
 
 
 async def _a_phone_with_a_slow_line(browser: Any, hall: OnAir) -> None:
@@ -198,6 +229,7 @@ async def _a_phone_with_a_slow_line(browser: Any, hall: OnAir) -> None:
         lambda: video.evaluate("video => [video.videoWidth, video.readyState]"), lambda found: found == [0, 4]
     )
     assert await page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    await page.check('#programme input[value="full"]')  # the choice is remembered, and files have everything
     await _plays_by(page, "hls", "HLS")
     await page.close()
 
