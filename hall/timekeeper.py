@@ -35,7 +35,8 @@ class Settles(Protocol):
         """Send a Tick."""
 
 
-Ready = Callable[[SessionId], Awaitable[object]]
+Ready = Callable[[SessionId], Awaitable[bool]]
+"""Makes a session ready for what is due; tells whether that is its opening time."""
 
 
 class Timekeeper:
@@ -57,6 +58,8 @@ class Timekeeper:
 
         ``ready`` is called for each due moment once, some seconds before, for one session after the other.
         """
+        self.before_t0: Callable[[], object] = lambda: None
+        """Called once some seconds before an opening time, when every session that has it is ready."""
         self._ready = ready
         self._made_ready: dict[SessionId, datetime] = {}
         self._making_ready: asyncio.Task[None] | None = None
@@ -128,11 +131,14 @@ class Timekeeper:
         self._making_ready = asyncio.get_running_loop().create_task(making, name="make ready")
 
     async def _make_each_ready(self, ready: Ready, sessions: Sequence[SessionId]) -> None:
+        opens = False
         for session in sessions:
             try:
-                await ready(session)
+                opens |= await ready(session)
             except Exception:
                 _log.exception("a session could not be made ready for what is due", extra={"session": session})
+        if opens:
+            self.before_t0()
 
     async def _settle(self, session: SessionId) -> None:
         try:

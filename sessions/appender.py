@@ -160,14 +160,18 @@ class Appender:
         """Return the session as it stands."""
         return self._held if self._current and not self._shared else await self._load()
 
-    async def ready(self) -> None:
-        """Have at hand what T0 needs: the session's key, what blinds its receipts, and their log so far, hashed."""
+    async def ready(self) -> bool:
+        """Have at hand what T0 needs: the session's key, what blinds its receipts, and their log so far, hashed.
+
+        Return whether T0 is what comes next.
+        """
         held = await self.held()
         if held.opening is not None and held.intake is not None and not _is_frozen(held):
             await self._session_public(held)
             if held.intake.plan.intake_log is not None:
                 await self._hidden_by()
                 self._receipts = await read_on(self._events, self._session, self._receipts)
+        return held.intake is not None and not held.intake.closed and held.due == held.intake.t0
 
     @property
     def opening(self) -> Opening | None:

@@ -214,10 +214,14 @@ class Sessions:
         """Let happen what is due. Harmless at any moment and from any worker; the events go out by announcement."""
         return await self.handle(session, Tick(), CLOCK)
 
-    async def ready(self, session: SessionId) -> None:
-        """Have at hand what the next due moment of this session needs. Harmless; it only is faster then."""
-        if await self._stores.events.summary(session) is not None:
-            await self._appender(session).ready()
+    async def ready(self, session: SessionId) -> bool:
+        """Have at hand what the next due moment of this session needs; return whether that is its T0.
+
+        Harmless; it only is faster then.
+        """
+        if await self._stores.events.summary(session) is None:
+            return False
+        return await self._appender(session).ready()
 
     async def state(self, session: SessionId) -> Opening:
         """Return the opening as it stands. Raises UnknownSession."""

@@ -127,23 +127,28 @@ async def test_sessions_are_made_ready_once_for_what_falls_due_soon_and_one_fail
     service = Service({A: START + timedelta(seconds=5), B: START + timedelta(seconds=5)})
     made: list[SessionId] = []
 
-    async def ready(session: SessionId) -> None:
+    async def ready(session: SessionId) -> bool:
         made.append(session)
         if session == A:
             raise OSError("the database is away")
+        return opens
 
+    opens, calls = True, list[int]()
     keeper = Timekeeper(service, clock, ready=ready)
+    keeper.before_t0 = lambda: calls.append(len(made))
     keeper.start()
-    await until(lambda: made == [A, B])
+    await until(lambda: calls == [2])
     for _ in range(3):
         service.looked.clear()
         keeper.stir()
         await service.looked.wait()
     assert made == [A, B]
     service.dues[B] = START + timedelta(seconds=7)  # put off
+    opens = False  # what comes then is no opening time
     keeper.stir()
     await until(lambda: made == [A, B, B])
     clock.advance(timedelta(seconds=7))
     keeper.stir()
     await until(lambda: service.settled == Counter([A, B]))
+    assert calls == [2]
     await keeper.stop()

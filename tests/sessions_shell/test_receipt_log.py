@@ -126,6 +126,26 @@ async def next_tick(hall: Shell) -> datetime | None:
     return min((due for _, due in await hall.receipt_logs.falling_due()), default=None)
 
 
+async def test_what_a_session_had_at_hand_for_its_t0_is_gone_on_from_there(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with a_shell(tmp_path, clock) as hall:
+        await announced(hall, clock)
+        clock.set(T0 - 25 * MINUTE)
+        await hall.receipt_logs.settle(SESSION)
+        before = await entries(hall)
+        assert await hall.sessions.ready(SESSION)
+        clock.set(T0 - MINUTE)
+        await hall.receipt_logs.settle(SESSION)
+        assert before == (await entries(hall))[: len(before)] != await entries(hall)
+        clock.set(T0)
+        await hall.sessions.settle(SESSION)
+        assert not await hall.sessions.ready(SESSION)  # what comes next is another moment
+        closed = await frozen(hall)
+        everything = await entries(hall)
+    assert (closed.intake_log_size, closed.intake_log_root) == (len(everything), Tree(everything).root().hex())
+    assert not set(everything[-LOG.leaves :]) & set(before)
+
+
 async def test_the_log_grows_by_the_clock_alone(tmp_path: Path) -> None:
     clock = FakeClock()
     async with a_shell(tmp_path, clock) as hall:

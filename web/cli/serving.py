@@ -77,7 +77,9 @@ def serve(
         supervise(settings, config)
     else:
         sys.setswitchinterval(SWITCH)
-        server = HallServer(build(settings), beside=partial(processes, settings, config))
+        services = build(settings)
+        services.timekeeper.before_t0 = settle
+        server = HallServer(services, beside=partial(processes, settings, config))
         server.begun = settle
         server.run()
 
@@ -104,6 +106,7 @@ def serve_in(berth: Berth, settings: Settings) -> None:
     log_to(settings)
     sys.setswitchinterval(SWITCH)
     services = build(settings, place=Place(name=berth.name, instead_of=berth.instead_of))
+    services.timekeeper.before_t0 = settle
     server = HallServer(services)
 
     def begun() -> None:
@@ -120,7 +123,10 @@ def settle() -> None:
 
     A full collection of a hall that just started looked at 198,000 objects for 60 to 130 ms, in which no reader hears
     anything, and a crowd that comes causes several. After this it looks at what is new since: at first nothing.
+
+    Done again some seconds before each opening time: its own work makes the collector look, while all wait for it.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
 
