@@ -138,14 +138,16 @@ async def test_the_recording_of_a_source_is_aligned_though_its_sound_comes_late(
     keeper = Keeper(Places(tmp_path), SystemClock())
     folder = Places(tmp_path).recordings(SESSION)
 
-    def lines(part: int) -> int:
-        index = folder / f"host-{part}.jsonl"
-        return index.read_bytes().count(b"\n") if index.exists() else 0
+    def newest() -> tuple[int, int]:
+        """Return which file is the newest, and how many lines its index has."""
+        index = folder / f"host-{sum(1 for _ in folder.glob('host-*.jsonl'))}.jsonl"
+        return int(index.stem.rpartition("-")[2]), index.read_bytes().count(b"\n") if index.exists() else 0
 
     async with an_edge(Video.VP8, lambda *told: keeper.keep(*told[:3], sound=told[3])) as stage:
         async with a_source(stage, monkeypatch):
-            while lines(2) < 8:
+            # One file that goes on so long was begun by the reports already: a slow machine may have had them first.
+            while newest()[1] < (12 if newest()[0] > 1 else 40):
                 await asyncio.sleep(0.1)
                 keeper.tick()
         await keeper.close()
-    assert abs(lag(folder / "host-2.mp4")) < LATE / 2
+    assert abs(lag(folder / f"host-{newest()[0]}.mp4")) < LATE / 2
