@@ -186,7 +186,7 @@ async def test_who_is_on_air_comes_back_when_the_edge_was_killed_and_leaves_with
         command = [sys.executable, "-m", "web.cli", "media", "edge"]
         data = str(house.services.settings.data_dir)
         kept = Processes({"edge": [*command, "--data-dir", data, "--lifeline"]})
-        running = asyncio.gather(kept.run(), passing(house))
+        running = [asyncio.create_task(each) for each in (kept.run(), passing(house))]
         try:
             await go(page)
             os.kill(kept.running["edge"].pid, 9)
@@ -203,8 +203,9 @@ async def test_who_is_on_air_comes_back_when_the_edge_was_killed_and_leaves_with
             await state(second, "refused")
             assert "Nothing can be sent" in await second.inner_text('form[data-air="form"] [data-outcome]')
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            for each in running:
+                each.cancel()
+            await asyncio.wait(running)  # both: the edge has its own end
 
 
 async def test_the_line_is_tried_and_said_in_a_word(tmp_path: Path) -> None:
