@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import pairwise
 
 import pytest
 
@@ -77,7 +76,6 @@ async def test_a_crowd_that_connects_at_once_asks_the_camera_as_often_as_one_vie
         while not all(seat.late for seat in seats):  # noqa: ASYNC110 - the first picture of the last one
             await asyncio.sleep(0.02)
         assert 1 <= len(asked) <= 2 + (loop.time() - began) / EVERY
-        assert all(later - earlier >= EVERY - 0.01 for earlier, later in pairwise(asked))
         for seat in seats:
             await seat.leave()
 
