@@ -6,10 +6,12 @@ Everything runs in one thread, threads included, so a seed plays the same story 
 from __future__ import annotations
 
 import asyncio
-import selectors
+from collections import deque
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context, copy_context
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,42 +21,89 @@ class Deadlock(Exception):
     """Everybody waits for somebody, and nothing will ever happen again."""
 
 
-class _Leap(selectors.SelectSelector):
-    """Instead of waiting, moves the clock to where the waiting would end."""
+class _Due(asyncio.TimerHandle):
+    """Something to be done, at a moment or next; nothing is kept for telling where it came from."""
+
+    __slots__ = ()
+
+    def __init__(self, do: Callable[..., object], args: tuple[Any, ...], context: Context | None, when: float) -> None:
+        self._callback, self._args, self._when = do, args, when
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Does what is ready in its turn; when nothing is, it is the next moment at which something is due.
+
+    No socket is ever looked at: that look was a third of a world's time.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready and timeout is None:
-            raise Deadlock
-        if not ready and timeout is not None:
-            self.now += timeout
-        return ready
-
-
-class _AtOnce(ThreadPoolExecutor):
-    """Does in the caller what it is given."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        done: Future[T] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            done.set_exception(error)
-        return done
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._leap = _Leap()
-        super().__init__(self._leap)
-        self.set_default_executor(_AtOnce())
+        self._now = 0.0
+        self._next: deque[_Due] = deque()
+        self._later: list[tuple[float, int, _Due]] = []
+        self._order = count()
 
     def time(self) -> float:
-        return self._leap.now
+        return self._now
+
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+        due = _Due(callback, args, context, self._now)
+        self._next.append(due)
+        return due
+
+    call_soon_threadsafe = call_soon  # there is one thread
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+        due = _Due(callback, args, context, when)
+        heappush(self._later, (when, next(self._order), due))
+        return due
+
+    def call_later(
+        self, delay: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def run_in_executor(self, executor: object, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Do it here and now; who asked learns of it in its turn."""
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            result = func(*args)
+        except Exception as error:
+            self.call_soon(_unless_cancelled, done, done.set_exception, error)
+        else:
+            self.call_soon(_unless_cancelled, done, done.set_result, result)
+        return done
+
+    def _run_once(self) -> None:
+        ready, later = self._next, self._later
+        while later and later[0][2]._cancelled:
+            heappop(later)
+        if not ready:
+            if not later:
+                raise Deadlock
+            self._now = max(self._now, later[0][0])
+        while later and later[0][0] <= self._now:
+            ready.append(heappop(later)[2])
+        for _ in range(len(ready)):
+            due = ready.popleft()
+            if due._cancelled:
+                continue
+            try:
+                due._context.run(due._callback, *due._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.call_exception_handler({"message": f"in {due._callback!r}", "exception": error})
+
+
+def _unless_cancelled(done: asyncio.Future[Any], tell: Callable[[Any], None], what: object) -> None:
+    if not done.cancelled():
+        tell(what)
 
 
 class VirtualClock:
