@@ -26,7 +26,9 @@ class _Due(asyncio.TimerHandle):
 
     __slots__ = ()
 
-    def __init__(self, do: Callable[..., object], args: tuple[Any, ...], context: Context | None, when: float) -> None:
+    def __init__(
+        self, do: Callable[..., object], args: tuple[Any, ...], context: Context | None, when: float
+    ) -> None:
         self._callback, self._args, self._when = do, args, when
         self._context = copy_context() if context is None else context
         self._cancelled = False
