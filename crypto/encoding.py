@@ -51,6 +51,9 @@ def canonical(value: object) -> bytes:
 
 
 def _plain(value: object, depth: int) -> Any:
+    kind = type(value)
+    if kind is str or value is None or kind is bool:  # nearly everything; the rest looks more closely
+        return value
     match value:
         case None | bool() | str():
             return value
@@ -58,9 +61,9 @@ def _plain(value: object, depth: int) -> Any:
             if abs(value) > MAX_INTEGER:
                 raise EncodingRefused("malformed_json", detail="not representable")
             return int(value)
-        case Mapping() | list() | tuple() if depth > MAX_DEPTH:
+        case dict() | list() | tuple() | Mapping() if depth > MAX_DEPTH:
             raise EncodingRefused("malformed_json", detail="nested too deeply")
-        case Mapping():
+        case dict() | Mapping():
             if not all(isinstance(key, str) for key in value):
                 raise EncodingRefused("malformed_json", detail="member names are strings")
             return {str(key): item if type(item) is str else _plain(item, depth + 1) for key, item in value.items()}

@@ -57,6 +57,7 @@ class Room:
         self.signalled = 0
         self._limits = limits
         self._log: list[Recorded] = []
+        self._begun: Opening | None = None
         self._lanes: dict[Audience, SharedLane] = {}
         self._joins: dict[Audience, Joins] = {}
         self._signals: dict[str, Signal] = {}
@@ -75,13 +76,22 @@ class Room:
         return True
 
     def _add(self, recorded: Recorded) -> None:
-        before, self.opening = self.opening, evolve(self.opening, recorded)
+        before, self.opening = self.opening, self._after(self.opening, recorded)
         self._log.append(recorded)
         self.number = recorded.number
-        words, chained = describe(recorded, before), core(recorded)
-        for lane in self._lanes.values():
-            lane.add(recorded, self.opening, words, chained)
+        if self._lanes:
+            words, chained = describe(recorded, before), core(recorded)
+            for lane in self._lanes.values():
+                lane.add(recorded, self.opening, words, chained)
         self._snapshots.clear()
+
+    def _after(self, before: Opening | None, recorded: Recorded) -> Opening:
+        """Return the opening after a fact; the first is read once: its plan is as dear as a hundred others."""
+        if before is not None:
+            return evolve(before, recorded)
+        if self._begun is None:
+            self._begun = evolve(None, recorded)
+        return self._begun
 
     # -- facts out -------------------------------------------------------------------------------------------
 
@@ -129,9 +139,9 @@ class Room:
 
     def _made(self, audience: Audience) -> SharedLane:
         lane = BiddersLane() if audience == BIDDERS else SharedLane(audience)
-        opening = None
+        opening: Opening | None = None
         for recorded in self._log:
-            before, opening = opening, evolve(opening, recorded)
+            before, opening = opening, self._after(opening, recorded)
             lane.add(recorded, opening, describe(recorded, before), core(recorded))
         return lane
 

@@ -100,15 +100,20 @@ class Cable:
         self._store = store
 
     async def _takes(self) -> None:
-        machine = self._machine
-        await asyncio.sleep(machine.chance.uniform(0.0002, 0.004) + machine.trouble.disk_delay)
-        await machine.trouble.goes_on.wait()
+        machine, trouble = self._machine, self._machine.trouble
+        await asyncio.sleep(0.0002 + 0.0038 * machine.chance.random() + trouble.disk_delay)
+        if not trouble.goes_on.is_set():
+            await trouble.goes_on.wait()
         machine.must_live()
-        if machine.trouble.away:
+        if trouble.away:
             raise Unanswered
 
     def __getattr__(self, name: str) -> Any:
-        done = getattr(self._store, name)
+        """Make the way to one of the store's functions, the first time that it is asked for."""
+        way = self.__dict__[name] = self._way(name, getattr(self._store, name))
+        return way
+
+    def _way(self, name: str, done: Any) -> Any:
         if name == "turn":  # the lock on a session's row: in memory a transaction is one step
             return done
 

@@ -43,11 +43,12 @@ async def check(world: World, machine: Machine) -> None:
     time_never_goes_back(opening)
     time_never_goes_back(intake)
     what_was_acknowledged_is_there_once(world, opening, intake)
-    the_set_is_what_came_in_time(world, opening, intake)
+    state = replayed(opening)
+    the_set_is_what_came_in_time(world, state, opening, intake)
     what_fell_due_in_a_stop_was_not_settled(opening)
     what_was_sealed_is_what_was_read(world, opening)
     every_bid_that_stayed_shut_has_a_cause(opening)
-    assert replayed(opening) == await machine.sessions.state(SESSION)
+    assert state == await machine.sessions.state(SESSION)
     await everybody_saw_the_same(world, machine, opening)
 
 
@@ -72,8 +73,10 @@ def what_was_acknowledged_is_there_once(
             assert first.setdefault(told.key, digests) == digests, f"{person.actor.id}: {told.key} happened twice"
 
 
-def the_set_is_what_came_in_time(world: World, opening: tuple[Recorded, ...], intake: tuple[Recorded, ...]) -> None:
-    t0, stops = replayed(opening).t0, held(intake)
+def the_set_is_what_came_in_time(
+    world: World, state: Opening, opening: tuple[Recorded, ...], intake: tuple[Recorded, ...]
+) -> None:
+    t0, stops = state.t0, held(intake)
     received: dict[str, BidReceived] = {}
     newest: dict[str, str] = {}
     for record in intake:
@@ -96,7 +99,7 @@ def the_set_is_what_came_in_time(world: World, opening: tuple[Recorded, ...], in
             assert answer.header_sha256 in received
     frozen = next((record.event for record in opening if isinstance(record.event, SetFrozen)), None)
     if frozen is not None:
-        rows = in_row_order(opening)
+        rows = [bid.header_sha256 for bid in state.bids]
         assert frozen.root == set_root(rows), "the frozen root is of another set"
         assert sorted(rows) == sorted(newest.values())
 
@@ -115,10 +118,6 @@ def what_fell_due_in_a_stop_was_not_settled(opening: tuple[Recorded, ...]) -> No
         event = record.event
         stopped = (stopped or isinstance(event, OutageBegan | ClockUnsafe)) and not isinstance(event, SessionResumed)
         assert not (stopped and isinstance(event, SetFrozen | BarrierPassed | StepCompleted)), f"{event} in a stop"
-
-
-def in_row_order(opening: tuple[Recorded, ...]) -> list[str]:
-    return [bid.header_sha256 for bid in replayed(opening).bids]
 
 
 def what_was_sealed_is_what_was_read(world: World, opening: tuple[Recorded, ...]) -> None:

@@ -11,9 +11,7 @@ import pytest
 
 from tests.sim.world import KEPT, fingerprint, play
 
-SEEDS = 1_000
-TOGETHER = 10  # each takes a fraction of a second; a test of its own for each would say no more
-QUICK = 20
+TOGETHER = 25  # a test of its own for each world would say no more
 
 FOUND = """What the worlds found, told here because a seed is another world once the people in it act otherwise:
 
@@ -32,17 +30,40 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL + 1)
 
 
-@pytest.mark.parametrize("first", range(0, QUICK, TOGETHER))
-def test_every_promise_holds(first: int) -> None:
+def worlds(first: int, last: int) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("first", range(first, last, TOGETHER))
+
+
+def every_promise_holds(first: int) -> None:
     for seed in range(first, first + TOGETHER):
         play(seed)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("first", range(QUICK, SEEDS, TOGETHER))
-def test_every_promise_holds_in_many_worlds(first: int) -> None:
-    for seed in range(first, first + TOGETHER):
-        play(seed)
+# Four classes, because the gate's two processes share the work by class.
+
+
+class TestTheFirstQuarter:
+    @worlds(0, 250)
+    def test_every_promise_holds(self, first: int) -> None:
+        every_promise_holds(first)
+
+
+class TestTheSecondQuarter:
+    @worlds(250, 500)
+    def test_every_promise_holds(self, first: int) -> None:
+        every_promise_holds(first)
+
+
+class TestTheThirdQuarter:
+    @worlds(500, 750)
+    def test_every_promise_holds(self, first: int) -> None:
+        every_promise_holds(first)
+
+
+class TestTheLastQuarter:
+    @worlds(750, 1_000)
+    def test_every_promise_holds(self, first: int) -> None:
+        every_promise_holds(first)
 
 
 def test_the_seeds_that_once_broke_a_promise_break_none() -> None:

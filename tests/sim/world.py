@@ -41,8 +41,8 @@ KEPT = Path(__file__).with_name("kept.txt")
 LONGEST = timedelta(hours=2)
 """Beyond it an opening hangs."""
 
-BEFORE = timedelta(minutes=3)
-SHORT = {"checkin": 120, "draw": 30, "decrypt": 60, "confirm": 30, "objection": 30, "sign": 30}
+BEFORE = timedelta(seconds=100)
+SHORT = {"checkin": 60, "draw": 30, "decrypt": 60, "confirm": 30, "objection": 30, "sign": 30}
 """Windows of a rehearsal, in seconds: what happens in them does not depend on their length."""
 
 DRAWS = [{"id": "k", "title": {"zh": "系数", "en": "Coefficient"}, "values": ["0.95", "0.96", "0.97"], "pick": 1}]
@@ -106,7 +106,7 @@ class World:
 
     def _tenderer(self, number: int) -> Tenderer:
         chance = self.chance
-        around = [-150_000, -100_000, -60_000, -30_000, -1000, -500, -1, 0, 1, 500]  # milliseconds to T0
+        around = [-90_000, -75_000, -60_000, -30_000, -1000, -500, -1, 0, 1, 500]  # milliseconds to T0
         moments = sorted(
             T0 + timedelta(milliseconds=chance.choice(around) + chance.randint(-300, 300) * (chance.random() < 0.5))
             for _ in range(chance.choice((1, 1, 1, 2)))
@@ -161,7 +161,7 @@ class World:
                 return
             if self.clock.now() > until:
                 raise Broken(f"nothing ended: {summary and (summary.status, summary.step, summary.due)}")
-            await asyncio.sleep(5)
+            await asyncio.sleep(2)
 
     # -- what goes wrong -----------------------------------------------------------------------------------------
 
@@ -237,9 +237,10 @@ class World:
             self.the_database_goes_away,
             self.somebody_sets_a_clock,
         )
+        t0 = BEFORE.total_seconds()
         moments = sorted(
             self.chance.choice(
-                (self.chance.gauss(180, 3), self.chance.uniform(1, 180), self.chance.uniform(180, 600))
+                (self.chance.gauss(t0, 3), self.chance.uniform(1, t0), self.chance.uniform(t0, t0 + 420))
             )
             for _ in range(self.chance.randint(0, 10))
         )
@@ -263,7 +264,10 @@ class World:
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-        await asyncio.sleep(60)  # whoever reads slowly comes to the end
+        for _ in range(50):  # whoever reads slowly comes to the end
+            await asyncio.sleep(1.2)
+            if all(one.number == self.disk.events.last(SESSION) for one in self.onlookers):
+                break
         for task in at_it:
             task.cancel()
         await asyncio.gather(*at_it, return_exceptions=True)

@@ -56,6 +56,10 @@ class MemoryEvents:
         """Return both streams as they stand."""
         return [record for stream in Stream for record in self._events[session, stream]]
 
+    def last(self, session: SessionId) -> int:
+        """Return the number of the opening's newest event."""
+        return len(self._events[session, Stream.OPENING])
+
     @asynccontextmanager
     async def turn(self, session: SessionId) -> AsyncIterator[None]:
         yield
