@@ -11,7 +11,7 @@ import pytest
 
 from tests.sim.world import KEPT, fingerprint, play
 
-TOGETHER = 25  # a test of its own for each world would say no more
+TOGETHER = 10  # a test of its own for each world would say no more
 
 FOUND = """What the worlds found, told here because a seed is another world once the people in it act otherwise:
 
@@ -39,29 +39,24 @@ def every_promise_holds(first: int) -> None:
         play(seed)
 
 
-# Four classes, because the gate's two processes share the work by class.
+# Two classes, because the gate's two processes share the work by class.
 
 
-class TestTheFirstQuarter:
+class TestFiveHundredWorlds:
     @worlds(0, 250)
     def test_every_promise_holds(self, first: int) -> None:
         every_promise_holds(first)
 
 
-class TestTheSecondQuarter:
+class TestTheOtherHalfOfThem:
     @worlds(250, 500)
     def test_every_promise_holds(self, first: int) -> None:
         every_promise_holds(first)
 
 
-class TestTheThirdQuarter:
-    @worlds(500, 750)
-    def test_every_promise_holds(self, first: int) -> None:
-        every_promise_holds(first)
-
-
-class TestTheLastQuarter:
-    @worlds(750, 1_000)
+@pytest.mark.slow
+class TestFiveHundredMore:
+    @worlds(500, 1_000)
     def test_every_promise_holds(self, first: int) -> None:
         every_promise_holds(first)
 
