@@ -88,6 +88,7 @@ class Membership:
         self._duties = Duties()
         self._mine: set[SessionId] = set()  # as the database has it
         self._leading: set[SessionId] = set()  # of those, the ones that were caught up with
+        self._unsure: set[SessionId] = set()  # not this one's, but the database may have them as its
         self._taking: dict[SessionId, asyncio.Task[None]] = {}
         self._rest_until: dict[SessionId, float] = {}
         self._seen_free: Mapping[SessionId, float] = {}
@@ -105,7 +106,7 @@ class Membership:
         try:
             async with self._turn:
                 if self.number is not None and not self._retired and session not in self._mine:
-                    taken = set(await self._members.take(self.number, [session]))
+                    taken = set(await self._take(self.number, [session]))
                     self._mine |= taken
                     self._leading |= taken  # nothing happened in it that would have to be caught up with
         except Exception:
@@ -196,6 +197,7 @@ class Membership:
         _log.error("this worker was fenced: it begins anew")
         async with self._turn:
             self.number = None
+            self._unsure.clear()
             await self._lay_down(tuple(self._mine))
             self._duties.lose()
             try:
@@ -208,6 +210,9 @@ class Membership:
         """Take what nobody leads: this worker's part at once, the rest if the others leave it."""
         if self._retired:
             return
+        if self._unsure:  # or nobody would ever lead them: the database may say that this worker does
+            await self._members.release(self._number, tuple(self._unsure))
+            self._unsure.clear()
         free = await self._members.free(self._clock.now() - RECENT)
         now = asyncio.get_running_loop().time()
         self._seen_free = {session: self._seen_free.get(session, now) for session in free}
@@ -215,11 +220,20 @@ class Membership:
         if ready:
             part = share(len(ready), await self._members.holders(), self._number)
             left = [session for session in ready[part:] if now - self._seen_free[session] > 3 * ROUND]
-            taken = await self._members.take(self._number, [*ready[:part], *left])
+            taken = await self._take(self._number, [*ready[:part], *left])
             self._mine |= set(taken)
             for session in taken:
                 task = asyncio.get_running_loop().create_task(self._try_to_take_up(session), name=f"take {session}")
                 self._taking[session] = task
+
+    async def _take(self, number: int, sessions: Sequence[SessionId]) -> Sequence[SessionId]:
+        try:
+            taken = await self._members.take(number, sessions)
+        except Exception:
+            self._unsure |= set(sessions)
+            raise
+        self._unsure -= set(taken)
+        return taken
 
     async def _try_to_take_up(self, session: SessionId) -> None:
         try:
@@ -228,7 +242,7 @@ class Membership:
         except Exception:
             _log.exception("a session could not be taken up; it is tried again", extra={"session": session})
             self._rest_until[session] = asyncio.get_running_loop().time() + AFTER_FAILURE
-            with suppress(Exception):  # then it is free when this worker has left
+            with suppress(Exception):  # then the next round gives it up
                 await self._give_up([session])
         finally:
             self._taking.pop(session, None)
@@ -259,7 +273,11 @@ class Membership:
         for step in self._duties.stop:
             await step(sessions)
         if self.number is not None:
-            await self._members.release(self.number, sessions)
+            try:
+                await self._members.release(self.number, sessions)
+            except Exception:
+                self._unsure |= set(sessions)
+                raise
 
     async def _balance(self) -> None:
         """Leave sessions that nothing happens in to the others, when they lead fewer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from sqlalchemy import literal
 
 from sessions import membership
 from sessions.commands import Note
-from sessions.errors import Fenced
+from sessions.errors import Fenced, Unanswered
 from sessions.ids import SessionId
 from sessions.membership import Duties, Membership, excess, share
 from sessions.store.database import Database
@@ -162,6 +162,37 @@ async def test_what_cannot_be_taken_up_is_tried_again(hall: Shell, monkeypatch: 
     await other.close()
     await first.close()
     await second.close()
+
+
+class Cut(SqlMembers):
+    """Members whose line breaks once after a session was taken: whether it is, nobody knows here."""
+
+    cut = True
+
+    async def take(self, number: int, sessions: Sequence[SessionId]) -> tuple[SessionId, ...]:
+        taken = await super().take(number, sessions)
+        if taken and self.cut:
+            self.cut = False
+            raise Unanswered
+        return taken
+
+
+async def test_a_session_that_was_taken_unheard_is_given_up_and_led(
+    hall: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a worker that lives would have it and not know, and nobody would ever lead it."""
+    monkeypatch.setattr(membership, "AFTER_FAILURE", 0.05)
+    database = Database(database_url(hall.folder))
+    worker = Membership(Cut(database), hall.clock, alone=False)
+    (one, first) = a_worker(hall)
+    await one.start(Duties())
+    await worker.start(Duties())
+    await one.retire()
+    await until(lambda: worker.leads(SESSION))
+    await one.close()
+    await worker.close()
+    await first.close()
+    await database.close()
 
 
 async def test_a_session_that_was_founded_here_is_led_here(hall: Shell) -> None:
