@@ -553,7 +553,10 @@ class Members(Protocol):
 
 
 class Holds(Protocol):
-    """Acts that came in time and are being answered, by whichever worker; those of a worker that is gone are not."""
+    """Acts that came in time and are being answered by another worker than the session's leader, who knows its own.
+
+    Those of a worker that is gone are not.
+    """
 
     async def hold(self, name: str, session: SessionId, longest: timedelta) -> None:
         """Keep the bids of a session shut from now on, until ``let_go``, or for the longest."""
