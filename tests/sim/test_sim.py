@@ -16,7 +16,8 @@ TOGETHER = 10  # a test of its own for each world would say no more
 FOUND = """What the worlds found, told here because a seed is another world once the people in it act otherwise:
 
 a database that failed while a bid was being answered let T0 pass over a bid that had come in time;
-a hall that went out right after an opening had failed at T0 could not close it, and was refused at every start.
+a hall that went out right after an opening had failed at T0 could not close it, and was refused at every start;
+a worker that could not give a session back, because the database was away, held it from then on and never led it.
 """
 
 
