@@ -155,14 +155,16 @@ class House:
 
 
 @asynccontextmanager
-async def a_house(folder: Path, *, limits: Limits = LIMITS, **settings: Any) -> AsyncIterator[House]:
+async def a_house(
+    folder: Path, *, limits: Limits = LIMITS, clock: TurnedClock | None = None, **settings: Any
+) -> AsyncIterator[House]:
     """Open a hall in ``folder`` that trusts the tests' authority and holds rehearsals."""
     home = folder / "hall"
     given = {"data_dir": home, "database_url": database_url(home), "rehearsal_allowed": True}
     chosen = Settings(**given | settings)
     trust(chosen)
     give_key(chosen.data_dir)
-    clock = TurnedClock()
+    clock = clock or TurnedClock()
     services = build(chosen, clock, limits=limits)
     await migrate(services.database)
     app = create_app(services)

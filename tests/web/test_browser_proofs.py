@@ -15,7 +15,7 @@ from playwright.async_api import Page
 from tests.support.bidders import a_bidder
 from tests.support.browsing import a_browser, complaints, served
 from tests.support.hallkey import give_key
-from tests.support.house import NAMES, House, a_bid, a_house
+from tests.support.house import NAMES, House, TurnedClock, a_bid, a_house
 from tests.support.ports import free_port
 from tests.support.unlocking import bids_are_unlocked, the_window_opens
 from web import assets
@@ -36,9 +36,10 @@ async def an_opening(folder: Path, prices: tuple[str, ...]) -> AsyncIterator[tup
     """A hall with two witnesses and an opening of these bids, in its decrypt window; the event unlocks them."""
     (folder / "hall").mkdir(parents=True)
     give_key(folder / "hall")  # a hall that rewrites its history still signs with its own key
+    clock = TurnedClock()
     async with (
-        two_witnesses(folder, Settings(data_dir=folder / "hall")) as policy,
-        a_house(folder, witnesses_file=policy) as house,
+        two_witnesses(folder, Settings(data_dir=folder / "hall"), clock) as policy,
+        a_house(folder, clock=clock, witnesses_file=policy) as house,
     ):
         await house.announce()
         bids = []

@@ -23,7 +23,7 @@ from crypto.tlog import (
 from crypto.tlog.notes import unhash
 from crypto.tlog.tiles import tiles_of
 from sessions.notary import Notary
-from tests.support.house import T0, TENDER, House, a_house
+from tests.support.house import T0, TENDER, House, TurnedClock, a_house
 from web.cli import doctor
 from web.demo.witnesses import NAMES, two_witnesses
 from web.settings import Settings, SettingsRefused
@@ -33,8 +33,11 @@ from web.witnessing import read_witnesses
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A hall with two witnesses and an opening of three bids, just after T0."""
-    folder = Settings(data_dir=tmp_path / "hall")
-    async with two_witnesses(tmp_path, folder) as policy, a_house(tmp_path, witnesses_file=policy) as house:
+    folder, clock = Settings(data_dir=tmp_path / "hall"), TurnedClock()
+    async with (
+        two_witnesses(tmp_path, folder, clock) as policy,
+        a_house(tmp_path, clock=clock, witnesses_file=policy) as house,
+    ):
         await house.announce()
         await house.receive_bids(3)
         host = await house.staff("host")

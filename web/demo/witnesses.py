@@ -12,7 +12,7 @@ import uvicorn
 
 from crypto.tlog import VerifierKey
 from crypto.tlog.notes import ED25519
-from sessions.clock import SystemClock
+from sessions.clock import Clock, SystemClock
 from sessions.hallkey import HallKeys
 from web.settings import Settings
 from web.witness.keeping import Keeping
@@ -22,8 +22,9 @@ NAMES = ("bureau.example/witness", "notary.example/witness")
 
 
 @contextlib.asynccontextmanager
-async def two_witnesses(out: Path, settings: Settings) -> AsyncIterator[Path]:
+async def two_witnesses(out: Path, settings: Settings, clock: Clock | None = None) -> AsyncIterator[Path]:
     """Serve two witnesses of this hall and give the file that names them; they end with the block."""
+    clock = clock or SystemClock()
     hall = VerifierKey(settings.hall_name, ED25519, HallKeys.in_folder(settings.data_dir).newest.public.raw)
     lines: list[str] = []
     serving: list[tuple[uvicorn.Server, asyncio.Task[None], Keeping]] = []
@@ -32,7 +33,7 @@ async def two_witnesses(out: Path, settings: Settings) -> AsyncIterator[Path]:
             keeping = Keeping.found(out / f"witness-{number}", name)
             keeping.open()
             door = socket.create_server(("127.0.0.1", 0))
-            witness = Witness(keeping, [hall], SystemClock())
+            witness = Witness(keeping, [hall], clock)
             web = server(witness, "127.0.0.1", door.getsockname()[1])
             serving.append((web, asyncio.create_task(web.serve(sockets=[door])), keeping))
             while not web.started:  # noqa: ASYNC110  # uvicorn has no event for it
