@@ -83,6 +83,7 @@ class Mailing:
         self._filled: date | None = None
         self._away: tuple[datetime, str] | None = None
         self._failures = 0
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -91,6 +92,7 @@ class Mailing:
 
     async def close(self) -> None:
         """End. What was not sent is sent after the next start."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -149,6 +151,8 @@ class Mailing:
                 await self.look()
             except Exception:
                 _log.exception("the notices of the day could not be looked at; the next round tries again")
+            if self._closed:  # an answer that came just then has swallowed it: asyncio.wait_for before Python 3.12
+                return
             await asyncio.sleep(min(self._every * (1 << min(self._failures, 10)), LONGEST_REST))
 
 

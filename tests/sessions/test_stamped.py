@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -139,7 +140,9 @@ async def _until(hall: Shell, holds: Callable[[list[str]], bool]) -> None:
 
 @cache
 def the_bundle(off: timedelta = timedelta()) -> tuple[bytes, HallKey]:
-    with tempfile.TemporaryDirectory() as folder:
+    """``off``: of the authority's clock against that of a hall which keeps its stamps all the same."""
+    keeps = patch("sessions.notary.DRIFT", timestamps.DRIFT + abs(off))
+    with tempfile.TemporaryDirectory() as folder, keeps:
         return run(_play(Path(folder), off)), hall_key(Path(folder))
 
 

@@ -11,8 +11,6 @@ import pytest
 
 from tests.sim.world import KEPT, fingerprint, play
 
-TOGETHER = 10  # a test of its own for each world would say no more
-
 FOUND = """What the worlds found, told here because a seed is another world once the people in it act otherwise:
 
 a database that failed while a bid was being answered let T0 pass over a bid that had come in time;
@@ -32,12 +30,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def worlds(first: int, last: int) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("first", range(first, last, TOGETHER))
-
-
-def every_promise_holds(first: int) -> None:
-    for seed in range(first, first + TOGETHER):
-        play(seed)
+    return pytest.mark.parametrize("seed", range(first, last))
 
 
 # Two classes, because the gate's two processes share the work by class.
@@ -45,21 +38,21 @@ def every_promise_holds(first: int) -> None:
 
 class TestFiveHundredWorlds:
     @worlds(0, 250)
-    def test_every_promise_holds(self, first: int) -> None:
-        every_promise_holds(first)
+    def test_every_promise_holds(self, seed: int) -> None:
+        play(seed)
 
 
 class TestTheOtherHalfOfThem:
     @worlds(250, 500)
-    def test_every_promise_holds(self, first: int) -> None:
-        every_promise_holds(first)
+    def test_every_promise_holds(self, seed: int) -> None:
+        play(seed)
 
 
 @pytest.mark.slow
 class TestFiveHundredMore:
     @worlds(500, 1_000)
-    def test_every_promise_holds(self, first: int) -> None:
-        every_promise_holds(first)
+    def test_every_promise_holds(self, seed: int) -> None:
+        play(seed)
 
 
 def test_the_seeds_that_once_broke_a_promise_break_none() -> None:

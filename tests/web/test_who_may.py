@@ -93,6 +93,7 @@ LETS_IN: Mapping[tuple[str, ...], str] = {
         GET /_/gallery/calendar
         GET /_/gallery/{{page}}
         GET /_/gallery/s/{{state}}
+        GET /_/gallery/embed/{{state}}
         GET /_/gallery/record/{{state}}
         GET /_/gallery/{{page}}/{{state}}
     """,
@@ -111,6 +112,7 @@ LETS_IN: Mapping[tuple[str, ...], str] = {
         HEAD {U}/{{upload}}
         PATCH {U}/{{upload}}
         DELETE {U}/{{upload}}
+        POST /me/contact
         GET /seat/{{session}}
         GET /seat/{{session}}/receipt.pdf
         GET /seat/{{session}}/failure/{{event}}
