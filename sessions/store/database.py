@@ -19,10 +19,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from sessions.errors import Fenced, Unanswered
 from sessions.store import failing, tables
-from sessions.store.apart import Apart
+from sessions.store.apart import GRACE, Apart
 
 T = TypeVar("T")
 
@@ -183,10 +184,13 @@ class Database:
             return await there.do(lambda: work(database))
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once it is given back: what was cut off does so by itself, a moment later."""
         if self._apart is not None:
             (there, database), self._apart = self._apart, None
             await there.close(database.close)
+        pool, patience = self.engine.pool, time.monotonic() + GRACE
+        while isinstance(pool, QueuePool) and pool.checkedout() and time.monotonic() < patience:  # noqa: ASYNC110  # it tells nobody
+            await asyncio.sleep(0.01)
         await self.engine.dispose()
 
 
