@@ -97,7 +97,7 @@ def verify_token(
 
     The signer's path to one of ``anchors`` (self-signed roots) is judged at the moment it names, not now: so a token
     can be checked for as long as its algorithms hold. Revocation is not looked at here: what is known of it is
-    judged by evidence that was taken with the stamp (sessions.certifying).
+    judged by evidence that was taken with the stamp (sessions.outside.certifying).
     """
     answer = _parsed(der.sequence(_GRANTED, token))
     if len(token) > MAX_REPLY or _token(answer) != token:

@@ -25,9 +25,9 @@ from sessions.opening.state import (
 from sessions.opening.steps import wanted
 from sessions.opening.stops import CLOCK_STOP, OUTAGE_STOP
 from sessions.plan import ESCROW, TENDERER, DrawRule, Plan, RulePack, Step, Tender
-from sessions.readout import amount_words, two_decimals
 from sessions.roles import Actor, Role
 from sessions.shape import rfc3339, to_json
+from sessions.wording.readout import amount_words, two_decimals
 
 
 def session(plan: Plan) -> dict[str, Any]:

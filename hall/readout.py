@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sessions import readout
 from sessions.plan import Words
-from sessions.readout import Figure
+from sessions.wording import readout
+from sessions.wording.readout import Figure
 
 
 def rows_read(view: Mapping[str, Any], now: datetime) -> int:

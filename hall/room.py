@@ -19,7 +19,7 @@ from sessions.errors import UnknownSession
 from sessions.events import Recorded
 from sessions.ids import SessionId
 from sessions.opening import Opening, evolve
-from sessions.words import describe
+from sessions.wording.words import describe
 
 _SNAPSHOTS_KEPT = 64
 """Every bidder has a view of its own; a large one is 300 kB."""

@@ -8,7 +8,7 @@ from sessions.opening.points import names
 from sessions.opening.state import Dispute, Point
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode
 from sessions.shape import rfc3339, to_json
-from sessions.words import point_words
+from sessions.wording.words import point_words
 
 
 def watch(plan: Plan, points: tuple[Point, ...], disputes: tuple[Dispute, ...]) -> dict[str, Any] | None:

@@ -25,14 +25,14 @@ from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, Unche
 from sessions.events import Recorded, Stream
 from sessions.failpoint import Point, failpoint
 from sessions.ids import Digest, SessionId
-from sessions.intake_log import Blinding
+from sessions.intake.log import Blinding
+from sessions.keys.session_key import session_key
 from sessions.logging_receipts import SoFar, blinding, close_log, read_on
 from sessions.opening import Opening
 from sessions.opening.decide import settled_until
 from sessions.plan import Plan
 from sessions.ports import Entries, EventStore, IntakeStore, Outcome, SecretStore
 from sessions.roles import Actor
-from sessions.session_key import session_key
 
 MOST = 512
 """Commands in one transaction: beyond it the last one's wait grows faster than the commits saved."""
@@ -99,7 +99,7 @@ class Tried:
 
 
 class Guard(Protocol):
-    """Watches over the hall itself (sessions.vigil)."""
+    """Watches over the hall itself (sessions.watch.vigil)."""
 
     async def findings(self, held: Held) -> tuple[OpeningCommand, ...]:
         """Return what has to be recorded in this session before anything else is decided in it."""

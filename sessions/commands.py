@@ -98,7 +98,7 @@ class Schedule:
 class CloseIntake:
     """Freeze the sealed set at T0. ``root`` is the RFC 6962 root over the header digests in row order.
 
-    ``intake_log_*``: the log of receipts with its last leaves (sessions.intake_log), where the plan has one.
+    ``intake_log_*``: the log of receipts with its last leaves (sessions.intake.log), where the plan has one.
     """
 
     bids: tuple[SealedBid, ...]

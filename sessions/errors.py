@@ -7,7 +7,7 @@ class CommandRefused(Exception):
     """A command that may not be done now, or not by this actor, or not in this form.
 
     ``code`` is stable and names the rule (RulePack.refusals gives its article); ``facts`` are values for the
-    sentence shown to people (sessions.refusals).
+    sentence shown to people (sessions.wording.refusals).
     """
 
     def __init__(self, code: str, **facts: str | int) -> None:

@@ -579,7 +579,7 @@ class ClockSafe:
 class OutageBegan:
     """The hall did not work, or does not; nothing falls due. Dated when it was last known to work.
 
-    ``votes`` are the figures behind ``reasons`` (sessions.health).
+    ``votes`` are the figures behind ``reasons`` (sessions.watch.health).
     """
 
     noticed_at: datetime

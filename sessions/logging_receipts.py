@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Protocol
 
 from crypto.tlog import Tree
-from sessions import intake_log
 from sessions.batch import ClosedLog
 from sessions.clock import Clock
 from sessions.errors import Stale
 from sessions.ids import Digest, SessionId
 from sessions.intake import Intake
-from sessions.intake_log import Blinding
+from sessions.intake import log as intake_log
+from sessions.intake.log import Blinding
 from sessions.plan import IntakeLog
 from sessions.ports import Entries, EventStore, Leads, LeadsAll, SecretStore, Summary
 from sessions.shape import from_json

@@ -55,7 +55,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entries:
-    """What is added to the log of receipts (sessions.intake_log): 32 bytes each, from index ``first`` on."""
+    """What is added to the log of receipts (sessions.intake.log): 32 bytes each, from index ``first`` on."""
 
     first: int
     added: Sequence[bytes]

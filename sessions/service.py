@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sessions.appender import Appender, Guard
+from sessions.barrier.work import Worker
 from sessions.batch import Held
 from sessions.clock import Clock
 from sessions.codec import Command
@@ -43,7 +44,6 @@ from sessions.ports import (
 from sessions.proofs import Proof
 from sessions.recording import Recording
 from sessions.roles import CLOCK, Actor
-from sessions.work import Worker
 
 QUEUE = 4096
 """Commands of one session that may wait; beyond it callers are told to come back."""
@@ -96,7 +96,7 @@ class Sessions:
 
         ``holds``: other workers serve the same hall. Without ``leading`` this process does what happens by itself.
 
-        ``guard`` is asked for what the hall found of itself, before anything is decided (sessions.vigil).
+        ``guard`` is asked for what the hall found of itself, before anything is decided (sessions.watch.vigil).
         """
         self._guard = guard
         self._stores = stores

@@ -30,34 +30,34 @@ from hall.media.places import Places
 from hall.media.sample import LinkedVoice
 from hall.timekeeper import Timekeeper
 from sessions import failpoint
-from sessions.accounts import Accounts
-from sessions.archive import Archive
-from sessions.certifying import Certifying
+from sessions.acts.notary import Notary, Outside
+from sessions.acts.officers import Officers
+from sessions.acts.reach import Reach
+from sessions.acts.readying import Readying
+from sessions.acts.releasing import Releasing
+from sessions.acts.rescuing import Rescuing
+from sessions.acts.submission import Limits as BidLimits
+from sessions.acts.submission import Submissions
+from sessions.archive.bundle import Archive
 from sessions.clock import Clock, SystemClock
-from sessions.hallkey import HallKeys
+from sessions.keys.hallkey import HallKeys
 from sessions.logging_receipts import ReceiptLogs
-from sessions.mailing import Mailing
-from sessions.masterkey import MasterKeys
-from sessions.membership import Duties, Membership
-from sessions.notary import Notary, Outside
-from sessions.notices import Coming, Notice, announced
-from sessions.officers import Officers
-from sessions.opening_log import OpeningLog
+from sessions.notices.due import Coming, Notice, announced
+from sessions.notices.mailing import Mailing
+from sessions.outside.certifying import Certifying
+from sessions.outside.opening_log import OpeningLog
+from sessions.outside.receipt_proofs import ReceiptProofs
+from sessions.outside.stamping import Stamping
 from sessions.plan import ClockTerms, IntakeLog, Plan
-from sessions.reach import Reach
-from sessions.readying import Readying
-from sessions.receipt_proofs import ReceiptProofs
 from sessions.recording.log import RecordingLog
 from sessions.recording.tail import Tail
-from sessions.releasing import Releasing
-from sessions.rescuing import Rescuing
 from sessions.service import Sessions, Stores
-from sessions.stamping import Stamping
-from sessions.steady import ClockGuard
+from sessions.store.accounts import Accounts
 from sessions.store.blobs import FolderBlobs
 from sessions.store.contacts import SqlContacts, SqlOutbox
 from sessions.store.database import Database
 from sessions.store.lags import SqlLags
+from sessions.store.masterkey import MasterKeys
 from sessions.store.members import SqlMembers
 from sessions.store.migrations import pending
 from sessions.store.once import SqlOnce
@@ -66,9 +66,9 @@ from sessions.store.pulses import SqlPulses
 from sessions.store.readings import SqlReadings
 from sessions.store.recordings import FolderRecordings
 from sessions.store.staff import SqlAccounts, SqlLogins
-from sessions.submission import Limits as BidLimits
-from sessions.submission import Submissions
-from sessions.vigil import Local, Vigil
+from sessions.watch.membership import Duties, Membership
+from sessions.watch.steady import ClockGuard
+from sessions.watch.vigil import Local, Vigil
 from web.addresses import client_address
 from web.bundles import Bundles
 from web.challenges import Challenges

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crypto.digest import sha256_hex
-from sessions.archive import Archive
+from sessions.acts.notary import Notary
+from sessions.archive.bundle import Archive
 from sessions.errors import CommandRefused
 from sessions.ids import Digest, SessionId
-from sessions.notary import Notary
 from sessions.opening import OVER
 from sessions.ports import BlobStore
 from sessions.recording.tail import PATIENCE as RECORDER
@@ -40,7 +40,7 @@ class Bundle:
 
 @dataclass(slots=True, kw_only=True)
 class Bundles:
-    """Hands out bundles. Many may ask for one at once; it is made once, in a thread (sessions.archive).
+    """Hands out bundles. Many may ask for one at once; it is made once, in a thread (sessions.archive.bundle).
 
     ``folder`` is where it lies while it is made.
     """

@@ -23,12 +23,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crypto.errors import CryptoRefused
 from crypto.words import WORDS as CRYPTO_WORDS
 from hall.errors import FullHouse, HallRefused
+from sessions.acts.submission import NoSuchUpload, Refused
 from sessions.errors import CommandRefused, Fenced, Overloaded, Stale, Unanswered, UnknownSession
 from sessions.plan import Article, RulePack, Words
 from sessions.ports import WrongOffset
-from sessions.refusals import REFUSALS, refusal
 from sessions.shape import Misshapen
-from sessions.submission import NoSuchUpload, Refused
+from sessions.wording.refusals import REFUSALS, refusal
 from web.problems import SAYINGS, KeyRefused, Problem
 
 Document = dict[str, Any]

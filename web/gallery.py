@@ -561,7 +561,7 @@ _WHEN: Final = {
 
 
 def document(state: str) -> View:
-    """Return what the record page shows beyond the view, in the form of sessions.record."""
+    """Return what the record page shows beyond the view, in the form of sessions.opening.record."""
     made = view(state)
     steps = [
         {

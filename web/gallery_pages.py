@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sessions.plan import Words
-from sessions.terms import OUTAGES, STOPS
+from sessions.wording.terms import OUTAGES, STOPS
 from web import gallery
 from web.agenda import entry
 from web.i18n import Language

@@ -26,15 +26,15 @@ from crypto.errors import CertificateRefused, EncodingRefused
 from crypto.paths import MAX_INTERMEDIATES, Trust, validate
 from crypto.signing import verify
 from hall.audience import PUBLIC, Audience
-from sessions.accounts import Accounts
-from sessions.certifying import Certifying
 from sessions.clock import Clock
 from sessions.ids import BidderId, SessionId
-from sessions.notices import held
+from sessions.notices.due import held
+from sessions.outside.certifying import Certifying
 from sessions.proofs import State
 from sessions.roles import Actor, Role
 from sessions.service import Sessions
 from sessions.shape import rfc3339
+from sessions.store.accounts import Accounts
 from sessions.store.contacts import SqlContacts
 from sessions.store.once import SqlOnce
 from sessions.store.staff import Login, SqlLogins

@@ -15,8 +15,8 @@ from urllib.parse import quote
 from crypto.certificates import Usage
 from crypto.digest import sha256_hex
 from crypto.encoding import lv
-from sessions.moments import spoken
-from sessions.notices import Notice
+from sessions.notices.due import Notice
+from sessions.wording.moments import spoken
 
 MOST_LISTED: Final = 50
 _LONGEST_LINE: Final = 200

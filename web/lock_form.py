@@ -1,6 +1,7 @@
 """The locks in the form that announces an opening: one row for each officer, one number for each lock.
 
-Pure. A tender file lists officers lock by lock (sessions/lock_terms.py); people fill in rows, each with its lock.
+Pure. A tender file lists officers lock by lock (sessions/announcing/lock_terms.py); people fill in rows, each with
+its lock.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sessions.lock_terms import MEMBERS
+from sessions.announcing.lock_terms import MEMBERS
 from sessions.plan import ESCROW, TENDERER
 
 LOCKS: Final = ("host", "supervisor", TENDERER, ESCROW)

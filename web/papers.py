@@ -26,6 +26,7 @@ from sessions.clock import Clock
 from sessions.events import Recorded
 from sessions.ids import SessionId
 from sessions.opening import OVER, Opening, evolve
+from sessions.outside.stamping import Stamping
 from sessions.papers.layout import Language, Paper
 from sessions.papers.receipt_paper import Known, receipt_paper
 from sessions.papers.record_paper import About, record_paper
@@ -34,7 +35,6 @@ from sessions.papers.typesetting import typeset
 from sessions.ports import BlobStore
 from sessions.service import Sessions
 from sessions.shape import moment
-from sessions.stamping import Stamping
 from web.problems import Problem
 from web.settings import Settings
 

@@ -1,6 +1,6 @@
 """What the edge itself can say no to, before any rule of the opening is asked: a table, in both languages.
 
-Refusals by the rules have their words in ``sessions.words`` and those of cryptography in ``crypto.words``.
+Refusals by the rules have their words in ``sessions.wording.words`` and those of cryptography in ``crypto.words``.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final
 
-from sessions.health import State
+from sessions.watch.health import State
 from web.bootstrap import Services
 
 PATIENCE: Final = 2.0  # seconds for the database: a monitor asks every few

@@ -39,8 +39,8 @@ from crypto.rescue import KEY, PLAIN, check_sheet, read_key, read_rescue, seal_r
 from crypto.signing import sign
 from hall import patch
 from sessions.clock import SystemClock
-from sessions.heartbeat import BEAT, beat_payload
 from sessions.shape import moment
+from sessions.watch.heartbeat import BEAT, beat_payload
 from web.counted import look
 from web.officer import open_all
 
@@ -316,7 +316,7 @@ class Hall:
     async def beat(self, session: str, bidder: str, signer: Credential, key: str, *, seen: int) -> timedelta:
         """Give one sign of life in the decrypt window, keep the acknowledgement, and return when the next is due.
 
-        ``key`` is the state of the bidder's key (sessions.heartbeat.KEY_STATES), ``seen`` the newest fact it has.
+        ``key`` is how the bidder's key is (sessions.watch.heartbeat.KEY_STATES), ``seen`` the newest fact it has.
         """
         path = f"/api/v1/sessions/{session}/heartbeats"
         began = time.monotonic()

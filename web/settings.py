@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sessions.addresses import NotAnAddress, address_of
+from sessions.notices.addresses import NotAnAddress, address_of
 from web.sntp import MOST, read_source
 
 PREFIX = "KAIBIAO_"

@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from crypto.words import WORDS as CRYPTO_WORDS
 from hall.lag import FEWEST, Histogram
-from sessions.expiring import Ending
-from sessions.notary import Split
+from sessions.acts.notary import Split
+from sessions.notices.expiring import Ending
 from sessions.ports import Summary
 from sessions.recording import Gap
 from sessions.recording.sources import Sent
@@ -202,7 +202,7 @@ def record_page(
     asked: str = "",
     **given: Any,
 ) -> bytes:
-    """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.record's.
+    """Return the opening record as a sheet, with the opening to replay. ``document`` is sessions.opening.record's.
 
     ``sources``: what each camera and microphone sent. ``gaps``: times of which there is no picture.
     ``again``: bidders whose authority had been silent when the bid was taken, with what it said when asked again.

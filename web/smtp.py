@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
-from sessions.mailing import MailAway, MailDeferred, MailRefused
+from sessions.notices.mailing import MailAway, MailDeferred, MailRefused
 from web.settings import Settings, SettingsRefused, on_this_machine
 
 SECONDS: Final = 20.0

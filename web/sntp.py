@@ -18,7 +18,7 @@ from ipaddress import ip_address
 from typing import Final, cast
 
 from sessions.clock import Clock
-from sessions.steady import Comparison, Sample, compare
+from sessions.watch.steady import Comparison, Sample, compare
 
 PORT: Final = 123
 SECONDS: Final = 3.0

@@ -12,7 +12,7 @@ import httpx
 
 from crypto.certificates import parse_certificate
 from crypto.errors import CertificateRefused
-from sessions.stamping import TimestampAuthority, Unreachable
+from sessions.outside.stamping import TimestampAuthority, Unreachable
 
 _SECONDS: Final = 10.0
 _MEMBERS: Final = {"name", "url", "anchor"}
@@ -62,7 +62,7 @@ def _authority(path: Path, entry: Any) -> TimestampAuthority:
 
 
 async def post(url: str, body: bytes, *, media: str, limit: int) -> bytes:
-    """Post over HTTP (sessions.stamping.Post). Redirects are not followed: who answers was named by the operator."""
+    """Post over HTTP (sessions.outside.stamping.Post). No redirect is followed: the operator named who answers."""
     try:
         async with asyncio.timeout(_SECONDS), httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as client:
             return await _answer(client, url, body, media, limit)

@@ -14,12 +14,12 @@ from cryptography import x509
 
 from crypto.certificates import bidder_id, fingerprint
 from crypto.signing import sign, verify
-from sessions.certifying import Certifying, check_successor
 from sessions.codec import Command
 from sessions.commands import CheckIn, CommitDraw, ConfirmRow, RequestEscrow, SignRecord, WithdrawBid
 from sessions.errors import CommandRefused
-from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Jws, SessionId
+from sessions.keys.hallkey import HallKeys
+from sessions.outside.certifying import Certifying, check_successor
 from sessions.roles import Actor
 from sessions.service import Sessions
 from web.problems import Problem

@@ -1,9 +1,9 @@
 """The form that announces an opening: into a tender file, back from one, and what is wrong in it.
 
-Pure. A form is flat: the name of an input is the path of the member in the tender file (sessions/announcement.py), so
-what the rules refuse is found again in the page. Windows and reading pace carry the rule pack in front
-(``cn-works/windows.decrypt``), because each pack has its own; they are typed in minutes and seconds. The opening time
-is typed in Beijing time.
+Pure. A form is flat: the name of an input is the path of the member in the tender file
+(sessions/announcing/announcement.py), so what the rules refuse is found again in the page. Windows and reading pace
+carry the rule pack in front (``cn-works/windows.decrypt``), because each pack has its own; they are typed in minutes
+and seconds. The opening time is typed in Beijing time.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sessions.accounts import Account
+from sessions.announcing.lock_terms import MEMBERS
+from sessions.announcing.rulebook import available, load
 from sessions.errors import PlanRefused
-from sessions.lock_terms import MEMBERS
 from sessions.plan import Plan
 from sessions.quote import KINDS
-from sessions.refusals import PLAN_REFUSALS, plan_refusal
 from sessions.roles import STAFF
-from sessions.rulebook import available, load
+from sessions.store.accounts import Account
+from sessions.wording.refusals import PLAN_REFUSALS, plan_refusal
 from web import lock_form
 from web.binding import BEIJING, day
 from web.i18n import Language

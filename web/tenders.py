@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
+from sessions.announcing.lock_terms import lock_members
 from sessions.errors import PlanRefused
-from sessions.lock_terms import lock_members
 from sessions.plan import Plan, WitnessMode
 from sessions.shape import to_json
 from web.problems import Problem
@@ -20,8 +20,8 @@ _SECOND = timedelta(seconds=1)
 def read_tender(form: Mapping[str, Any], *, rehearsal_allowed: bool, quorum: int) -> Plan:
     """Return the plan of one opening.
 
-    ``form`` is a tender file (sessions.announcement) with up to two members more: ``session``, the name of the
-    opening in every address (without one: id and lot), and ``rehearsal``.
+    ``form`` is a tender file (sessions.announcing.announcement) with up to two members more: ``session``, the name of
+    the opening in every address (without one: id and lot), and ``rehearsal``.
     """
     try:
         return plan_of(form, rehearsal_allowed=rehearsal_allowed, quorum=quorum)

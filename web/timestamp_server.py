@@ -12,7 +12,7 @@ from starlette.routing import Route
 from crypto.certificates import Credential
 from crypto.timestamping import MAX_REQUEST, reply
 from sessions.clock import Clock
-from sessions.stamping import QUERY, REPLY
+from sessions.outside.stamping import QUERY, REPLY
 
 
 def timestamp_app(authority: Credential, clock: Clock) -> Starlette:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sessions.plan import Words
-from sessions.terms import STANDINGS
+from sessions.wording.terms import STANDINGS
 from web.i18n import Language
 
 

@@ -118,7 +118,7 @@ class Broadcast:
         self._wanted(FULL)
 
     def reads(self, readings: Mapping[str, str]) -> None:
-        """Read names like this from now on (sessions.readings)."""
+        """Read names like this from now on (sessions.wording.readings)."""
         self._readings = readings
 
     def shows(self, view: View, facts: list[Mapping[str, Any]]) -> None:

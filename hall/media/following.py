@@ -15,7 +15,7 @@ import httpx
 
 from hall import patch
 from sessions.ids import SessionId
-from sessions.readings import checked
+from sessions.wording.readings import checked
 
 ASK_EVERY: Final = 0.25  # seconds: below what a fragment takes anyway
 REST: Final = 1.0  # after a failure

@@ -1,7 +1,7 @@
 """Chinese text as a voice reads it: pinyin with tone numbers. Names may have a reading of their own. Pure.
 
 pypinyin knows the usual readings of words; what a company calls itself only the company knows (单, 行, 乐 are read in
-two ways or more), so a reading that somebody wrote down goes before it (sessions.readings).
+two ways or more), so a reading that somebody wrote down goes before it (sessions.wording.readings).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from pypinyin import Style, lazy_pinyin
 
-from sessions.readings import is_chinese
+from sessions.wording.readings import is_chinese
 
 _PUNCTUATION: Final = str.maketrans("，。；：、！？（）《》“”‘’…—·", ",.;:,!?,,,,    ,, ")
 _LETTERS: Final = {

@@ -1,7 +1,7 @@
 """What is said, and shown as a caption, of a view and of a fact: in Mandarin and in English. Pure.
 
-The words are those of every page and of the captions of the recording (sessions.readout); only the voice has figures
-spelled out for it (hall.media.spelling).
+The words are those of every page and of the captions of the recording (sessions.wording.readout); only the voice has
+figures spelled out for it (hall.media.spelling).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from hall.media.scene import Said
 from hall.readout import row_words
-from sessions.readout import QUIET
+from sessions.wording.readout import QUIET
 
 View = Mapping[str, Any]
 

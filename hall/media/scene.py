@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hall.readout import rows_read
-from sessions.moments import BEIJING
+from sessions.wording.moments import BEIJING
 
 View = Mapping[str, Any]
 

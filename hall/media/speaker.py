@@ -46,7 +46,7 @@ class Speaker:
     async def say(self, text: str, language: str, readings: Mapping[str, str] | None = None) -> bytes:
         """Return ``text`` spoken (48 kHz mono s16), or nothing if no engine does so in time. Never raises.
 
-        ``language`` is ``zh`` or ``en``; ``readings`` has the pinyin of names (sessions.readings.checked).
+        ``language`` is ``zh`` or ``en``; ``readings`` has the pinyin of names (sessions.wording.readings.checked).
         """
         words = spoken(text[:LONGEST], language, readings)
         place = self._place(words, language)

@@ -14,8 +14,8 @@ from crypto.tlog import Tree, open_checkpoint
 from sessions.backup.recordings import faults_in
 from sessions.chaining import Head, check
 from sessions.events import Recorded, Stream
-from sessions.hallkey import kid_in
 from sessions.ids import SessionId
+from sessions.keys.hallkey import kid_in
 from sessions.ports import BlobStore, CheckpointStore, EventStore, IntakeStore, Summary
 
 PAGE = 1000

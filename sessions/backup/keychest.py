@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from crypto.encoding import b64u, canonical, unb64u
 from crypto.errors import CryptoRefused
-from sessions import keyfiles
 from sessions.backup.archive import KEYS, BackupRefused, damaged
-from sessions.hallkey import ENDORSED, HALL
-from sessions.masterkey import MASTER
+from sessions.keys import keyfiles
+from sessions.keys.hallkey import ENDORSED, HALL
+from sessions.store.masterkey import MASTER
 
 _BOUND: Final = b"kaibiao/backup-keys/1"
 _NONCE: Final = 12

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from crypto.digest import sha256_hex
-from sessions import keyfiles
 from sessions.backup.archive import damaged
 from sessions.commands import Fragment
 from sessions.events import Recorded
 from sessions.ids import SessionId
+from sessions.keys import keyfiles
 from sessions.recording.bundle import fragments_of, told
 from sessions.recording.index import Began, read
 

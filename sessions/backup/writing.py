@@ -20,7 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from crypto.signing import sign
-from sessions import keyfiles
 from sessions.backup import keychest
 from sessions.backup.archive import (
     ABOUT,
@@ -41,8 +40,9 @@ from sessions.backup.archive import (
 from sessions.backup.recordings import index_of
 from sessions.clock import Clock
 from sessions.events import TrackBegan
-from sessions.hallkey import HallKeys
 from sessions.ids import SessionId
+from sessions.keys import keyfiles
+from sessions.keys.hallkey import HallKeys
 from sessions.ports import BlobStore, UploadState
 from sessions.recording.index import BadIndex
 from sessions.shape import rfc3339

@@ -9,11 +9,10 @@ from typing import Any, assert_never, cast
 
 from crypto.digest import sha256_hex
 from sessions import events as e
-from sessions import record
 from sessions.commands import SealedBid
 from sessions.frozen import changed, filled
 from sessions.ids import BidderId, Digest
-from sessions.opening import draws, floor, points, stops
+from sessions.opening import draws, floor, points, record, stops
 from sessions.opening.state import (
     Attempt,
     Barrier,

@@ -1,7 +1,7 @@
 """Officers try their keys, and remove their locks behind the barrier; a bidder without its key asks for the trustees.
 
-The shares themselves never come here: the shell holds each against its commitment (sessions.officers) and tells what
-it found.
+The shares themselves never come here: the shell holds each against its commitment (sessions.acts.officers) and tells
+what it found.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from sessions.events import (
 from sessions.opening import drawing, floor, points, stopping
 from sessions.opening.draft import by_clock
 from sessions.opening.locked import not_ready
+from sessions.opening.record import record_digest
 from sessions.opening.state import OVER, Bid, BidState, Opening, StepRun
 from sessions.plan import Plan, Starts, Step, StepKind
-from sessions.record import record_digest
 from sessions.roles import Role
 
 

@@ -31,7 +31,7 @@ REASONS = frozenset({"stepped", "offset", "behind"})
 """Why a clock is unsafe (ClockUnsafe)."""
 
 CAUSES = ("gap", "database", "loop", "seats", "disk")
-"""What an outage showed in (sessions.health)."""
+"""What an outage showed in (sessions.watch.health)."""
 
 _MS = timedelta(milliseconds=1)
 _SECOND = timedelta(seconds=1)

@@ -22,7 +22,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from crypto.certificates import Credential, bidder_name
 from crypto.paths import Trust
-from sessions.stamping import Stamper
+from sessions.outside.stamping import Stamper
 
 FIELD: Final = "Kaibiao"
 

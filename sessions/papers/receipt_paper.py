@@ -13,10 +13,10 @@ from crypto.receipt import tracker
 from crypto.receipt_file import ReceiptFile
 from crypto.tlog import read_proof
 from sessions.amounts import grouped
-from sessions.moments import spoken
 from sessions.papers.layout import Attached, Block, Cell, Code, Facts, Language, Line, Paper, Passage, Style, said
 from sessions.plan import Plan
 from sessions.shape import moment
+from sessions.wording.moments import spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

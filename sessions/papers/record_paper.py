@@ -13,8 +13,8 @@ from urllib.parse import quote
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from sessions.amounts import grouped, is_amount
-from sessions.moments import spoken
 from sessions.opening.points import named
+from sessions.opening.record import record
 from sessions.opening.state import Opening, Status
 from sessions.papers.layout import (
     Attached,
@@ -32,11 +32,11 @@ from sessions.papers.layout import (
     table,
 )
 from sessions.plan import AnchorKind, Words
-from sessions.record import record
 from sessions.roles import Role
 from sessions.shape import moment, rfc3339
-from sessions.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, STANDINGS, TURNS, stopped_for
-from sessions.words import point_words
+from sessions.wording.moments import spoken
+from sessions.wording.terms import CAUSES, CONSEQUENCES, OBJECTIONS, ROLES, STANDINGS, TURNS, stopped_for
+from sessions.wording.words import point_words
 
 _FIGURES = frozenset({"money", "integer", "percent"})
 _STAMPS: Mapping[Status, Words] = {

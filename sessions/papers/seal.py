@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from crypto.certificates import Credential, bidder_name
 from crypto.errors import CryptoRefused
 from crypto.paths import Trust
-from sessions.stamping import Stamper, Unreachable
+from sessions.outside.stamping import Stamper, Unreachable
 
 _LOG = logging.getLogger(__name__)
 

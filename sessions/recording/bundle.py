@@ -8,13 +8,13 @@ from functools import partial
 
 from crypto.encoding import canonical
 from crypto.tlog import Tree
-from sessions.anchoring import cosigned
 from sessions.chaining import core
 from sessions.commands import Fragment
 from sessions.events import FragmentsKept, Recorded, Stream
-from sessions.hallkey import HallKeys
+from sessions.keys.hallkey import HallKeys
 from sessions.opening import Opening
-from sessions.opening_log import LogDoubted, sign_head
+from sessions.outside.anchoring import cosigned
+from sessions.outside.opening_log import LogDoubted, sign_head
 from sessions.ports import CheckpointStore, EventStore, RecordingStore
 from sessions.recording.captions import captions, chapters
 from sessions.recording.log import CHECKPOINT, origin_of

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from sessions.events import Recorded, StepEntered
 from sessions.opening import Opening, evolve
 from sessions.plan import Plan, Words
-from sessions.readout import QUIET, rows_read
 from sessions.recording.mp4 import Chapter
 from sessions.recording.state import Part
-from sessions.words import describe
+from sessions.wording.readout import QUIET, rows_read
+from sessions.wording.words import describe
 
 LONGEST = timedelta(seconds=8)
 SHORTEST = timedelta(seconds=1)

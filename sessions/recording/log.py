@@ -9,12 +9,12 @@ import asyncio
 import logging
 
 from crypto.tlog import Tree
-from sessions.anchoring import Outside, answered, asking, convicting
 from sessions.events import Stream
-from sessions.hallkey import HallKeys
 from sessions.ids import SessionId
+from sessions.keys.hallkey import HallKeys
 from sessions.opening import Opening
-from sessions.opening_log import LogDoubted, sign_head
+from sessions.outside.anchoring import Outside, answered, asking, convicting
+from sessions.outside.opening_log import LogDoubted, sign_head
 from sessions.plan import Watch
 from sessions.ports import RECORDING, Anchor, CheckpointStore, EventStore, HoldsAnother, Kept, Signed
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Row, delete, select, text, update
 
-from sessions.notices import Contact, Held, holding, packed, unpacked
+from sessions.notices.due import Contact, Held, holding, packed, unpacked
 from sessions.ports import Queued, Sending
 from sessions.shape import rfc3339
 from sessions.store import tables

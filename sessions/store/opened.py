@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from sessions.clock import Clock
-from sessions.masterkey import MasterKeys
 from sessions.ports import BlobStore
 from sessions.service import Stores
 from sessions.store.blobs import BlobsRefused, FolderBlobs
@@ -16,6 +15,7 @@ from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.evidence import SqlEvidence
 from sessions.store.intake import SqlIntake
+from sessions.store.masterkey import MasterKeys
 from sessions.store.proofs import SqlProofs
 from sessions.store.vault import Vault
 

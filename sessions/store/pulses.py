@@ -10,15 +10,15 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from crypto.encoding import canonical
-from sessions.health import Vote
 from sessions.shape import from_json, to_json
 from sessions.store import tables
 from sessions.store.database import Database
-from sessions.vigil import Incident
+from sessions.watch.health import Vote
+from sessions.watch.vigil import Incident
 
 
 class SqlPulses:
-    """A PulseStore (sessions.vigil) over SQLAlchemy."""
+    """A PulseStore (sessions.watch.vigil) over SQLAlchemy."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

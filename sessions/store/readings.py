@@ -13,7 +13,7 @@ from sessions.store.database import Database
 
 
 class SqlReadings:
-    """Names with their readings (sessions.readings), by session."""
+    """Names with their readings (sessions.wording.readings), by session."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

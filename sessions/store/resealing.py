@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Column, Row, Table, select, tuple_, update
 
-from sessions.accounts import totp_name
-from sessions.masterkey import MasterKeys
 from sessions.store import tables
+from sessions.store.accounts import totp_name
 from sessions.store.contacts import contact_name
 from sessions.store.database import Database
+from sessions.store.masterkey import MasterKeys
 from sessions.store.vault import MasterKey, SecretDamaged
 
 BATCH = 200

@@ -41,7 +41,7 @@ class AccountExists(Exception):
 
 
 class SqlAccounts:
-    """Rows of staff accounts; what they are worth, sessions.accounts decides."""
+    """Rows of staff accounts; what they are worth, sessions.store.accounts decides."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

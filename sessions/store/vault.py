@@ -66,7 +66,7 @@ class MasterKey:
 
 
 class Master(Protocol):
-    """What seals and opens: one key, or the keys of a hall (sessions.masterkey)."""
+    """What seals and opens: one key, or the keys of a hall (sessions.store.masterkey)."""
 
     def sealing(self) -> AbstractContextManager[MasterKey]:
         """Give the key to seal with. What is sealed under it must be in the store before this ends."""

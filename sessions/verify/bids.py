@@ -24,15 +24,15 @@ from crypto.paths import Trust, validate
 from crypto.receipt import log_leaf, tracker, verify_receipt
 from crypto.rescue import SALT, check_sheet
 from crypto.signing import HallPublicKey
-from sessions.behind import check_sharing
+from sessions.barrier.behind import check_sharing
 from sessions.events import BidNotOpened, BidOpened, BidReceived, Recorded, SheetRescued
 from sessions.ids import Digest
 from sessions.intake import Intake, sealed_bids
+from sessions.intake.receipts import receipt_of
 from sessions.opening import Opening
 from sessions.opening.attribution import CAUSES, STORAGE, attribute
 from sessions.opening.state import Bid
 from sessions.quote import flags, read_sheet
-from sessions.receipts import receipt_of
 from sessions.sealed_set import set_root
 from sessions.shape import rfc3339
 from sessions.verify.replay import Replayed

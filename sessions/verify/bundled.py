@@ -14,8 +14,8 @@ from crypto.errors import CryptoRefused
 from crypto.signing import HallPublicKey
 from crypto.signing import verify as verify_statement
 from sessions import zipped
-from sessions.archive import KEYS, KIND, MANIFEST, SIGNATURE
-from sessions.hallkey import kid_in
+from sessions.archive.bundle import KEYS, KIND, MANIFEST, SIGNATURE
+from sessions.keys.hallkey import kid_in
 from sessions.recording.bundle import is_film
 from sessions.verify.report import Found, require
 from sessions.zipped import MOST_BYTES, unpack

@@ -11,7 +11,7 @@ from crypto.encoding import parse_canonical
 from crypto.errors import CryptoRefused
 from crypto.explain import Line
 from crypto.signing import peek
-from sessions.archive import MANIFEST, SIGNATURE
+from sessions.archive.bundle import MANIFEST, SIGNATURE
 from sessions.recording.bundle import is_film
 from sessions.verify.events import lines
 from sessions.verify.report import Failed

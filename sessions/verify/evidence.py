@@ -9,17 +9,17 @@ from cryptography import x509
 
 from crypto.digest import sha256_hex
 from crypto.signing import HallPublicKey, verify
+from sessions.archive.failure import KIND, failures, names_of
+from sessions.barrier.nonces import nonce, window_digest
 from sessions.events import EvidenceGathered, FaultMeasured
-from sessions.failure import KIND, failures, names_of
-from sessions.heartbeat import as_beat, read_beat, read_beats, read_heard, read_probes, read_reach
 from sessions.ids import Digest, SessionId
-from sessions.nonces import nonce, window_digest
 from sessions.opening import Opening
 from sessions.opening.evidence import Beat, facts, measure, outages
 from sessions.opening.state import Bid
 from sessions.plan import StepKind
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
+from sessions.watch.heartbeat import as_beat, read_beat, read_beats, read_heard, read_probes, read_reach
 
 Files = Mapping[str, bytes]
 Certificates = Mapping[str, x509.Certificate]

@@ -9,6 +9,7 @@ from cryptography import x509
 from crypto.certificates import Usage, check_leaf, parse_certificate, public_key
 from crypto.encoding import unb64u
 from crypto.signing import verify
+from sessions.announcing.lock_terms import key_of
 from sessions.events import (
     BarrierPassed,
     BidNotOpened,
@@ -23,7 +24,6 @@ from sessions.events import (
     SetFrozen,
     StepEntered,
 )
-from sessions.lock_terms import key_of
 from sessions.plan import ESCROW, TENDERER, Lock, Plan, StepKind
 from sessions.roles import STAFF
 from sessions.verify.papers import signer

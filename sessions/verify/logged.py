@@ -12,14 +12,14 @@ from crypto.encoding import exactly, parse_canonical, unhex
 from crypto.receipt import decoy_leaf, log_leaf
 from crypto.signing import HallPublicKey, verify
 from crypto.tlog import Tree, cosignatures, open_checkpoint
-from sessions.archive import DECOYS, ENTRIES
+from sessions.archive.bundle import DECOYS, ENTRIES
 from sessions.events import BidReceived, BidWithdrawn, Recorded
 from sessions.ids import Digest
-from sessions.intake_log import ticks
+from sessions.intake.log import ticks
+from sessions.intake.receipts import receipt_of
 from sessions.opening import Opening
 from sessions.opening.state import FrozenSet
-from sessions.receipt_proofs import CHECKPOINT, origin_of
-from sessions.receipts import receipt_of
+from sessions.outside.receipt_proofs import CHECKPOINT, origin_of
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
 from sessions.verify.watched import policy_of

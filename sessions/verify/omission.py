@@ -13,10 +13,10 @@ from crypto.receipt import Receipt, log_leaf, tracker, verify_receipt
 from crypto.receipt_file import ReceiptFile, read_receipt_file
 from crypto.signing import HallPublicKey
 from crypto.tlog import Checkpoint, Tree, cosignatures, read_proof
-from sessions.archive import ENTRIES
+from sessions.archive.bundle import ENTRIES
 from sessions.events import BidReceived, BidWithdrawn, Recorded
+from sessions.intake.receipts import receipt_of
 from sessions.opening import Opening
-from sessions.receipts import receipt_of
 from sessions.verify.fates import Fate, Verdict
 from sessions.verify.logged import ENTRY
 from sessions.verify.replay import Replayed

@@ -10,6 +10,8 @@ from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from crypto.receipt import verify_slip
 from crypto.signing import HallPublicKey, verify
+from sessions.archive.readme import readme
+from sessions.archive.record_html import record_html
 from sessions.events import (
     BidderCheckedIn,
     LateBidRefused,
@@ -21,10 +23,8 @@ from sessions.events import (
 )
 from sessions.ids import Digest
 from sessions.opening import Opening
+from sessions.opening.record import record
 from sessions.proofs import Proof
-from sessions.readme import readme
-from sessions.record import record
-from sessions.record_html import record_html
 from sessions.roles import Role
 from sessions.shape import rfc3339
 from sessions.verify.bids import Files, Sealed

@@ -10,12 +10,12 @@ from cryptography import x509
 from crypto.certificates import bidder_id
 from crypto.digest import sha256_hex
 from crypto.paths import Trust
-from sessions.certifying import check_successor, recheck
+from sessions.archive.proved import CERTIFICATES, LISTS, published
 from sessions.events import AttemptFailed, BidReceived, Recorded, SealsChecked
 from sessions.ids import BidderId, Digest
 from sessions.opening import Opening
+from sessions.outside.certifying import check_successor, recheck
 from sessions.proofs import MAX_EVIDENCE, UNAVAILABLE_CODE, Grounds, Proof, State, proof_of, read
-from sessions.proved import CERTIFICATES, LISTS, published
 from sessions.verify.bids import Files, Sealed, anchors_of
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Found, require

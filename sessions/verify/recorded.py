@@ -13,7 +13,6 @@ from sessions import commands as c
 from sessions import events as e
 from sessions import recording as recordings
 from sessions.errors import CommandRefused
-from sessions.moments import spoken
 from sessions.opening import Opening
 from sessions.plan import StepKind
 from sessions.recording import Part, Recording, gaps
@@ -26,6 +25,7 @@ from sessions.verify import events
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
 from sessions.verify.watched import policy_of
+from sessions.wording.moments import spoken
 
 Files = Mapping[str, bytes]
 

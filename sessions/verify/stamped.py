@@ -11,20 +11,8 @@ from crypto.digest import sha256, sha256_hex
 from crypto.paths import Trust
 from crypto.timestamps import DRIFT, Stamp, verify_token
 from crypto.tlog import Checkpoint, Tree
-from sessions.archive import ENTRIES
-from sessions.certifying import recheck
-from sessions.errors import CommandRefused
-from sessions.events import Anchored
-from sessions.ids import Digest
-from sessions.opening import Opening
-from sessions.plan import AnchorKind, Plan, Watch
-from sessions.ports import FINAL, INTAKE, RECORDING
-from sessions.proofs import Act, Grounds, State, accept, proof_of, read, worst
-from sessions.receipt_proofs import origin_of
-from sessions.recording.bundle import EVENTS
-from sessions.recording.log import origin_of as recording_origin
-from sessions.shape import moment
-from sessions.stamped import (
+from sessions.archive.bundle import ENTRIES
+from sessions.archive.stamped import (
     CERTIFICATES,
     LISTS,
     anchor_member,
@@ -32,6 +20,18 @@ from sessions.stamped import (
     receipts_member,
     token_member,
 )
+from sessions.errors import CommandRefused
+from sessions.events import Anchored
+from sessions.ids import Digest
+from sessions.opening import Opening
+from sessions.outside.certifying import recheck
+from sessions.outside.receipt_proofs import origin_of
+from sessions.plan import AnchorKind, Plan, Watch
+from sessions.ports import FINAL, INTAKE, RECORDING
+from sessions.proofs import Act, Grounds, State, accept, proof_of, read, worst
+from sessions.recording.bundle import EVENTS
+from sessions.recording.log import origin_of as recording_origin
+from sessions.shape import moment
 from sessions.verify.events import chained
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require

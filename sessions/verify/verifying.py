@@ -8,7 +8,8 @@ from typing import Any
 
 from crypto.encoding import parse_canonical
 from crypto.signing import HallPublicKey
-from sessions.archive import KEYS, MANIFEST, SIGNATURE
+from sessions.archive.bundle import KEYS, MANIFEST, SIGNATURE
+from sessions.archive.proved import CERTIFICATES, LISTS
 from sessions.events import (
     BarrierPassed,
     BidNotOpened,
@@ -23,7 +24,6 @@ from sessions.ids import Digest
 from sessions.opening import Opening, Status
 from sessions.plan import Plan, StepKind
 from sessions.plan_json import plan_from_json
-from sessions.proved import CERTIFICATES, LISTS
 from sessions.verify import (
     bids,
     bundled,

@@ -22,13 +22,13 @@ from crypto.tlog import (
     read_note,
     verify_cosignature,
 )
+from sessions.archive.watched import FINAL_CHECKPOINT, dispute_member
 from sessions.events import Anchored, Recorded
 from sessions.opening import Opening, Status
 from sessions.opening.points import reached
 from sessions.plan import AnchorKind, Watch, WitnessMode
 from sessions.verify.replay import Replayed
 from sessions.verify.report import Failed, Found, require
-from sessions.watched import FINAL_CHECKPOINT, dispute_member
 
 Files = Mapping[str, bytes]
 Notes = Mapping[int, bytes]

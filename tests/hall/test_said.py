@@ -19,7 +19,7 @@ from sessions.chaining import core
 from sessions.opening import Opening, evolve
 from sessions.recording.captions import captions, said
 from sessions.shape import rfc3339, to_json
-from sessions.words import describe
+from sessions.wording.words import describe
 from tests.support.hall_story import HOST, SUPERVISOR, Story, a_full_story
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "said.json"
@@ -97,7 +97,7 @@ def test_a_row_that_a_pause_interrupted_is_read_again_when_it_is_over() -> None:
 
 @pytest.mark.parametrize("pace", [0, 1])
 def test_a_read_out_without_a_pause_between_rows_says_every_row(pace: int) -> None:
-    from sessions.readout import begun
+    from sessions.wording.readout import begun
 
     since = a_full_story().records[0].at
     assert begun(since, timedelta(milliseconds=pace), 3, since + timedelta(seconds=1)) == 4

@@ -14,11 +14,11 @@ from hall.lane import encode
 from hall.patch import apply, without_nulls
 from hall.room import Room
 from hall.views import view
+from sessions.announcing.rulebook import load
 from sessions.events import Recorded
 from sessions.opening import Status, evolve
 from sessions.opening.state import Chair
 from sessions.roles import Role
-from sessions.rulebook import load
 from tests.support.ceremony import HOST
 from tests.support.fake_clock import T0 as MOMENT
 from tests.support.hall_story import SESSION, Story, a_full_story, a_plan, bidder_id, price, wander

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions.addresses import LONGEST, NotAnAddress, address_of
+from sessions.notices.addresses import LONGEST, NotAnAddress, address_of
 
 
 @pytest.mark.parametrize("typed", ["bids@huadong.example", " a.b+c@x-y.example ", "o'brien@1.example.cn"])

@@ -11,12 +11,12 @@ import pytest
 from crypto.authority import Algorithm
 from crypto.certificates import Usage
 from crypto.encoding import canonical, parse_strict
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
+from sessions.announcing.lock_terms import read_locks
+from sessions.announcing.rulebook import available, load
 from sessions.errors import PlanRefused
-from sessions.lock_terms import read_locks
 from sessions.plan import Barrier
 from sessions.plan_json import plan_from_json, plan_to_json
-from sessions.rulebook import available, load
 from sessions.shape import Misshapen
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SUPERVISOR, T0, TENDER, a_plan
 from tests.support.locked import TWO_LOCKS, a_locked_plan

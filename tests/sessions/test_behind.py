@@ -9,7 +9,7 @@ import pytest
 
 from crypto.container import read_header
 from crypto.header import Header
-from sessions.behind import check_sharing, quorum
+from sessions.barrier.behind import check_sharing, quorum
 from sessions.errors import CommandRefused
 from sessions.plan import Lock, Plan
 from tests.support.locked import a_locked_plan

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from crypto import authority
 from crypto.certificates import Usage
-from sessions.expiring import expiring
+from sessions.notices.expiring import expiring
 from tests.support.bidders import BEGIN, the_authority
 
 DAY = timedelta(days=1)

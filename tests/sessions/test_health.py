@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from sessions.health import State, Vote, judge
+from sessions.watch.health import State, Vote, judge
 from tests.support.ceremony import SECOND, T0
 
 WELL = Vote(worker="w1", at=T0, database_ms=4, loop_ms=1, free_bytes=1 << 40)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from crypto.receipt import decoy_leaf, log_leaf
 from sessions.ids import SessionId
-from sessions.intake_log import Blinding, due, last, next_tick, ticks
+from sessions.intake.log import Blinding, due, last, next_tick, ticks
+from sessions.intake.receipts import receipt_of
 from sessions.plan import IntakeLog
-from sessions.receipts import receipt_of
 from sessions.roles import CLOCK
 from tests.support.ceremony import MINUTE, MS, T0, A, B, Intake, a_bid, a_plan
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crypto.certificates import Usage
 from sessions.ids import SessionId
-from sessions.notices import (
+from sessions.notices.due import (
     AFTER,
     LENGTH,
     SOON,

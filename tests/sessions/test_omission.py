@@ -14,7 +14,7 @@ from crypto.receipt_file import ReceiptFile, read_receipt_file
 from crypto.signing import HallKey
 from sessions import intake
 from sessions.events import BidReceived, Stream
-from sessions.receipts import receipt_of
+from sessions.intake.receipts import receipt_of
 from sessions.verify import Fate, verify
 from sessions.verify.events import cores, read
 from sessions.verify.fates import FATES

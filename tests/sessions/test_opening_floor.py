@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from sessions import events as e
+from sessions.archive.record_html import record_html
 from sessions.commands import Abort, Approve, AskFloor, EndFloor, GrantFloor, Object, Pause, TakeChair
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId
 from sessions.opening import floor, permitted
+from sessions.opening.record import record
 from sessions.plan import StepKind
-from sessions.record import record
-from sessions.record_html import record_html
 from sessions.roles import Actor
 from tests.sessions.test_papers_record import typeset_record, words
 from tests.support.ceremony import DEPUTY, HOST, SECOND, SUPERVISOR, A, B, C, Ceremony, a_plan, a_sealed_bid

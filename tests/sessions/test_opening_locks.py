@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sessions.archive.record_html import record_html
 from sessions.commands import (
     Abort,
     Advance,
@@ -27,9 +28,8 @@ from sessions.events import BidNotOpened, BidOpened, EscrowGranted, EscrowReques
 from sessions.ids import BidderId, Digest, Jws, StepId
 from sessions.opening import OpenBids, next_due, permitted, work_due
 from sessions.opening.locked import not_ready, still_locked
+from sessions.opening.record import record
 from sessions.proofs import Proof, State
-from sessions.record import record
-from sessions.record_html import record_html
 from sessions.roles import CLOCK
 from tests.support.ceremony import (
     DEPUTY,

@@ -80,7 +80,7 @@ from sessions.opening.steps import following
 from sessions.opening.stops import made_up
 from sessions.plan import AnchorKind, Phase, Watch, WitnessMode
 from sessions.roles import CLOCK, Actor, Role
-from sessions.words import describe
+from sessions.wording.words import describe
 from tests.support.ceremony import (
     DEPUTY,
     HOST,

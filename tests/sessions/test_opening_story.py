@@ -18,8 +18,8 @@ from sessions.commands import (
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Jws
 from sessions.opening import CheckSeals, FreezeSet, OpenBids, Status, next_due, work_due
+from sessions.opening.record import record, record_digest
 from sessions.plan import Phase
-from sessions.record import record, record_digest
 from sessions.roles import CLOCK
 from tests.support.ceremony import (
     HOST,

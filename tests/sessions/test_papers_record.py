@@ -13,12 +13,12 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from crypto.encoding import canonical
 from sessions.commands import Pause, RecordAnchor, Resume
+from sessions.opening.record import record, record_digest
 from sessions.papers.layout import Language
 from sessions.papers.record_paper import About, record_paper
 from sessions.papers.typesetting import typeset
 from sessions.plan import AnchorKind, Watch
 from sessions.proofs import State
-from sessions.record import record, record_digest
 from sessions.roles import CLOCK, Actor, Role
 from tests.sessions.test_record import an_eventful_opening
 from tests.support.ceremony import (

@@ -31,10 +31,10 @@ from pyhanko_certvalidator.revinfo.archival import CRLContainer
 
 from crypto import authority
 from crypto.errors import TimestampRefused
+from sessions.outside.stamping import Stamper, Unreachable
 from sessions.papers.layout import Attached, Line, Paper, Passage
 from sessions.papers.seal import NotSealed
 from sessions.papers.typesetting import typeset
-from sessions.stamping import Stamper, Unreachable
 from tests.support.sealing import NOW, ROOT, SEAL, a_seal
 
 

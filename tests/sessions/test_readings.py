@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessions.readings import NotPinyin, checked, marked
+from sessions.wording.readings import NotPinyin, checked, marked
 
 
 def test_a_reading_has_a_syllable_for_each_chinese_character() -> None:

@@ -22,7 +22,7 @@ from sessions.commands import (
 )
 from sessions.ids import BidderId, Jws
 from sessions.opening import evolve
-from sessions.record import asked, record, record_digest
+from sessions.opening.record import asked, record, record_digest
 from sessions.roles import CLOCK
 from tests.support.ceremony import HOST, MINUTE, SECOND, SUPERVISOR, T0, A, B, C, Ceremony, digest
 

@@ -8,9 +8,9 @@ from importlib.resources import files
 
 import pytest
 
+from sessions.announcing.rulebook import EVERYBODY, available, load, parse
 from sessions.plan import Phase, StepKind
 from sessions.roles import STAFF, Role
-from sessions.rulebook import EVERYBODY, available, load, parse
 from sessions.shape import Misshapen
 
 HAN = re.compile("[\u4e00-\u9fff]")

@@ -20,13 +20,13 @@ from crypto import authority, timestamping, timestamps
 from crypto.certificates import Credential
 from crypto.digest import sha256
 from crypto.signing import HallKey
+from sessions.acts.notary import Notary, Outside
+from sessions.archive.stamped import stamped
 from sessions.commands import Abort, Approve
-from sessions.hallkey import HallKeys
-from sessions.notary import Notary, Outside
-from sessions.opening_log import OpeningLog
+from sessions.keys.hallkey import HallKeys
+from sessions.outside.opening_log import OpeningLog
 from sessions.plan import AnchorKind, Watch
 from sessions.ports import Kept, NotAnchored, Said, ToAnchor
-from sessions.stamped import stamped
 from sessions.verify import Report, verify
 from sessions.zipped import unpack
 from tests.support.bundles import Files, failed, signed_anew
@@ -141,7 +141,7 @@ async def _until(hall: Shell, holds: Callable[[list[str]], bool]) -> None:
 @cache
 def the_bundle(off: timedelta = timedelta()) -> tuple[bytes, HallKey]:
     """``off``: of the authority's clock against that of a hall which keeps its stamps all the same."""
-    keeps = patch("sessions.notary.DRIFT", timestamps.DRIFT + abs(off))
+    keeps = patch("sessions.acts.notary.DRIFT", timestamps.DRIFT + abs(off))
     with tempfile.TemporaryDirectory() as folder, keeps:
         return run(_play(Path(folder), off)), hall_key(Path(folder))
 

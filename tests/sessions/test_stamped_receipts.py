@@ -11,12 +11,12 @@ from functools import cache
 import pytest
 
 from crypto.tlog import Checkpoint, Tree
-from sessions.archive import ENTRIES
+from sessions.archive.bundle import ENTRIES
+from sessions.archive.stamped import MOST_RECEIPTS
+from sessions.archive.stamped import stamped as stamped_members
+from sessions.outside.receipt_proofs import origin_of
 from sessions.plan import AnchorKind, IntakeLog, Plan, Watch
 from sessions.ports import Kept, Said
-from sessions.receipt_proofs import origin_of
-from sessions.stamped import MOST_RECEIPTS
-from sessions.stamped import stamped as stamped_members
 from sessions.verify import verify
 from sessions.zipped import unpack
 from tests.support import outside

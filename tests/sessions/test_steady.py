@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from sessions.plan import ClockTerms
-from sessions.steady import ClockGuard, Comparison, Sample, compare
+from sessions.watch.steady import ClockGuard, Comparison, Sample, compare
 from tests.support.ceremony import MINUTE, MS, SECOND, T0
 from tests.support.set_clock import SetClock
 

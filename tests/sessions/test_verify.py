@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessions import archive
+from sessions.archive import bundle as archive
 from sessions.chaining import core
 from sessions.codec import event_to_json
 from sessions.events import Recorded

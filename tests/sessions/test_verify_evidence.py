@@ -11,7 +11,7 @@ import pytest
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical
 from crypto.signing import peek, sign
-from sessions.failure import KIND
+from sessions.archive.failure import KIND
 from tests.support.bundles import Files, events, failed, redrawn, retold, signed_anew, the_bundle, the_files
 
 BEATS, REACH, PROBES = "bids/4/evidence.jsonl", "evidence/reach.jsonl", "evidence/probes.jsonl"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from crypto.encoding import canonical, parse_canonical
 from crypto.signing import HallKey
-from sessions.hallkey import HallKeys
+from sessions.keys.hallkey import HallKeys
 from sessions.verify import verify
 from tests.support.bundles import failed, signed_anew, the_bundle, the_files
 

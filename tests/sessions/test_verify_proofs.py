@@ -12,10 +12,10 @@ import pytest
 
 from crypto.digest import sha256_hex
 from crypto.signing import peek, sign
+from sessions.archive.proved import proof_in
 from sessions.events import DrawCommitted, EscrowRequested, Event, Stream
 from sessions.plan import Plan
 from sessions.proofs import Proof
-from sessions.proved import proof_in
 from sessions.verify import verify
 from sessions.zipped import unpack
 from tests.support.audited import by_python, by_typescript

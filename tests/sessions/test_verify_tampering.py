@@ -13,7 +13,7 @@ from crypto.authority import revocation_list
 from crypto.certificates import parse_certificate
 from crypto.encoding import canonical
 from crypto.signing import HallKey
-from sessions.archive import MANIFEST, SIGNATURE
+from sessions.archive.bundle import MANIFEST, SIGNATURE
 from sessions.zipped import pack
 from tests.support.bidders import the_authority
 from tests.support.bundles import (

@@ -30,8 +30,8 @@ from crypto.tlog import (
     with_signatures,
     write_proof,
 )
+from sessions.archive.watched import FINAL_CHECKPOINT
 from sessions.verify import verify
-from sessions.watched import FINAL_CHECKPOINT
 from sessions.zipped import unpack
 from tests.support.bidders import the_authority
 from tests.support.bundles import Files, events, failed, named, retold, signed_anew

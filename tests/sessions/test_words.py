@@ -13,17 +13,17 @@ import pytest
 import sessions
 from crypto.words import WORDS as CRYPTO
 from sessions import events as e
+from sessions.announcing.rulebook import available, load
 from sessions.commands import Abort, Approve, Note, Object, Pause, ReportFailure
 from sessions.events import Happening
 from sessions.ids import BidderId
 from sessions.opening import attribution, evolve
 from sessions.opening.authority import OUT_OF_TIME
 from sessions.proofs import State
-from sessions.refusals import PLAN_REFUSALS, REFUSALS, plan_refusal, refusal
 from sessions.roles import CLOCK, Role
-from sessions.rulebook import available, load
-from sessions.terms import ACTS, CAUSES, CONSEQUENCES, OBJECTIONS, ROLES
-from sessions.words import describe
+from sessions.wording.refusals import PLAN_REFUSALS, REFUSALS, plan_refusal, refusal
+from sessions.wording.terms import ACTS, CAUSES, CONSEQUENCES, OBJECTIONS, ROLES
+from sessions.wording.words import describe
 from tests.support.ceremony import HOST, SECOND, SUPERVISOR, T0, A, B, C, Ceremony, a_release, not_opened
 from tests.support.examples import EXAMPLES
 

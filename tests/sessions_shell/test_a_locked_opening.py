@@ -13,14 +13,14 @@ from crypto.encoding import b64u
 from crypto.envelope import unlock
 from crypto.header import SlotRole
 from crypto.locks import make_split_release
-from sessions.behind import crypto_locks, quorum
+from sessions.acts.submission import Refused
+from sessions.barrier.behind import crypto_locks, quorum
 from sessions.commands import Approve, GrantEscrow, MissLock, ReadyOfficer, RequestEscrow
 from sessions.errors import CommandRefused
 from sessions.events import BarrierPassed, BidNotOpened, BidOpened, LockOpened, SetFrozen
 from sessions.ids import BidderId, Jws
 from sessions.opening import OpenBids, work_due
 from sessions.plan import Plan
-from sessions.submission import Refused
 from tests.support.bidders import Sealed
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SUPERVISOR, T0
 from tests.support.fake_clock import FakeClock

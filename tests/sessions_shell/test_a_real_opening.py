@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crypto.receipt import tracker, verify_receipt
 from sessions.events import BidNotOpened, BidOpened, SetFrozen, Stream
-from sessions.receipts import receipt_of
+from sessions.intake.receipts import receipt_of
 from sessions.sealed_set import set_root
 from tests.support.bidders import Sealed
 from tests.support.ceremony import MINUTE, MS, T0, a_plan

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from sessions.accounts import Accounts, LoginRefused
 from sessions.errors import CommandRefused
 from sessions.roles import Role
+from sessions.store.accounts import Accounts, LoginRefused
 from sessions.store.database import Database
 from sessions.store.migrations import migrate
 from sessions.store.staff import AccountExists, Login, SqlAccounts, SqlLogins

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from sessions import vigil as watching
 from sessions.errors import Fenced
-from sessions.health import Vote
 from sessions.store import apart
 from sessions.store.apart import Apart
 from sessions.store.database import CONNECTIONS, Database
 from sessions.store.members import SqlMembers
 from sessions.store.migrations import migrate
 from sessions.store.pulses import SqlPulses
+from sessions.watch import vigil as watching
+from sessions.watch.health import Vote
 from tests.support import postgres
 from tests.support.ceremony import T0
 from tests.support.team import database_url

@@ -27,7 +27,7 @@ from sessions.backup.recordings import put
 from sessions.backup.writing import write
 from sessions.clock import SystemClock
 from sessions.events import Stream
-from sessions.hallkey import HALL, HallKeys
+from sessions.keys.hallkey import HALL, HallKeys
 from sessions.ports import BlobStore
 from sessions.store.blobs import FolderBlobs
 from sessions.store.checkpoints import SqlCheckpoints

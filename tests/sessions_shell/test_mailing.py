@@ -13,13 +13,13 @@ import pytest
 
 from crypto.certificates import Usage
 from sessions.ids import SessionId
-from sessions.mailing import FIRST_AGAIN, LONGEST_AGAIN, Mailing
-from sessions.masterkey import MasterKeys
-from sessions.notices import Coming, Contact, Held, Notice, day_of
+from sessions.notices.due import Coming, Contact, Held, Notice, day_of
+from sessions.notices.mailing import FIRST_AGAIN, LONGEST_AGAIN, Mailing
 from sessions.plan import Words
 from sessions.ports import Queued, Sending
 from sessions.store.contacts import SqlContacts, SqlOutbox
 from sessions.store.database import Database
+from sessions.store.masterkey import MasterKeys
 from sessions.store.migrations import migrate
 from sessions.store.resealing import reseal, retire, under
 from sessions.store.vault import SecretDamaged

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import literal
 
-from sessions import membership
 from sessions.commands import Note
 from sessions.errors import Fenced, Unanswered
 from sessions.ids import SessionId
-from sessions.membership import Duties, Membership, excess, share
 from sessions.store.database import Database
 from sessions.store.members import SqlMembers
+from sessions.watch import membership
+from sessions.watch.membership import Duties, Membership, excess, share
 from tests.support.ceremony import SUPERVISOR, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.shell import SESSION, Shell, a_shell

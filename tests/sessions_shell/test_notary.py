@@ -17,7 +17,7 @@ from sessions.errors import CommandRefused
 from sessions.events import Recorded
 from sessions.ids import StepId
 from sessions.opening import Status
-from sessions.opening_log import LogDoubted
+from sessions.outside.opening_log import LogDoubted
 from sessions.plan import AnchorKind, WitnessMode
 from sessions.ports import FINAL, Kept, Said
 from sessions.roles import CLOCK
@@ -115,7 +115,7 @@ async def test_a_dead_witness_holds_the_bids_shut_in_closed_mode_only(
 async def test_a_witness_that_comes_back_is_asked_again(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessions.notary.FIRST_REST", 0.005)
+    monkeypatch.setattr("sessions.acts.notary.FIRST_REST", 0.005)
     one = a_witness("w1.example", tmp_path)
     one.dead = True
     async with a_watched_shell(tmp_path, one, clock=clock) as (shell, notary):

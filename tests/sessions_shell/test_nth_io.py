@@ -20,7 +20,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from sessions import submission, work
+from sessions.acts import submission
+from sessions.barrier import work
 from sessions.chaining import Head, check
 from sessions.events import Stream
 from sessions.opening import evolve

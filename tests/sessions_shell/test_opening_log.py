@@ -13,8 +13,8 @@ from crypto.tlog import open_checkpoint
 from sessions.commands import Note
 from sessions.errors import Stale
 from sessions.events import Stream
-from sessions.hallkey import HallKeys
-from sessions.opening_log import LogDoubted, OpeningLog
+from sessions.keys.hallkey import HallKeys
+from sessions.outside.opening_log import LogDoubted, OpeningLog
 from sessions.plan import AnchorKind
 from sessions.ports import Kept, Said, Signed
 from tests.support.ceremony import SUPERVISOR, T0, a_plan
@@ -68,7 +68,7 @@ async def test_a_crowd_gets_one_checkpoint_and_one_signature(tmp_path: Path, mon
         assert all(one is first for one in others)
         await grow(shell)
         assert await log.newest(SESSION, ORIGIN) == first
-        monkeypatch.setattr("sessions.opening_log.BREATH", 0.0)
+        monkeypatch.setattr("sessions.outside.opening_log.BREATH", 0.0)
         assert (await log.newest(SESSION, ORIGIN)).size == first.size + 1
 
 

@@ -14,14 +14,14 @@ from crypto import authority
 from crypto.certificates import Usage, fingerprint, parse_certificate
 from crypto.errors import CertificateRefused
 from crypto.signing import HallKey, sign
-from sessions.certifying import Certifying, check_successor
+from sessions.barrier.signers import named
 from sessions.commands import CheckIn, ReportFailure
 from sessions.errors import CommandRefused
 from sessions.events import AttemptFailed, BidNotOpened, BidReceived, KeyReleased, SealsChecked, Stream
 from sessions.ids import BidderId, Digest, Jws
+from sessions.outside.certifying import Certifying, check_successor
 from sessions.plan import Plan
 from sessions.proofs import Proof, State, read
-from sessions.signers import named
 from sessions.verify import verify
 from sessions.zipped import unpack
 from tests.support.authorities import Answering, Silent

@@ -12,11 +12,11 @@ from crypto.certificates import Credential
 from crypto.digest import sha256_hex
 from crypto.errors import CryptoRefused
 from crypto.signing import sign, verify
+from sessions.acts.reach import AT_ONCE
 from sessions.errors import CommandRefused
 from sessions.events import BarrierPassed, BidNotOpened, EvidenceGathered, FaultMeasured
-from sessions.heartbeat import BEAT, HEARD, LONGEST, beat_payload
 from sessions.ids import Jws
-from sessions.reach import AT_ONCE
+from sessions.watch.heartbeat import BEAT, HEARD, LONGEST, beat_payload
 from tests.support.bidders import Sealed, a_bidder
 from tests.support.ceremony import MINUTE, SECOND, T0, a_plan
 from tests.support.fake_clock import FakeClock

@@ -14,8 +14,8 @@ from crypto import authority
 from crypto.certificates import Usage, fingerprint
 from crypto.errors import StatementRefused
 from crypto.signing import sign, verify
+from sessions.acts.readying import CHECKS, READY, SLIP, Readying, Slip, ready_payload
 from sessions.errors import CommandRefused
-from sessions.readying import CHECKS, READY, SLIP, Readying, Slip, ready_payload
 from tests.support.bidders import BEGIN, Bidder, Sealed, a_bidder, the_authority
 from tests.support.ceremony import SECOND, T0, a_plan
 from tests.support.fake_clock import FakeClock

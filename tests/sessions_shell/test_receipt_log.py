@@ -25,11 +25,11 @@ from crypto.tlog import (
 from sessions.commands import Abort, Approve
 from sessions.errors import Stale
 from sessions.events import SetFrozen
-from sessions.hallkey import HallKeys
+from sessions.keys.hallkey import HallKeys
 from sessions.logging_receipts import blinding
+from sessions.outside.receipt_proofs import ReceiptProofs
 from sessions.plan import AnchorKind, IntakeLog, Plan, Watch
 from sessions.ports import Anchor, Entries, NotAnchored, Said, Signed, ToAnchor
-from sessions.receipt_proofs import ReceiptProofs
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, T0, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.finished import NAMES, Play

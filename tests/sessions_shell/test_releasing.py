@@ -14,12 +14,12 @@ from crypto import authority
 from crypto.encoding import b64u
 from crypto.envelope import read_header, unlock
 from crypto.paths import Trust
+from sessions.barrier.unsealing import Unsealing
 from sessions.commands import ReportFailure
 from sessions.errors import CommandRefused
 from sessions.events import AttemptFailed, BidNotOpened, BidOpened, KeyReleased, SealsChecked
 from sessions.ids import BidderId, Jws
 from sessions.opening import Status
-from sessions.unsealing import Unsealing
 from tests.support import bidders
 from tests.support.bidders import Sealed
 from tests.support.ceremony import MINUTE, MS, SECOND, T0, a_plan

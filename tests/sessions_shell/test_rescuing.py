@@ -12,7 +12,7 @@ from crypto.envelope import read_header, unlock
 from crypto.errors import CryptoRefused
 from crypto.release import load_session_public
 from crypto.rescue import KEY, PLAIN, Rescue, seal_rescue
-from sessions.archive import Archive
+from sessions.archive.bundle import Archive
 from sessions.errors import CommandRefused
 from sessions.events import BidNotOpened, BidOpened, BidRescued, SheetRescued
 from sessions.ids import BidderId

@@ -11,13 +11,13 @@ import pytest
 from crypto.encoding import canonical
 from crypto.endorsements import read_keys
 from crypto.signing import HallKey
-from sessions import keyfiles
-from sessions.accounts import Accounts
-from sessions.hallkey import HallKeys, KeysBroken
 from sessions.ids import SessionId
-from sessions.masterkey import MasterKeys
+from sessions.keys import keyfiles
+from sessions.keys.hallkey import HallKeys, KeysBroken
 from sessions.roles import Role
+from sessions.store.accounts import Accounts
 from sessions.store.database import Database
+from sessions.store.masterkey import MasterKeys
 from sessions.store.migrations import migrate
 from sessions.store.resealing import StillInUse, reseal, retire, under
 from sessions.store.staff import SqlAccounts

@@ -14,19 +14,19 @@ from cryptography import x509
 from crypto import timestamping
 from crypto.paths import Trust
 from crypto.tlog import Checkpoint, sign_checkpoint
-from sessions.certifying import Certifying
+from sessions.acts.notary import Notary, Outside
 from sessions.commands import BeginTrack
 from sessions.events import Anchored, Stream
-from sessions.hallkey import HallKeys
 from sessions.ids import Digest
-from sessions.notary import Notary, Outside
-from sessions.opening_log import OpeningLog
+from sessions.keys.hallkey import HallKeys
+from sessions.outside.certifying import Certifying
+from sessions.outside.opening_log import OpeningLog
+from sessions.outside.stamping import Stamping, TimestampAuthority
 from sessions.plan import Plan, Watch
 from sessions.ports import Anchor, Answered, NotAnchored, Revocation, ToAnchor
 from sessions.proofs import Act, OnSilence, State
 from sessions.recording.log import RecordingLog
 from sessions.roles import CLOCK
-from sessions.stamping import Stamping, TimestampAuthority
 from tests.support.authorities import Answering, Silent
 from tests.support.bidders import the_authority
 from tests.support.ceremony import MINUTE, SECOND, T0, a_plan

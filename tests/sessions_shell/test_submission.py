@@ -17,7 +17,8 @@ from crypto.certificates import Usage
 from crypto.container import read_header, trailer
 from crypto.paths import Trust
 from crypto.receipt import verify_receipt, verify_slip
-from sessions import submission
+from sessions.acts import submission
+from sessions.acts.submission import NoSuchUpload, Refused, Submissions
 from sessions.commands import Note, WithdrawBid
 from sessions.errors import CommandRefused, UnknownSession
 from sessions.events import BidReceived, BidRefused, LateBidRefused, Stream
@@ -25,7 +26,6 @@ from sessions.ids import BidderId, Jws, SessionId
 from sessions.ports import UploadState, WrongOffset
 from sessions.shape import rfc3339
 from sessions.store.blobs import RESERVE
-from sessions.submission import NoSuchUpload, Refused, Submissions
 from tests.support import bidders
 from tests.support.bidders import Bidder, Sealed, a_bidder
 from tests.support.ceremony import MS, SECOND, SUPERVISOR, T0, a_plan

@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from sessions.certifying import Certifying
+from sessions.acts.submission import Progress, Submissions
 from sessions.commands import Note
 from sessions.errors import Fenced
 from sessions.events import BidReceived, IntakeClosed, Stream
-from sessions.hallkey import HallKeys
 from sessions.ids import SessionId
-from sessions.membership import Duties, Membership
+from sessions.keys.hallkey import HallKeys
 from sessions.opening import Opening
+from sessions.outside.certifying import Certifying
 from sessions.ports import Answer, WrongOffset
 from sessions.service import Sessions, Stores
 from sessions.store.database import Database
 from sessions.store.members import SqlMembers
 from sessions.store.migrations import migrate
 from sessions.store.opened import stores
-from sessions.submission import Progress, Submissions
+from sessions.watch.membership import Duties, Membership
 from tests.support.bidders import Sealed
 from tests.support.ceremony import MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.fake_clock import FakeClock

@@ -10,10 +10,10 @@ import pytest
 
 from crypto.encoding import b64u
 from sessions.ids import SessionId
-from sessions.keyfiles import KeyExposed
-from sessions.masterkey import MasterKeys
-from sessions.session_key import session_key
+from sessions.keys.keyfiles import KeyExposed
+from sessions.keys.session_key import session_key
 from sessions.store.database import Database
+from sessions.store.masterkey import MasterKeys
 from sessions.store.migrations import migrate
 from sessions.store.vault import MasterKey, SecretDamaged, Vault
 from tests.support.hallkey import hall_key

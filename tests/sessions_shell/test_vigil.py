@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from sessions.acts.submission import Refused
 from sessions.commands import Approve, Resume
 from sessions.errors import CommandRefused
 from sessions.events import Stream
-from sessions.health import State
 from sessions.opening import Status
-from sessions.submission import Refused
-from sessions.vigil import Vigil
+from sessions.watch.health import State
+from sessions.watch.vigil import Vigil
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.set_clock import Room, SetClock, over
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, pieces, the_actor

@@ -18,18 +18,18 @@ from hall.bus import Hearer, Listener
 from hall.hub import Hub
 from hall.limits import Limits
 from hall.timekeeper import Timekeeper
-from sessions.certifying import Certifying
+from sessions.acts.submission import Submissions
 from sessions.clock import Clock
 from sessions.commands import Opened
 from sessions.errors import Fenced, Unanswered
-from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, SessionId
-from sessions.membership import Duties, Membership
+from sessions.keys.hallkey import HallKeys
 from sessions.opening import CheckSeals, OpenBids, Opening
+from sessions.outside.certifying import Certifying
 from sessions.service import Sessions, Stores
-from sessions.steady import ClockGuard
-from sessions.submission import Submissions
-from sessions.vigil import Local, Vigil
+from sessions.watch.membership import Duties, Membership
+from sessions.watch.steady import ClockGuard
+from sessions.watch.vigil import Local, Vigil
 from tests.sim.stores import Disk, MemoryBlobs, MemoryIntake, MemoryLog, MemoryMembers, Nothing
 from tests.support.ceremony import digest
 from tests.support.shell import LIMITS, the_trust

@@ -20,6 +20,7 @@ from hall.errors import HallRefused
 from hall.frames import Form
 from hall.patch import apply
 from sessions import commands as c
+from sessions.acts.submission import NoSuchUpload
 from sessions.codec import Command
 from sessions.errors import CommandRefused, Overloaded
 from sessions.events import Recorded
@@ -29,7 +30,6 @@ from sessions.opening.state import Draw, ProposalState
 from sessions.opening.steps import following
 from sessions.ports import Answer, WrongOffset
 from sessions.roles import Actor, Role
-from sessions.submission import NoSuchUpload
 from tests.sim.machines import SESSION, Gone, Machine
 from tests.support.ceremony import SUPERVISOR, a_release, check_in, digest
 

@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 from sessions.clock import Clock
 from sessions.errors import Fenced, Unchecked
 from sessions.events import Recorded
-from sessions.health import Vote
 from sessions.ids import BidderId, SessionId
 from sessions.opening import Status
 from sessions.ports import Answer, Appended, Released, Upload, UploadState, WrongOffset
-from sessions.vigil import Incident
+from sessions.watch.health import Vote
+from sessions.watch.vigil import Incident
 from tests.support.memory_events import MemoryEvents
 
 HOLDING = (UploadState.ARRIVED, UploadState.COMPLETE)
@@ -178,7 +178,7 @@ class MemoryMembers:
 
 
 class MemoryPulses:
-    """A PulseStore (sessions.vigil)."""
+    """A PulseStore (sessions.watch.vigil)."""
 
     def __init__(self) -> None:
         self.votes: dict[str, Vote] = {}

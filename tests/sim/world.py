@@ -19,13 +19,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from hall.audience import PUBLIC, Audience
-from sessions.announcement import make_plan
-from sessions.hallkey import HallKeys
+from sessions.announcing.announcement import make_plan
+from sessions.announcing.rulebook import load
 from sessions.ids import BidderId
+from sessions.keys.hallkey import HallKeys
 from sessions.opening import OVER
 from sessions.plan import Plan
 from sessions.roles import Role
-from sessions.rulebook import load
 from tests.sim.machines import SESSION, Machine, Wire, on_its_machine
 from tests.sim.people import Official, Onlooker, Person, Tenderer
 from tests.sim.promises import check

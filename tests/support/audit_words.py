@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from sessions import readme, record_html, terms
+from sessions.archive import readme, record_html
 from sessions.plan import Words
 from sessions.verify.fates import FATES
 from sessions.verify.sentences import EXTRA, SENTENCES
+from sessions.wording import terms
 
 TARGET = Path(__file__).parents[2] / "web" / "client" / "src" / "audit" / "words.ts"
 

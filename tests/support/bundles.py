@@ -15,13 +15,13 @@ from crypto.chain import commit_private, event_digest, link
 from crypto.digest import sha256_hex
 from crypto.encoding import canonical, parse_canonical
 from crypto.signing import HallKey, sign
-from sessions.archive import KIND, MANIFEST, SIGNATURE
+from sessions.archive.bundle import KIND, MANIFEST, SIGNATURE
+from sessions.archive.record_html import record_html
 from sessions.events import RecordDrawn, SessionEnded
 from sessions.opening import Opening, evolve
+from sessions.opening.record import record as drawn_record
+from sessions.opening.record import record_digest
 from sessions.plan_json import plan_from_json
-from sessions.record import record as drawn_record
-from sessions.record import record_digest
-from sessions.record_html import record_html
 from sessions.verify import Report, verify
 from sessions.verify.events import read
 from sessions.zipped import pack, unpack

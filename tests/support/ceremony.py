@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sessions import intake, opening
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.commands import (
     Advance,
     CheckIn,

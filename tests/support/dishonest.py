@@ -13,8 +13,8 @@ from crypto.tlog import Checkpoint, Tree, sign_checkpoint, write_proof
 from sessions.chaining import Head, chain
 from sessions.codec import event_to_json
 from sessions.events import BidReceived, Happening, Recorded, Stream
+from sessions.intake.receipts import receipt_of, tracker_of
 from sessions.logging_receipts import blinding
-from sessions.receipts import receipt_of, tracker_of
 from sessions.shape import rfc3339
 from tests.support.ceremony import a_plan
 from tests.support.shell import SESSION, Shell

@@ -10,7 +10,8 @@ from pathlib import Path
 from cryptography import x509
 
 from crypto.signing import HallKey, sign
-from sessions.archive import Archive
+from sessions.acts.submission import Refused
+from sessions.archive.bundle import Archive
 from sessions.commands import (
     Abort,
     AnswerObjection,
@@ -26,12 +27,11 @@ from sessions.commands import (
     SignRecord,
     WithdrawBid,
 )
-from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Jws
+from sessions.keys.hallkey import HallKeys
 from sessions.opening import BidState
-from sessions.opening_log import OpeningLog
+from sessions.outside.opening_log import OpeningLog
 from sessions.plan import IntakeLog
-from sessions.submission import Refused
 from tests.support.bidders import Sealed
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.fake_clock import FakeClock

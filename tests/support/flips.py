@@ -31,7 +31,7 @@ from crypto.digest import sha256_hex
 from crypto.encoding import parse_canonical
 from crypto.signing import HallKey, HallPublicKey
 from crypto.signing import verify as verify_statement
-from sessions.archive import KIND, MANIFEST, SIGNATURE
+from sessions.archive.bundle import KIND, MANIFEST, SIGNATURE
 from sessions.verify import verify
 from sessions.verify.bundled import LINES, is_listed, is_over, opened
 from sessions.verify.events import chained

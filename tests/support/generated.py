@@ -27,10 +27,11 @@ from crypto.signing import sign
 from crypto.tlog import Tree
 from sessions import commands as c
 from sessions import intake as intakes
-from sessions import intake_log
 from sessions import opening as openings
-from sessions.archive import Archive
-from sessions.behind import quorum
+from sessions.archive.bundle import Archive
+from sessions.barrier.behind import quorum
+from sessions.barrier.gathering import gather
+from sessions.barrier.nonces import window_digest
 from sessions.chaining import Head, chain
 from sessions.errors import CommandRefused
 from sessions.events import (
@@ -44,24 +45,23 @@ from sessions.events import (
     Stream,
     T0Moved,
 )
-from sessions.gathering import gather
-from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
-from sessions.intake_log import Blinding
-from sessions.nonces import window_digest
+from sessions.intake import log as intake_log
+from sessions.intake.log import Blinding
+from sessions.intake.receipts import receipt_of
+from sessions.keys.hallkey import HallKeys
 from sessions.opening import OVER, BidState, CheckSeals, FreezeSet, GatherEvidence, OpenBids, Opening
 from sessions.opening.attribution import BY_ATTEMPT, BY_CLIENT, CAUSES, UNREADABLE
 from sessions.opening.locked import behind, can_open
 from sessions.opening.locks import FAILURES
 from sessions.opening.state import Draw
 from sessions.opening.stopping import REASONS
-from sessions.opening_log import OpeningLog
+from sessions.outside.opening_log import OpeningLog
 from sessions.plan import AnchorKind, ClockTerms, IntakeLog, Lock, Plan, StepKind
 from sessions.plan_json import plan_to_json
 from sessions.ports import FINAL, Answer, Entries, Evidence, Kind, Summary
 from sessions.proofs import UNAVAILABLE_CODE, Proof, State
 from sessions.quote import read_sheet
-from sessions.receipts import receipt_of
 from sessions.recording.rules import decide as recorded
 from sessions.recording.state import Recording
 from sessions.recording.state import evolve as after

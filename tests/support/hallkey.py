@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from crypto.signing import HallKey
-from sessions import keyfiles
-from sessions.hallkey import HALL, HallKeys
+from sessions.keys import keyfiles
+from sessions.keys.hallkey import HALL, HallKeys
 
 
 def hall_key(folder: Path) -> HallKey:

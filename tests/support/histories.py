@@ -11,8 +11,8 @@ from crypto.encoding import canonical
 from crypto.endorsements import endorse
 from crypto.signing import HallKey
 from crypto.tlog import Checkpoint, Tree, peek_checkpoint, sign_checkpoint
-from sessions.hallkey import HallKeys
-from sessions.watched import FINAL_CHECKPOINT
+from sessions.archive.watched import FINAL_CHECKPOINT
+from sessions.keys.hallkey import HallKeys
 from tests.support.bundles import Files, events, redrawn, retold, signed_anew, with_events
 
 Cores = list[dict[str, Any]]

@@ -32,7 +32,7 @@ from sessions.codec import Command
 from sessions.events import Recorded
 from sessions.failpoint import Point
 from sessions.roles import Actor
-from sessions.vigil import Vigil
+from sessions.watch.vigil import Vigil
 from tests.support.ceremony import MINUTE, SECOND, T0
 from tests.support.fake_clock import FakeClock
 from tests.support.set_clock import SetClock, over

@@ -19,7 +19,8 @@ from crypto.release import load_session_public
 from crypto.rescue import KEY, seal_rescue
 from crypto.signing import sign
 from sessions import commands as c
-from sessions.behind import quorum
+from sessions.acts.submission import Refused
+from sessions.barrier.behind import quorum
 from sessions.codec import Command
 from sessions.errors import CommandRefused
 from sessions.failpoint import Point
@@ -28,7 +29,6 @@ from sessions.opening.points import CLOSE
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
 from sessions.ports import Answer
 from sessions.roles import CLOCK, Actor
-from sessions.submission import Refused
 from tests.support.bidders import Sealed
 from tests.support.ceremony import DEPUTY, HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.finished import LOG, an_archive

@@ -12,7 +12,7 @@ from crypto import authority, timestamping, timestamps
 from crypto.certificates import Credential
 from crypto.digest import sha256
 from crypto.signing import HallKey
-from sessions.certifying import Certifying
+from sessions.acts.notary import Notary, Outside
 from sessions.commands import (
     AnswerObjection,
     CheckIn,
@@ -23,13 +23,13 @@ from sessions.commands import (
     SignRecord,
     WithdrawBid,
 )
-from sessions.hallkey import HallKeys
 from sessions.ids import BidderId
-from sessions.notary import Notary, Outside
-from sessions.opening_log import OpeningLog
+from sessions.keys.hallkey import HallKeys
+from sessions.outside.certifying import Certifying
+from sessions.outside.opening_log import OpeningLog
+from sessions.outside.receipt_proofs import ReceiptProofs
 from sessions.plan import AnchorKind, IntakeLog, Plan, Watch, WitnessMode, WitnessRule
 from sessions.ports import Said, ToAnchor
-from sessions.receipt_proofs import ReceiptProofs
 from tests.support.authorities import Answering
 from tests.support.bidders import Sealed, the_authority
 from tests.support.ceremony import HOST, MINUTE, MS, SECOND, SUPERVISOR, T0, a_plan

@@ -18,7 +18,7 @@ from crypto.errors import CryptoRefused
 from crypto.header import Header
 from crypto.locks import open_share, read_share
 from crypto.signing import peek
-from sessions.masterkey import MasterKeys
+from sessions.store.masterkey import MasterKeys
 from tests.support.team import by_hand, files_of_the_database
 
 _HEX = re.compile(rb"[0-9a-fA-F]{64}")

@@ -21,17 +21,17 @@ from crypto.encoding import b64u
 from crypto.signing import HallKey, sign
 from crypto.tlog import Checkpoint, Tree, WitnessSecret, cosign, sign_checkpoint
 from sessions import commands as c
-from sessions.heartbeat import BEAT, acknowledge, beat_payload, probe_text
+from sessions.barrier.nonces import nonce
 from sessions.ids import BidderId, Digest, SessionId
-from sessions.nonces import nonce
 from sessions.opening import Opening
 from sessions.opening.evidence import Probe
 from sessions.opening.points import named
+from sessions.outside.receipt_proofs import origin_of
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
 from sessions.ports import FINAL, INTAKE, RECORDING, Evidence, Kept, Kind, Said, Signed
 from sessions.proofs import Act, Grounds, Looked, OnSilence, Proof, State, Tried, proof_of, read, written
-from sessions.receipt_proofs import origin_of
 from sessions.recording.log import origin_of as recording_of
+from sessions.watch.heartbeat import BEAT, acknowledge, beat_payload, probe_text
 from tests.support.authorities import URL
 from tests.support.bidders import BEGIN, Bidder, Sealed, the_authority
 from tests.support.ceremony import SECOND, T0

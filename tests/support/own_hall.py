@@ -19,7 +19,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.roles import Role
 from sessions.store.migrations import migrate
 from tests.support.team import database_url

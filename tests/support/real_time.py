@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.store.migrations import migrate
 from tests.support.house import one_time_code
 from tests.support.team import database_url

@@ -13,11 +13,11 @@ import pytest
 
 from hall.media.boxes import Fragment, Init
 from hall.media.record import Recorder
-from sessions.archive import Archive
+from sessions.acts.notary import Notary, Outside
+from sessions.archive.bundle import Archive
 from sessions.commands import Abort, Approve
 from sessions.events import Recorded, Stream
-from sessions.hallkey import HallKeys
-from sessions.notary import Notary, Outside
+from sessions.keys.hallkey import HallKeys
 from sessions.recording import Recording
 from sessions.recording.log import RecordingLog
 from sessions.recording.tail import Tail

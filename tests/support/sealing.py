@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from crypto import authority, timestamping, timestamps
 from crypto.certificates import Usage
 from crypto.paths import Trust
+from sessions.outside.stamping import Stamper
 from sessions.papers.seal import DocumentSeal
-from sessions.stamping import Stamper
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGAN = NOW - timedelta(minutes=5)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sessions.ids import SessionId
-from sessions.steady import ClockGuard
 from sessions.store.database import Database
 from sessions.store.pulses import SqlPulses
-from sessions.vigil import Local, Vigil
+from sessions.watch.steady import ClockGuard
+from sessions.watch.vigil import Local, Vigil
 from tests.support.ceremony import T0
 from tests.support.fake_clock import FakeClock
 

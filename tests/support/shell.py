@@ -17,30 +17,30 @@ from crypto.locks import Lock, make_split_release
 from crypto.paths import Trust
 from crypto.release import load_session_public, make_release
 from crypto.signing import sign
-from sessions.behind import certificates
-from sessions.certifying import Certifying
+from sessions.acts.officers import Brought, Officers
+from sessions.acts.reach import Reach
+from sessions.acts.readying import Readying
+from sessions.acts.releasing import Challenge, Releasing, Verdict
+from sessions.acts.rescuing import Rescuing
+from sessions.acts.submission import Limits, Submissions
+from sessions.barrier.behind import certificates
+from sessions.barrier.lockbox import Place
 from sessions.clock import Clock
 from sessions.commands import Advance, TakeChair
 from sessions.events import Recorded, Stream
-from sessions.hallkey import HallKeys
-from sessions.heartbeat import BEAT, beat_payload
 from sessions.ids import BidderId, Jws, SessionId, StepId
-from sessions.lockbox import Place
+from sessions.keys.hallkey import HallKeys
 from sessions.logging_receipts import ReceiptLogs
-from sessions.officers import Brought, Officers
 from sessions.opening import Opening
+from sessions.outside.certifying import Certifying
 from sessions.ports import Answer, Revocation
-from sessions.reach import Reach
-from sessions.readying import Readying
-from sessions.releasing import Challenge, Releasing, Verdict
-from sessions.rescuing import Rescuing
 from sessions.roles import Actor, Role
 from sessions.service import Sessions, Stores
 from sessions.store.database import Database
 from sessions.store.migrations import migrate
 from sessions.store.opened import stores
-from sessions.submission import Limits, Submissions
-from sessions.vigil import Vigil
+from sessions.watch.heartbeat import BEAT, beat_payload
+from sessions.watch.vigil import Vigil
 from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
 from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
 from tests.support.fake_clock import FakeClock

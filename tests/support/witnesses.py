@@ -13,10 +13,10 @@ from crypto.signing import HallKey
 from crypto.tlog import VerifierKey, WitnessSecret, read_note
 from crypto.tlog.notes import ED25519, decimal
 from crypto.tlog.requests import write_request
+from sessions.acts.notary import Notary, Outside
 from sessions.clock import Clock, SystemClock
-from sessions.hallkey import HallKeys
-from sessions.notary import Notary, Outside
-from sessions.opening_log import OpeningLog
+from sessions.keys.hallkey import HallKeys
+from sessions.outside.opening_log import OpeningLog
 from sessions.plan import AnchorKind, Plan, Watch, WitnessMode, WitnessRule
 from sessions.ports import HoldsAnother, NotAnchored, Said, ToAnchor
 from tests.support.ceremony import SECOND, a_plan

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
 
 from crypto.signing import peek, sign
-from sessions.masterkey import MasterKeys
 from sessions.store import tables
+from sessions.store.masterkey import MasterKeys
 from sessions.verify import verify
 from tests.support.bidders import Bidder, a_bidder
 from tests.support.house import BEFORE, NAMES, PASSWORD, STAFF, T0, House, a_bid

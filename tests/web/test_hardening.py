@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions.hallkey import HallKeys
-from sessions.masterkey import MasterKeys
+from sessions.keys.hallkey import HallKeys
+from sessions.store.masterkey import MasterKeys
 from tests.support.commands import kaibiao
 from web.cli import doctor_secrets as doctor
 from web.cli.finding import Finding

@@ -8,10 +8,10 @@ import pytest
 
 from crypto.certificates import Usage
 from sessions.clock import SystemClock
-from sessions.notices import Contact, Held
-from sessions.steady import ClockGuard
+from sessions.notices.due import Contact, Held
 from sessions.store.pulses import SqlPulses
-from sessions.vigil import Local, Vigil
+from sessions.watch.steady import ClockGuard
+from sessions.watch.vigil import Local, Vigil
 from tests.support.house import a_house
 from tests.support.mail import silent_port
 from web import readiness

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from sessions import postponing
+from sessions.acts import postponing
 from sessions.ids import SessionId
 from tests.support.ceremony import DEPUTY, HOST, SECOND, SUPERVISOR, T0, a_plan
 from tests.support.set_clock import SetClock

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto.certificates import Usage
-from sessions.addresses import NotAnAddress, address_of
 from sessions.ids import SessionId
-from sessions.notices import Coming, Contact, Held, Notice, day_of
+from sessions.notices.addresses import NotAnAddress, address_of
+from sessions.notices.due import Coming, Contact, Held, Notice, day_of
 from sessions.plan import Words
 from web.letters import MOST_LISTED, SUBJECT, letter
 

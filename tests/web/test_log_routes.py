@@ -22,7 +22,7 @@ from crypto.tlog import (
 )
 from crypto.tlog.notes import unhash
 from crypto.tlog.tiles import tiles_of
-from sessions.notary import Notary
+from sessions.acts.notary import Notary
 from tests.support.house import T0, TENDER, House, TurnedClock, a_house
 from web.cli import doctor
 from web.demo.witnesses import NAMES, two_witnesses

@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.certificates import Usage, bidder_id
-from sessions.notices import Contact
+from sessions.notices.due import Contact
 from tests.support.bidders import Bidder, a_bidder
 from tests.support.house import T0, House, a_bid, a_house, log_in
 from tests.support.mail import Letterbox, a_mail_server

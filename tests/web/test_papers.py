@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from crypto.authority import to_pem, to_pkcs12
 from crypto.paths import Trust
 from sessions.clock import SystemClock
+from sessions.outside.stamping import Stamping, Unreachable
 from sessions.papers.seal import DocumentSeal
-from sessions.stamping import Stamping, Unreachable
 from tests.support.house import T0, House, a_house
 from tests.support.sealing import ROOT, SEAL, a_seal
 from web.papers import AGAIN, Papers, SealUnusable, document_seal

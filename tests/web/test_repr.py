@@ -11,7 +11,7 @@ import pytest
 
 from crypto.signing import HallKey
 from sessions.ids import SessionId
-from sessions.intake_log import Blinding
+from sessions.intake.log import Blinding
 from web.challenges import Challenges
 
 ALWAYS = frozenset(
@@ -65,7 +65,7 @@ def test_the_list_finds_those_that_are_known() -> None:
         "crypto.shares.Share.value",
         "crypto.signing.HallKey.private",
         "crypto.certificates.Credential.key",
-        "sessions.intake_log.Blinding.secret",
+        "sessions.intake.log.Blinding.secret",
         "sessions.commands.RevealDraw.seed",
         "sessions.store.staff.StoredAccount.totp",
         "web.challenges.Challenges._key",

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from crypto.certificates import parse_certificate
 from crypto.errors import SealedBidRefused, ShareRefused
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.zipped import pack
 from tests.support.bundles import the_bundle
 from web.cli import sealing

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions.mailing import MailAway, MailDeferred, MailRefused
+from sessions.notices.mailing import MailAway, MailDeferred, MailRefused
 from tests.support.mail import PASSWORD, USER, Letterbox, a_mail_server, silent_port
 from tests.support.proxies import certificate
 from web.cli.doctor import mail

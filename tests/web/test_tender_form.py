@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from sessions.accounts import Account
+from sessions.announcing.rulebook import available, load
 from sessions.ids import AccountId
 from sessions.roles import Role
-from sessions.rulebook import available, load
+from sessions.store.accounts import Account
 from tests.support.house import BEFORE, TENDER
 from tests.support.locked import AGENT, TENDERERS, TRUST, TRUSTEES, TWO_LOCKS, seats
 from web.cli.example import tender as example

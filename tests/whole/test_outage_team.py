@@ -13,10 +13,10 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.events import IntakeHeld, OutageBegan, OutageEnded, SetFrozen, Stream
-from sessions.health import GAP
 from sessions.ids import SessionId
+from sessions.watch.health import GAP
 from tests.support import postgres
 from tests.support.team_hall import TeamHall, a_team_hall
 from web.bench import postgres as servers

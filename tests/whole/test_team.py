@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.events import IntakeClosed, SetFrozen, Stream
 from sessions.ids import SessionId
 from sessions.verify import verify

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.ids import SessionId
 from tests.support.team_hall import a_team_hall
 from web.demo import cast

@@ -24,7 +24,7 @@ from hall.media.package import Folder
 from hall.media.scene import Said, scene
 from hall.media.sound import SAMPLES
 from hall.media.stage import Stage
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.ids import SessionId
 from sessions.store.migrations import migrate
 from web.bench import machine

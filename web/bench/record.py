@@ -23,16 +23,16 @@ from crypto.signing import HallKey, sign
 from sessions import commands as c
 from sessions import intake as intakes
 from sessions import opening as openings
-from sessions.announcement import make_plan
-from sessions.archive import Archive
+from sessions.announcing.announcement import make_plan
+from sessions.archive.bundle import Archive
 from sessions.chaining import Head, chain
 from sessions.events import AttemptFailed, Happening, Recorded, Stream
-from sessions.hallkey import HallKeys
 from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
-from sessions.opening_log import OpeningLog
+from sessions.intake.receipts import receipt_of
+from sessions.keys.hallkey import HallKeys
+from sessions.outside.opening_log import OpeningLog
 from sessions.plan_json import plan_to_json
 from sessions.ports import Answer
-from sessions.receipts import receipt_of
 from sessions.roles import CLOCK, Actor, Role
 from sessions.sealed_set import set_root
 

@@ -11,7 +11,7 @@ from importlib import import_module
 import typer
 
 from sessions.errors import CommandRefused
-from sessions.refusals import refusal
+from sessions.wording.refusals import refusal
 from web.hardening import protect
 
 MODULES = {

@@ -23,8 +23,8 @@ from crypto.errors import CryptoRefused
 from hall.media.processes import installed
 from sessions.clock import Clock
 from sessions.errors import Unanswered
-from sessions.mailing import MailAway
-from sessions.stamping import Stamping, Unreachable
+from sessions.notices.mailing import MailAway
+from sessions.outside.stamping import Stamping, Unreachable
 from sessions.store.blobs import BlobsRefused, FolderBlobs
 from web.bootstrap import blobs
 from web.cli.doctor_database import about_database

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sessions import keyfiles
-from sessions.hallkey import ENDORSED, HALL, HallKeys, KeysBroken
-from sessions.masterkey import MASTER
+from sessions.keys import keyfiles
+from sessions.keys.hallkey import ENDORSED, HALL, HallKeys, KeysBroken
+from sessions.store.masterkey import MASTER
 from web.cli.finding import Finding
 from web.hardening import undumpable
 from web.settings import Settings

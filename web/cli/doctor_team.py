@@ -18,16 +18,16 @@ from crypto.certificates import parse_certificate
 from crypto.encoding import unb64u
 from crypto.errors import CryptoRefused
 from crypto.signing import HallPublicKey
-from sessions import keyfiles
 from sessions.backup.checking import Kept
 from sessions.clock import Clock, SystemClock
-from sessions.hallkey import HALL, HallKeys, KeysBroken, kid_in
+from sessions.keys import keyfiles
+from sessions.keys.hallkey import HALL, HallKeys, KeysBroken, kid_in
 from sessions.ports import Summary
-from sessions.steady import LIMIT
 from sessions.store.checkpoints import SqlCheckpoints
 from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.intake import SqlIntake
+from sessions.watch.steady import LIMIT
 from web.bootstrap import blobs
 from web.cli.finding import Finding
 from web.cli.outside import newer_outside

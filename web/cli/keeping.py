@@ -14,12 +14,12 @@ from sessions.backup.checking import Kept, faults
 from sessions.backup.reading import Backup, restore
 from sessions.backup.writing import write
 from sessions.clock import SystemClock
-from sessions.masterkey import MASTER
 from sessions.ports import BlobStore
 from sessions.store.checkpoints import SqlCheckpoints
 from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.intake import SqlIntake
+from sessions.store.masterkey import MASTER
 from web.bootstrap import blobs
 from web.cli.outside import newer_outside
 from web.cli.refused import Refused

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from sessions.hallkey import HallKeys
-from sessions.masterkey import MasterKeys
+from sessions.keys.hallkey import HallKeys
 from sessions.store.database import Database
+from sessions.store.masterkey import MasterKeys
 from sessions.store.migrations import pending
 from sessions.store.resealing import StillInUse, reseal, retire, under
 from web.cli.refused import Refused

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from crypto.signing import HallPublicKey
 from sessions.backup.checking import INTAKE, RECORDING, Kept, ahead
-from sessions.hallkey import kid_in
+from sessions.keys.hallkey import kid_in
 from sessions.ports import Summary
 from web.settings import Settings
 from web.witnessing import client, read_witnesses, remote

@@ -20,8 +20,8 @@ from crypto.certificates import Credential, check_pair, fingerprint, public_key
 from crypto.errors import CryptoRefused
 from crypto.signing import sign_raw, verify_raw
 from crypto.suites import INTL_1
+from sessions.acts.readying import MARGIN, ready_payload
 from sessions.clock import SystemClock
-from sessions.readying import MARGIN, ready_payload
 from sessions.shape import moment
 from web.cli.refused import Refused
 from web.cli.sealing import PasswordFile, credential

@@ -11,15 +11,15 @@ from typing import Annotated
 
 import typer
 
-from sessions.accounts import Accounts
 from sessions.clock import SystemClock
 from sessions.errors import CommandRefused
-from sessions.masterkey import MasterKeys
-from sessions.refusals import refusal
 from sessions.roles import Role
+from sessions.store.accounts import Accounts
 from sessions.store.database import Database
+from sessions.store.masterkey import MasterKeys
 from sessions.store.migrations import pending
 from sessions.store.staff import AccountExists, SqlAccounts, SqlLogins
+from sessions.wording.refusals import refusal
 from web.cli.refused import Refused
 from web.settings import load
 

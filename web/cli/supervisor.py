@@ -1,8 +1,8 @@
 """Several processes behind one listening socket: started, started again when they die, drained, and rolled.
 
 The supervisor opens the socket once and never touches a connection or the database. A worker that dies is replaced
-at once by one that stands in its place (sessions.membership), so that what it led is led again within seconds; one
-that dies over and over is given longer and longer rests.
+at once by one that stands in its place (sessions.watch.membership), so that what it led is led again within seconds;
+one that dies over and over is given longer and longer rests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What sealing needs of a tender.json; the hall reads the rest (sessions.announcement)."""
+"""What sealing needs of a tender.json; the hall reads the rest (sessions.announcing.announcement)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from rich.console import Console
 
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.clock import SystemClock
 from sessions.store.migrations import migrate
 from sessions.verify import verify

@@ -13,7 +13,7 @@ import uvicorn
 from crypto.tlog import VerifierKey
 from crypto.tlog.notes import ED25519
 from sessions.clock import Clock, SystemClock
-from sessions.hallkey import HallKeys
+from sessions.keys.hallkey import HallKeys
 from web.settings import Settings
 from web.witness.keeping import Keeping
 from web.witness.serving import Witness, server

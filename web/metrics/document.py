@@ -6,7 +6,7 @@ import sys
 
 from hall.hub import Census
 from sessions.clock import SystemClock
-from sessions.steady import ClockGuard
+from sessions.watch.steady import ClockGuard
 from web.metrics.instruments import Metrics
 
 ABOUT = """# Metrics

@@ -18,7 +18,7 @@ from sessions.errors import CommandRefused, Overloaded, Stale
 from sessions.events import BiddersListed, Recorded, Stream
 from sessions.opening import Opening
 from sessions.roles import STAFF, Actor, Role
-from sessions.steady import ClockGuard
+from sessions.watch.steady import ClockGuard
 from web.metrics.process import ProcessFigures
 
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)

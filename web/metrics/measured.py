@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sessions.events import Recorded
 from sessions.ids import SessionId
-from sessions.mailing import MailAway, Post
-from sessions.notices import Notice
+from sessions.notices.due import Notice
+from sessions.notices.mailing import MailAway, Post
 from sessions.plan import AnchorKind
 from sessions.ports import Anchor, Entries, HoldsAnother, NotAnchored, Outcome, Said, Summary, ToAnchor, Witnessing
 from sessions.store.database import Database

@@ -14,16 +14,16 @@ from crypto.encoding import b64u, canonical
 from hall.audience import PUBLIC
 from hall.lane import encode
 from sessions import commands
-from sessions.accounts import LoginRefused
+from sessions.announcing.lock_terms import lock_members
 from sessions.codec import Command, command_from_json
 from sessions.commands import AskFloor, SignRecord
 from sessions.errors import CommandRefused
 from sessions.events import Recorded, Stream
 from sessions.ids import Jws, SessionId
-from sessions.lock_terms import lock_members
 from sessions.ports import Summary
 from sessions.roles import STAFF, Actor, Role
 from sessions.shape import Misshapen, rfc3339
+from sessions.store.accounts import LoginRefused
 from web import bodies
 from web.bootstrap import Services, services_of
 from web.identity import actor_for, audience_for, bidder_acting, visitor_required

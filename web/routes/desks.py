@@ -16,9 +16,9 @@ from crypto.certificates import Usage
 from crypto.receipt import tracker
 from crypto.signing import peek
 from hall.audience import Audience
-from sessions.expiring import Ending, expiring
 from sessions.ids import BidderId, SessionId
 from sessions.intake import Intake
+from sessions.notices.expiring import Ending, expiring
 from sessions.plan import Plan
 from sessions.ports import Summary
 from sessions.roles import Role

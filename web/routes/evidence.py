@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from crypto.encoding import b64u
-from sessions.failure import failures
-from sessions.heartbeat import LONGEST
+from sessions.acts.reach import AT_ONCE
+from sessions.acts.rescuing import LONGEST as LONGEST_RESCUE
+from sessions.archive.failure import failures
 from sessions.ids import BidderId, Jws, SessionId
-from sessions.reach import AT_ONCE
-from sessions.rescuing import LONGEST as LONGEST_RESCUE
 from sessions.roles import Actor, Role
+from sessions.watch.heartbeat import LONGEST
 from web import bodies
 from web.bootstrap import services_of
 from web.identity import actor_for, bidder_required, visitor_required

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from sessions.failure import failures
+from sessions.archive.failure import failures
 from sessions.ids import SessionId
 from web.binding import local
 from web.bootstrap import services_of

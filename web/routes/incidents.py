@@ -9,15 +9,15 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from sessions.health import State
-from sessions.moments import BEIJING
 from sessions.opening.stops import CLOCK_STOP
 from sessions.plan import Words
 from sessions.shape import rfc3339
-from sessions.steady import milliseconds
-from sessions.terms import DOUBTS, OUTAGES, STOPS
-from sessions.vigil import Incident, Vigil
-from sessions.words import length_words
+from sessions.watch.health import State
+from sessions.watch.steady import milliseconds
+from sessions.watch.vigil import Incident, Vigil
+from sessions.wording.moments import BEIJING
+from sessions.wording.terms import DOUBTS, OUTAGES, STOPS
+from sessions.wording.words import length_words
 from web.bootstrap import services_of
 from web.i18n import Language
 from web.routes.reader import reader

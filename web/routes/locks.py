@@ -9,11 +9,11 @@ from fastapi.responses import JSONResponse, Response
 
 from crypto.encoding import b64u, unb64u
 from crypto.errors import EncodingRefused
-from sessions.behind import Sealed
+from sessions.acts.officers import SHARE
+from sessions.barrier.behind import Sealed
+from sessions.barrier.lockbox import Place
 from sessions.events import Stream
 from sessions.ids import BidderId, SessionId
-from sessions.lockbox import Place
-from sessions.officers import SHARE
 from sessions.roles import STAFF
 from web import bodies
 from web.bootstrap import services_of

@@ -10,10 +10,10 @@ from fastapi.responses import PlainTextResponse, Response
 from crypto.errors import NoteRefused
 from crypto.tlog import Tree, VerifierKey, entry_bundle, read_tile_path, write_proof
 from crypto.tlog.notes import ED25519, b64
-from sessions.anchoring import cosigned, witnessed
 from sessions.events import Stream
 from sessions.ids import SessionId
-from sessions.opening_log import LogDoubted
+from sessions.outside.anchoring import cosigned, witnessed
+from sessions.outside.opening_log import LogDoubted
 from sessions.plan import Watch
 from sessions.ports import Signed
 from web.bootstrap import Services, services_of

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from sessions.accounts import LoginRefused
 from sessions.shape import rfc3339
+from sessions.store.accounts import LoginRefused
 from web import bodies
 from web.bootstrap import services_of
 from web.errors import said

@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from crypto.certificates import Usage, check_pair, parse_certificate
 from crypto.errors import CertificateRefused
 from crypto.words import WORDS
-from sessions.addresses import LONGEST, NotAnAddress, address_of
-from sessions.notices import Contact, held, holding
+from sessions.notices.addresses import LONGEST, NotAnAddress, address_of
+from sessions.notices.due import Contact, held, holding
 from sessions.roles import Role
 from sessions.store.vault import SecretDamaged
 from web import bodies
@@ -42,7 +42,7 @@ async def me(request: Request) -> Response:
 async def contact(request: Request) -> Response:
     """Keep an address, with the certificate of this login and one for encryption that is named; or forget all of it.
 
-    What is kept is what the form holds: it does not follow from any bid (sessions.notices).
+    What is kept is what the form holds: it does not follow from any bid (sessions.notices.due).
     """
     services, visitor = services_of(request), await visitor_required(request)
     if visitor.bidder is None:

@@ -21,8 +21,8 @@ from hall.media.engine import Away, EngineRefused
 from sessions.errors import CommandRefused
 from sessions.ids import SessionId
 from sessions.opening import OVER
-from sessions.readings import LONGEST, MOST, NotPinyin, checked, is_chinese, marked
 from sessions.roles import Actor, Role
+from sessions.wording.readings import LONGEST, MOST, NotPinyin, checked, is_chinese, marked
 from web import bodies
 from web.bootstrap import Services, services_of
 from web.identity import actor_for, visitor_of

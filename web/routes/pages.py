@@ -18,7 +18,7 @@ from hall.audience import PUBLIC
 from hall.room import Snapshot
 from sessions.ids import SessionId
 from sessions.opening import OVER
-from sessions.record import record
+from sessions.opening.record import record
 from sessions.recording.captions import said
 from sessions.shape import rfc3339, to_json
 from web.agenda import STATUSES, Filters, atom, entry, ics

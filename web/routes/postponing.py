@@ -1,4 +1,4 @@
-"""``/postpone``: many openings put off at once, by two persons, without a script (sessions.postponing)."""
+"""``/postpone``: many openings put off at once, by two persons, without a script (sessions.acts.postponing)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from sessions import postponing
+from sessions.acts import postponing
 from sessions.ids import SessionId
-from sessions.moments import BEIJING
-from sessions.refusals import refusal
 from sessions.roles import STAFF, Actor, Role
+from sessions.wording.moments import BEIJING
+from sessions.wording.refusals import refusal
 from web import bodies
 from web.bootstrap import services_of
 from web.identity import Visitor, visitor_of, visitor_required

@@ -9,8 +9,8 @@ from fastapi.responses import Response
 
 from crypto.encoding import b64u, canonical
 from hall.audience import PUBLIC
+from sessions.archive.row_proof import DECIDED, row_proof
 from sessions.ids import SessionId
-from sessions.row_proof import DECIDED, row_proof
 from sessions.visibility import Datum, sees
 from web.bootstrap import services_of
 from web.problems import Problem

@@ -11,8 +11,8 @@ from crypto.certificates import parse_certificate
 from crypto.encoding import unb64u
 from crypto.errors import CertificateRefused, EncodingRefused
 from crypto.signing import peek
+from sessions.acts.readying import Slip
 from sessions.ids import Jws, SessionId
-from sessions.readying import Slip
 from web import bodies
 from web.bootstrap import services_of
 from web.identity import bidder_required, visitor_required

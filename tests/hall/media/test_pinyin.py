@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hall.media.pinyin import latin, reading_of, suggested
-from sessions.readings import NotPinyin, checked
+from sessions.wording.readings import NotPinyin, checked
 
 
 def test_words_are_read_with_their_usual_tones() -> None:

@@ -23,7 +23,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from hall.audience import PUBLIC
-from sessions.announcement import make_plan
+from sessions.announcing.announcement import make_plan
 from sessions.commands import Note
 from sessions.ids import SessionId
 from sessions.roles import Actor, Role

@@ -1,4 +1,4 @@
-/** The opening record as the events make it, member for member (sessions/record.py says the same). */
+/** The opening record as the events make it, member for member (sessions/opening/record.py says the same). */
 
 import { canonicalText, type Json } from "../canonical.js";
 import type { Bid, Change, Lock, Opening, Point, StepRun, Turn } from "./ceremony.js";

@@ -1,0 +1,1 @@
+"""What the hall writes to people: which notices are due to whom, and how each is sent once."""
