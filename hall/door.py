@@ -1,7 +1,7 @@
 """The WebSocket door: a connection whose handshake is over becomes a seat of the hub, without a queue or a task.
 
-What goes out is written by the hub to everybody at once; what comes in is hall.inbound's; this stands between them
-and the transport: it pauses with the buffer, ends with a code, and gives lost lines up.
+What goes out is written by the hub to everybody at once; what comes in is hall.wire.inbound's; this stands between
+them and the transport: it pauses with the buffer, ends with a code, and gives lost lines up.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypedDict
 
-from hall.audience import Audience
-from hall.errors import GoingAway, HallRefused, Stalled
-from hall.frames import Form, close_frame
 from hall.hub import Hub
-from hall.inbound import Inbound, is_lone_pong
 from hall.limits import Limits
-from hall.seat import Seat
+from hall.rooms.seat import Seat
+from hall.views.audience import Audience
+from hall.wire.errors import GoingAway, HallRefused, Stalled
+from hall.wire.frames import Form, close_frame
+from hall.wire.inbound import Inbound, is_lone_pong
 from sessions.errors import Unanswered, UnknownSession
 from sessions.ids import SessionId
 

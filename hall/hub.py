@@ -1,7 +1,7 @@
 """Tells every reader on this worker what happened: the service's announcer, and what every door talks to.
 
 Commit first, announce after: what comes in here is already durable, and whatever gets lost on the way is read from
-the log again. A reader is a cursor (hall.watcher), so one that is slow costs the others nothing.
+the log again. A reader is a cursor (hall.rooms.watcher), so one that is slow costs the others nothing.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from hall.audience import PUBLIC, Audience
-from hall.bus import Bus, LocalBus
-from hall.errors import BadCursor, FullHouse, GoingAway, Stalled, TooManyWatchers
-from hall.frames import PING, Form
-from hall.lag import Rounds
+from hall.buses.bus import Bus, LocalBus
 from hall.limits import LIMITS, Limits
-from hall.live import Live
-from hall.presence import heard
-from hall.room import Room, Snapshot
-from hall.seat import Seat, Tally, Write
-from hall.watcher import Watcher
+from hall.rooms.lag import Rounds
+from hall.rooms.live import Live
+from hall.rooms.presence import heard
+from hall.rooms.room import Room, Snapshot
+from hall.rooms.seat import Seat, Tally, Write
+from hall.rooms.watcher import Watcher
+from hall.views.audience import PUBLIC, Audience
+from hall.wire.errors import BadCursor, FullHouse, GoingAway, Stalled, TooManyWatchers
+from hall.wire.frames import PING, Form
 from sessions.clock import Clock
 from sessions.errors import UnknownSession
 from sessions.events import Recorded, Stream
@@ -290,7 +290,7 @@ class Hub:
                 del self._addresses[address]
 
     async def reported(self, session: SessionId, within_ms: int) -> None:
-        """Count that a spectator saw what is new within so many milliseconds (hall.lag), or raise UnknownSession."""
+        """Count that a spectator saw what is new within so many ms (hall.rooms.lag), or raise UnknownSession."""
         (await self.warm(session)).report(within_ms)
 
     def census(self) -> Census:

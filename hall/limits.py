@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hall.audience import Audience
+from hall.views.audience import Audience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Why something is refused. Rendered for people at one edge (web.errors), with the article behind the code."""
+"""Why something is refused. Rendered at one edge (web.answers.errors), with the article behind the code."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ class Sessions:
     async def events(
         self, session: SessionId, stream: Stream = Stream.OPENING, *, after: int = 0, limit: int | None = None
     ) -> tuple[Recorded, ...]:
-        """Return events from the log, in order. Whoever shows them redacts them (hall.views)."""
+        """Return events from the log, in order. Whoever shows them redacts them (hall.views.seen)."""
         return await self._stores.events.read(session, stream, after=after, limit=limit)
 
     async def summary(self, session: SessionId) -> Summary:

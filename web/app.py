@@ -14,12 +14,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sessions.errors import UnknownSession
 from sessions.ids import SessionId
 from sessions.plan import RulePack
-from web import errors
+from web.answers import errors
+from web.answers.headers import SecurityHeaders
+from web.answers.problems import Problem
+from web.asking.sameorigin import same_origin
 from web.bootstrap import Services, services_of
-from web.headers import SecurityHeaders
-from web.pages import Pages
-from web.porch import Porch
-from web.problems import Problem
+from web.door.porch import Porch
+from web.pages.templates import Pages
 from web.routes import (
     api,
     docs,
@@ -46,7 +47,6 @@ from web.routes import (
     uploads,
 )
 from web.routes.reader import reader
-from web.sameorigin import same_origin
 
 
 def create_app(services: Services) -> FastAPI:

@@ -16,19 +16,19 @@ import httpx
 from sqlalchemy.engine import make_url
 from starlette.requests import HTTPConnection
 
-from hall.audience import Audience
-from hall.bus import Bus, LocalBus
 from hall.buses.buckets import SharedBuckets, Unreachable
+from hall.buses.bus import Bus, LocalBus
 from hall.buses.postgres import PostgresBus
 from hall.buses.redis import RedisBus
 from hall.hub import Hub
-from hall.lags import Lags
 from hall.limits import LIMITS, RATES, Buckets, Limits
-from hall.media.engine import MediaEngine
-from hall.media.floor import FollowFloor
-from hall.media.places import Places
-from hall.media.sample import LinkedVoice
+from hall.media.port.engine import MediaEngine
+from hall.media.port.floor import FollowFloor
+from hall.media.port.places import Places
+from hall.media.voice.sample import LinkedVoice
+from hall.rooms.lags import Lags
 from hall.timekeeper import Timekeeper
+from hall.views.audience import Audience
 from sessions import failpoint
 from sessions.acts.notary import Notary, Outside
 from sessions.acts.officers import Officers
@@ -69,32 +69,32 @@ from sessions.store.staff import SqlAccounts, SqlLogins
 from sessions.watch.membership import Duties, Membership
 from sessions.watch.steady import ClockGuard
 from sessions.watch.vigil import Local, Vigil
-from web.addresses import client_address
-from web.bundles import Bundles
-from web.challenges import Challenges
-from web.descriptors import most_watchers
-from web.film import Films
-from web.identity import Identity
-from web.letters import letter
-from web.media import on_air
-from web.media_tokens import Ending, Tokens, engine_for
+from web.answers.problems import Problem
+from web.answers.statics import Statics
+from web.asking.addresses import client_address
+from web.asking.challenges import Challenges
+from web.asking.identity import Identity
+from web.downloads.bundles import Bundles
+from web.downloads.papers import Papers, document_seal
+from web.media.film import Films
+from web.media.tokens import Ending, Tokens, engine_for
+from web.media.turn import Relay, relay
+from web.media.whereabouts import on_air
 from web.metrics import measured
 from web.metrics.door import MetricsDoor
 from web.metrics.instruments import Metrics
 from web.metrics.measured import MeasuredEvents
-from web.notify import Notifier
-from web.papers import Papers, document_seal
-from web.problems import Problem
-from web.pulse import Pulse
-from web.revocation import Authorities
+from web.outside.letters import letter
+from web.outside.revocation import Authorities
+from web.outside.smtp import mail_server
+from web.outside.stamps import post, read_authorities
+from web.outside.trust import TrustFolders
+from web.outside.witnessing import Watching, client, read_witnesses, remote
+from web.process.descriptors import most_watchers
+from web.process.notify import Notifier
+from web.process.pulse import Pulse
 from web.settings import Settings
-from web.smtp import mail_server
 from web.sntp import TimeSources, read_source
-from web.stamps import post, read_authorities
-from web.statics import Statics
-from web.trust import TrustFolders
-from web.turn import Relay, relay
-from web.witnessing import Watching, client, read_witnesses, remote
 
 if TYPE_CHECKING:  # obstore comes with the extra `team`
     from sessions.store.s3 import S3Blobs

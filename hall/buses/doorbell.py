@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from hall.bus import Hearer, Listener
+from hall.buses.bus import Hearer, Listener
 from sessions.ids import SessionId
 
 LIMIT: Final = 1.0
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Doorbell(ABC):
-    """A Bus (hall.bus) that other processes hear too. Begins when somebody listens, on that event loop."""
+    """A Bus (hall.buses.bus) that other processes hear too. Begins when somebody listens, on that event loop."""
 
     lossy = True
 

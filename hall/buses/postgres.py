@@ -20,7 +20,7 @@ QUIET: Final = 5.0
 
 
 class PostgresBus(Doorbell):
-    """A Bus (hall.bus) over notifications. Every database has bells of its own."""
+    """A Bus (hall.buses.bus) over notifications. Every database has bells of its own."""
 
     def __init__(self, url: str) -> None:
         """``url``: ``postgresql://``, as asyncpg takes it."""

@@ -20,7 +20,7 @@ QUIET: Final = 5.0
 
 
 class RedisBus(Doorbell):
-    """A Bus (hall.bus) over publish and subscribe."""
+    """A Bus (hall.buses.bus) over publish and subscribe."""
 
     def __init__(self, url: str, channel: str) -> None:
         """``url``: ``redis://``, ``rediss://`` or ``unix://``. Halls that share a server have a channel each."""

@@ -59,7 +59,7 @@ class Done:
 async def waiting(sessions: Sessions, account: str, roles: Collection[Role] = STAFF) -> tuple[Waiting, ...]:
     """Return the openings to come in which this account is of the staff, earliest first.
 
-    ``roles``: what the account may be at all; a seat in another one it does not have (web.identity.seat_of).
+    ``roles``: what the account may be at all; a seat in another one it does not have (web.asking.identity.seat_of).
     """
     found = []
     for session in await sessions.live():

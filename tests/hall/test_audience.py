@@ -2,7 +2,7 @@
 
 import pytest
 
-from hall.audience import BIDDERS, PUBLIC, Audience
+from hall.views.audience import BIDDERS, PUBLIC, Audience
 from sessions.ids import BidderId
 from sessions.roles import Role
 

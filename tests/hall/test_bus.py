@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from hall.bus import LocalBus
+from hall.buses.bus import LocalBus
 from sessions.ids import SessionId
 
 A = SessionId("a")

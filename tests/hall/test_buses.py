@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from hall.audience import Audience
-from hall.bus import Bus
 from hall.buses.buckets import SharedBuckets, Unreachable
+from hall.buses.bus import Bus
 from hall.buses.postgres import PostgresBus
 from hall.buses.redis import RedisBus
-from hall.frames import Form
 from hall.hub import Hub
 from hall.limits import Buckets, Limits, Rate
-from hall.presence import Elsewhere, Here, heard
+from hall.rooms.presence import Elsewhere, Here, heard
+from hall.views.audience import Audience
+from hall.wire.frames import Form
 from sessions.events import Recorded, Stream
 from sessions.ids import BidderId, SessionId
 from sessions.roles import Role

@@ -4,7 +4,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from hall.frames import Form, facts_frame, signal_frame, text_frame
+from hall.wire.frames import Form, facts_frame, signal_frame, text_frame
 
 
 def read_frame(data: bytes) -> tuple[Frame, bytes]:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from hall.audience import Audience
-from hall.bus import LocalBus
-from hall.errors import BadCursor, GoingAway, TooManyWatchers
-from hall.frames import Form
+from hall.buses.bus import LocalBus
 from hall.hub import Hub
 from hall.limits import Limits
+from hall.views.audience import Audience
+from hall.wire.errors import BadCursor, GoingAway, TooManyWatchers
+from hall.wire.frames import Form
 from sessions.errors import UnknownSession
 from sessions.events import Recorded, SessionEnded, Stream
 from sessions.ids import SessionId

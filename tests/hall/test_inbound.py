@@ -6,8 +6,8 @@ import zlib
 
 import pytest
 
-from hall.inbound import Inbound, is_lone_pong
 from hall.limits import LIMITS
+from hall.wire.inbound import Inbound, is_lone_pong
 
 MASK = b"\x01\x02\x03\x04"
 

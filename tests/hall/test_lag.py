@@ -2,8 +2,8 @@
 
 import pytest
 
-from hall.lag import BOUNDS, FEWEST, LONGEST, ROUND, SHOWN, Histogram, Round, Rounds, histogram, told
-from hall.presence import Elsewhere, Here, heard
+from hall.rooms.lag import BOUNDS, FEWEST, LONGEST, ROUND, SHOWN, Histogram, Round, Rounds, histogram, told
+from hall.rooms.presence import Elsewhere, Here, heard
 
 
 def counting(*reports: int) -> Histogram:

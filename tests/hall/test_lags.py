@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hall.lags import Lags
+from hall.rooms.lags import Lags
 from sessions.ids import SessionId
 
 A, B = SessionId("a"), SessionId("b")

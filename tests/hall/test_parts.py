@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hall.parts import amount
+from hall.views.parts import amount
 
 
 @pytest.mark.parametrize(

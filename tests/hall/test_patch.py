@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hall.patch import apply, diff, without_nulls
+from hall.views.patch import apply, diff, without_nulls
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text("abc", max_size=2),

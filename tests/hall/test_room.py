@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from hall import lane as lanes
-from hall.audience import Audience
-from hall.errors import BadCursor
-from hall.frames import FRAMED, Form
 from hall.limits import Limits
-from hall.room import Room
-from hall.watcher import Watcher
+from hall.rooms import lane as lanes
+from hall.rooms.room import Room
+from hall.rooms.watcher import Watcher
+from hall.views.audience import Audience
+from hall.wire.errors import BadCursor
+from hall.wire.frames import FRAMED, Form
 from sessions.roles import Role
 from tests.support.frames import lines_of
 from tests.support.hall_story import SESSION, Story, a_full_story, a_plan, bidder_id

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from hall import views
-from hall.audience import PUBLIC
-from hall.lane import SharedLane
-from hall.media.readouts import of_row
-from hall.readout import row_words
+from hall.media.voice.readouts import of_row
+from hall.rooms.lane import SharedLane
+from hall.views import seen as views
+from hall.views.audience import PUBLIC
+from hall.views.readout import row_words
 from sessions import commands as c
 from sessions.chaining import core
 from sessions.opening import Opening, evolve

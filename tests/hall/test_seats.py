@@ -8,11 +8,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hall.audience import PUBLIC
-from hall.frames import FRAMED, Form
 from hall.limits import LIMITS
-from hall.seat import Seat, Seats
-from hall.watcher import Watcher
+from hall.rooms.seat import Seat, Seats
+from hall.rooms.watcher import Watcher
+from hall.views.audience import PUBLIC
+from hall.wire.frames import FRAMED, Form
 from tests.support.frames import lines_of
 from web.bench.alone import Echo
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hall import parts
-from hall.audience import Audience
-from hall.lane import encode
-from hall.patch import apply, without_nulls
-from hall.room import Room
-from hall.views import view
+from hall.rooms.lane import encode
+from hall.rooms.room import Room
+from hall.views import parts
+from hall.views.audience import Audience
+from hall.views.patch import apply, without_nulls
+from hall.views.seen import view
 from sessions.announcing.rulebook import load
 from sessions.events import Recorded
 from sessions.opening import Status, evolve

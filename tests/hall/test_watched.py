@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from hall.watched import watch
+from hall.views.watched import watch
 from sessions.plan import AnchorKind, WitnessMode
 from tests.support.hall_story import Story, a_plan, a_watched_plan, a_watched_story
 

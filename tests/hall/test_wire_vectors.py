@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from crypto.chain import GENESIS, commit_private, event_digest
-from hall.patch import apply
+from hall.views.patch import apply
 from sessions.events import OpeningEvent
 from tests.support.wire import AUDIENCES, OTHERS, from_log, read, said_to
 

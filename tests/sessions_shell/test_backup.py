@@ -18,7 +18,7 @@ import pytest
 
 from crypto.signing import HallKey
 from crypto.tlog import Checkpoint, sign_checkpoint
-from hall.media.record import Recorder
+from hall.media.mp4.record import Recorder
 from sessions.backup import keychest
 from sessions.backup.archive import BackupRefused, Manifest
 from sessions.backup.checking import Kept, ahead, faults

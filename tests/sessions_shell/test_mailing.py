@@ -27,8 +27,8 @@ from tests.support.fake_clock import FakeClock
 from tests.support.mail import Letterbox, a_mail_server, silent_port
 from tests.support.shell import everything_in
 from tests.support.team import by_hand, database_url, files_of_the_database
-from web.letters import letter
-from web.smtp import MailServer, Tls
+from web.outside.letters import letter
+from web.outside.smtp import MailServer, Tls
 
 DAY = timedelta(days=1)
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from hall.bus import Hearer, Listener
+from hall.buses.bus import Hearer, Listener
 from hall.hub import Hub
 from hall.limits import Limits
 from hall.timekeeper import Timekeeper

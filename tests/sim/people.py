@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crypto.draw import Share, commitment
-from hall.audience import Audience
-from hall.errors import HallRefused
-from hall.frames import Form
-from hall.patch import apply
+from hall.views.audience import Audience
+from hall.views.patch import apply
+from hall.wire.errors import HallRefused
+from hall.wire.frames import Form
 from sessions import commands as c
 from sessions.acts.submission import NoSuchUpload
 from sessions.codec import Command

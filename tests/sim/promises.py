@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from hall.patch import without_nulls
+from hall.views.patch import without_nulls
 from sessions import opening as openings
 from sessions.chaining import Head
 from sessions.chaining import check as check_chain

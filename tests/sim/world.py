@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 
-from hall.audience import PUBLIC, Audience
+from hall.views.audience import PUBLIC, Audience
 from sessions.announcing.announcement import make_plan
 from sessions.announcing.rulebook import load
 from sessions.ids import BidderId

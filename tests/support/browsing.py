@@ -17,8 +17,8 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from crypto import authority
 from tests.support.bidders import Bidder
 from web.cli.serving import SERVER
-from web.descriptors import allowed
-from web.door import HallGate, through
+from web.door.gate import HallGate, through
+from web.process.descriptors import allowed
 
 KEY_PASSWORD = "测试 password"
 CHROMIUM = shutil.which("chromium")

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from hall.media.boxes import Fragment, Init, cut
+from hall.media.mp4.boxes import Fragment, Init, cut
 
 OPTIONS = {
     "movflags": "empty_moov+default_base_moof+frag_keyframe+cmaf+skip_sidx+skip_trailer",

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from crypto.digest import sha256_hex
 from crypto.tlog import Tree
-from hall.media import boxes
+from hall.media.mp4 import boxes
 from sessions import commands as c
 from sessions.events import Recorded
 from sessions.ids import Digest, SessionId

@@ -6,10 +6,10 @@ import asyncio
 from collections import deque
 from typing import Self
 
-from hall.audience import Audience
-from hall.frames import Form
 from hall.hub import Hub
-from hall.seat import Seat
+from hall.rooms.seat import Seat
+from hall.views.audience import Audience
+from hall.wire.frames import Form
 from sessions.ids import SessionId
 
 

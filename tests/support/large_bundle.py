@@ -9,13 +9,13 @@ import resource
 import sys
 from pathlib import Path
 
-from hall.media.boxes import Fragment
+from hall.media.mp4.boxes import Fragment
 from sessions.verify import describe, verify
 from tests.support.ceremony import MINUTE
 from tests.support.film import kept
 from tests.support.recorded import CHECKIN, a_recorded_room
 from tests.support.shell import SESSION
-from web.bundles import Bundles
+from web.downloads.bundles import Bundles
 
 FRAGMENTS, LENGTH = 120, 1 << 20
 

@@ -17,9 +17,9 @@ from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux
 from hall.media.edge.sdp import Kind
 from hall.media.edge.serving import serve
-from hall.media.engine import Change, Show, Source
-from hall.media.onair import OnAir
-from hall.media.places import Places
+from hall.media.packets.onair import OnAir
+from hall.media.port.engine import Change, Show, Source
+from hall.media.port.places import Places
 from sessions.clock import SystemClock
 from sessions.ids import SessionId
 from tests.support.browsing import ARGUMENTS, CHROMIUM

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hall.media.boxes import Fragment, Init
-from hall.media.record import Recorder
+from hall.media.mp4.boxes import Fragment, Init
+from hall.media.mp4.record import Recorder
 from sessions.acts.notary import Notary, Outside
 from sessions.archive.bundle import Archive
 from sessions.commands import Abort, Approve

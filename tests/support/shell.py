@@ -47,7 +47,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.officers import an_officer
 from tests.support.s3 import blobs_of
 from tests.support.team import database_url, files_of_the_database
-from web.officer import open_all
+from web.participant.officer import open_all
 from web.routes.locks import share_form
 
 SESSION = SessionId("gx-1")

@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hall.audience import Audience
-from hall.lane import encode
-from hall.patch import without_nulls
-from hall.room import Room
+from hall.rooms.lane import encode
+from hall.rooms.room import Room
+from hall.views.audience import Audience
+from hall.views.patch import without_nulls
 from sessions.chaining import core
 from sessions.codec import event_from_json, event_to_json
 from sessions.events import Recorded, Stream

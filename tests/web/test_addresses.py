@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from web.addresses import client_address, is_here
+from web.asking.addresses import client_address, is_here
 
 PROXY = (ip_network("10.0.0.0/8"), ip_network("127.0.0.0/8"))
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
-from hall.media import processes
-from hall.media.engine import Source
-from hall.media.processes import Processes
+from hall.media.port import processes
+from hall.media.port.engine import Source
+from hall.media.port.processes import Processes
 from tests.support.browsing import complaints, served
 from tests.support.house import T0, House, a_house
 from tests.support.media import SCRIPT, a_studio, decoded, the_edge

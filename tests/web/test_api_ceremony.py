@@ -27,7 +27,7 @@ from tests.support.house import BEFORE, NAMES, PASSWORD, STAFF, T0, House, a_bid
 from tests.support.served import Served, served
 from tests.support.traces import Search
 from web.cli.serving import OURS, log_to
-from web.remote import Hall, HallRefused
+from web.participant.remote import Hall, HallRefused
 from web.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

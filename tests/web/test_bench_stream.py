@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hall.frames import PING, Form, close_frame, facts_frame, signal_frame
+from hall.wire.frames import PING, Form, close_frame, facts_frame, signal_frame
 from web.bench.stream import Lost, Reader, Stream, request
 
 GREETING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
@@ -71,7 +71,7 @@ def test_delays_are_of_all_facts_since_a_moment_and_all_readers() -> None:
 
 
 def test_a_request_is_one_that_the_hall_takes() -> None:
-    from hall.handshake import accept
+    from hall.wire.handshake import accept
 
     lines = request("zb-1", 8000, "session=x").decode().split("\r\n")[1:-2]
     headers = [

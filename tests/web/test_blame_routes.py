@@ -22,7 +22,7 @@ from tests.support.house import T0, TENDER
 from tests.support.served import Served, served
 from tests.web.test_api_ceremony import BIDDERS, People
 from web.cli import commands
-from web.remote import Hall, HallRefused
+from web.participant.remote import Hall, HallRefused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

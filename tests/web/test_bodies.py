@@ -6,8 +6,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from web.bodies import COMMAND_LIMIT, parse_object, read_bytes, read_object
-from web.problems import Problem
+from web.answers.problems import Problem
+from web.asking.bodies import COMMAND_LIMIT, parse_object, read_bytes, read_object
 
 BOMBS = {
     "depth 10^5": (b'{"a":' * 100_000, "too_large"),

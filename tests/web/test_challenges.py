@@ -7,8 +7,8 @@ import pytest
 
 from crypto.encoding import b64u, unb64u
 from sessions.ids import SessionId
-from web.challenges import LIFETIME, Challenges
-from web.problems import Problem
+from web.answers.problems import Problem
+from web.asking.challenges import LIFETIME, Challenges
 
 NOW = datetime(2026, 5, 1, 1, 0, 0, 123_000, tzinfo=UTC)
 MS = timedelta(milliseconds=1)

@@ -11,7 +11,7 @@ from crypto.receipt_file import ReceiptFile
 from crypto.signing import HallKey
 from crypto.tlog import Checkpoint, Tree, sign_checkpoint, write_proof
 from crypto.tlog.notes import b64
-from web.counted import Contradicted, look
+from web.participant.counted import Contradicted, look
 
 HALL = HallKey.generate()
 ORIGIN = "hall.example/s/gx-1/intake"

@@ -9,7 +9,7 @@ import pytest
 
 from web.cli.refused import Refused
 from web.demo.play import Options, _hall, play
-from web.remote import Hall
+from web.participant.remote import Hall
 
 
 def options(port: int, out: Path) -> Options:

@@ -20,8 +20,8 @@ import pytest
 
 from tests.support.commands import kaibiao
 from tests.web.test_serving_commands import environment
-from web.notify import Notifier
-from web.pulse import Pulse
+from web.process.notify import Notifier
+from web.process.pulse import Pulse
 from web.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -19,8 +19,8 @@ from tests.support.ports import free_port
 from tests.support.sealing import SEAL
 from tests.web.test_stamps import GOOD, a_list, an_authority
 from web.cli import doctor
+from web.outside.stamps import post
 from web.settings import Settings
-from web.stamps import post
 
 NOW = datetime.now(UTC)
 

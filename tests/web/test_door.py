@@ -23,8 +23,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from hall.door import Door
-from hall.frames import Form
 from hall.limits import LIMITS, Limits
+from hall.wire.frames import Form
 from tests.support.frames import lines_of
 from web.bench import alone
 
@@ -77,7 +77,7 @@ async def a_hub(*, tick_ms: int = 0, limits: Limits = LIMITS) -> AsyncIterator[A
 
 
 def test_what_is_touched_of_the_server_is_as_it_was() -> None:
-    """A new uvicorn that fails here needs a look at web.door and web.patience before it is allowed."""
+    """A new uvicorn that fails here needs a look at web.door.gate and web.door.patience before it is allowed."""
     made = HttpToolsProtocol(
         uvicorn.Config(lambda: None, http="httptools"), ServerState(), {}, asyncio.new_event_loop()
     )

@@ -12,15 +12,15 @@ from starlette.types import Message, Receive, Scope, Send
 
 from crypto.errors import CertificateRefused, EncodingRefused, StatementRefused
 from crypto.words import WORDS
-from hall.errors import BadCursor, GoingAway, TooManyWatchers
+from hall.wire.errors import BadCursor, GoingAway, TooManyWatchers
 from sessions.acts.submission import NoSuchUpload, Refused
 from sessions.announcing.rulebook import load
 from sessions.errors import CommandRefused, Overloaded, Stale, Unanswered, UnknownSession
 from sessions.ids import Jws
 from sessions.ports import WrongOffset
 from sessions.wording.refusals import REFUSALS
-from web.errors import Incidents, answer, log_incident, refusal_of, to_problem, words_of
-from web.problems import SAYINGS, KeyRefused, Problem
+from web.answers.errors import Incidents, answer, log_incident, refusal_of, to_problem, words_of
+from web.answers.problems import SAYINGS, KeyRefused, Problem
 
 
 @pytest.mark.parametrize(

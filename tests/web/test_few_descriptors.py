@@ -23,7 +23,7 @@ from sessions.store.migrations import migrate
 from tests.support.ceremony import a_plan
 from tests.support.ports import free_port
 from web.bootstrap import build
-from web.remote import Hall
+from web.participant.remote import Hall
 from web.settings import Settings
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hall.media.record import Recorder
+from hall.media.mp4.record import Recorder
 from sessions.commands import Gap
 from sessions.events import RecordDrawn
 from sessions.ids import Digest
@@ -18,7 +18,7 @@ from tests.support.browsing import a_browser, complaints, served
 from tests.support.ceremony import MINUTE, SECOND, T0, Ceremony
 from tests.support.film import HERE, kept
 from tests.support.house import SESSION, House, a_house
-from web.film import missing
+from web.media.film import missing
 
 FILM = f"/s/{SESSION}/recording/programme-1.mp4"
 

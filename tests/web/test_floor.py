@@ -15,8 +15,8 @@ from tests.support.media import the_edge
 from tests.support.offers import OFFER
 from tests.support.served import served
 from tests.web.test_api_ceremony import BIDDERS, People, bundle_of, confirm_all, open_all, sign_all
-from web.media_tokens import NOTICE
-from web.remote import HallRefused
+from web.media.tokens import NOTICE
+from web.participant.remote import HallRefused
 
 FIRST, SECOND = BIDDERS[:2]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from hall.media.engine import Source
+from hall.media.port.engine import Source
 from tests.support.bidders import Bidder
 from tests.support.browsing import complaints
 from tests.support.house import NAMES, T0

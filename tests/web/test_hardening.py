@@ -19,7 +19,7 @@ from web.settings import Settings
 ROOT = Path(__file__).parents[2]
 LOOK = """
 import os, resource
-from web.hardening import protect, undumpable
+from web.process.hardening import protect, undumpable
 protect()
 print(undumpable(), resource.getrlimit(resource.RLIMIT_CORE)[0], oct(os.umask(0)))
 """

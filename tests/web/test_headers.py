@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.house import House, a_house
-from web.headers import security_headers
+from web.answers.headers import security_headers
 
 WANTED = {
     "content-security-policy": r"default-src 'none'; script-src 'self'; .*; frame-ancestors 'none'; .*types 'none'",

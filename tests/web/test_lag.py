@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from hall.audience import PUBLIC, Audience
-from hall.frames import Form
-from hall.lag import LONGEST
 from hall.limits import RATES
+from hall.rooms.lag import LONGEST
+from hall.views.audience import PUBLIC, Audience
+from hall.wire.frames import Form
 from sessions.roles import Role
 from tests.support.house import House, a_house
 

@@ -16,7 +16,7 @@ from sessions.ids import SessionId
 from sessions.notices.addresses import NotAnAddress, address_of
 from sessions.notices.due import Coming, Contact, Held, Notice, day_of
 from sessions.plan import Words
-from web.letters import MOST_LISTED, SUBJECT, letter
+from web.outside.letters import MOST_LISTED, SUBJECT, letter
 
 NOW = datetime(2026, 11, 20, 1, tzinfo=UTC)
 ORIGIN = "https://hall.example"

@@ -17,8 +17,8 @@ from tests.support.commands import Ran, kaibiao
 from tests.support.house import PASSWORD, T0, House
 from tests.support.officers import a_lock, an_officer
 from tests.support.served import Served, served
-from web.officer import open_all
-from web.remote import Hall
+from web.participant.officer import open_all
+from web.participant.remote import Hall
 
 LOCKS = [a_lock("host", "host", "deputy"), a_lock("supervisor", "supervisor")]
 

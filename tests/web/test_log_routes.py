@@ -26,8 +26,8 @@ from sessions.acts.notary import Notary
 from tests.support.house import T0, TENDER, House, TurnedClock, a_house
 from web.cli import doctor
 from web.demo.witnesses import NAMES, two_witnesses
+from web.outside.witnessing import read_witnesses
 from web.settings import Settings, SettingsRefused
-from web.witnessing import read_witnesses
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hall.media import processes
-from hall.media.places import Places
-from hall.media.processes import Processes
+from hall.media.port import processes
+from hall.media.port.places import Places
+from hall.media.port.processes import Processes
 from tests.support.house import T0, House, a_house
 from tests.support.offers import OFFER
 

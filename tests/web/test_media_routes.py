@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from hall.media.edge.edge import Edge
-from hall.media.engine import Answer, Away, MediaEngine
+from hall.media.port.engine import Answer, Away, MediaEngine
 from tests.support.house import T0, House, a_house
 from tests.support.media import the_edge
 from tests.support.offers import OFFER
-from web.media_tokens import LIFE, NOTICE, Ending
+from web.media.tokens import LIFE, NOTICE, Ending
 
 WATCH = OFFER.replace("a=sendonly", "a=recvonly")
 SDP = {"content-type": "application/sdp"}

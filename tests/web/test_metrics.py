@@ -15,8 +15,8 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hall.audience import PUBLIC, Audience
-from hall.frames import Form
+from hall.views.audience import PUBLIC, Audience
+from hall.wire.frames import Form
 from sessions.ids import BidderId
 from sessions.plan import AnchorKind
 from sessions.ports import HoldsAnother, NotAnchored, Said, ToAnchor

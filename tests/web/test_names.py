@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hall.media.link import LinkServer
-from hall.media.places import Places
+from hall.media.port.link import LinkServer
+from hall.media.port.places import Places
 from tests.support.bidders import a_bidder
 from tests.support.house import SESSION, T0, House, a_bid, a_house
 

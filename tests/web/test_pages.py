@@ -12,16 +12,16 @@ from typing import Any, get_args
 import pytest
 from jinja2.ext import babel_extract
 
-from hall.patch import without_nulls
-from web import gallery, gallery_pages, tender_form
-from web.agenda import Filters
-from web.binding import Bound
-from web.errors import said
-from web.gallery import STATES
-from web.i18n import LANGUAGES, Language, catalogue, choose
-from web.pages import TEMPLATES, Pages, Theme, embedded
-from web.problems import SAYINGS, Problem
-from web.showing import (
+from hall.views.patch import without_nulls
+from web.answers.errors import said
+from web.answers.problems import SAYINGS, Problem
+from web.forms import tender as tender_form
+from web.forms.tender import values
+from web.pages import gallery, gallery_pages
+from web.pages.agenda import Filters
+from web.pages.binding import Bound
+from web.pages.gallery import STATES
+from web.pages.showing import (
     air_page,
     calendar_values,
     host_page,
@@ -31,8 +31,9 @@ from web.showing import (
     seat_page,
     supervise_page,
 )
-from web.tender_form import values
-from web.words import WORDS
+from web.pages.templates import TEMPLATES, Pages, Theme, embedded
+from web.wording.i18n import LANGUAGES, Language, catalogue, choose
+from web.wording.words import WORDS
 
 PAGES = Pages(lambda name: f"/static/x/{name}")
 DESKS = ("live", "embed", "record", "seat", "host", "deputy", "supervise", "air", "mine")

@@ -17,9 +17,9 @@ from sessions.outside.stamping import Stamping, Unreachable
 from sessions.papers.seal import DocumentSeal
 from tests.support.house import T0, House, a_house
 from tests.support.sealing import ROOT, SEAL, a_seal
-from web.papers import AGAIN, Papers, SealUnusable, document_seal
+from web.downloads.papers import AGAIN, Papers, SealUnusable, document_seal
+from web.outside.stamps import post
 from web.settings import Settings
-from web.stamps import post
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.served import Served, served
-from web.patience import HEAD_BYTES, PatientProtocol
+from web.door.patience import HEAD_BYTES, PatientProtocol
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: hall\r\n\r\n"

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from hall.limits import LIMITS
 from tests.support.fake_clock import FakeClock
 from web.bench.alone import SESSION, Alone
-from web.porch import BRIEF, Porch
+from web.door.porch import BRIEF, Porch
 
 PAGE = f"/s/{SESSION}"
 

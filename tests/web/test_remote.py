@@ -10,8 +10,8 @@ import pytest
 from tests.support.bidders import a_bidder
 from tests.support.house import a_bid, patch
 from tests.support.served import served
-from web import remote
-from web.remote import Hall, HallRefused
+from web.participant import remote
+from web.participant.remote import Hall, HallRefused
 
 _ROOM = 20  # bytes that come in late
 

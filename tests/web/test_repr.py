@@ -12,7 +12,7 @@ import pytest
 from crypto.signing import HallKey
 from sessions.ids import SessionId
 from sessions.intake.log import Blinding
-from web.challenges import Challenges
+from web.asking.challenges import Challenges
 
 ALWAYS = frozenset(
     {
@@ -68,7 +68,7 @@ def test_the_list_finds_those_that_are_known() -> None:
         "sessions.intake.log.Blinding.secret",
         "sessions.commands.RevealDraw.seed",
         "sessions.store.staff.StoredAccount.totp",
-        "web.challenges.Challenges._key",
+        "web.asking.challenges.Challenges._key",
     }
 
 

@@ -11,8 +11,8 @@ from crypto.certificates import parse_certificate
 from crypto.crls import parse_list
 from sessions.clock import SystemClock
 from web.cli.authority import app
-from web.responder import Responder
-from web.revocation import Authorities, Fetcher, points, responders
+from web.outside.revocation import Authorities, Fetcher, points, responders
+from web.standins.responder import Responder
 
 RUN = CliRunner()
 

@@ -17,7 +17,7 @@ from crypto.certificates import Credential, Usage
 from sessions.ports import Answered
 from tests.support.bidders import BEGIN, DURING, the_authority
 from tests.support.fake_clock import FakeClock
-from web.revocation import FRESH, RESTS, Authorities, Failed, Fetcher, under
+from web.outside.revocation import FRESH, RESTS, Authorities, Failed, Fetcher, under
 
 SECOND = timedelta(seconds=1)
 ROOT = the_authority()

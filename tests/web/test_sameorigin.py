@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.sameorigin import own_origin, same_origin
+from web.asking.sameorigin import own_origin, same_origin
 
 HALL = "https://hall.example.org"
 HOST = {"host": "hall.example.org"}

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from hall.patch import without_nulls
-from web import gallery
-from web.binding import Bound, holds
-from web.screen import rows_read, said, screen
-from web.words import WORDS, table
+from hall.views.patch import without_nulls
+from web.pages import gallery
+from web.pages.binding import Bound, holds
+from web.pages.screen import rows_read, said, screen
+from web.wording.words import WORDS, table
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "screen.json"
 BIDDER = "bidder:91430100MA4L1AAA1X"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hall.patch import without_nulls
-from web import gallery
-from web.i18n import LANGUAGES, Language
-from web.sheet_csv import plain, sheet_csv
+from hall.views.patch import without_nulls
+from web.downloads.sheet_csv import plain, sheet_csv
+from web.pages import gallery
+from web.wording.i18n import LANGUAGES, Language
 
 
 def table(state: str, language: Language = "en", **first: Any) -> list[list[str]]:

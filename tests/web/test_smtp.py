@@ -16,8 +16,8 @@ from sessions.notices.mailing import MailAway, MailDeferred, MailRefused
 from tests.support.mail import PASSWORD, USER, Letterbox, a_mail_server, silent_port
 from tests.support.proxies import certificate
 from web.cli.doctor import mail
+from web.outside.smtp import MailServer, Tls, mail_server
 from web.settings import Settings, SettingsRefused, load
-from web.smtp import MailServer, Tls, mail_server
 
 FROM, WORD = "hall@example.org", "a-password"
 

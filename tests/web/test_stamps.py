@@ -24,9 +24,9 @@ from sessions.plan import AnchorKind
 from sessions.ports import NotAnchored, ToAnchor
 from tests.support.doors import shut
 from tests.support.fake_clock import FakeClock
-from web import stamps
-from web.stamps import AuthoritiesRefused, post, read_authorities
-from web.timestamp_server import timestamp_app
+from web.outside import stamps
+from web.outside.stamps import AuthoritiesRefused, post, read_authorities
+from web.standins.timestamp_server import timestamp_app
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ROOT = authority.create("Root", at=NOW - timedelta(hours=1))

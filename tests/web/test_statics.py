@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from web.problems import Problem
-from web.statics import Statics
+from web.answers.problems import Problem
+from web.answers.statics import Statics
 
 
 @pytest.fixture

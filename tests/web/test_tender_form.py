@@ -15,10 +15,10 @@ from sessions.store.accounts import Account
 from tests.support.house import BEFORE, TENDER
 from tests.support.locked import AGENT, TENDERERS, TRUST, TRUSTEES, TWO_LOCKS, seats
 from web.cli.example import tender as example
-from web.i18n import LANGUAGES
-from web.tender_form import blank, changed, faults_of, form_of, rows, tender_of
-from web.tenders import plan_of
-from web.words import WORDS
+from web.forms.tender import blank, changed, faults_of, form_of, rows, tender_of
+from web.forms.tender_file import plan_of
+from web.wording.i18n import LANGUAGES
+from web.wording.words import WORDS
 
 READS = partial(plan_of, rehearsal_allowed=False, quorum=0)
 STAFF = tuple(

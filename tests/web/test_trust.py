@@ -11,7 +11,7 @@ from crypto import authority
 from crypto.certificates import Usage
 from crypto.errors import CertificateRefused
 from crypto.paths import validate
-from web.trust import TrustFolders, TrustRefused
+from web.outside.trust import TrustFolders, TrustRefused
 
 NOW = datetime(2026, 5, 1, 1, 0, tzinfo=UTC)
 

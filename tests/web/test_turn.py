@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from web.media.turn import LIFE, Relay, credentials, relay
 from web.settings import Settings, SettingsRefused
-from web.turn import LIFE, Relay, credentials, relay
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 SECRET = b"north-of-the-river-2026"

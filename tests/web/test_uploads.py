@@ -11,8 +11,8 @@ import pytest_asyncio
 from crypto.signing import verify
 from tests.support.bidders import a_bidder
 from tests.support.house import NAMES, T0, House, a_bid, a_house, patch, tus
-from web.problems import Problem
-from web.tus import length, offset
+from web.answers.problems import Problem
+from web.asking.tus import length, offset
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MS = timedelta(milliseconds=1)

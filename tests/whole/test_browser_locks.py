@@ -13,7 +13,7 @@ from tests.support.real_time import RealHall, a_hall_in_real_time
 from tests.support.visitors import Visitor, album
 from web import assets
 from web.demo import cast
-from web.remote import Hall
+from web.participant.remote import Hall
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

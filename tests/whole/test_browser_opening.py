@@ -19,7 +19,7 @@ from tests.support.visitors import Visitor, album
 from web import assets
 from web.demo import cast
 from web.demo.people import BidderPerson
-from web.remote import Hall
+from web.participant.remote import Hall
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

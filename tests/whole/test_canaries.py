@@ -36,7 +36,7 @@ from tests.web.test_serving_commands import environment
 from web.bench.postgres import tool
 from web.bootstrap import build
 from web.demo import cast
-from web.remote import Hall
+from web.participant.remote import Hall
 from web.settings import Settings
 
 PASSWORD = "correct horse battery"

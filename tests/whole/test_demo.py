@@ -23,7 +23,7 @@ from tests.sessions.test_papers_record import attached
 from tests.support.commands import kaibiao
 from tests.support.ports import free_port
 from web.demo import cast
-from web.remote import Hall
+from web.participant.remote import Hall
 
 pytestmark = pytest.mark.slow
 

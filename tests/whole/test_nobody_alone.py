@@ -27,7 +27,7 @@ from crypto.opening import unlock
 from sessions.clock import SystemClock
 from tests.support.loot import Loot, added, keys_among
 from web.demo import cast
-from web.remote import Hall
+from web.participant.remote import Hall
 
 pytestmark = pytest.mark.slow
 

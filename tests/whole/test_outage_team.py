@@ -21,7 +21,7 @@ from tests.support import postgres
 from tests.support.team_hall import TeamHall, a_team_hall
 from web.bench import postgres as servers
 from web.demo import cast
-from web.remote import Hall, HallRefused
+from web.participant.remote import Hall, HallRefused
 
 pytestmark = pytest.mark.slow
 

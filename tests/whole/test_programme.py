@@ -24,13 +24,13 @@ import av
 import pytest
 from playwright.async_api import Page, Route
 
-from hall.media.boxes import Fragment, Init, cut
-from hall.media.places import Places
+from hall.media.mp4.boxes import Fragment, Init, cut
+from hall.media.port.places import Places
 from sessions.ids import SessionId
 from tests.support.browsing import complaints
 from tests.support.house import TENDER
 from tests.support.media import a_studio
-from web.remote import Hall
+from web.participant.remote import Hall
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(400)]
 

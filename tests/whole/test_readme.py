@@ -56,7 +56,7 @@ def test_every_command_of_the_worked_opening_does_what_the_readme_says(shell: Pa
     assert "otpauth://" in run(shell, before)
     announce = (
         "import asyncio, json, sys; from pathlib import Path; from web.settings import load;"
-        "from web.bootstrap import build; from web.tenders import read_tender\n"
+        "from web.bootstrap import build; from web.forms.tender_file import read_tender\n"
         "async def main():\n"
         "    services = build(load()); form = json.loads(Path('try/tender.json').read_text())\n"
         "    await services.sessions.create(read_tender(form, rehearsal_allowed=True, quorum=0))\n"

@@ -19,7 +19,7 @@ from sessions.verify import verify
 from tests.support.team_hall import TeamHall, a_team_hall
 from web.demo import cast
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
-from web.remote import Hall
+from web.participant.remote import Hall
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ from sessions.announcing.announcement import make_plan
 from sessions.ids import SessionId
 from tests.support.team_hall import a_team_hall
 from web.demo import cast
-from web.remote import Hall
+from web.participant.remote import Hall
 
 SESSION = SessionId(cast.SESSION)
 VIEWERS = 4

@@ -22,7 +22,7 @@ from crypto.suites import INTL_1
 from tests.support.bidders import Sealed, a_bidder
 from tests.support.house import NAMES, STAFF, T0, a_bid
 from tests.support.served import Served, served
-from web.remote import Hall, HallRefused
+from web.participant.remote import Hall, HallRefused
 
 CHEAT, *OTHERS = (a_bidder(name) for name in NAMES[:3])
 SECOND_KEY = bytes(range(32))

@@ -20,19 +20,19 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from hall.audience import PUBLIC, Audience
-from hall.errors import HallRefused
 from hall.hub import Hub
 from hall.limits import LIMITS, Limits
-from hall.live import Live
-from hall.media.places import Places
-from hall.room import Room
+from hall.media.port.places import Places
+from hall.rooms.live import Live
+from hall.rooms.room import Room
+from hall.views.audience import PUBLIC, Audience
+from hall.wire.errors import HallRefused
 from sessions.clock import SystemClock
 from sessions.errors import UnknownSession
 from sessions.events import Recorded, Stream
 from sessions.ids import SessionId
-from web.descriptors import allowed
-from web.door import RawHeaders, cursor, through
+from web.door.gate import RawHeaders, cursor, through
+from web.process.descriptors import allowed
 from web.routes.streams import EventStream
 
 SESSION: Final = SessionId("bench")
@@ -51,7 +51,7 @@ class Echo(Room):
         self.number += 1
 
     def fact(self, number: int) -> bytes:
-        """See hall.lane.Lane."""
+        """See hall.rooms.lane.Lane."""
         return self._bodies[number - 1]
 
     def lane(self, audience: Audience) -> Echo:  # type: ignore[override]  # of a lane only facts are asked for

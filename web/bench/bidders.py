@@ -24,7 +24,7 @@ from web.bench import machine
 from web.bench.orders import ordered, say
 from web.bench.stream import Lost, Reader, Stream, request
 from web.demo import cast
-from web.remote import Hall, HallRefused
+from web.participant.remote import Hall, HallRefused
 
 DOCUMENT: Final = 50_000  # bytes; opening reads the quote only, so documents of any size cost the same
 AT_ONCE: Final = 16  # bidders who send their bids at the same time before T0

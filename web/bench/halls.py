@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from web.bench import machine, postgres
 from web.bench.redis import a_redis
-from web.remote import Hall
+from web.participant.remote import Hall
 from web.settings import Settings, load
 
 TRIES: Final = 600  # twentieths of a second

@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hall.media.boxes import Cutter
-from hall.media.record import Recorder, recover
+from hall.media.mp4.boxes import Cutter
+from hall.media.mp4.record import Recorder, recover
 from web.bench.goal import Goal
 
 WRITTEN = 6.7

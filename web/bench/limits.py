@@ -37,7 +37,7 @@ def designed() -> Iterator[Sequence[str]]:
     """Yield what the hall itself limits, from the limits as they are in force."""
     from hall.limits import LIMITS, RATES
     from web.cli.serving import BACKLOG
-    from web.descriptors import SPARE
+    from web.process.descriptors import SPARE
 
     yield (
         "readers of one process",

@@ -39,7 +39,7 @@ from web.bench.orders import played
 from web.bootstrap import build
 from web.demo import cast
 from web.demo.people import HostPerson
-from web.remote import Hall
+from web.participant.remote import Hall
 
 BIDDERS: Final = 500
 SPECTATORS: Final = 10_000

@@ -16,14 +16,14 @@ from typing import Any, Final
 
 from PIL import Image
 
-from hall.media.boxes import Fragment, Init
-from hall.media.decoder import HEIGHT, WIDTH
-from hall.media.encoder import Canvas, Encoder, Packets
-from hall.media.mixer import Mixer
-from hall.media.package import Folder
-from hall.media.scene import Said, scene
-from hall.media.sound import SAMPLES
-from hall.media.stage import Stage
+from hall.media.mp4.boxes import Fragment, Init
+from hall.media.picture.scene import Said, scene
+from hall.media.picture.stage import Stage
+from hall.media.programme.decoder import HEIGHT, WIDTH
+from hall.media.programme.encoder import Canvas, Encoder, Packets
+from hall.media.programme.package import Folder
+from hall.media.voice.mixer import Mixer
+from hall.media.voice.sound import SAMPLES
 from sessions.announcing.announcement import make_plan
 from sessions.ids import SessionId
 from sessions.store.migrations import migrate

@@ -12,7 +12,7 @@ import typer
 
 from sessions.errors import CommandRefused
 from sessions.wording.refusals import refusal
-from web.hardening import protect
+from web.process.hardening import protect
 
 MODULES = {
     "demo": "playing",

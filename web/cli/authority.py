@@ -23,7 +23,7 @@ from crypto.certificates import PrivateKey, Usage, load_credential
 from crypto.timestamping import issue_authority
 from sessions.clock import SystemClock
 from web.cli.refused import Refused
-from web.responder import Responder
+from web.standins.responder import Responder
 
 app = typer.Typer(help="A certificate authority for demonstrations and tests.", no_args_is_help=True)
 
@@ -137,7 +137,7 @@ def tsa(
     """Serve timestamps (RFC 3161) at http://HOST:PORT/ under this authority."""
     import uvicorn  # only this command serves
 
-    from web.timestamp_server import timestamp_app
+    from web.standins.timestamp_server import timestamp_app
 
     issuer, path = _load(folder), folder / _TSA
     if not path.exists():

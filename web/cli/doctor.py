@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from crypto.authority import is_demonstration
 from crypto.certificates import bidder_name
 from crypto.errors import CryptoRefused
-from hall.media.processes import installed
+from hall.media.port.processes import installed
 from sessions.clock import Clock
 from sessions.errors import Unanswered
 from sessions.notices.mailing import MailAway
@@ -31,13 +31,13 @@ from web.cli.doctor_database import about_database
 from web.cli.doctor_secrets import about_secrets
 from web.cli.doctor_team import SOON, about_openings, bus, clock_sources, proxy, readers, tls
 from web.cli.finding import Finding
-from web.papers import SealUnusable, load_seal
+from web.downloads.papers import SealUnusable, load_seal
+from web.media.turn import relay
+from web.outside.smtp import Tls, mail_server
+from web.outside.stamps import AuthoritiesRefused, post, read_authorities
+from web.outside.trust import TrustFolders, TrustRefused
+from web.outside.witnessing import client, read_witnesses, remote
 from web.settings import Settings, SettingsRefused
-from web.smtp import Tls, mail_server
-from web.stamps import AuthoritiesRefused, post, read_authorities
-from web.trust import TrustFolders, TrustRefused
-from web.turn import relay
-from web.witnessing import client, read_witnesses, remote
 
 PACKAGES: Final = ("crypto", "sessions", "hall", "web")
 

@@ -10,7 +10,7 @@ from sessions.keys import keyfiles
 from sessions.keys.hallkey import ENDORSED, HALL, HallKeys, KeysBroken
 from sessions.store.masterkey import MASTER
 from web.cli.finding import Finding
-from web.hardening import undumpable
+from web.process.hardening import undumpable
 from web.settings import Settings
 
 SWAPS, DEVICES = Path("/proc/swaps"), Path("/sys/class/block")

@@ -16,11 +16,11 @@ from typing import Annotated
 
 import typer
 
-from hall.media.places import Places
-from hall.media.processes import Processes, installed, watch
+from hall.media.port.places import Places
+from hall.media.port.processes import Processes, installed, watch
 from sessions.clock import SystemClock
 from web.cli.refused import Refused
-from web.media import on_air
+from web.media.whereabouts import on_air
 from web.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
@@ -90,8 +90,8 @@ def programme(
 ) -> None:
     """Put every opening that is on before the public: picture, read-outs and captions, whoever has a camera."""
     settings = ready(config, data_dir)
-    from hall.media.broadcast import LINGER
-    from hall.media.programme import serve
+    from hall.media.programme.broadcast import LINGER
+    from hall.media.programme.serving import serve
 
     last = LINGER if linger is None else timedelta(seconds=linger)
     run(lambda: serve(Places(settings.data_dir), hall or settings.origin, SystemClock(), linger=last), lifeline)

@@ -18,8 +18,8 @@ from crypto.encoding import b64u
 from crypto.errors import CryptoRefused
 from web.cli.refused import Refused
 from web.cli.sealing import PasswordFile, credential
-from web.officer import lock_of, rehearse
-from web.remote import Hall
+from web.participant.officer import lock_of, rehearse
+from web.participant.remote import Hall
 
 app = typer.Typer(help="Officers of locks: try the key, remove the lock.", no_args_is_help=True)
 

@@ -8,8 +8,8 @@ from crypto.signing import HallPublicKey
 from sessions.backup.checking import INTAKE, RECORDING, Kept, ahead
 from sessions.keys.hallkey import kid_in
 from sessions.ports import Summary
+from web.outside.witnessing import client, read_witnesses, remote
 from web.settings import Settings
-from web.witnessing import client, read_witnesses, remote
 
 LOGS = {"": "", INTAKE: ", log of receipts", RECORDING: ", recording"}
 

@@ -25,7 +25,7 @@ from sessions.clock import SystemClock
 from sessions.shape import moment
 from web.cli.refused import Refused
 from web.cli.sealing import PasswordFile, credential
-from web.remote import Hall
+from web.participant.remote import Hall
 
 AHEAD = timedelta(seconds=2)
 SLOW = timedelta(seconds=1)

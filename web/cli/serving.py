@@ -16,7 +16,7 @@ import structlog
 import typer
 import uvicorn
 
-from hall.media.processes import Processes
+from hall.media.port.processes import Processes
 from sessions.clock import SystemClock
 from sessions.store.database import Database
 from sessions.store.grants import grant
@@ -28,9 +28,9 @@ from web.cli.doctor import examine
 from web.cli.media import processes
 from web.cli.refused import Refused
 from web.cli.supervisor import Berth, GaveUp, Supervisor, again, listen
-from web.descriptors import allowed
-from web.door import HallGate, through
-from web.notify import Notifier
+from web.door.gate import HallGate, through
+from web.process.descriptors import allowed
+from web.process.notify import Notifier
 from web.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
@@ -238,7 +238,7 @@ SERVER: dict[str, Any] = {
     "log_config": None,
     "server_header": False,
     "date_header": True,
-    "proxy_headers": False,  # web.addresses believes only the proxies it was told of
+    "proxy_headers": False,  # web.asking.addresses believes only the proxies it was told of
     "ws": "websockets-sansio",
     "ws_max_size": 4096,  # a stream is receive-only
     "ws_per_message_deflate": False,

@@ -114,7 +114,7 @@ async def _accounts(config: Path | None) -> AsyncIterator[tuple[Accounts, SqlLog
 
 
 def _password(file: Path | None) -> str:
-    """Return the password in the form in which a login will bring it (web.bodies: NFC)."""
+    """Return the password in the form in which a login will bring it (web.asking.bodies: NFC)."""
     if file is not None:
         text = file.read_text(encoding="utf-8").rstrip("\r\n")
     else:

@@ -20,7 +20,7 @@ from crypto.tlog import read_note, read_proof
 from web.cli.progress import progress
 from web.cli.refused import Refused
 from web.cli.sealing import PasswordFile, credential
-from web.remote import Accepted, Hall, HallRefused
+from web.participant.remote import Accepted, Hall, HallRefused
 
 
 def register(app: typer.Typer) -> None:

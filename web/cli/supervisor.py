@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from web.notify import Notifier
+from web.process.notify import Notifier
 
 FIRST_REST: Final = 0.1
 LONGEST_REST: Final = 10.0

@@ -18,7 +18,7 @@ from crypto.timestamping import issue_authority
 from sessions.clock import SystemClock
 from web.demo.revocation import Answering
 from web.settings import Settings
-from web.timestamp_server import timestamp_app
+from web.standins.timestamp_server import timestamp_app
 
 NAME = "演示时间戳 demo timestamps"
 SEAL = "开标演示大厅 Kaibiao demo hall"

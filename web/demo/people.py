@@ -21,8 +21,8 @@ from crypto.certificates import Credential
 from crypto.draw import SEED, Share, commitment
 from crypto.errors import CryptoRefused
 from crypto.signing import sign
-from web.officer import lock_of, rehearse
-from web.remote import Hall, HallRefused
+from web.participant.officer import lock_of, rehearse
+from web.participant.remote import Hall, HallRefused
 
 ANSWER = (
     "已当场核对：唱标内容与投标文件一致，异议及本答复记入开标记录。"

@@ -38,9 +38,9 @@ from web.demo.papers import stamps_and_seal
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
 from web.demo.revocation import Answering, answering
 from web.demo.witnesses import two_witnesses
-from web.i18n import LANGUAGES
-from web.remote import Hall, HallRefused
+from web.participant.remote import Hall, HallRefused
 from web.settings import Settings, load
+from web.wording.i18n import LANGUAGES
 
 LEAD_SECONDS = 45  # from the printed addresses to T0 at speed 1: time to open the page and take a seat
 SOONEST_SECONDS = 1.5  # and at any speed, with three times a log-in for each bid to be sealed and sent; one is enough

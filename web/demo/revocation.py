@@ -14,7 +14,7 @@ from crypto.authority import revocation_list
 from crypto.certificates import Credential
 from sessions.clock import SystemClock
 from web.demo.cast import Troupe
-from web.responder import Responder
+from web.standins.responder import Responder
 
 
 @dataclass(slots=True)

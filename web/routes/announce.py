@@ -17,15 +17,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sessions.errors import CommandRefused, PlanRefused
 from sessions.plan import Plan
 from sessions.roles import Role
-from web import bodies
+from web.answers.errors import said
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import visitor_of, visitor_required
 from web.bootstrap import services_of
-from web.errors import said
-from web.identity import visitor_of, visitor_required
-from web.problems import Problem
+from web.forms.tender import Fault, blank, changed, fault_of, faults_of, form_of, tender_of, values
+from web.forms.tender_file import plan_of
 from web.routes.desks import login_of, to_login
 from web.routes.reader import Reader, reader
-from web.tender_form import Fault, blank, changed, fault_of, faults_of, form_of, tender_of, values
-from web.tenders import plan_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

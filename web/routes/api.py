@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from crypto.digest import sha256_hex
 from crypto.encoding import b64u, canonical
-from hall.audience import PUBLIC
-from hall.lane import encode
+from hall.rooms.lane import encode
+from hall.views.audience import PUBLIC
 from sessions import commands
 from sessions.announcing.lock_terms import lock_members
 from sessions.codec import Command, command_from_json
@@ -24,14 +24,14 @@ from sessions.ports import Summary
 from sessions.roles import STAFF, Actor, Role
 from sessions.shape import Misshapen, rfc3339
 from sessions.store.accounts import LoginRefused
-from web import bodies
+from web.answers.problems import KeyRefused, Problem
+from web.asking import bodies
+from web.asking.identity import actor_for, audience_for, bidder_acting, visitor_required
+from web.asking.statements import check_act, sign_for_staff
 from web.bootstrap import Services, services_of
-from web.identity import actor_for, audience_for, bidder_acting, visitor_required
-from web.problems import KeyRefused, Problem
+from web.forms.tender_file import read_tender, tender_file
 from web.routes.docs import command_schema
 from web.routes.streams import kept_for
-from web.statements import check_act, sign_for_staff
-from web.tenders import read_tender, tender_file
 
 router = APIRouter(prefix="/api/v1")
 

@@ -15,22 +15,22 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from crypto.certificates import Usage
 from crypto.receipt import tracker
 from crypto.signing import peek
-from hall.audience import Audience
+from hall.views.audience import Audience
 from sessions.ids import BidderId, SessionId
 from sessions.intake import Intake
 from sessions.notices.expiring import Ending, expiring
 from sessions.plan import Plan
 from sessions.ports import Summary
 from sessions.roles import Role
-from web.agenda import Entry, entry
+from web.answers.headers import devices_on_air
+from web.answers.problems import Problem
+from web.asking.identity import Visitor, actor_for, bidder_required, visitor_of
 from web.bootstrap import Services, services_of
-from web.headers import devices_on_air
-from web.identity import Visitor, actor_for, bidder_required, visitor_of
-from web.media_tokens import NOTICE
-from web.problems import Problem
+from web.media.tokens import NOTICE
+from web.pages.agenda import Entry, entry
+from web.pages.screen import rows_read
+from web.pages.showing import air_page, host_page, seat_page, supervise_page
 from web.routes.reader import newest_facts, reader
-from web.screen import rows_read
-from web.showing import air_page, host_page, seat_page, supervise_page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

@@ -15,10 +15,10 @@ from sessions.archive.failure import failures
 from sessions.ids import BidderId, Jws, SessionId
 from sessions.roles import Actor, Role
 from sessions.watch.heartbeat import LONGEST
-from web import bodies
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import actor_for, bidder_required, visitor_required
 from web.bootstrap import services_of
-from web.identity import actor_for, bidder_required, visitor_required
-from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1/sessions/{session}")
 

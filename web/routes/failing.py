@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from sessions.archive.failure import failures
 from sessions.ids import SessionId
-from web.binding import local
+from web.answers.problems import Problem
+from web.asking.identity import bidder_required, visitor_of
 from web.bootstrap import services_of
-from web.i18n import Language
-from web.identity import bidder_required, visitor_of
-from web.problems import Problem
+from web.pages.evidence import figures
 from web.routes.desks import login_of, to_login
 from web.routes.reader import reader
-from web.words import WORDS, word
-
-_WORDED: Final = {"seal": "seal", "last_attempt_code": "failure"}
+from web.wording.words import word
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -50,22 +44,3 @@ async def failure(request: Request, session: SessionId, event: int) -> Response:
         statement=mine.signed(services.hall_keys.of(plan)),
         kid=services.hall_keys.of(plan).public.kid,
     )
-
-
-def figures(evidence: Mapping[str, str], language: Language) -> list[tuple[str, str]]:
-    """Return the evidence in the order in which one reads it, each figure with its name and in words.
-
-    What was signed, to the letter, stands beneath them on the page.
-    """
-    order = list(WORDS["evidence"])
-    names = sorted(evidence, key=lambda name: order.index(name) if name in order else len(order))
-    return [(word("evidence", name, language), _told(name, evidence[name], language)) for name in names]
-
-
-def _told(name: str, value: str, language: Language) -> str:
-    if not value:
-        return ""
-    if name.endswith("_at"):
-        return f"{local(value):%Y-%m-%d %H:%M:%S}"
-    group = _WORDED.get(name)
-    return value if group is None else word(group, value, language)

@@ -13,16 +13,18 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from web import gallery
-from web.agenda import Filters
+from web.answers.errors import said
+from web.answers.headers import devices_on_air, policy_with_worker
+from web.answers.problems import Problem
 from web.bootstrap import services_of
-from web.errors import said
-from web.gallery_pages import PAGES
-from web.headers import devices_on_air, policy_with_worker
-from web.media_tokens import NOTICE
-from web.problems import Problem
-from web.routes.reader import reader
-from web.showing import (
+from web.forms.tender import blank, faults_of
+from web.forms.tender import values as form_values
+from web.forms.tender_file import plan_of
+from web.media.tokens import NOTICE
+from web.pages import gallery
+from web.pages.agenda import Filters
+from web.pages.gallery_pages import PAGES
+from web.pages.showing import (
     air_page,
     calendar_values,
     host_page,
@@ -32,9 +34,7 @@ from web.showing import (
     seat_page,
     supervise_page,
 )
-from web.tender_form import blank, faults_of
-from web.tender_form import values as form_values
-from web.tenders import plan_of
+from web.routes.reader import reader
 
 _BIDDER = "bidder:91430100MA4L1AAA1X"
 _SHOWN = ("s", "embed", "record", "seat", "host", "deputy", "supervise", "air", "mine")

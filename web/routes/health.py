@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from web.addresses import is_here
+from web.asking.addresses import is_here
 from web.bootstrap import Services, services_of
 from web.readiness import look
 

@@ -19,8 +19,8 @@ from sessions.wording.moments import BEIJING
 from sessions.wording.terms import DOUBTS, OUTAGES, STOPS
 from sessions.wording.words import length_words
 from web.bootstrap import services_of
-from web.i18n import Language
 from web.routes.reader import reader
+from web.wording.i18n import Language
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

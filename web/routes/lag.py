@@ -8,13 +8,13 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from hall.audience import PUBLIC
-from hall.lag import LONGEST
+from hall.rooms.lag import LONGEST
+from hall.views.audience import PUBLIC
 from sessions.ids import SessionId
-from web import bodies
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import audience_for
 from web.bootstrap import services_of
-from web.identity import audience_for
-from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1")
 

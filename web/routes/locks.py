@@ -15,10 +15,10 @@ from sessions.barrier.lockbox import Place
 from sessions.events import Stream
 from sessions.ids import BidderId, SessionId
 from sessions.roles import STAFF
-from web import bodies
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import actor_for
 from web.bootstrap import services_of
-from web.identity import actor_for
-from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1")
 

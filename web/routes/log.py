@@ -16,8 +16,8 @@ from sessions.outside.anchoring import cosigned, witnessed
 from sessions.outside.opening_log import LogDoubted
 from sessions.plan import Watch
 from sessions.ports import Signed
+from web.answers.problems import Problem
 from web.bootstrap import Services, services_of
-from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1")
 

@@ -11,13 +11,13 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from sessions.shape import rfc3339
 from sessions.store.accounts import LoginRefused
-from web import bodies
+from web.answers.errors import said
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import described, visitor_of, visitor_required
 from web.bootstrap import services_of
-from web.errors import said
-from web.identity import described, visitor_of, visitor_required
-from web.problems import Problem
+from web.pages.showing import script_data
 from web.routes.reader import reader
-from web.showing import script_data
 
 router = APIRouter()
 

@@ -13,16 +13,16 @@ from typing import Any, Final, NoReturn, TypeVar
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from hall.media.engine import Answer, Away, EngineRefused, MediaEngine, MediaId, Show, Source
-from hall.media.floor import speaking
+from hall.media.port.engine import Answer, Away, EngineRefused, MediaEngine, MediaId, Show, Source
+from hall.media.port.floor import speaking
 from sessions.ids import SessionId
 from sessions.opening.state import Opening
 from sessions.shape import rfc3339
-from web import bodies
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import actor_for
 from web.bootstrap import Services, services_of
-from web.identity import actor_for
-from web.media_tokens import NOTICE, Act, Grant, hindrance, source_of
-from web.problems import Problem
+from web.media.tokens import NOTICE, Act, Grant, hindrance, source_of
 
 router = APIRouter()
 

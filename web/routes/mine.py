@@ -17,12 +17,12 @@ from sessions.notices.addresses import LONGEST, NotAnAddress, address_of
 from sessions.notices.due import Contact, held, holding
 from sessions.roles import Role
 from sessions.store.vault import SecretDamaged
-from web import bodies
-from web.agenda import entry
-from web.binding import day
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import Visitor, visitor_of, visitor_required
 from web.bootstrap import Services, services_of
-from web.identity import Visitor, visitor_of, visitor_required
-from web.problems import Problem
+from web.pages.agenda import entry
+from web.pages.binding import day
 from web.routes.desks import login_of, part_of, place_of, to_login
 from web.routes.reader import reader
 

@@ -16,17 +16,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from crypto.digest import sha256_hex
-from hall.audience import PUBLIC
-from hall.media.engine import Away, EngineRefused
+from hall.media.port.engine import Away, EngineRefused
+from hall.views.audience import PUBLIC
 from sessions.errors import CommandRefused
 from sessions.ids import SessionId
 from sessions.opening import OVER
 from sessions.roles import Actor, Role
 from sessions.wording.readings import LONGEST, MOST, NotPinyin, checked, is_chinese, marked
-from web import bodies
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import actor_for, visitor_of
 from web.bootstrap import Services, services_of
-from web.identity import actor_for, visitor_of
-from web.problems import Problem
 from web.routes.desks import login_of, to_login
 from web.routes.reader import reader
 

@@ -14,29 +14,29 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from crypto.digest import sha256_hex
-from hall.audience import PUBLIC
-from hall.room import Snapshot
+from hall.rooms.room import Snapshot
+from hall.views.audience import PUBLIC
 from sessions.ids import SessionId
 from sessions.opening import OVER
 from sessions.opening.record import record
 from sessions.recording.captions import said
 from sessions.shape import rfc3339, to_json
-from web.agenda import STATUSES, Filters, atom, entry, ics
+from web.answers.headers import policy_with_worker, security_headers
+from web.answers.kept import KeptPages, served
+from web.answers.problems import Problem
+from web.asking.identity import visitor_of
 from web.bootstrap import Services, services_of
-from web.film import film_of, missing, sources_of
-from web.headers import policy_with_worker, security_headers
-from web.i18n import HTML_LANG, Language, sentence
-from web.identity import visitor_of
-from web.kept import KeptPages, served
-from web.media import paths
-from web.papers import Made
-from web.problems import Problem
+from web.downloads.papers import Made
+from web.downloads.sheet_csv import sheet_csv
+from web.media.film import film_of, missing, sources_of
+from web.media.whereabouts import paths
+from web.pages.agenda import STATUSES, Filters, atom, entry, ics
+from web.pages.screen import rows_read
+from web.pages.showing import calendar_values, live_page, record_page, script_data
 from web.routes import announce, desks
 from web.routes.login import local
 from web.routes.reader import Reader, newest_facts, reader
-from web.screen import rows_read
-from web.sheet_csv import sheet_csv
-from web.showing import calendar_values, live_page, record_page, script_data
+from web.wording.i18n import HTML_LANG, Language, sentence
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router.include_router(desks.router)

@@ -14,10 +14,10 @@ from sessions.ids import SessionId
 from sessions.roles import STAFF, Actor, Role
 from sessions.wording.moments import BEIJING
 from sessions.wording.refusals import refusal
-from web import bodies
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import Visitor, visitor_of, visitor_required
 from web.bootstrap import services_of
-from web.identity import Visitor, visitor_of, visitor_required
-from web.problems import Problem
 from web.routes.desks import login_of, to_login
 from web.routes.reader import reader
 

@@ -11,10 +11,10 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
 
-from hall.media.places import Places
+from hall.media.port.places import Places
 from sessions.ids import SessionId
+from web.answers.problems import Problem
 from web.bootstrap import services_of
-from web.problems import Problem
 
 router = APIRouter()
 

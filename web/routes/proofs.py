@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from crypto.encoding import b64u, canonical
-from hall.audience import PUBLIC
+from hall.views.audience import PUBLIC
 from sessions.archive.row_proof import DECIDED, row_proof
 from sessions.ids import SessionId
 from sessions.visibility import Datum, sees
+from web.answers.problems import Problem
 from web.bootstrap import services_of
-from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1")
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.responses import Response
 
-from hall.audience import Audience
-from hall.room import Snapshot
+from hall.rooms.room import Snapshot
+from hall.views.audience import Audience
 from sessions.ids import SessionId
 from web.bootstrap import Services
-from web.i18n import HTML_LANG, LANGUAGES, Language, choose
-from web.pages import Pages, Theme
-from web.showing import SHOWN_FACTS
+from web.pages.showing import SHOWN_FACTS
+from web.pages.templates import Pages, Theme
+from web.wording.i18n import HTML_LANG, LANGUAGES, Language, choose
 
 _YEAR: Final = 365 * 24 * 3600
 _THEMES: Final[tuple[Theme, ...]] = ("light", "dark")

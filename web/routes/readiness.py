@@ -13,10 +13,10 @@ from crypto.errors import CertificateRefused, EncodingRefused
 from crypto.signing import peek
 from sessions.acts.readying import Slip
 from sessions.ids import Jws, SessionId
-from web import bodies
+from web.answers.problems import Problem
+from web.asking import bodies
+from web.asking.identity import bidder_required, visitor_required
 from web.bootstrap import services_of
-from web.identity import bidder_required, visitor_required
-from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1/sessions/{session}/ready")
 

@@ -14,8 +14,8 @@ from crypto.tlog.notes import b64
 from sessions.errors import CommandRefused
 from sessions.ids import SessionId
 from sessions.logging_receipts import blinding
+from web.answers.problems import Problem
 from web.bootstrap import services_of
-from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1/sessions/{session}/log/intake")
 

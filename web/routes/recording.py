@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
 
 from sessions.ids import SessionId
+from web.answers.problems import Problem
 from web.bootstrap import services_of
-from web.problems import Problem
 
 router = APIRouter()
 

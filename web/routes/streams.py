@@ -1,7 +1,7 @@
 """The doors outward that are plain HTTP: server-sent events, reading from a number, and numbered segments.
 
-They carry the same bytes as the WebSocket (web.door), encoded once for each audience. Nothing comes in here: commands
-are POSTs.
+They carry the same bytes as the WebSocket (web.door.gate), encoded once for each audience. Nothing comes in here:
+commands are POSTs.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from hall.audience import Audience
-from hall.errors import Stalled
-from hall.frames import Form
-from hall.seat import Seat, Write
+from hall.rooms.seat import Seat, Write
+from hall.views.audience import Audience
+from hall.wire.errors import Stalled
+from hall.wire.frames import Form
 from sessions.ids import SessionId
 from sessions.roles import Role
+from web.answers.headers import UNDRESSED
+from web.answers.problems import Problem
+from web.asking.identity import audience_for
 from web.bootstrap import services_of
-from web.door import cursor
-from web.headers import UNDRESSED
-from web.identity import audience_for
-from web.line import line_of
-from web.problems import Problem
+from web.door.gate import cursor
+from web.door.line import line_of
 
 router = APIRouter()
 
@@ -80,9 +80,9 @@ async def segment(request: Request, session: SessionId, number: int) -> Response
 class EventStream(Response):
     """Server-sent events from chunks that are framed already and shared by everyone who reads them.
 
-    The hub writes, straight to the connection where the server offers its line (web.line). Elsewhere through ASGI and
-    without a task a chunk: a send is begun at once, and only one that has to wait, because the reader does not read,
-    is finished by a task, while the seat is paused.
+    The hub writes, straight to the connection where the server offers its line (web.door.line). Elsewhere, by
+    ASGI, without a task a chunk: a send is begun at once, and only one that has to wait, because the reader does not
+    read, is finished by a task, while the seat is paused.
     """
 
     media_type = "text/event-stream"

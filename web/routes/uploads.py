@@ -19,10 +19,10 @@ from crypto.signing import peek
 from sessions.ids import BidderId, SessionId
 from sessions.ports import Answer
 from sessions.shape import rfc3339
-from web import bodies, tus
+from web.answers.problems import Problem
+from web.asking import bodies, tus
+from web.asking.identity import bidder_acting, bidder_required
 from web.bootstrap import services_of
-from web.identity import bidder_acting, bidder_required
-from web.problems import Problem
 
 router = APIRouter(prefix="/api/v1/sessions/{session}/uploads")
 

@@ -14,7 +14,7 @@ from hall.media.edge.limiter import Limiter
 from hall.media.edge.moments import RATES, Moments, since
 from hall.media.edge.rtp import header
 from hall.media.edge.sdp import Kind
-from hall.media.engine import Source
+from hall.media.port.engine import Source
 
 WRAPS_SOON: Final = 1024
 """Nobody begins so near to the wrap: both ends of SRTP must begin in the same round of sequence numbers."""

@@ -12,7 +12,6 @@ from typing import Final
 from aiortc import RTCCertificate
 from aiortc.rtp import RtcpPacket, RtcpSrPacket, RtpPacket
 
-from hall.media.datagrams import Payload
 from hall.media.edge import rtp
 from hall.media.edge.channel import Channel
 from hall.media.edge.keeping import Kept
@@ -22,9 +21,10 @@ from hall.media.edge.mux import Mux, Path
 from hall.media.edge.peers import Peer, Publisher, Viewer
 from hall.media.edge.rtp import NotRtp
 from hall.media.edge.sdp import Chosen, Kind, Offer, Own, SdpRefused, Section, choose, read_offer, write_answer
-from hall.media.engine import PROGRAMME, Answer, Change, EngineRefused, MediaId, Show, Source
-from hall.media.onair import OnAir
-from hall.media.rtp import ntp
+from hall.media.packets.datagrams import Payload
+from hall.media.packets.onair import OnAir
+from hall.media.packets.rtp import ntp
+from hall.media.port.engine import PROGRAMME, Answer, Change, EngineRefused, MediaId, Show, Source
 from sessions.clock import Clock
 from sessions.ids import SessionId
 

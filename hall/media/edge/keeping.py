@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Final
 
-from hall.media.boxes import FragmentSink
 from hall.media.edge.keyframes import Video
 from hall.media.edge.sdp import Kind
 from hall.media.edge.tape import Tape
-from hall.media.engine import Source
-from hall.media.places import Places
-from hall.media.record import Recorder
+from hall.media.mp4.boxes import FragmentSink
+from hall.media.mp4.record import Recorder
+from hall.media.port.engine import Source
+from hall.media.port.places import Places
 from sessions.clock import Clock
 from sessions.ids import SessionId
 from sessions.recording.sources import track_of

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from hall.media.datagrams import NotADatagram, unpack
 from hall.media.edge.edge import Edge, Told
 from hall.media.edge.keeping import Keeper, Kept
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux, listen_on, own_addresses
-from hall.media.engine import Change, MediaId, Show, Source
-from hall.media.link import AGAIN, LinkServer, Method
-from hall.media.onair import NotOnAir, OnAir, pack
-from hall.media.places import Places, short
+from hall.media.packets.datagrams import NotADatagram, unpack
+from hall.media.packets.onair import NotOnAir, OnAir, pack
+from hall.media.port.engine import Change, MediaId, Show, Source
+from hall.media.port.link import AGAIN, LinkServer, Method
+from hall.media.port.places import Places, short
 from sessions.clock import Clock
 from sessions.ids import SessionId
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from hall.media.boxes import FragmentSink
-from hall.media.coded import H264, Look, Picture, Unreadable, Vp8, opus_samples
 from hall.media.edge.keyframes import Video
 from hall.media.edge.sdp import Kind
-from hall.media.muxing import PICTURE_RATE, SOUND_RATE, Muxer
+from hall.media.mp4.boxes import FragmentSink
+from hall.media.mp4.muxing import PICTURE_RATE, SOUND_RATE, Muxer
+from hall.media.packets.coded import H264, Look, Picture, Unreadable, Vp8, opus_samples
 
 FILES: Final = 500
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hall.media.boxes import Cutter, DamagedBoxes, Fragment, Init, cut
+from hall.media.mp4.boxes import Cutter, DamagedBoxes, Fragment, Init, cut
 from tests.support.muxed import muxed
 
 

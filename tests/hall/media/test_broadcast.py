@@ -12,11 +12,11 @@ from PIL import Image
 
 pytest.importorskip("av", reason="needs the extra `media`")
 
-from hall.media.boxes import Fragment, FragmentSink, Init
-from hall.media.broadcast import Broadcast
-from hall.media.engine import Source
-from hall.media.scene import speaker_of
-from hall.media.speaker import Speaker
+from hall.media.mp4.boxes import Fragment, FragmentSink, Init
+from hall.media.picture.scene import speaker_of
+from hall.media.port.engine import Source
+from hall.media.programme.broadcast import Broadcast
+from hall.media.voice.speaker import Speaker
 from sessions.clock import SystemClock
 from sessions.ids import SessionId
 

@@ -11,15 +11,15 @@ import pytest
 
 pytest.importorskip("av", reason="needs the extra `media`")
 
-from hall.media import camera as cameras
-from hall.media.camera import Camera, Line
-from hall.media.datagrams import Payload
-from hall.media.decoder import Asked, Decoder, Heard, Made, Shown, read, written
 from hall.media.edge.keyframes import Video
 from hall.media.edge.sdp import Kind
-from hall.media.engine import Source
-from hall.media.onair import OnAir
-from hall.media.sound import SAMPLES
+from hall.media.packets.datagrams import Payload
+from hall.media.packets.onair import OnAir
+from hall.media.port.engine import Source
+from hall.media.programme import camera as cameras
+from hall.media.programme.camera import Camera, Line
+from hall.media.programme.decoder import Asked, Decoder, Heard, Made, Shown, read, written
+from hall.media.voice.sound import SAMPLES
 from sessions.ids import SessionId
 from tests.support.camera import Sent, both, pictures, sounds
 

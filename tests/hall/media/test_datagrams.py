@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hall.media.datagrams import LARGEST, NotADatagram, pack, unpack
 from hall.media.edge.rtp import NotRtp, header, parse
+from hall.media.packets.datagrams import LARGEST, NotADatagram, pack, unpack
 from sessions.ids import SessionId
 
 

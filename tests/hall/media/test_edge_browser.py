@@ -8,7 +8,7 @@ import pytest
 
 from hall.media.edge.keyframes import Video
 from hall.media.edge.sdp import Kind
-from hall.media.engine import Change, Show, Source
+from hall.media.port.engine import Change, Show, Source
 from tests.support.media import SESSION, Stage, a_page, a_studio, an_edge, carried_by, decoded
 from web.bench.air.lossy import LossyNetwork
 

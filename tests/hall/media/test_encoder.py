@@ -7,10 +7,10 @@ import io
 import av
 from PIL import Image
 
-from hall.media.boxes import Fragment, Init
-from hall.media.encoder import FULL, LOW, Canvas, Encoder, Format, frame_of
-from hall.media.rtp import units
-from hall.media.sound import SAMPLES, silence
+from hall.media.mp4.boxes import Fragment, Init
+from hall.media.packets.rtp import units
+from hall.media.programme.encoder import FULL, LOW, Canvas, Encoder, Format, frame_of
+from hall.media.voice.sound import SAMPLES, silence
 
 SMALL = Format(width=160, height=96, fps=10, gop=10)
 

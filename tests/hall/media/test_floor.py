@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from hall.media import floor
-from hall.media.engine import Away, MediaEngine, Source
-from hall.media.floor import FollowFloor, on_air, speaking
+from hall.media.port import floor
+from hall.media.port.engine import Away, MediaEngine, Source
+from hall.media.port.floor import FollowFloor, on_air, speaking
 from sessions.commands import AskFloor, EndFloor, GrantFloor, OpeningCommand, TakeChair
 from sessions.ids import BidderId, SessionId
 from sessions.roles import Actor

@@ -15,7 +15,7 @@ import pytest
 from hall.media.edge import mux as mux_module
 from hall.media.edge import stun
 from hall.media.edge.mux import ADDRESSES, WAITING, Mux, Path, listen_on
-from hall.media.engine import EngineRefused, Show, Source
+from hall.media.port.engine import EngineRefused, Show, Source
 from tests.support.media import SESSION, an_edge
 from tests.support.offers import OFFER
 

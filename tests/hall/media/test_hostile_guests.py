@@ -12,7 +12,7 @@ import pytest
 from hall.media.edge import mux as mux_module
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import WAITING
-from hall.media.engine import Change, EngineRefused, Show, Source
+from hall.media.port.engine import Change, EngineRefused, Show, Source
 from tests.support.media import SESSION, Stage, an_edge
 from tests.support.offers import OFFER
 from web.bench.air.seat import Camera, Looking, Seat

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hall.media.engine import Away, Change, EngineRefused, Notice, Source
-from hall.media.link import Link, LinkedEngine, LinkServer
-from hall.media.places import Places
+from hall.media.port.engine import Away, Change, EngineRefused, Notice, Source
+from hall.media.port.link import Link, LinkedEngine, LinkServer
+from hall.media.port.places import Places
 from sessions.ids import SessionId
 
 SESSION = SessionId("s-1")
@@ -110,7 +110,7 @@ def test_a_process_that_handles_bids_has_loaded_no_codec() -> None:
     import subprocess
 
     script = (
-        "import sys, web.app, web.cli.serving, hall.media.link\n"
+        "import sys, web.app, web.cli.serving, hall.media.port.link\n"
         "print(sorted({'aiortc', 'av', 'PIL', 'pypinyin', 'espeakng_loader', 'pylibsrtp'} & set(sys.modules)))"
     )
     said = subprocess.run(

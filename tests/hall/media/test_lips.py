@@ -20,8 +20,8 @@ from aiortc.mediastreams import MediaStreamError
 from hall.media.edge import rtp
 from hall.media.edge.keeping import Keeper
 from hall.media.edge.keyframes import Video
-from hall.media.engine import Source
-from hall.media.places import Places
+from hall.media.port.engine import Source
+from hall.media.port.places import Places
 from sessions.clock import SystemClock
 from tests.support.media import SESSION, Stage, an_edge
 from web.bench.air.lossy import HERE, LossyNetwork

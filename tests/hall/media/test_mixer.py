@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hall.media.mixer import PAUSE, STALE, UNDER, Clip, Mixer
-from hall.media.sound import silence
+from hall.media.voice.mixer import PAUSE, STALE, UNDER, Clip, Mixer
+from hall.media.voice.sound import silence
 
 ONE = b"\1\0"
 

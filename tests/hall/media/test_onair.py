@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hall.media.datagrams import Payload
-from hall.media.engine import Source
-from hall.media.onair import LARGEST, NotOnAir, OnAir, Reader, pack, unpack
+from hall.media.packets.datagrams import Payload
+from hall.media.packets.onair import LARGEST, NotOnAir, OnAir, Reader, pack, unpack
+from hall.media.port.engine import Source
 from sessions.ids import SessionId
 
 FRAMES = st.builds(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import av
 
-from hall.frames import binary_frame
-from hall.media.boxes import Fragment, cut
-from hall.media.package import BEHIND, KEPT, LISTED, PLAYLIST, Crowd, Folder, Segment, playlist
+from hall.media.mp4.boxes import Fragment, cut
+from hall.media.programme.package import BEHIND, KEPT, LISTED, PLAYLIST, Crowd, Folder, Segment, playlist
+from hall.wire.frames import binary_frame
 from tests.support.muxed import muxed
 
 BEGAN = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)

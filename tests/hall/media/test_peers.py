@@ -37,7 +37,7 @@ from hall.media.edge.moments import Moments
 from hall.media.edge.mux import Mux, Path
 from hall.media.edge.peers import Publisher, Undecoded, Viewer
 from hall.media.edge.sdp import Chosen, Codec, Kind, Offer, Section
-from hall.media.engine import Source
+from hall.media.port.engine import Source
 
 HOST = Source("host")
 VP8 = Codec(number=96, name="VP8", clock=90000)

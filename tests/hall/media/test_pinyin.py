@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hall.media.pinyin import latin, reading_of, suggested
+from hall.media.voice.pinyin import latin, reading_of, suggested
 from sessions.wording.readings import NotPinyin, checked
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hall.media import processes
-from hall.media.processes import Processes
+from hall.media.port import processes
+from hall.media.port.processes import Processes
 
 STAYS = """
 import os, pathlib, sys
@@ -52,7 +52,7 @@ async def test_one_that_is_killed_is_started_again_and_the_other_one_never_notic
 
 async def test_they_end_when_the_one_who_started_them_is_killed(tmp_path: Path) -> None:
     script = (
-        "import asyncio, sys; from hall.media.processes import Processes\n"
+        "import asyncio, sys; from hall.media.port.processes import Processes\n"
         "asyncio.run(Processes({'edge': [sys.executable, '-c', sys.argv[1], sys.argv[2]]}).run())"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", script, STAYS, str(tmp_path))

@@ -9,9 +9,9 @@ import av
 import pytest
 from aiortc.codecs.h264 import H264Encoder
 
-from hall.media.datagrams import Payload
 from hall.media.edge import rtp
-from hall.media.engine import Show
+from hall.media.packets.datagrams import Payload
+from hall.media.port.engine import Show
 from tests.support.media import SESSION, a_page, a_studio, an_edge, decoded
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from crypto.digest import sha256_hex
-from hall.media.boxes import Cutter, Fragment, Init, cut
-from hall.media.record import Recorder, Recovered, parts, recover
+from hall.media.mp4.boxes import Cutter, Fragment, Init, cut
+from hall.media.mp4.record import Recorder, Recovered, parts, recover
 from sessions.commands import Fragment as Told
 from sessions.recording.index import Began, Closed, read
 
@@ -137,8 +137,8 @@ KILLED = """
     import sys
     from datetime import UTC, datetime
     from pathlib import Path
-    from hall.media.boxes import Cutter
-    from hall.media.record import Recorder
+    from hall.media.mp4.boxes import Cutter
+    from hall.media.mp4.record import Recorder
     from tests.support.film import film
 
     recorder = Recorder(Path(sys.argv[1]), "programme", datetime(2026, 11, 21, 1, tzinfo=UTC))

@@ -11,7 +11,7 @@ from aiortc.rtp import RtcpPacket, RtcpSrPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hall.media.rtp import ROOM, Packetiser, fragments, report, units
+from hall.media.packets.rtp import ROOM, Packetiser, fragments, report, units
 
 UNITS = st.lists(
     st.tuples(st.sampled_from([0x65, 0x41, 0x67, 0x68]), st.integers(1, 5000)), min_size=1, max_size=4

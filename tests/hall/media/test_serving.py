@@ -11,9 +11,9 @@ import pytest
 
 from hall.media.edge import serving
 from hall.media.edge.mux import Mux
-from hall.media.engine import Away
-from hall.media.link import Link
-from hall.media.places import Places
+from hall.media.port.engine import Away
+from hall.media.port.link import Link
+from hall.media.port.places import Places
 from sessions.clock import SystemClock
 
 

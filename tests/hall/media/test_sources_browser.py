@@ -12,16 +12,16 @@ import av
 import pytest
 from playwright.async_api import Page
 
-from hall.media import processes
-from hall.media.boxes import cut
-from hall.media.camera import Camera
-from hall.media.engine import Away, Source
-from hall.media.link import LinkedEngine
-from hall.media.onair import OnAir
-from hall.media.places import Places
-from hall.media.processes import Processes
-from hall.media.programme import OnAirDoor
-from hall.media.record import recover
+from hall.media.mp4.boxes import cut
+from hall.media.mp4.record import recover
+from hall.media.packets.onair import OnAir
+from hall.media.port import processes
+from hall.media.port.engine import Away, Source
+from hall.media.port.link import LinkedEngine
+from hall.media.port.places import Places
+from hall.media.port.processes import Processes
+from hall.media.programme.camera import Camera
+from hall.media.programme.serving import OnAirDoor
 from sessions.ids import SessionId
 from tests.support.media import a_page, a_studio
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hall.media import speaker as module
-from hall.media.readouts import of_fact, of_row
-from hall.media.sound import SAMPLES
-from hall.media.speaker import Speaker, spoken
+from hall.media.voice import speaker as module
+from hall.media.voice.readouts import of_fact, of_row
+from hall.media.voice.sound import SAMPLES
+from hall.media.voice.speaker import Speaker, spoken
 
 LOUD = 1000
 

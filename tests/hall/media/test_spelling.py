@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hall.media.spelling import chinese, chinese_integer, english, english_integer
+from hall.media.voice.spelling import chinese, chinese_integer, english, english_integer
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageFont
 
-from hall.media.scene import ROWS, TURN, Said, scene
-from hall.media.stage import HEIGHT, WIDTH, Stage
+from hall.media.picture.scene import ROWS, TURN, Said, scene
+from hall.media.picture.stage import HEIGHT, WIDTH, Stage
 
 VIEWS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "vectors/wire/public.json").read_text())["views"]
 LAST = VIEWS[max(VIEWS, key=int)]

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 av = pytest.importorskip("av", reason="needs the extra `media`")
 
-from hall.media.boxes import Fragment, FragmentSink, Init, cut  # noqa: E402
 from hall.media.edge.keyframes import Video  # noqa: E402
 from hall.media.edge.sdp import Kind  # noqa: E402
 from hall.media.edge.tape import BURST, FILES, LARGEST, PATIENCE, SOUND_DELAY, Tape  # noqa: E402
-from hall.media.record import Recorder  # noqa: E402
+from hall.media.mp4.boxes import Fragment, FragmentSink, Init, cut  # noqa: E402
+from hall.media.mp4.record import Recorder  # noqa: E402
 from tests.support.camera import Sent, both, pictures, sounds  # noqa: E402
 
 ZERO = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)

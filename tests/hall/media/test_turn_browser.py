@@ -10,12 +10,12 @@ from aioice.stun import TransactionFailed
 from aioice.turn import create_turn_endpoint
 from playwright.async_api import Browser, Page
 
-from hall.media.engine import Show, Source
+from hall.media.port.engine import Show, Source
 from sessions.clock import SystemClock
 from tests.support.media import SESSION, Stage, a_page, a_studio, an_edge, decoded
 from tests.support.turn import Turn, a_relay
 from web import assets
-from web.turn import LIFE, Relay, credentials
+from web.media.turn import LIFE, Relay, credentials
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 

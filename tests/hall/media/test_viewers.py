@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hall.media.boxes import cut
-from hall.media.package import Crowd
-from hall.media.places import Places
-from hall.media.viewers import FULL, Handover, NobodyHome, Reception, hand_over
+from hall.media.mp4.boxes import cut
+from hall.media.port.places import Places
+from hall.media.programme.package import Crowd
+from hall.media.programme.viewers import FULL, Handover, NobodyHome, Reception, hand_over
 from sessions.ids import SessionId
 from tests.support.muxed import muxed
 

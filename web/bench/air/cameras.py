@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from hall.media.engine import Show, Source
-from hall.media.link import LinkedEngine
+from hall.media.port.engine import Show, Source
+from hall.media.port.link import LinkedEngine
 from web.bench import machine
 from web.bench.air.forwarding import PATIENCE, SESSION, WAYS, carried
 from web.bench.air.lossy import LossyNetwork

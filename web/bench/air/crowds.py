@@ -25,10 +25,10 @@ from typing import Final, cast
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from hall.media.boxes import Fragment
-from hall.media.package import Crowd
-from hall.media.places import Places
-from hall.media.viewers import FULL, Handover, NobodyHome, Reception, hand_over
+from hall.media.mp4.boxes import Fragment
+from hall.media.port.places import Places
+from hall.media.programme.package import Crowd
+from hall.media.programme.viewers import FULL, Handover, NobodyHome, Reception, hand_over
 from sessions.ids import SessionId
 from web.bench import machine
 from web.bench.goal import Goal

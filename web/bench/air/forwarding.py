@@ -18,9 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from hall.media.engine import Show, Source
-from hall.media.link import LinkedEngine
-from hall.media.places import Places
+from hall.media.port.engine import Show, Source
+from hall.media.port.link import LinkedEngine
+from hall.media.port.places import Places
 from sessions.ids import SessionId
 from web.bench import machine
 from web.bench.air.film import FPS

@@ -22,8 +22,8 @@ from aiortc.contrib.media import MediaRelay
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.mediastreams import MediaStreamError
 
-from hall.media.link import LinkServer
-from hall.media.places import Places
+from hall.media.port.link import LinkServer
+from hall.media.port.places import Places
 from web.bench.air.seat import HERE
 
 CLOCK = {"audio/opus": Fraction(1, 48_000), "video/VP8": Fraction(1, 90_000)}

@@ -58,7 +58,7 @@ HALL: Final = Contestant(
 _PAGE: Final = Stream(target=f"/s/{servers.SESSION}")
 PAGES: Final = (
     Contestant(name="kept", words=python("hall"), stream=_PAGE, keeps=True),
-    # With a question mark, so that nothing answers before the application is asked (web.porch).
+    # With a question mark, so that nothing answers before the application is asked (web.door.porch).
     Contestant(
         name="made each time", words=python("rendered"), stream=Stream(target=f"{_PAGE.target}?again"), keeps=True
     ),

@@ -22,16 +22,16 @@ import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from hall.audience import PUBLIC
+from hall.views.audience import PUBLIC
 from sessions.announcing.announcement import make_plan
 from sessions.commands import Note
 from sessions.ids import SessionId
 from sessions.roles import Actor, Role
 from sessions.store.migrations import migrate
+from web.answers.kept import Kept, KeptPages
 from web.bench import alone
 from web.bootstrap import Services, build
 from web.demo import cast
-from web.kept import Kept, KeptPages
 from web.settings import Settings, load
 
 SESSION: Final = SessionId(cast.SESSION)

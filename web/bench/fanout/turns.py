@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from hall.frames import deflated_frame
+from hall.wire.frames import deflated_frame
 from web.bench import machine
 from web.bench.fanout.contestants import Contestant
 from web.bench.fanout.crowd import PATIENCE, Crowd

@@ -1,5 +1,5 @@
 /**
- * Fill the page from its data: the attributes that web/binding.py wrote say what goes where.
+ * Fill the page from its data: the attributes that web/pages/binding.py wrote say what goes where.
  *
  * @remarks No markup is ever made from text. Repeated rows are clones of the `template` that the server rendered with
  * the very macro of the rows it sent.
@@ -24,7 +24,7 @@ export function at(data: Value | undefined, path: string): Value | undefined {
   return value;
 }
 
-/** Whether every word of `condition` holds in `data` (web/binding.py). */
+/** Whether every word of `condition` holds in `data` (web/pages/binding.py). */
 export function holds(condition: string, data: Value): boolean {
   return condition.split(/\s+/).every((one) => {
     const [path, values] = one.split("=") as [string, string | undefined];
@@ -35,7 +35,7 @@ export function holds(condition: string, data: Value): boolean {
   });
 }
 
-/** The text for `path`, shown as `as` says (web/binding.py `Bound.shown`). */
+/** The text for `path`, shown as `as` says (web/pages/binding.py `Bound.shown`). */
 export function shown(data: Value, path: string, as: string, speech: Speech): string {
   const value = at(data, path);
   if (value === undefined || value === null || value === "") return as === "word:bid" ? word("bid.none", "", speech) : "";

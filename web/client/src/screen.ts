@@ -1,7 +1,7 @@
 /**
  * What a screen says beyond the view: counts, where the ceremony stands, the row being read.
  *
- * @remarks The same as web/screen.py, so that a page that lived through the events equals one rendered afresh;
+ * @remarks The same as web/pages/screen.py, so that a page that lived through the events equals one rendered afresh;
  * `tests/vectors/screen.json` holds both to it.
  */
 

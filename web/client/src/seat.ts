@@ -335,7 +335,7 @@ function showSealed(): void {
   }
 }
 
-/** An amount with separators and two decimals, as hall/parts.py shows it; anything else as it is. */
+/** An amount with separators and two decimals, as hall/views/parts.py shows it; anything else as it is. */
 function grouped(figure: string): string {
   const [, whole, part] = /^(\d+)(?:\.(\d{1,2}))?$/.exec(figure) ?? [];
   if (whole === undefined) return figure;

@@ -1,0 +1,1 @@
+"""Encoded pictures and sound as a file that a kill costs at most its newest fragment."""

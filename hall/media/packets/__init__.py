@@ -1,0 +1,1 @@
+"""Encoded pictures and sound on their way between processes and to browsers."""

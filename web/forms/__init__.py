@@ -1,0 +1,1 @@
+"""A tender as a form and as a file: what founds an opening."""
