@@ -50,14 +50,6 @@ def test_a_docstring_names_only_what_is_there() -> None:
     assert len(found) > 50  # the search sees what it looks for
 
 
-def test_the_pages_name_only_files_that_are_there() -> None:
-    named = re.compile(r"\b(?:crypto|sessions|hall|web|alembic|tests|docs)/[\w/.-]+\.(?:py|ts|md|toml|typ)\b")
-    pages = [ROOT / "README.md", *(path for folder in (*PACKAGES, "docs") for path in (ROOT / folder).glob("*.md"))]
-    found = [f"{page.name}: {name}" for page in pages for name in named.findall(page.read_text("utf-8"))]
-    assert [one for one in found if not (ROOT / one.partition(": ")[2]).exists()] == []
-    assert len(found) > 20  # the search sees what it looks for
-
-
 def test_the_alembic_folder_is_no_package() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
 
