@@ -44,6 +44,11 @@ def test_a_report_with_cases_only_is_shown_by_its_numbers() -> None:
     assert "turns" not in shown
 
 
+def test_cases_that_lie_deeper_are_shown_too() -> None:
+    shown = limits.part(WHERE | {"verifying": {"what": "300 bidders", "cases": {"Python": {"ms": 3.0, "ok": True}}}})
+    assert shown.endswith("\n300 bidders.\n\n**verifying, cases**\n\n|  | ms |\n| --- | ---: |\n| Python | 3 |\n")
+
+
 def test_a_busy_machine_is_told_of() -> None:
     assert "others were using this machine" in limits.part(WHERE | {"note": "others were using this machine"})
 

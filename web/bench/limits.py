@@ -96,20 +96,22 @@ def _figures(report: Mapping[str, Any]) -> Iterator[str]:
         yield _table({"columns": ["figure", "value", "unit"], "rows": rows})
 
 
-def _cases(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every member that holds figures by name, one to a line."""
+def _cases(report: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    """Yield every member that holds figures by name, one to a line, however deep it lies."""
     for name, cases in report.items():
         if not isinstance(cases, Mapping) or not cases or name in ("turns", "peers"):
             continue
+        title = within + name.replace("_", " ")
         rows = {case: each for case, each in cases.items() if isinstance(each, Mapping)}
-        if rows:
-            columns = list(dict.fromkeys(key for each in rows.values() for key in each if _is_plain(each[key])))
+        columns = list(dict.fromkeys(key for each in rows.values() for key in each if _is_plain(each[key])))
+        if rows and not columns:
+            yield f"\n{cases['what']}.\n" if "what" in cases else ""
+            yield from _cases(cases, f"{title}, ")
+        elif rows:
             cells = [[case, *(_shown(each.get(key, "")) for key in columns)] for case, each in rows.items()]
-            yield _table({"title": name.replace("_", " "), "columns": ["", *columns], "rows": cells})
+            yield _table({"title": title, "columns": ["", *columns], "rows": cells})
         elif all(map(_is_plain, cases.values())):
-            yield _table(
-                {"columns": ["", name.replace("_", " ")], "rows": [[k, _shown(v)] for k, v in cases.items()]}
-            )
+            yield _table({"columns": ["", title], "rows": [[k, _shown(v)] for k, v in cases.items()]})
 
 
 def _notes(report: Mapping[str, Any]) -> str:
