@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, aclosing, contextmanager, redirect_stderr, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import timedelta
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,11 +24,10 @@ from sessions.store.masterkey import MasterKeys
 from sessions.verify import verify
 from tests.support.bidders import Bidder, a_bidder
 from tests.support.house import BEFORE, NAMES, PASSWORD, STAFF, T0, House, a_bid
+from tests.support.logs import logging_to_text
 from tests.support.served import Served, served
 from tests.support.traces import Search
-from web.cli.serving import OURS, log_to
 from web.participant.remote import Hall, HallRefused
-from web.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BIDDERS = [a_bidder(name) for name in NAMES[:3]]
@@ -119,22 +118,6 @@ async def hold(people: People) -> None:
     await sign_all(people)
     view = await people.until(lambda view: view["status"] == "ended")
     assert len(view["record"]["signatures"]) == 6
-
-
-@contextmanager
-def logging_to_text(level: str) -> Iterator[StringIO]:
-    """Log as a serving hall does, and keep what it says."""
-    said, root, server = StringIO(), logging.getLogger(), logging.getLogger("uvicorn.error")
-    handlers, before, filters = root.handlers[:], root.level, server.filters[:]
-    try:
-        with redirect_stderr(said):
-            log_to(Settings(log_level=level))  # type: ignore[arg-type]
-        yield said
-    finally:
-        root.handlers[:], server.filters[:] = handlers, filters
-        root.setLevel(before)
-        for name in OURS:
-            logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 async def secrets_of(people: People, tickets: list[str]) -> dict[str, bytes]:

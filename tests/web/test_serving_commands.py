@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -15,7 +16,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto import authority
+from sessions.errors import Unanswered
 from tests.support.commands import kaibiao
+from tests.support.logs import logging_to_text
 from tests.support.ports import free_port
 from web.cli import doctor
 from web.cli.doctor import Finding
@@ -171,3 +174,25 @@ def test_a_folder_that_cannot_be_written_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="ascii")
     assert doctor.folder(tmp_path).ok
     assert not doctor.folder(tmp_path / "file" / "hall").ok
+
+
+@pytest.mark.parametrize("log_format", ["lines", "json"])
+def test_a_silent_store_is_one_line_in_the_log_and_a_mistake_shows_where(log_format: str) -> None:
+    log = logging.getLogger("sessions.test")
+    with logging_to_text("info", log_format) as said:
+        try:
+            try:
+                raise ConnectionRefusedError(111, "Connect call failed\nand more")
+            except OSError as error:
+                raise Unanswered from error
+        except Unanswered:
+            log.exception("the database does not answer this worker", extra={"number": 2})
+        (line,) = said.getvalue().splitlines()
+        assert "the database does not answer this worker" in line
+        assert "Connect call failed" in line
+        assert "and more" not in line
+        try:
+            raise ValueError("of ours")
+        except ValueError:
+            log.exception("a session could not be settled")
+        assert "Traceback" in said.getvalue()
