@@ -63,11 +63,19 @@ class TeamHall:
         wanted = f"SELECT name FROM leases JOIN workers ON number = worker WHERE session = '{session}'"
         return self.sql(wanted)
 
+    async def led_by(self, session: str) -> tuple[str, int]:
+        """Return name and process of the worker that leads, once one does: a loaded one may just have been fenced."""
+        found: list[tuple[str, int]] = []
+        await self.until(
+            lambda: found.extend(each for each in self.workers().items() if each[0] == self.leader(session)) or found
+        )
+        return found[0]
+
     async def until(self, true: Callable[[], object]) -> float:
         """Wait until it is so, and return for how many seconds."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not await asyncio.to_thread(true):
                 assert self.supervisor.poll() is None, self.log.read_text()
                 await asyncio.sleep(0.05)
