@@ -22,6 +22,7 @@ FILES = [
     ).stdout.split()
 ]
 PAGES = {path: (ROOT / path).read_text("utf-8") for path in FILES if path.suffix == ".md"}
+PACKAGES = ("crypto", "sessions", "hall", "web")
 IDS = SENTENCES.keys() | EXTRA.keys()
 CHECKS = {name.partition(".")[0] for name in IDS} - {"plan", "record"}
 """Beginnings of checks; `plan` and `record` have members of their own."""
@@ -74,6 +75,14 @@ def test_the_pages_name_only_what_is_there(pattern: str, there: Callable[[Path, 
     found = list(named(pattern))
     assert [f"{page}: {name}" for page, name in found if not there(page, name)] == []
     assert len(found) >= at_least  # the search sees what it looks for
+
+
+def test_the_sources_name_only_files_that_are_there() -> None:
+    pattern = re.compile(r"(?<![\w/.{}-])(?:[\w-]+/)+[\w-]+\.(?:py|ts|md|typ)\b(?![./\w])")
+    sources = [path for path in FILES if path.suffix in (".py", ".ts", ".html", ".css") and path.parts[0] in PACKAGES]
+    found = [(path, name) for path in sources for name in pattern.findall((ROOT / path).read_text("utf-8"))]
+    assert [f"{path}: {name}" for path, name in found if not a_file(path, name)] == []
+    assert len(found) > 50  # the search sees what it looks for
 
 
 def test_the_pages_name_only_commands_and_options_that_there_are() -> None:

@@ -52,7 +52,8 @@ def devices_on_air() -> str:
 def policy_with_worker(origin: str) -> str:
     """Return the policy of the page that checks archives in a worker.
 
-    A worker's address counts as script to Trusted Types: one policy, which gives one address (client/src/verify.ts).
+    A worker's address counts as script to Trusted Types: one policy, which gives one
+    address (web/client/src/verify.ts).
     """
     return security_headers(origin)["content-security-policy"].replace(
         "trusted-types 'none'", "trusted-types kaibiao-worker"

@@ -1,8 +1,8 @@
 """One markup, two deliveries: what a page shows is bound to the view by its attributes.
 
 A template never writes a value of the view as mere text. It asks a `Bound` for it, which writes the value *and* where
-it came from (``data-text="bids.3.name"``). ``client/src/dom.ts`` reads the same attributes and fills the same places
-when the view has changed, so a page that lived through events is the page a fresh reader gets.
+it came from (``data-text="bids.3.name"``). ``web/client/src/dom.ts`` reads the same attributes and fills the same
+places when the view has changed, so a page that lived through events is the page a fresh reader gets.
 
 ============  =====================================================================================================
 attribute     meaning

@@ -1,8 +1,8 @@
 """What a screen says beyond the view: counts, where the ceremony stands, the row being read, the next lawful step.
 
 A view may leave out members that are null, as hall.views.patch has it. A pure function of the view and of which row
-is being read, so equal inputs give equal bytes and a page can be cached per event number. ``client/src/screen.ts``
-computes the same; ``tests/vectors/screen.json`` holds both to it.
+is being read, so equal inputs give equal bytes and a page can be cached per event number. The same is computed by
+``web/client/src/screen.ts``; ``tests/vectors/screen.json`` holds both to it.
 """
 
 from __future__ import annotations

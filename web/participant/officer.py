@@ -1,7 +1,7 @@
 """The officer's side of a lock, on the officer's own machine: try the key, and open what was sealed to it.
 
-What the browser does in ``client/src/officer.ts``. The key never leaves the machine, and a rehearsal makes its own
-riddle: one that came from a server could be the real share.
+What the browser does in ``web/client/src/officer.ts``. The key never leaves the machine, and a rehearsal makes its
+own riddle: one that came from a server could be the real share.
 """
 
 from __future__ import annotations
