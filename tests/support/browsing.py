@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -62,7 +62,7 @@ async def served(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
         await serving
 
 
-def complaints(page: Page) -> list[str]:
+def complaints(page: Page, kinds: Collection[str] = ("error",)) -> list[str]:
     """Return a list that fills with what the page complains of: errors, and what its policy blocked.
 
     A sign of life that arrives as the window closes is declined, and the browser says so: nothing is wrong with that.
@@ -72,7 +72,7 @@ def complaints(page: Page) -> list[str]:
 
     def listen(message: ConsoleMessage) -> None:
         place = message.location.get("url", "")
-        if message.type == "error" and not ("409" in message.text and place.endswith("/heartbeats")):
+        if message.type in kinds and not ("409" in message.text and place.endswith("/heartbeats")):
             heard.append(f"{message.text} {place}")
 
     page.on("console", listen)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, expect
 
+from tests.support.browsing import complaints
 from tests.support.real_time import PASSWORD, RealHall
 from web.demo import cast
 
@@ -26,10 +27,8 @@ class Visitor:
         self.hall = hall
         self.page = page
         self._shots = shots
-        self.complaints: list[str] = []
+        self.complaints = complaints(page, ("error", "warning"))
         self.elsewhere: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: self._hear(message.type, message.text))
         page.on("request", lambda request: self._note(request.url))
         page.on("websocket", lambda socket: self._note(socket.url))
 
@@ -44,10 +43,6 @@ class Visitor:
         context.set_default_timeout(PATIENCE_MS)
         await context.add_init_script(REPORT)
         return cls(name, hall, await context.new_page(), shots)
-
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(text)
 
     def _note(self, url: str) -> None:
         address = urlsplit(url)
