@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from crypto import authority
 from tests.support.bidders import Bidder
@@ -21,6 +21,8 @@ from web.door.gate import HallGate, through
 from web.process.descriptors import allowed
 
 KEY_PASSWORD = "测试 password"
+PATIENCE = 60_000
+"""Milliseconds that one thing may take to appear: a page that never shows it is wrong, a slow machine is not."""
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = (
     "--no-sandbox",
@@ -30,6 +32,9 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+
+expect.set_options(timeout=PATIENCE)
 
 
 @asynccontextmanager
@@ -94,7 +99,7 @@ async def open_certificate(page: Page, form: str, bidder: Bidder, folder: Path) 
 async def said(page: Page, act: str) -> str:
     """Return what came of an act at the seat, once it is over."""
     outcome = page.locator(f'form[data-act="{act}"] [data-outcome]:not([data-value="working"])')
-    await outcome.wait_for(state="attached", timeout=30_000)
+    await outcome.wait_for(state="attached", timeout=PATIENCE)
     await page.wait_for_function(
         "act => document.querySelector(`form[data-act=${act}] [data-outcome]`).textContent !== ''", arg=act
     )

@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browsing import complaints
+from tests.support.browsing import PATIENCE, complaints
 from tests.support.real_time import PASSWORD, RealHall
 from web.demo import cast
 
-PATIENCE_MS = 30_000  # what a slow machine may take for one thing to appear
 REPORT = """addEventListener("securitypolicyviolation", (violation) =>
   console.error(`policy: ${violation.effectiveDirective} ${violation.blockedURI}`))"""
 
@@ -40,7 +39,7 @@ class Visitor:
         context = await browser.new_context(
             locale=language, java_script_enabled=scripts, viewport={"width": 1280, "height": 900}
         )
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(PATIENCE)
         await context.add_init_script(REPORT)
         return cls(name, hall, await context.new_page(), shots)
 
@@ -53,7 +52,7 @@ class Visitor:
         await self.page.goto(f"{self.hall.url}/{page}/{cast.SESSION}")
 
     async def is_connected(self) -> None:
-        await expect(self.page.locator("#link")).to_have_attribute("data-value", "connected", timeout=PATIENCE_MS)
+        await expect(self.page.locator("#link")).to_have_attribute("data-value", "connected", timeout=PATIENCE)
 
     async def presses(self, name: str, within: str = "main") -> None:
         """Press the one visible button of this name."""
@@ -62,7 +61,7 @@ class Visitor:
     async def sees(self, *sentences: str, within: str = "main") -> None:
         for sentence in sentences:
             found = self.page.locator(within).get_by_text(sentence).filter(visible=True).first
-            await expect(found).to_be_visible(timeout=PATIENCE_MS)
+            await expect(found).to_be_visible(timeout=PATIENCE)
 
     async def reads(self) -> str:
         """Return all that the page shows."""
@@ -71,7 +70,7 @@ class Visitor:
     async def was_told(self, act: str) -> str:
         """Return what came of an act, once it is over."""
         outcome = self.page.locator(f'form[data-act="{act}"] [data-outcome]')
-        await expect(outcome).to_have_attribute("data-value", "done", timeout=PATIENCE_MS)
+        await expect(outcome).to_have_attribute("data-value", "done", timeout=PATIENCE)
         return await outcome.inner_text()
 
     async def enters_as_staff(self, page: str, account: str) -> None:

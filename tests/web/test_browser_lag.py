@@ -54,7 +54,7 @@ async def test_the_line_appears_once_three_pages_saw_a_fact(tmp_path: Path) -> N
         host = await house.staff("host")
         assert (await house.act(host, "TakeChair")).status_code == 200
         lines = [page.locator("[data-lag]") for page, _ in pages]
-        await expect(lines[0]).to_contain_text("3 位观众都在", timeout=20_000)
+        await expect(lines[0]).to_contain_text("3 位观众都在")
         await expect(lines[1]).to_contain_text("All 3 viewers within")
         await expect(lines[2]).to_contain_text("All 3 viewers within")
         await house.services.lags.flush()

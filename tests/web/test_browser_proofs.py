@@ -13,7 +13,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 from tests.support.bidders import a_bidder
-from tests.support.browsing import a_browser, complaints, served
+from tests.support.browsing import PATIENCE, a_browser, complaints, served
 from tests.support.hallkey import give_key
 from tests.support.house import NAMES, House, TurnedClock, a_bid, a_house
 from tests.support.ports import free_port
@@ -121,7 +121,7 @@ async def a_proof_holds(page: Page, shots: Path) -> None:
     await mark.focus()
     await page.keyboard.press("Enter")
     told = page.locator("#row-proof [data-told]")
-    await page.wait_for_selector("#row-proof [data-told][data-value]:not([data-value=none])", timeout=20_000)
+    await page.wait_for_selector("#row-proof [data-told][data-value]:not([data-value=none])", timeout=PATIENCE)
     text = await page.inner_text("#row-proof")
     assert await told.get_attribute("data-value") == "ok", text
     assert "All 9 checks hold." in text

@@ -46,7 +46,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A finished demo of five bidders: its folder and what it printed."""
     out = tmp_path_factory.mktemp("demo")
     ran = subprocess.run(
-        command(out, speed=60, bidders=5), capture_output=True, text=True, timeout=100, env=environment(), check=False
+        command(out, speed=60, bidders=5), capture_output=True, text=True, timeout=300, env=environment(), check=False
     )
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr
     return out, ran.stdout
@@ -135,7 +135,7 @@ async def running(out: Path) -> AsyncIterator[asyncio.subprocess.Process]:
 
 async def test_who_takes_the_bidders_seat_has_it_until_they_leave(tmp_path: Path) -> None:
     name = next(cast.names())
-    async with running(tmp_path) as demo, asyncio.timeout(100):
+    async with running(tmp_path) as demo, asyncio.timeout(300):
         assert demo.stdout is not None
         link = ""
         while "seat" not in link:
@@ -146,8 +146,8 @@ async def test_who_takes_the_bidders_seat_has_it_until_they_leave(tmp_path: Path
         async with Hall(f"http://{address.netloc.decode()}") as person:
             await person.login_ticket(address.raw_path.decode())
             async with sitting(person) as seat:
-                await seat.until(lambda: states(seat.view).count("released") == 2)
-                assert seat.devices == 2, "the seat is told that it is taken twice"
+                # The seat is told that it is taken twice, and the others unlock.
+                await seat.until(lambda: seat.devices == 2 and states(seat.view).count("released") == 2)
                 await asyncio.sleep(3)  # three times what the demo's own bidder thinks before it unlocks
                 assert {own["name"]: own["state"] for own in own_bid(seat.view)} == {name: "waiting"}
         printed = (await reading).decode()
