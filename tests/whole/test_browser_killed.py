@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Error, Playwright, Route, async_playwright
 
-from tests.support.browsing import ARGUMENTS, CHROMIUM
+from tests.support.browsing import ARGUMENTS, CHROMIUM, PATIENCE
 from tests.support.real_time import PASSWORD, RealHall, a_hall_in_real_time
 from tests.support.visitors import Visitor, album
 from web import assets
@@ -37,7 +37,7 @@ async def at_a_browser(playwright: Playwright, hall: RealHall, folder: Path) -> 
     context = await playwright.chromium.launch_persistent_context(
         folder / "profile", executable_path=CHROMIUM, args=list(ARGUMENTS), locale="zh-CN"
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE)
     try:
         yield Visitor("bidder1", hall, await context.new_page(), album(folder))
     finally:
@@ -142,5 +142,5 @@ async def killed_when_it_sends_its_key(person: Visitor, profile: Path) -> None:
     await person.page.route("**/releases", kill)
     with suppress(Error):
         await person.presses("立即解密")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await dead.wait()

@@ -23,8 +23,8 @@ from web.participant.remote import Hall
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
-LEAD = timedelta(seconds=30)
-WINDOWS = {"checkin": 3600, "decrypt": 60, "confirm": 60, "objection": 60, "sign": 60}
+LEAD = timedelta(seconds=45)
+WINDOWS = {"checkin": 3600, "decrypt": 300, "confirm": 300, "objection": 300, "sign": 300}
 DRAWING = {"name": "图纸.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 drawing " * 4000}
 QUOTES = (
     {"price": "12345678.90", "duration": "270", "quality": "合格", "manager": "李明远", "bond": "电子保函"},
@@ -142,7 +142,7 @@ async def citizen_reloads(room: Room) -> str:
 async def citizen_reads(room: Room, *sentences: str) -> str:
     """Reload, as a page without scripts does, until these sentences are there."""
     text = await citizen_reloads(room)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not all(sentence in text for sentence in sentences):
             await asyncio.sleep(0.3)
             text = await citizen_reloads(room)

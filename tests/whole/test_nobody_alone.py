@@ -87,7 +87,7 @@ async def play(folder: Path, place: Path) -> Robbed:
     anchors = folder / "anchors"
     anchors.mkdir(parents=True)
     (anchors / "root.pem").write_bytes(troupe.authority.certificate.public_bytes(Encoding.PEM))
-    t0 = (SystemClock().now() + timedelta(seconds=30)).replace(microsecond=0)  # slow machines are done by then
+    t0 = (SystemClock().now() + timedelta(seconds=45)).replace(microsecond=0)  # slow machines are done by then
     tender = cast.tender(t0, troupe=troupe)
     tender = {name: value for name, value in tender.items() if name not in ("tenderer_share", "draws")}
     tender |= {"session": cast.SESSION, "windows": {"checkin": 3600, "decrypt": 300}, "ceiling": None}
