@@ -77,6 +77,10 @@ def test_the_pages_name_only_what_is_there(pattern: str, there: Callable[[Path, 
     assert len(found) >= at_least  # the search sees what it looks for
 
 
+def test_the_changelog_counts_the_checks_that_every_archive_gets() -> None:
+    assert f"{len(SENTENCES)} named checks" in PAGES[Path("CHANGELOG.md")].replace("\n  ", " ")
+
+
 def test_the_sources_name_only_files_that_are_there() -> None:
     pattern = re.compile(r"(?<![\w/.{}-])(?:[\w-]+/)+[\w-]+\.(?:py|ts|md|typ)\b(?![./\w])")
     sources = [path for path in FILES if path.suffix in (".py", ".ts", ".html", ".css") and path.parts[0] in PACKAGES]
