@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,12 +21,15 @@ from hall.timekeeper import Timekeeper
 from sessions.acts.submission import Submissions
 from sessions.clock import Clock
 from sessions.commands import Opened
-from sessions.errors import Fenced, Unanswered
+from sessions.errors import Fenced, Stale, Unanswered, Unchecked
+from sessions.events import Recorded
 from sessions.ids import BidderId, SessionId
 from sessions.keys.hallkey import HallKeys
 from sessions.opening import CheckSeals, OpenBids, Opening
 from sessions.outside.certifying import Certifying
 from sessions.service import Sessions, Stores
+from sessions.store.events import Append
+from sessions.store.together import Asking, Together
 from sessions.watch.membership import Duties, Membership
 from sessions.watch.steady import ClockGuard
 from sessions.watch.vigil import Local, Vigil
@@ -37,6 +40,8 @@ from tests.support.shell import LIMITS, the_trust
 T = TypeVar("T")
 
 SESSION = SessionId("gx-1")
+BESIDE = (SessionId("gx-2"), SessionId("gx-3"))
+"""Lesser openings with the same T0, where a world has them."""
 
 _running: contextvars.ContextVar[Machine | None] = contextvars.ContextVar("machine", default=None)
 
@@ -68,6 +73,7 @@ class Trouble:
 CHECKED = frozenset(
     [
         "append",
+        "append_all",
         "keep",
         "add_upload",
         "claim",
@@ -142,10 +148,58 @@ class Cable:
         return writes if name in CHECKED | UNCHECKED else reads
 
 
+class SharedLog:
+    """One machine's way to the log where several openings use it: what they append at a moment shares a write."""
+
+    def __init__(self, machine: Machine, log: MemoryLog) -> None:
+        self._disk = machine.disk
+        self._cable = Cable(machine, log)
+        self._together = Together(self._write, own=(Stale, Unchecked))
+        self._ends = Asking(self._cable.ends_of)
+
+    async def append(self, session: SessionId, records: Sequence[Recorded], **more: Any) -> None:
+        alone = {"summary": None, "outcomes": (), "entries": None, "closes": None, **more}
+        one = Append(session=session, records=records, **alone)
+        try:
+            await self._together.add(one)
+        except (Stale, Unchecked):
+            if not any(each is one for each in self._disk.refused):
+                self._disk.taken_along.append(session)
+            raise
+
+    async def ends(self, session: SessionId) -> Any:
+        return await self._ends.ask(session)
+
+    async def _write(self, batch: Sequence[Append]) -> None:
+        sessions = [one.session for one in batch]
+        self._disk.writing.update(sessions)
+        try:
+            await self._cable.append_all(batch)
+        finally:
+            self._disk.writing.subtract(sessions)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cable, name)
+
+
+class SharedIntake:
+    """One machine's way to the intake where several openings use it: what they ask at one moment is asked once."""
+
+    def __init__(self, machine: Machine, intake: MemoryIntake) -> None:
+        self._cable = Cable(machine, intake)
+        self._holding = Asking(self._cable.holding_of)
+
+    async def holding(self, session: SessionId, t0: datetime) -> bool:
+        return bool(await self._holding.ask((session, t0)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cable, name)
+
+
 class Reading:
     """Stands for the reading of sealed files: tells what each bidder sealed, and nothing before the barrier."""
 
-    def __init__(self, prices: Mapping[BidderId, str], machine: Machine) -> None:
+    def __init__(self, prices: Mapping[SessionId, Mapping[BidderId, str]], machine: Machine) -> None:
         self._prices = prices
         self._machine = machine
 
@@ -157,11 +211,13 @@ class Reading:
         assert opening.barrier is not None, "a bid is opened before the barrier"
         await asyncio.sleep(self._machine.chance.uniform(0.05, 2))
         keys = {bidder for bidder, _ in work.released}
-        return tuple(self._opened(bid.bidder) if bid.bidder in keys else _shut(bid.bidder) for bid in opening.bids)
+        prices = self._prices[opening.plan.session]
+        return tuple(_opened(bid.bidder, prices) if bid.bidder in keys else _shut(bid.bidder) for bid in opening.bids)
 
-    def _opened(self, bidder: BidderId) -> Opened:
-        price = self._prices[bidder]
-        return Opened(bidder=bidder, quote={"price": price}, quote_sha256=digest(price), quote_key="aWs", code=None)
+
+def _opened(bidder: BidderId, prices: Mapping[BidderId, str]) -> Opened:
+    price = prices[bidder]
+    return Opened(bidder=bidder, quote={"price": price}, quote_sha256=digest(price), quote_key="aWs", code=None)
 
 
 def _shut(bidder: BidderId) -> Opened:
@@ -245,7 +301,7 @@ class Machine:
     clock: Clock
     chance: random.Random
     keys: HallKeys
-    prices: Mapping[BidderId, str]
+    prices: Mapping[SessionId, Mapping[BidderId, str]]
     trouble: Trouble = field(default_factory=Trouble)
     dead: bool = False
     ready: bool = False
@@ -254,10 +310,12 @@ class Machine:
 
     def __post_init__(self) -> None:
         disk, nothing = self.disk, Nothing()
+        log, intake = MemoryLog(disk), MemoryIntake(disk, lambda: self.number)
+        several = len(self.prices) > 1
         members: Any = Cable(self, MemoryMembers(disk, self.clock, self.joined))
         stores: Any = Stores(
-            events=Cable(self, MemoryLog(disk)),  # type: ignore[arg-type]  # passes on by name
-            intake=Cable(self, MemoryIntake(disk, lambda: self.number)),  # type: ignore[arg-type]
+            events=SharedLog(self, log) if several else Cable(self, log),  # type: ignore[arg-type]  # pass on by name
+            intake=SharedIntake(self, intake) if several else Cable(self, intake),  # type: ignore[arg-type]
             secrets=Cable(self, disk.secrets),  # type: ignore[arg-type]
             evidence=nothing,  # type: ignore[arg-type]
             blobs=MemoryBlobs(disk.blobs, self.clock, self.must_live),

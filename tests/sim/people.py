@@ -24,13 +24,13 @@ from sessions.acts.submission import NoSuchUpload
 from sessions.codec import Command
 from sessions.errors import CommandRefused, Overloaded
 from sessions.events import Recorded
-from sessions.ids import BidderId, Digest, Jws, StepId
-from sessions.opening import OVER, BidState, Opening, permitted
+from sessions.ids import BidderId, Digest, Jws, SessionId, StepId
+from sessions.opening import OVER, BidState, Opening, floor, permitted
 from sessions.opening.state import Draw, ProposalState
 from sessions.opening.steps import following
 from sessions.ports import Answer, WrongOffset
 from sessions.roles import Actor, Role
-from tests.sim.machines import SESSION, Gone, Machine
+from tests.sim.machines import Gone, Machine
 from tests.support.ceremony import SUPERVISOR, a_release, check_in, digest
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ class Acknowledged:
 
 @dataclass
 class Person:
-    """One seat: a bidder, or one of the staff."""
+    """One seat of one opening: a bidder, or one of the staff."""
 
+    session: SessionId
     actor: Actor
     world: World
     chance: random.Random
@@ -77,7 +78,7 @@ class Person:
         if machine is None:
             return None
         try:
-            return await machine.ask(lambda: machine.sessions.state(SESSION))
+            return await machine.ask(lambda: machine.sessions.state(self.session))
         except Gone:
             return None
 
@@ -105,7 +106,7 @@ class Person:
             twice = False
 
     async def _send(self, machine: Machine, key: str, command: Command) -> tuple[Recorded, ...]:
-        return await machine.ask(lambda: machine.sessions.handle(SESSION, command, self.actor, key))
+        return await machine.ask(lambda: machine.sessions.handle(self.session, command, self.actor, key))
 
     def wants(self, o: Opening) -> Iterator[tuple[str, Command]]:
         raise NotImplementedError
@@ -117,7 +118,7 @@ class Person:
         seed = bytes.fromhex(digest(f"{who.id} {number}"))
         party = draw.party(Role(role), who.id)
         if party is None and not draw.closed and who.id not in draw.out:
-            bound = commitment(SESSION, number, Share(role=role, party=who.id, seed=seed))
+            bound = commitment(self.session, number, Share(role=role, party=who.id, seed=seed))
             signed = Jws("signed.by." + who.id) if who.role is Role.BIDDER else None
             yield f"commit {number}", c.CommitDraw(round=number, commitment=Digest(bound.hex()), statement=signed)
         elif party is not None and draw.closed:
@@ -126,7 +127,9 @@ class Person:
 
 @dataclass
 class Official(Person):
-    """Host, deputy or supervisor."""
+    """Host, deputy or supervisor; one in a hurry ends it as soon as the bids are listed."""
+
+    hurries: bool = False
 
     def wants(self, o: Opening) -> Iterator[tuple[str, Command]]:
         me = self.actor.id
@@ -159,6 +162,9 @@ class Official(Person):
         for item in o.objections:
             if item.open:
                 yield f"answer {item.number}", c.AnswerObjection(number=item.number, text="已核实")
+        if self.hurries and o.listed and all(one.act != "Abort" for one in o.proposals):
+            yield "abort", c.Abort(reason="招标人要求终止")
+        yield from self._moderates(o)
         for bid in o.bids:
             if bid.consequence == "pending" and all(one.state is not ProposalState.OPEN for one in o.proposals):
                 yield (
@@ -168,6 +174,18 @@ class Official(Person):
         step = following(o)
         if step is not None and step.starts == "host" and o.step_complete:
             yield f"advance {step.id}", c.Advance(step=StepId(step.id))
+
+    def _moderates(self, o: Opening) -> Iterator[tuple[str, Command]]:
+        """Give the floor and take it; now and then to a second one, which is refused."""
+        speech = self.world.speech
+        for turn in o.turns if speech is not None else ():
+            if turn.ended_at is not None:
+                continue
+            what, often = f"{turn.bidder} {turn.asked_at.timestamp()}", 0.1 if turn.speaking or o.speaker else 0.7
+            if turn.asking and speech.random() < often:
+                yield f"grant {what}", c.GrantFloor(bidder=turn.bidder)
+            elif speech.random() < 0.1:
+                yield f"end {what}", c.EndFloor(bidder=turn.bidder, reason="发言时间已到")
 
 
 @dataclass
@@ -213,11 +231,11 @@ class Tenderer(Person):
                 await asyncio.sleep(self.chance.uniform(5, 20))
 
     async def _begins(self, machine: Machine, length: int) -> str:
-        begun = await machine.ask(lambda: machine.submissions.begin(SESSION, self.actor, length))
+        begun = await machine.ask(lambda: machine.submissions.begin(self.session, self.actor, length))
         return begun.id
 
     async def _goes_on(self, machine: Machine, upload: str, data: bytes) -> Answer | None:
-        there = await machine.ask(lambda: machine.submissions.progress(SESSION, upload, self.actor))
+        there = await machine.ask(lambda: machine.submissions.progress(self.session, upload, self.actor))
         left = len(data) - there.offset
         # By a share of it: a bid is some bytes longer or shorter each time it is sealed.
         end = len(data) if self.chance.random() < 0.7 else there.offset + int(left * self.chance.random())
@@ -227,7 +245,7 @@ class Tenderer(Person):
             yield data[there.offset : end]
 
         sent = await machine.ask(
-            lambda: machine.submissions.receive(SESSION, upload, self.actor, there.offset, bytes_of_it())
+            lambda: machine.submissions.receive(self.session, upload, self.actor, there.offset, bytes_of_it())
         )
         return sent.answer
 
@@ -257,12 +275,25 @@ class Tenderer(Person):
             yield "no objection", c.NoObjection(bidder=me)
         if o.kind == "sign" and not o.step_complete:
             yield "sign", c.SignRecord(signer=me, statement=Jws("signed.by." + me))
+        yield from self._speaks(o)
+
+    def _speaks(self, o: Opening) -> Iterator[tuple[str, Command]]:
+        """Ask for the floor, and give it back or take the asking back, or forget it."""
+        me, speech = BidderId(self.actor.id), self.world.speech
+        if speech is None:
+            return
+        turn = floor.standing(o, me)
+        if turn is None and floor.is_open(o) and speech.random() < 0.3:
+            yield f"ask to speak {speech.randrange(99)}", c.AskFloor(bidder=me)
+        elif turn is not None and speech.random() < (0.3 if turn.speaking else 0.1):
+            yield f"stop speaking {speech.randrange(99)}", c.EndFloor(bidder=me)
 
 
 @dataclass
 class Onlooker:
     """Somebody who follows the stream and keeps nothing but what it was sent: number by number, patch by patch."""
 
+    session: SessionId
     audience: Audience
     world: World
     chance: random.Random
@@ -285,7 +316,7 @@ class Onlooker:
         """Be written to until the patience is over or the hall sends everybody home; stop reading now and then."""
         gone = asyncio.Event()
         seat = await machine.hub.attach(
-            SESSION,
+            self.session,
             self.audience,
             self.number,
             form=Form.LINES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,11 +11,12 @@ from itertools import count
 from typing import Any, BinaryIO
 
 from sessions.clock import Clock
-from sessions.errors import Fenced, Unchecked
-from sessions.events import Recorded
+from sessions.errors import Fenced, Stale, Unchecked
+from sessions.events import Recorded, Stream
 from sessions.ids import BidderId, SessionId
 from sessions.opening import Status
 from sessions.ports import Answer, Appended, Released, Upload, UploadState, WrongOffset
+from sessions.store.events import Append
 from sessions.watch.health import Vote
 from sessions.watch.vigil import Incident
 from tests.support.memory_events import MemoryEvents
@@ -53,7 +54,7 @@ class MemoryIntake:
         self._disk.holders[upload] = None
 
     async def arrive(self, upload: str) -> bool:
-        if await self._disk.is_closed():
+        if await self._disk.is_closed(self._disk.uploads[upload].session):
             return False
         self._set(upload, UploadState.ARRIVED, self._disk.uploads[upload].completed_at)
         return True
@@ -78,7 +79,12 @@ class MemoryIntake:
         return self._those(lambda upload: upload.state in HOLDING and self._disk.holder(upload.id) is None)
 
     async def holding(self, session: SessionId, t0: datetime) -> bool:
-        return self._disk.holds_t0(t0)
+        return self._disk.holds_t0(session, t0)
+
+    async def holding_of(
+        self, asked: Sequence[tuple[SessionId, datetime]]
+    ) -> Mapping[tuple[SessionId, datetime], bool]:
+        return {(session, t0): self._disk.holds_t0(session, t0) for session, t0 in asked}
 
     async def drop_upload(self, upload: str) -> None:
         del self._disk.uploads[upload]
@@ -89,7 +95,8 @@ class MemoryIntake:
             self._set(upload, UploadState.ANSWERED, self._disk.uploads[upload].completed_at, held=False)
 
     async def answers(self, session: SessionId, bidder: BidderId | None = None) -> tuple[Answer, ...]:
-        return tuple(answer for answer in self._disk.answers if bidder in (None, answer.bidder))
+        mine = (answer for answer in self._disk.answers if answer.session == session)
+        return tuple(answer for answer in mine if bidder in (None, answer.bidder))
 
     async def releases(self, session: SessionId) -> tuple[Released, ...]:
         return ()
@@ -109,10 +116,26 @@ class MemoryLog:
         self._disk = disk
 
     async def append(self, session: SessionId, records: Sequence[Recorded], **more: Any) -> None:
-        closes = more.pop("closes", None)
-        if closes is not None and self._disk.holds_t0(closes):
-            raise Unchecked
-        await self._disk.events.append(session, records, **more)
+        alone = {"summary": None, "outcomes": (), "entries": None, "closes": None, **more}
+        await self.append_all([Append(session=session, records=records, **alone)])
+
+    async def ends_of(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, Mapping[Stream, int]]:
+        return {session: await self._disk.events.ends(session) for session in sessions}
+
+    async def append_all(self, batch: Sequence[Append]) -> None:
+        """Write all of it, or nothing: who of them cannot be written is remembered, for the promises."""
+        disk = self._disk
+        if len(batch) > 1 and any(disk.writing[one.session] > 1 for one in batch):
+            raise Stale  # another machine has the lock on one of them, and of several nobody waits
+        for one in batch:
+            unchecked = one.closes is not None and disk.holds_t0(one.session, one.closes)
+            if unchecked or disk.events.refuses(one.session, one.records, one.outcomes, one.entries):
+                disk.refused.append(one)
+                raise Unchecked if unchecked else Stale
+        disk.shared += len(batch) > 1
+        for one in batch:
+            more = {"summary": one.summary, "outcomes": one.outcomes, "entries": one.entries}
+            await disk.events.append(one.session, one.records, **more)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._disk.events, name)
@@ -168,13 +191,13 @@ class MemoryMembers:
             del self._disk.leases[session]
 
     async def hold(self, name: str, session: SessionId, longest: timedelta) -> None:
-        self._disk.holds[name] = self._clock.now() + longest
+        self._disk.holds[name] = (session, self._clock.now() + longest)
 
     async def let_go(self, name: str) -> None:
         self._disk.holds.pop(name, None)
 
     async def held(self, session: SessionId) -> bool:
-        return any(until > self._clock.now() for until in self._disk.holds.values())
+        return any(of == session and until > self._clock.now() for of, until in self._disk.holds.values())
 
 
 class MemoryPulses:
@@ -283,7 +306,11 @@ class Disk:
         self.holders: dict[str, int | None] = {}
         self.workers: dict[int, datetime] = {}
         self.leases: dict[SessionId, int] = {}
-        self.holds: dict[str, datetime] = {}
+        self.holds: dict[str, tuple[SessionId, datetime]] = {}
+        self.writing: Counter[SessionId] = Counter()  # on how many machines something is being appended to it
+        self.refused: list[Append] = []  # what could not be written, on its own account
+        self.shared = 0  # writes of several openings
+        self.taken_along: list[SessionId] = []  # who was refused for what another could not
         self.numbers = count(1)
 
     def holder(self, upload: str) -> int | None:
@@ -291,9 +318,11 @@ class Disk:
         number = self.holders.get(upload)
         return number if number in self.workers else None
 
-    def holds_t0(self, t0: datetime) -> bool:
-        waiting = (upload for upload in self.uploads.values() if upload.state in HOLDING)
+    def holds_t0(self, session: SessionId, t0: datetime) -> bool:
+        mine = (upload for upload in self.uploads.values() if upload.session == session)
+        waiting = (upload for upload in mine if upload.state in HOLDING)
         return any(upload.completed_at is None or upload.completed_at < t0 for upload in waiting)
 
-    async def is_closed(self) -> bool:
-        return all(each.status not in (Status.SCHEDULED, Status.CHECKIN) for each in await self.events.calendar())
+    async def is_closed(self, session: SessionId) -> bool:
+        found = await self.events.summary(session)
+        return found is None or found.status not in (Status.SCHEDULED, Status.CHECKIN)

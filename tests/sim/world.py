@@ -1,4 +1,4 @@
-"""One opening in virtual time, with whatever goes wrong: a seed is a world.
+"""One opening in virtual time, or three with one T0, with whatever goes wrong: a seed is a world.
 
 ``play(seed)`` returns the world after the end, every promise checked; ``Broken`` tells the story of the seed.
 ``python -m tests.sim.world FIRST LAST`` plays many, tells of each what came of it, and keeps the seeds that broke.
@@ -21,12 +21,12 @@ from tempfile import mkdtemp
 from hall.views.audience import PUBLIC, Audience
 from sessions.announcing.announcement import make_plan
 from sessions.announcing.rulebook import load
-from sessions.ids import BidderId
+from sessions.ids import BidderId, SessionId
 from sessions.keys.hallkey import HallKeys
 from sessions.opening import OVER
 from sessions.plan import Plan
 from sessions.roles import Role
-from tests.sim.machines import SESSION, Machine, Wire, on_its_machine
+from tests.sim.machines import BESIDE, SESSION, Machine, Wire, on_its_machine
 from tests.sim.people import Official, Onlooker, Person, Tenderer
 from tests.sim.promises import check
 from tests.sim.stores import Disk
@@ -37,6 +37,11 @@ from tests.support.shell import a_bid_for_this, the_actor
 
 KEPT = Path(__file__).with_name("kept.txt")
 """Seeds that once broke a promise, one a line with what broke; they are played with the first ones."""
+
+SPEAK, SEVERAL = 0.3, 0.15
+"""In how many worlds bidders ask for the floor, and how many have lesser openings with the same T0."""
+
+STAFF = (HOST, DEPUTY, SUPERVISOR)
 
 LONGEST = timedelta(hours=2)
 """Beyond it an opening hangs."""
@@ -54,13 +59,13 @@ def the_keys() -> HallKeys:
 
 
 @cache
-def a_bid(number: int, version: int) -> Sealed:
+def a_bid(number: int, version: int, lot: int = 1) -> Sealed:
     """Return one of a pool of sealed bids: sealing is dear, and every world is of the same tender.
 
     Sealed until its digest begins with its number, because rows of one millisecond stand by their digests.
     """
     while True:
-        sealed = a_bid_for_this(f"第{number}号有限公司", f"{1_000_000 + 7 * number}.0{version}")
+        sealed = a_bid_for_this(f"第{number}号有限公司", f"{1_000_000 * lot + 7 * number}.0{version}", lot=str(lot))
         if sealed.bid.header_sha256.startswith(f"{number:x}"):
             return sealed
 
@@ -70,13 +75,36 @@ class Broken(AssertionError):
 
 
 @dataclass
+class Ceremony:
+    """One of the openings of a world, and who takes part in it."""
+
+    plan: Plan
+    lot: int
+    tenderers: list[Tenderer]
+    officials: list[Official]
+    onlookers: list[Onlooker]
+
+    @property
+    def session(self) -> SessionId:
+        return self.plan.session
+
+    @property
+    def people(self) -> list[Person]:
+        return [*self.officials, *self.tenderers]
+
+    @property
+    def prices(self) -> dict[BidderId, str]:
+        """What each bidder sealed."""
+        sealed = enumerate(self.tenderers)
+        return {BidderId(one.actor.id): f"{1_000_000 * self.lot + 7 * n}.00" for n, one in sealed}
+
+
+@dataclass
 class World:
     seed: int
     loop: VirtualLoop
     chance: random.Random = field(init=False)
     machines: list[Machine] = field(default_factory=list)
-    people: list[Person] = field(default_factory=list)
-    onlookers: list[Onlooker] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)  # promises, noticed where nobody could raise
     disk: Disk = field(default_factory=Disk)
@@ -88,12 +116,39 @@ class World:
         self.wire = Wire(self.chance)
         self.keys = the_keys()
         self.loop.set_task_factory(on_its_machine)
-        self.plan = self._plan()
-        self.tenderers = [self._tenderer(number) for number in range(self.chance.choice((3, 4, 4, 5, 6, 12)))]
-        self.people = [*(Official(who, self, self.chance) for who in (HOST, DEPUTY, SUPERVISOR)), *self.tenderers]
+        plan = self._plan()
+        tenderers = [self._tenderer(number) for number in range(self.chance.choice((3, 4, 4, 5, 6, 12)))]
+        officials = [Official(SESSION, who, self, self.chance) for who in STAFF]
         watchers = [PUBLIC, PUBLIC, Audience(self.chance.choice((Role.HOST, Role.SUPERVISOR)))]
-        watchers += [Audience(Role.BIDDER, BidderId(one.actor.id)) for one in self.tenderers[:1]]
-        self.onlookers = [Onlooker(each, self, self.chance) for each in watchers]
+        watchers += [Audience(Role.BIDDER, BidderId(one.actor.id)) for one in tenderers[:1]]
+        onlookers = [Onlooker(SESSION, each, self, self.chance) for each in watchers]
+        self.ceremonies = [Ceremony(plan, 1, tenderers, officials, onlookers)]
+        # What came later draws by itself: the worlds that have none of it stay as they were.
+        later = random.Random(f"{self.seed} later")
+        self.speech = later if later.random() < SPEAK else None
+        if later.random() < SEVERAL:
+            self.ceremonies += [self._lesser(session, lot, later) for lot, session in enumerate(BESIDE, start=2)]
+
+    def _lesser(self, session: SessionId, lot: int, chance: random.Random) -> Ceremony:
+        """One that is there for its T0; mostly it is given up soon after."""
+        rules = load("cn-gov")
+        windows = {name: SHORT[name] for name in rules.windows}
+        tender = {**TENDER, "lot": str(lot), "pack": "cn-gov", "ceiling": None, "windows": windows}
+        plan = make_plan({**tender, "reading_pace_s": 1}, session=session, rehearsal=True)
+        hurries = chance.random() < 0.8
+        around = [-60_000, -1000, -300, -100, -30, -10, -3, -1, 0]
+        tenderers = [
+            Tenderer(
+                session,
+                the_actor(a_bid(number, 0, lot).bidder),
+                self,
+                chance,
+                bids=[(T0 + timedelta(milliseconds=chance.choice(around)), a_bid(number, 0, lot).data)],
+            )
+            for number in range(2)
+        ]
+        officials = [Official(session, who, self, chance, hurries=hurries) for who in STAFF]
+        return Ceremony(plan, lot, tenderers, officials, [Onlooker(session, PUBLIC, self, chance)])
 
     def _plan(self) -> Plan:
         pack = self.chance.choice(("cn-works", "cn-works", "cn-gov", "intl-two-role"))
@@ -113,6 +168,7 @@ class World:
         )
         bids = [(moment, a_bid(number, version).data) for version, moment in enumerate(moments)]
         return Tenderer(
+            SESSION,
             the_actor(a_bid(number, 0).bidder),
             self,
             chance,
@@ -123,9 +179,8 @@ class World:
         )
 
     @property
-    def prices(self) -> dict[BidderId, str]:
-        """What each bidder sealed."""
-        return {BidderId(one.actor.id): f"{1_000_000 + 7 * n}.00" for n, one in enumerate(self.tenderers)}
+    def prices(self) -> dict[SessionId, dict[BidderId, str]]:
+        return {each.session: each.prices for each in self.ceremonies}
 
     def note(self, what: str) -> None:
         self.story.append(f"{self.clock.now():%H:%M:%S.%f}"[:-3] + f"  {what}")
@@ -153,14 +208,14 @@ class World:
         raise Broken("no machine starts any more")
 
     async def over(self) -> None:
-        """Return when the log says that the opening is over."""
+        """Return when the log says that every opening is over."""
         until = T0 + LONGEST
         while True:
-            summary = await self.disk.events.summary(SESSION)
-            if summary is not None and summary.status in OVER:
+            calendar = await self.disk.events.calendar()
+            if len(calendar) == len(self.ceremonies) and all(each.status in OVER for each in calendar):
                 return
             if self.clock.now() > until:
-                raise Broken(f"nothing ended: {summary and (summary.status, summary.step, summary.due)}")
+                raise Broken(f"nothing ended: {[(each.status, each.step, each.due) for each in calendar]}")
             await asyncio.sleep(2)
 
     # -- what goes wrong -----------------------------------------------------------------------------------------
@@ -254,9 +309,12 @@ class World:
         first = await self.boots()
         for _ in range(self.chance.choice((0, 1, 1, 2))):
             await self.boots()
-        await first.ask(partial(first.sessions.create, self.plan))
-        at_it = [asyncio.create_task(one.live()) for one in (*self.people, *self.onlookers)]
-        at_it += [asyncio.create_task(one.submits()) for one in self.tenderers]
+        for each in self.ceremonies:
+            await first.ask(partial(first.sessions.create, each.plan))
+        onlookers = [one for each in self.ceremonies for one in each.onlookers]
+        at_it = [asyncio.create_task(one.live()) for each in self.ceremonies for one in each.people]
+        at_it += [asyncio.create_task(one.live()) for one in onlookers]
+        at_it += [asyncio.create_task(one.submits()) for each in self.ceremonies for one in each.tenderers]
         at_it.append(asyncio.create_task(self.goes_wrong()))
         ending = asyncio.create_task(self.over())
         running = {ending, *at_it}
@@ -266,13 +324,14 @@ class World:
                 task.result()
         for _ in range(50):  # whoever reads slowly comes to the end
             await asyncio.sleep(1.2)
-            if all(one.number == self.disk.events.last(SESSION) for one in self.onlookers):
+            if all(one.number == self.disk.events.last(one.session) for one in onlookers):
                 break
         for task in at_it:
             task.cancel()
         await asyncio.gather(*at_it, return_exceptions=True)
         machine = await self.boots()
-        await check(self, machine)
+        for each in self.ceremonies:
+            await check(self, each, machine)
 
 
 def play(seed: int) -> World:
@@ -293,7 +352,8 @@ def play(seed: int) -> World:
 
 def fingerprint(world: World) -> str:
     """Return a digest of all that happened: what was drawn by chance, what went wrong, every fact with its moment."""
-    facts = [(each.number, each.at, type(each.event).__name__) for each in world.disk.events.all(SESSION)]
+    log = [record for each in world.ceremonies for record in world.disk.events.all(each.session)]
+    facts = [(each.number, each.at, type(each.event).__name__) for each in log]
     told = (world.seed, world.loop.time(), world.chance.getstate(), world.story, facts)
     return sha256(repr(told).encode()).hexdigest()[:16]
 

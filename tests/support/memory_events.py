@@ -33,24 +33,35 @@ class MemoryEvents:
         entries: Entries | None = None,
         closes: datetime | None = None,
     ) -> None:
-        streams = {stream: list(self._events[session, stream]) for stream in Stream}
+        if self.refuses(session, records, outcomes, entries):
+            raise Stale
         for record in records:
-            before = streams[record.stream]
-            head = (before[-1].number, before[-1].digest) if before else (0, GENESIS)
-            if (record.number - 1, record.previous) != head:
-                raise Stale
-            before.append(record)
-        keys = [(session, outcome.actor, outcome.key) for outcome in outcomes]
-        if len(set(keys)) < len(keys) or self._outcomes.keys() & set(keys):
-            raise Stale
-        if entries is not None and entries.first != len(self._entries[session]):
-            raise Stale
+            self._events[session, record.stream].append(record)
         self._entries[session] += entries.added if entries is not None else ()
-        self._events |= {(session, stream): after for stream, after in streams.items()}
-        self._outcomes |= dict(zip(keys, outcomes, strict=True))
+        self._outcomes |= {(session, outcome.actor, outcome.key): outcome for outcome in outcomes}
         if summary is not None:
             first = self._summaries.get(session, summary)
             self._summaries[session] = replace(summary, plan=first.plan, created_at=first.created_at)
+
+    def refuses(
+        self,
+        session: SessionId,
+        records: Sequence[Recorded],
+        outcomes: Sequence[Outcome] = (),
+        entries: Entries | None = None,
+    ) -> bool:
+        """Return whether these do not follow what is here."""
+        heads = {
+            stream: (log[-1].number, log[-1].digest) for stream in Stream if (log := self._events[session, stream])
+        }
+        for record in records:
+            if (record.number - 1, record.previous) != heads.get(record.stream, (0, GENESIS)):
+                return True
+            heads[record.stream] = (record.number, record.digest)
+        keys = [(session, outcome.actor, outcome.key) for outcome in outcomes]
+        if len(set(keys)) < len(keys) or self._outcomes.keys() & set(keys):
+            return True
+        return entries is not None and entries.first != len(self._entries[session])
 
     def all(self, session: SessionId) -> list[Recorded]:
         """Return both streams as they stand."""
