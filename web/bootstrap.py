@@ -346,7 +346,9 @@ def build(
     master = MasterKeys(settings.data_dir)
     accounts = Accounts(SqlAccounts(database), master, clock)
     contacts, outbox = SqlContacts(database, master), SqlOutbox(database)
-    proofs = ReceiptProofs(sessions, events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
+    proofs = ReceiptProofs(
+        sessions, events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys, clock=clock
+    )
     sessions.on_commit(proofs.look)
     receipt_logs = ReceiptLogs(
         sessions,
@@ -357,7 +359,7 @@ def build(
         leading=membership,
     )
     recordings = FolderRecordings(settings.data_dir / "media")
-    recorded = RecordingLog(events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
+    recorded = RecordingLog(events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys, clock=clock)
     tail = Tail(sessions, recordings, events=kept.events, log=recorded, clock=clock)
     sessions.on_commit(tail.look)
     reach = Reach(sessions, kept, clock=clock, hall=keys)

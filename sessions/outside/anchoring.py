@@ -12,7 +12,9 @@ from typing import Protocol
 
 from crypto.errors import NoteRefused
 from crypto.signing import HallPublicKey
+from crypto.timestamps import DRIFT
 from crypto.tlog import Checkpoint, Tree, open_checkpoint, with_signatures
+from sessions.clock import Clock
 from sessions.errors import CommandRefused
 from sessions.opening import Opening
 from sessions.plan import AnchorKind, Watch
@@ -39,12 +41,16 @@ def asking(signed: Signed, tree: Tree) -> ToAnchor:
     )
 
 
-async def answered(opening: Opening, anchor: Anchor, asked: ToAnchor) -> Said | None:
+async def answered(opening: Opening, anchor: Anchor, asked: ToAnchor, clock: Clock) -> Said | None:
     """Return what ``anchor`` said; None, and the reason in the log, if it may be asked again.
+
+    What is dated more than ``DRIFT`` before it was asked for, or after it came, is not taken: whoever checks the
+    archive could not tell it from a log that was made up afterwards (log.witnesses).
 
     Raises:
         HoldsAnother: it shows a checkpoint instead, to be judged by ``convicting``.
     """
+    began = clock.now()
     try:
         said = await anchor.hold(asked)
         if anchor.kind is AnchorKind.STAMP:  # the rule pack may want to know how the authority's certificate stood
@@ -56,7 +62,9 @@ async def answered(opening: Opening, anchor: Anchor, asked: ToAnchor) -> Said | 
     except CommandRefused as refused:
         _log.warning("a stamp is not taken", extra={"by": anchor.name, "origin": asked.origin, "why": refused.code})
     else:
-        return said
+        if began - DRIFT <= said.at <= clock.now() + DRIFT:
+            return said
+        _log.warning("an answer is dated otherwise than this hall", extra={"by": anchor.name, "at": said.at})
     return None
 
 

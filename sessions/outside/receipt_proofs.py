@@ -14,6 +14,7 @@ from typing import Protocol
 from crypto.receipt import log_leaf, verify_receipt
 from crypto.receipt_file import ReceiptFile, Stamp
 from crypto.tlog import Tree, write_proof
+from sessions.clock import Clock
 from sessions.ids import Jws, SessionId
 from sessions.keys.hallkey import HallKeys
 from sessions.opening import OVER, Opening
@@ -58,12 +59,14 @@ class ReceiptProofs:
         checkpoints: CheckpointStore,
         outside: Outside,
         hall: HallKeys,
+        clock: Clock,
     ) -> None:
         self._service = service
         self._events = events
         self._checkpoints = checkpoints
         self._outside = outside
         self._hall = hall
+        self._clock = clock
         self._trees: dict[SessionId, Tree] = {}
         self._closed: dict[SessionId, int] = {}
         self._growing = asyncio.Lock()
@@ -228,7 +231,7 @@ class ReceiptProofs:
     async def _hold(self, session: SessionId, anchor: Anchor, signed: Signed, tree: Tree) -> None:
         opening = await self._service.state(session)
         try:
-            said = await answered(opening, anchor, asking(signed, tree))
+            said = await answered(opening, anchor, asking(signed, tree), self._clock)
         except HoldsAnother as other:
             hall, newest = self._hall.of(opening.plan).public, await self.tree(session)
             if convicting(other.note, by=anchor.name, hall=hall, origin=signed.origin, tree=newest):

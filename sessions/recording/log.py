@@ -9,6 +9,7 @@ import asyncio
 import logging
 
 from crypto.tlog import Tree
+from sessions.clock import Clock
 from sessions.events import Stream
 from sessions.ids import SessionId
 from sessions.keys.hallkey import HallKeys
@@ -40,11 +41,14 @@ async def tree_of(events: EventStore, session: SessionId) -> Tree:
 class RecordingLog:
     """The logs of this hall's recordings. All methods belong to one event loop."""
 
-    def __init__(self, *, events: EventStore, checkpoints: CheckpointStore, outside: Outside, hall: HallKeys) -> None:
+    def __init__(
+        self, *, events: EventStore, checkpoints: CheckpointStore, outside: Outside, hall: HallKeys, clock: Clock
+    ) -> None:
         self._events = events
         self._checkpoints = checkpoints
         self._outside = outside
         self._hall = hall
+        self._clock = clock
 
     async def hold(self, opening: Opening) -> None:
         """Sign the closed recording and ask outside until everybody has answered; not for ever.
@@ -86,7 +90,7 @@ class RecordingLog:
     async def _ask(self, opening: Opening, anchor: Anchor, signed: Signed, tree: Tree) -> None:
         session = opening.plan.session
         try:
-            said = await answered(opening, anchor, asking(signed, tree))
+            said = await answered(opening, anchor, asking(signed, tree), self._clock)
         except HoldsAnother as other:
             hall = self._hall.of(opening.plan).public
             if convicting(other.note, by=anchor.name, hall=hall, origin=signed.origin, tree=tree):

@@ -141,7 +141,7 @@ async def _until(hall: Shell, holds: Callable[[list[str]], bool]) -> None:
 @cache
 def the_bundle(off: timedelta = timedelta()) -> tuple[bytes, HallKey]:
     """``off``: of the authority's clock against that of a hall which keeps its stamps all the same."""
-    keeps = patch("sessions.acts.notary.DRIFT", timestamps.DRIFT + abs(off))
+    keeps = patch("sessions.outside.anchoring.DRIFT", timestamps.DRIFT + abs(off))
     with tempfile.TemporaryDirectory() as folder, keeps:
         return run(_play(Path(folder), off)), hall_key(Path(folder))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,7 @@ class Holder:
 
     kind: AnchorKind
     secret: WitnessSecret
+    clock: FakeClock = field(default_factory=FakeClock)
     away: bool = False
     asked: list[int] = field(default_factory=list)
 
@@ -58,7 +59,7 @@ class Holder:
         if self.away:
             raise NotAnchored("away")
         self.asked.append(asked.size)
-        at = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+        at = self.clock.now()
         if self.kind is AnchorKind.STAMP:
             return Said(evidence=b"token over " + asked.text, at=at)
         line = cosign(asked.note, self.secret, int(at.timestamp()))
@@ -91,6 +92,7 @@ def proofs(hall: Shell, *holders: Holder) -> ReceiptProofs:
         checkpoints=kept.checkpoints,
         outside=Outside(*holders),
         hall=HallKeys.in_folder(hall.folder),
+        clock=hall.clock,
     )
 
 
@@ -314,7 +316,8 @@ async def test_a_receipt_is_proven_as_soon_as_a_checkpoint_covers_it_and_never_b
 
 
 async def test_witnesses_cosign_and_authorities_stamp_every_checkpoint_by_the_way(tmp_path: Path) -> None:
-    clock, holders = FakeClock(), [Holder(one.kind, one.secret) for one in (*WITNESSES, AUTHORITY)]
+    clock = FakeClock()
+    holders = [Holder(one.kind, one.secret, clock) for one in (*WITNESSES, AUTHORITY)]
     async with a_shell(tmp_path, clock) as hall:
         await announced(hall, clock)
         answer = await hall.submit(a_bid_for_this(NAMES[0]))
@@ -347,7 +350,8 @@ async def said(hall: Shell, size: int, count: int) -> bool:
 
 
 async def test_what_outsiders_said_of_receipts_is_not_told_as_said_of_the_opening(tmp_path: Path) -> None:
-    clock, holders = FakeClock(), [Holder(one.kind, one.secret) for one in WITNESSES]
+    clock = FakeClock()
+    holders = [Holder(one.kind, one.secret, clock) for one in WITNESSES]
     async with a_shell(tmp_path, clock) as hall:
         await announced(hall, clock)
         clock.advance(10 * MINUTE)

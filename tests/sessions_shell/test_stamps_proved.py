@@ -153,7 +153,7 @@ async def test_no_log_keeps_a_stamp_that_the_rules_do_not_take(
         switch, kept = _Switch(), hall.stores
         outside = Outside(witnesses={}, authorities={NAME: the_anchor(hall, switch)})
         keys = HallKeys.in_folder(hall.folder)
-        log = RecordingLog(events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys)
+        log = RecordingLog(events=kept.events, checkpoints=kept.checkpoints, outside=outside, hall=keys, clock=clock)
         holding = create_task(log.hold(await hall.sessions.state(SESSION)))
 
         async def asked_again() -> bool:

@@ -112,7 +112,12 @@ def _outside(hall: Shell, outside: Outside) -> tuple[Notary, ReceiptProofs]:
     openings = OpeningLog(hall.stores.events, checkpoints, keys)
     notary = Notary(hall.sessions, openings, checkpoints, outside, hall=keys, clock=hall.clock)
     receipts = ReceiptProofs(
-        hall.sessions, events=hall.stores.events, checkpoints=checkpoints, outside=outside, hall=keys
+        hall.sessions,
+        events=hall.stores.events,
+        checkpoints=checkpoints,
+        outside=outside,
+        hall=keys,
+        clock=hall.clock,
     )
     hall.sessions.on_commit(notary.look)
     hall.sessions.on_commit(receipts.look)

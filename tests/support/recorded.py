@@ -109,7 +109,9 @@ async def a_recorded_room(
         store = FolderRecordings(folder / "media")
         keys = HallKeys.in_folder(folder)
         outside = Outside(witnesses={one.vkey: one for one in witnesses}, authorities={})
-        log = RecordingLog(events=hall.stores.events, checkpoints=hall.stores.checkpoints, outside=outside, hall=keys)
+        log = RecordingLog(
+            events=hall.stores.events, checkpoints=hall.stores.checkpoints, outside=outside, hall=keys, clock=clock
+        )
         tail = Tail(hall.sessions, store, events=hall.stores.events, log=log, clock=clock)
         hall.sessions.on_commit(tail.look)
         plan = replace(a_plan(ceiling=None), recording=recording)
