@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -20,6 +21,7 @@ from hall.media.edge.serving import serve
 from hall.media.packets.onair import OnAir
 from hall.media.port.engine import Change, Show, Source
 from hall.media.port.places import Places
+from hall.media.port.processes import Processes
 from sessions.clock import SystemClock
 from sessions.ids import SessionId
 from tests.support.browsing import ARGUMENTS, CHROMIUM
@@ -187,6 +189,19 @@ async def the_edge(house: House) -> AsyncIterator[None]:
     finally:
         serving.cancel()
         await asyncio.wait({serving})
+
+
+@asynccontextmanager
+async def in_processes(house: House, *names: str, hall: str = "") -> AsyncIterator[Processes]:
+    """The media processes of these names, of the hall that listens at ``hall``, until they are taken away."""
+    data = ("--data-dir", str(house.services.settings.data_dir), "--hall", hall, "--lifeline")
+    kept = Processes({name: (sys.executable, "-m", "web.cli", "media", name, *data) for name in names})
+    running = asyncio.create_task(kept.run())
+    try:
+        yield kept
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
 
 
 @asynccontextmanager

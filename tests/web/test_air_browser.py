@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +16,9 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from hall.media.port import processes
 from hall.media.port.engine import Source
-from hall.media.port.processes import Processes
 from tests.support.browsing import complaints, served
 from tests.support.house import T0, House, a_house
-from tests.support.media import SCRIPT, a_studio, decoded, the_edge
+from tests.support.media import SCRIPT, a_studio, decoded, in_processes, the_edge
 from web import assets
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -183,11 +181,8 @@ async def test_who_is_on_air_comes_back_when_the_edge_was_killed_and_leaves_with
         page = await the_page(context, house, origin)
         await choose(page, "microphone")
         await page.evaluate(SEEN)
-        command = [sys.executable, "-m", "web.cli", "media", "edge"]
-        data = str(house.services.settings.data_dir)
-        kept = Processes({"edge": [*command, "--data-dir", data, "--lifeline"]})
-        running = [asyncio.create_task(each) for each in (kept.run(), passing(house))]
-        try:
+        async with in_processes(house, "edge") as kept, asyncio.TaskGroup() as clock:
+            turning = clock.create_task(passing(house))
             await go(page)
             os.kill(kept.running["edge"].pid, 9)
             await page.wait_for_function("() => seen.join().includes('live,again')", timeout=PATIENCE)
@@ -202,10 +197,7 @@ async def test_who_is_on_air_comes_back_when_the_edge_was_killed_and_leaves_with
             await house.turn(timedelta(hours=1))
             await state(second, "refused")
             assert "Nothing can be sent" in await second.inner_text('form[data-air="form"] [data-outcome]')
-        finally:
-            for each in running:
-                each.cancel()
-            await asyncio.wait(running)  # both: the edge has its own end
+            turning.cancel()
 
 
 async def test_the_line_is_tried_and_said_in_a_word(tmp_path: Path) -> None:

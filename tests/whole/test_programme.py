@@ -18,25 +18,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
-from playwright.async_api import Page, Route
+from playwright.async_api import Browser, BrowserContext, Route
 
 from hall.media.mp4.boxes import Fragment, Init, cut
 from hall.media.port.places import Places
 from sessions.ids import SessionId
 from tests.support.browsing import complaints
 from tests.support.house import TENDER
-from tests.support.media import a_studio
+from tests.support.media import a_studio, decoded
+from tests.support.player import PATIENCE, WATCHED, plays, plays_by, told, until, without_a_freeze
+from web.bench.air.lossy import LossyNetwork
 from web.participant.remote import Hall
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(400)]
 
 SESSION = SessionId("on-air-1")
-PICTURES = "video => video.getVideoPlaybackQuality().totalVideoFrames"
-PATIENCE = 120_000  # milliseconds: a machine with two cores and eight things to do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,55 +82,15 @@ def _process(hall: int, name: str) -> int | None:
     return None
 
 
-async def _plays(page: Page) -> None:
-    """Wait until pictures have been shown for a while, and go on being shown."""
-    video = page.locator("#programme video")
-
-    async def look() -> tuple[int, int, int]:
-        await page.wait_for_selector('#programme[data-state="playing"]', timeout=PATIENCE)
-        before = await video.evaluate(PICTURES)
-        await asyncio.sleep(3)  # more than there is between two keyframes
-        return before, await video.evaluate(PICTURES), await video.evaluate("video => video.videoWidth")
-
-    await _until(look, lambda found: found[0] + 3 < found[1] and found[2] == 1280)
-
-
-async def _plays_by(page: Page, way: str, words: str) -> None:
-    """Have it play by ``way``: a machine that was too slow for it once gets another chance."""
-
-    async def look() -> str:
-        await page.evaluate("way => localStorage.setItem('kaibiao.programme', way)", way)
-        await page.reload()
-        await page.wait_for_selector('#programme[data-state="playing"]', timeout=PATIENCE)
-        return await _told(page)
-
-    await _until(look, lambda told: told.startswith(words))
-    await _plays(page)
-
-
-async def _told(page: Page) -> str:
-    return await page.text_content('[data-programme="told"]') or ""
-
-
-async def _until(look: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    async with asyncio.timeout(PATIENCE / 1000):
-        while True:
-            found = look()
-            found = await found if asyncio.iscoroutine(found) else found
-            if holds(found):
-                return found
-            await asyncio.sleep(0.1)
-
-
 async def test_it_plays_dies_alone_and_comes_back(folder: Path) -> None:
     async with on_air(folder) as hall, a_studio() as browser, Hall(hall.url) as host:
         page = await browser.new_page(viewport={"width": 1280, "height": 900})
         heard = complaints(page)
         await page.goto(f"{hall.url}/s/{SESSION}?lang=en")
-        await _plays(page)
-        await _plays_by(page, "whep-tcp", "WebRTC over TCP")
-        await _plays_by(page, "whep-udp", "WebRTC")
-        await _until(lambda: _told(page), lambda told: re.search(r"\d\.\d s behind", told))
+        await plays(page)
+        await plays_by(page, "whep-tcp", "WebRTC over TCP")
+        await plays_by(page, "whep-udp", "WebRTC")
+        await until(lambda: told(page), lambda said: re.search(r"\d\.\d s behind", said))
         assert [one for one in heard if "/media/" not in one] == []  # a programme that is just starting is no fault
 
         # The words come beside the picture.
@@ -141,18 +100,18 @@ async def test_it_plays_dies_alone_and_comes_back(folder: Path) -> None:
         await page.wait_for_selector('[data-programme="caption"]:has-text("came in as")', timeout=PATIENCE)
 
         async def without_edge() -> str:
-            told = await _told(page)
+            said = await told(page)
             edge = _process(hall.process, "edge")
-            if told.startswith("WebRTC") and edge is not None:
+            if said.startswith("WebRTC") and edge is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(edge, signal.SIGKILL)
-            return told
+            return said
 
-        await _until(without_edge, lambda told: re.match("WebSocket|HLS", told))
-        await _plays(page)
+        await until(without_edge, lambda said: re.match("WebSocket|HLS", said))
+        await plays(page)
 
         # One that hangs is worse than one that died, and nobody starts it again.
-        killed = await _until(lambda: _process(hall.process, "programme"), lambda found: found is not None)
+        killed = await until(lambda: _process(hall.process, "programme"), lambda found: found is not None)
         os.kill(killed, signal.SIGSTOP)
         await page.wait_for_selector('[data-programme="interrupted"]', state="visible", timeout=PATIENCE)
         # The ceremony goes on meanwhile: an act is taken, and the page shows it.
@@ -161,12 +120,13 @@ async def test_it_plays_dies_alone_and_comes_back(folder: Path) -> None:
         await page.wait_for_selector("#log li:has-text('came in as host')", timeout=PATIENCE)
 
         os.kill(killed, signal.SIGKILL)
-        await _until(lambda: _process(hall.process, "programme"), lambda found: found not in (None, killed))
-        await _plays(page)
+        await until(lambda: _process(hall.process, "programme"), lambda found: found not in (None, killed))
+        await plays(page)
         await page.close()
 
         await _files_play(hall)
         await _where_no_udp_comes_through(browser, hall)
+        await _where_three_packets_of_a_hundred_are_lost(browser, hall)
         await _a_phone_with_a_slow_line(browser, hall)
     _recorded(hall)
 
@@ -174,7 +134,7 @@ async def test_it_plays_dies_alone_and_comes_back(folder: Path) -> None:
 async def _files_play(hall: OnAir) -> None:
     """The HLS folder, read by somebody else's player (FFmpeg's)."""
     index = hall.places.hls(SESSION) / "index.m3u8"
-    text = await _until(lambda: index.read_text() if index.exists() else "", lambda text: ".m4s" in text)
+    text = await until(lambda: index.read_text() if index.exists() else "", lambda text: ".m4s" in text)
     async with Hall(hall.url) as anybody:
         assert (await anybody.download(f"/media/{SESSION}/hls/index.m3u8")).startswith(b"#EXTM3U")
         head = await anybody.download(f"/media/{SESSION}/hls/" + re.findall(r'URI="([^"]+)"', text)[0])
@@ -184,20 +144,28 @@ async def _files_play(hall: OnAir) -> None:
     assert _pictures(init, fragments) >= 10
 
 
-async def _where_no_udp_comes_through(browser: Any, hall: OnAir) -> None:
+async def _udp_goes_to(context: BrowserContext, way: Callable[[int], int]) -> None:
+    """Let the answers to this browser name another UDP port of this machine than the edge's."""
+
+    async def change(route: Route) -> None:
+        answer = await route.fetch()
+        kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        said = re.sub(
+            r"(a=candidate:\S+ \d udp \d+ \S+ )(\d+)( typ host)",
+            lambda found: f"{found[1]}{way(int(found[2]))}{found[3]}",
+            await answer.text(),
+        )
+        await route.fulfill(status=answer.status, headers=kept, body=said)
+
+    await context.route("**/whep", change)
+
+
+async def _where_no_udp_comes_through(browser: Browser, hall: OnAir) -> None:
     """An answer whose UDP goes to somebody who is silent: the page finds TCP by itself, and remembers it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        wall = rf"\g<1>{silent.getsockname()[1]}\g<2>"
-
-        async def shut(route: Route) -> None:
-            answer = await route.fetch()
-            kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
-            said = re.sub(r"(a=candidate:\S+ \d udp \d+ \S+ )\d+( typ host)", wall, await answer.text())
-            await route.fulfill(status=answer.status, headers=kept, body=said)
-
         context = await browser.new_context()
-        await context.route("**/whep", shut)
+        await _udp_goes_to(context, lambda _: silent.getsockname()[1])
         page = await context.new_page()
         await page.goto(f"{hall.url}/s/{SESSION}?lang=en")
 
@@ -205,19 +173,47 @@ async def _where_no_udp_comes_through(browser: Any, hall: OnAir) -> None:
             await page.evaluate("localStorage.clear()")
             await page.reload()
             await page.wait_for_selector('#programme[data-state="playing"]', timeout=PATIENCE)
-            return await _told(page), await page.evaluate("localStorage.getItem('kaibiao.programme')")
+            return await told(page), await page.evaluate("localStorage.getItem('kaibiao.programme')")
 
-        told, remembered = await _until(look, lambda found: found[0].startswith("WebRTC over TCP"))
-        assert remembered == "whep-tcp", told
-        await _plays(page)
+        said, remembered = await until(look, lambda found: found[0].startswith("WebRTC over TCP"))
+        assert remembered == "whep-tcp", said
+        await plays(page)
         await context.close()
 
 
-async def _a_phone_with_a_slow_line(browser: Any, hall: OnAir) -> None:
+async def _where_three_packets_of_a_hundred_are_lost(browser: Browser, hall: OnAir) -> None:
+    """What is lost is asked for, sent again and in time: the picture goes on, and needs no new beginning."""
+    networks: list[LossyNetwork] = []
+
+    def lossy(port: int) -> int:
+        networks.append(LossyNetwork(port, share=0.03, seed=3))
+        return networks[-1].port
+
+    async def lose() -> None:
+        asked, lost = (await decoded(page, "player", 1))["nackCount"], sum(network.lost for network in networks)
+        while (seen := await decoded(page, "player", 5))["nackCount"] < asked + 5:
+            assert seen["protocol"] == "udp"
+        assert sum(network.lost for network in networks) > lost
+
+    context = await browser.new_context()
+    try:
+        await context.add_init_script(WATCHED)
+        await _udp_goes_to(context, lossy)
+        page = await context.new_page()
+        await page.goto(f"{hall.url}/s/{SESSION}?lang=en")
+        await plays_by(page, "whep-udp", "WebRTC")
+        await without_a_freeze(page, lose)
+    finally:
+        await context.close()
+        for network in networks:
+            network.close()
+
+
+async def _a_phone_with_a_slow_line(browser: Browser, hall: OnAir) -> None:
     """Sound alone, by keyboard; then files, where that is what worked last time."""
     page = await browser.new_page(viewport={"width": 390, "height": 844})
     await page.goto(f"{hall.url}/s/{SESSION}?lang=zh")
-    await _plays_by(page, "whep-udp", "WebRTC")
+    await plays_by(page, "whep-udp", "WebRTC")
     await page.focus('#programme input[value="full"]')
     async with page.expect_response(lambda answer: answer.request.method == "DELETE") as left:
         await page.keyboard.press("ArrowDown")
@@ -225,12 +221,12 @@ async def _a_phone_with_a_slow_line(browser: Any, hall: OnAir) -> None:
     await page.keyboard.press("ArrowDown")
     assert await page.is_checked('#programme input[value="sound"]')
     video = page.locator("#programme video")
-    await _until(
+    await until(
         lambda: video.evaluate("video => [video.videoWidth, video.readyState]"), lambda found: found == [0, 4]
     )
     assert await page.evaluate("() => document.documentElement.scrollWidth") <= 390
     await page.check('#programme input[value="full"]')  # the choice is remembered, and files have everything
-    await _plays_by(page, "hls", "HLS")
+    await plays_by(page, "hls", "HLS")
     await page.close()
 
 
