@@ -16,9 +16,9 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from crypto import authority
 from tests.support.bidders import Bidder
-from web.cli.serving import SERVER
 from web.door.gate import HallGate, through
 from web.process.descriptors import allowed
+from web.serving.server import SERVER
 
 KEY_PASSWORD = "测试 password"
 PATIENCE = 60_000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 
-from web.cli.serving import OURS, log_to
+from web.serving.logs import OURS, log_to
 from web.settings import Settings
 
 

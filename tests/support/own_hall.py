@@ -24,8 +24,8 @@ from sessions.roles import Role
 from sessions.store.migrations import migrate
 from tests.support.team import database_url
 from web.bootstrap import build
-from web.cli.media import processes
-from web.cli.serving import HallServer
+from web.serving.media import processes
+from web.serving.server import HallServer
 from web.settings import Settings
 
 PAGE = resource.getpagesize()

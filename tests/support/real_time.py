@@ -18,8 +18,8 @@ from sessions.store.migrations import migrate
 from tests.support.house import one_time_code
 from tests.support.team import database_url
 from web.bootstrap import Services, build
-from web.cli.serving import HallServer
 from web.demo import cast
+from web.serving.server import HallServer
 from web.settings import Settings
 
 PASSWORD = "correct horse battery"

@@ -16,7 +16,7 @@ from sessions.store.migrations import migrate
 from tests.support.house import House, TurnedClock, trust
 from tests.support.team import database_url
 from web.bootstrap import build
-from web.cli.serving import HallServer
+from web.serving.server import HallServer
 from web.settings import Settings
 
 

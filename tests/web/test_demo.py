@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from web.cli.refused import Refused
 from web.demo.play import Options, _hall, play
 from web.participant.remote import Hall
+from web.refused import Refused
 
 
 def options(port: int, out: Path) -> Options:

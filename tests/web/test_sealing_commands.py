@@ -18,7 +18,7 @@ from sessions.announcing.announcement import make_plan
 from sessions.zipped import pack
 from tests.support.bundles import the_bundle
 from web.cli import sealing
-from web.cli.refused import Refused
+from web.refused import Refused
 
 APP = typer.Typer()
 sealing.register(APP)

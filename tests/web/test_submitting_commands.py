@@ -18,7 +18,7 @@ from tests.support.bidders import Bidder, a_bidder
 from tests.support.house import T0, a_bid
 from tests.support.served import served
 from web.cli import submitting
-from web.cli.refused import Refused
+from web.refused import Refused
 
 APP = typer.Typer()
 submitting.register(APP)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from web.cli import supervisor
-from web.cli.supervisor import Berth, GaveUp, Supervisor, listen
+from web.serving import supervisor
+from web.serving.supervisor import Berth, GaveUp, Supervisor, listen
 
 WORKER = """
 import json, os, signal, sys, time

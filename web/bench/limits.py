@@ -13,6 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from hall.limits import LIMITS, RATES
+from web.process.descriptors import SPARE
+from web.serving.server import BACKLOG
+
 HEAD: Final = """# What one machine carries, and where it ends
 
 Printed by `python -m web.bench.limits docs/limits/*.json` from what `kaibiao bench ... --json` measured. Each part
@@ -35,10 +39,6 @@ def document(reports: Iterable[Mapping[str, Any]]) -> str:
 
 def designed() -> Iterator[Sequence[str]]:
     """Yield what the hall itself limits, from the limits as they are in force."""
-    from hall.limits import LIMITS, RATES
-    from web.cli.serving import BACKLOG
-    from web.process.descriptors import SPARE
-
     yield (
         "readers of one process",
         f"{LIMITS.watchers:,}",

@@ -33,6 +33,8 @@ from web.bench.goal import Goal
 from web.bench.verifying import CHROMIUM
 from web.bootstrap import build
 from web.demo import cast
+from web.serving.media import processes
+from web.serving.server import HallServer
 from web.settings import load
 
 ROUNDS: Final = 5
@@ -146,9 +148,6 @@ def _lateness(late: dict[str, float]) -> Goal:
 async def _late() -> dict[str, float]:
     """How late the page of a real hall is, by its own account, on either way."""
     from playwright.async_api import async_playwright
-
-    from web.cli.media import processes  # here, because the command line imports the benches
-    from web.cli.serving import HallServer
 
     with tempfile.TemporaryDirectory(prefix="kaibiao-bench-") as name:
         settings = load(

@@ -19,6 +19,7 @@ from web.bench import machine
 from web.bench.fanout.servers import running, settings
 from web.bench.record import make_record
 from web.bootstrap import build
+from web.serving.server import HallServer
 
 RUNNER: Final = assets.CLIENT / "tests" / "audit.mjs"
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -59,8 +60,6 @@ def _by_node(bundle: Path) -> dict[str, Any]:
 async def _by_page(bundle: Path) -> dict[str, Any]:
     """From the choice of the file to the last line on the page, in a hall of its own."""
     from playwright.async_api import async_playwright
-
-    from web.cli.serving import HallServer  # here, because the command line imports the benches
 
     services = build(settings(bundle.parent, machine.free_port()))
     await migrate(services.database)

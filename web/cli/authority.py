@@ -22,7 +22,7 @@ from crypto.authority import Algorithm, Authority
 from crypto.certificates import PrivateKey, Usage, load_credential
 from crypto.timestamping import issue_authority
 from sessions.clock import SystemClock
-from web.cli.refused import Refused
+from web.refused import Refused
 from web.standins.responder import Responder
 
 app = typer.Typer(help="A certificate authority for demonstrations and tests.", no_args_is_help=True)

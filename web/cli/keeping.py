@@ -22,7 +22,7 @@ from sessions.store.intake import SqlIntake
 from sessions.store.masterkey import MASTER
 from web.bootstrap import blobs
 from web.cli.outside import newer_outside
-from web.cli.refused import Refused
+from web.refused import Refused
 from web.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]

@@ -16,7 +16,7 @@ from sessions.store.database import Database
 from sessions.store.masterkey import MasterKeys
 from sessions.store.migrations import pending
 from sessions.store.resealing import StillInUse, reseal, retire, under
-from web.cli.refused import Refused
+from web.refused import Refused
 from web.settings import Settings, load
 
 app = typer.Typer(help="The hall's own keys: list, rotate, retire.", no_args_is_help=True)

@@ -6,9 +6,7 @@ What they are made of is imported in each command: whoever only wants to know ho
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,21 +15,14 @@ from typing import Annotated
 import typer
 
 from hall.media.port.places import Places
-from hall.media.port.processes import Processes, installed, watch
+from hall.media.port.processes import installed, watch
 from sessions.clock import SystemClock
-from web.cli.refused import Refused
-from web.media.whereabouts import on_air
+from web.refused import Refused
 from web.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (docs/settings.md).")]
 Hall = Annotated[str, typer.Option("--hall", help="Where the hall is reached from here; else as the settings say.")]
 Lifeline = Annotated[int | None, typer.Option(hidden=True)]
-
-POLITE = {"edge": 5, "programme": 10}
-"""Niceness from the first instruction on: the ceremony always goes first, also before what takes a second to load."""
-
-COMMANDS = ("edge", "programme")
-"""The processes of a machine, as `kaibiao media` names them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -40,25 +31,6 @@ def register(app: typer.Typer) -> None:
     group.command("edge")(edge)
     group.command("programme")(programme)
     app.add_typer(group, name="media")
-
-
-def processes(settings: Settings, config: Path | None, hall: str, *, linger: float | None = None) -> Processes | None:
-    """Return what keeps the media processes of this machine alive; None where media is off.
-
-    ``linger``: seconds that a programme stays on after the end of its opening, where it is not what it is usually.
-    """
-    if not on_air(settings):
-        return None
-    given = ["--config", str(config)] if config is not None else []
-    own = [sys.executable, "-m", "web.cli", "media"]
-    more = ["--data-dir", str(settings.data_dir), "--hall", hall, "--lifeline"]
-    own_words = {"edge": ["--port", str(settings.media_port)]}  # as the one who starts it was told, by whatever way
-    own_words |= {"programme": ["--linger", str(linger)]} if linger is not None else {}
-    nice = shutil.which("nice")
-    polite = {name: [nice, "-n", str(POLITE[name])] if nice else [] for name in COMMANDS}
-    return Processes(
-        {name: [*polite[name], *own, name, *given, *own_words.get(name, []), *more] for name in COMMANDS}
-    )
 
 
 def edge(

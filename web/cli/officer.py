@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from crypto.certificates import Usage, check_leaf
 from crypto.encoding import b64u
 from crypto.errors import CryptoRefused
-from web.cli.refused import Refused
 from web.cli.sealing import PasswordFile, credential
 from web.participant.officer import lock_of, rehearse
 from web.participant.remote import Hall
+from web.refused import Refused
 
 app = typer.Typer(help="Officers of locks: try the key, remove the lock.", no_args_is_help=True)
 

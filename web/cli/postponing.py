@@ -11,8 +11,8 @@ import typer
 
 from sessions.shape import moment, rfc3339
 from web.cli.officer import LoginFile, login
-from web.cli.refused import Refused
 from web.participant.remote import Hall, HallRefused
+from web.refused import Refused
 
 Url = Annotated[str, typer.Option(help="Address of the hall: https://hall.example.")]
 Account = Annotated[str, typer.Option(help="Your account in the hall: host or deputy of the openings.")]

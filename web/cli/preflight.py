@@ -23,9 +23,9 @@ from crypto.suites import INTL_1
 from sessions.acts.readying import MARGIN, ready_payload
 from sessions.clock import SystemClock
 from sessions.shape import moment
-from web.cli.refused import Refused
 from web.cli.sealing import PasswordFile, credential
 from web.participant.remote import Hall
+from web.refused import Refused
 
 AHEAD = timedelta(seconds=2)
 SLOW = timedelta(seconds=1)

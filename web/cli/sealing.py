@@ -33,8 +33,8 @@ from sessions.verify import describe
 from sessions.zipped import NotOurs
 from web.cli import authority, example
 from web.cli.progress import Step, progress
-from web.cli.refused import Refused
 from web.cli.tender import TenderSheet, read_tender
+from web.refused import Refused
 
 _MEDIA = re.compile(r"[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}")
 _MARGIN = timedelta(days=30)  # openings are postponed

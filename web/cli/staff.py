@@ -20,7 +20,7 @@ from sessions.store.masterkey import MasterKeys
 from sessions.store.migrations import pending
 from sessions.store.staff import AccountExists, SqlAccounts, SqlLogins
 from sessions.wording.refusals import refusal
-from web.cli.refused import Refused
+from web.refused import Refused
 from web.settings import load
 
 app = typer.Typer(help="Accounts of staff: hosts, deputies, supervisors.", no_args_is_help=True)

@@ -18,9 +18,9 @@ from crypto.receipt import Receipt, tracker
 from crypto.receipt_file import read_receipt_file
 from crypto.tlog import read_note, read_proof
 from web.cli.progress import progress
-from web.cli.refused import Refused
 from web.cli.sealing import PasswordFile, credential
 from web.participant.remote import Accepted, Hall, HallRefused
+from web.refused import Refused
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ from crypto.errors import CertificateRefused, EncodingRefused, ShareRefused
 from crypto.quorum import Quorum
 from sessions.plan import QuoteField, Words
 from sessions.quote import KINDS
-from web.cli.refused import Refused
+from web.refused import Refused
 
 _LIMIT = 1_048_576
 _URL_SAFE = str.maketrans("+/", "-_")  # certificates come in either base64

@@ -14,7 +14,7 @@ from crypto.errors import NoteRefused
 from crypto.tlog import VerifierKey
 from crypto.tlog.notes import ED25519
 from sessions.clock import SystemClock
-from web.cli.refused import Refused
+from web.refused import Refused
 from web.witness.keeping import InUse, Keeping
 from web.witness.serving import Witness, server
 

@@ -30,15 +30,16 @@ from sessions.clock import SystemClock
 from sessions.store.migrations import migrate
 from sessions.verify import verify
 from web.bootstrap import Services, build
-from web.cli.media import processes
-from web.cli.refused import Refused
-from web.cli.serving import BACKLOG, HallServer, log_to
 from web.demo import cast
 from web.demo.papers import stamps_and_seal
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
 from web.demo.revocation import Answering, answering
 from web.demo.witnesses import two_witnesses
 from web.participant.remote import Hall, HallRefused
+from web.refused import Refused
+from web.serving.logs import log_to
+from web.serving.media import processes
+from web.serving.server import BACKLOG, HallServer
 from web.settings import Settings, load
 from web.wording.i18n import LANGUAGES
 

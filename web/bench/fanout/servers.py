@@ -32,6 +32,7 @@ from web.answers.kept import Kept, KeptPages
 from web.bench import alone
 from web.bootstrap import Services, build
 from web.demo import cast
+from web.serving.server import SWITCH, HallServer, settle
 from web.settings import Settings, load
 
 SESSION: Final = SessionId(cast.SESSION)
@@ -73,8 +74,6 @@ def settings(folder: Path, port: int) -> Settings:
 @contextlib.asynccontextmanager
 async def hall(folder: Path, port: int) -> AsyncIterator[tuple[dict[str, Any], Send]]:
     """The whole application as ``kaibiao serve`` serves it. Its supervisor acts: nothing can be ordered."""
-    from web.cli.serving import HallServer  # here, because the command line imports the benches
-
     services = build(settings(folder, port))
     async with running(HallServer(services, ws_ping_interval=None)):
         after = (await services.sessions.events(SESSION))[-1].number
@@ -92,8 +91,6 @@ class Forgetful(KeptPages):
 @contextlib.asynccontextmanager
 async def rendered(folder: Path, port: int) -> AsyncIterator[tuple[dict[str, Any], Send]]:
     """The same application, if it kept no page."""
-    from web.cli.serving import HallServer
-
     server = HallServer(build(settings(folder, port)), ws_ping_interval=None)
     server.config.app.state.kept_pages = Forgetful()  # type: ignore[union-attr]
     async with running(server):
@@ -261,8 +258,6 @@ OURS: Final = frozenset({"hall", "rendered", "hub"})
 
 def as_served() -> None:
     """Set the process up as ``kaibiao serve`` does; what the others' guides do not say is not done for them."""
-    from web.cli.serving import SWITCH, settle
-
     sys.setswitchinterval(SWITCH)
     settle()
 
