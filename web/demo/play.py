@@ -44,7 +44,7 @@ from web.settings import Settings, load
 from web.wording.i18n import LANGUAGES
 
 LEAD_SECONDS = 45  # from the printed addresses to T0 at speed 1: time to open the page and take a seat
-SOONEST_SECONDS = 1.5  # and at any speed, with three times a log-in for each bid to be sealed and sent; one is enough
+SOONEST_SECONDS = 3  # and at any speed, with four times a log-in for each bid to be sealed and sent; one is enough
 LINGER_SECONDS = 8  # of the programme after the end, at speed 1; the recording is complete only then
 LEAST_SECONDS = 0.75  # for a window at any speed, with twice a log-in for each bidder to act in it
 
@@ -225,7 +225,7 @@ async def _enter(stage: Stage, stack: contextlib.AsyncExitStack) -> Company:
 async def _announce(stage: Stage, pace: float) -> datetime:
     """Announce the opening, not sooner than all bids can be there; return the opening time."""
     speed, hurry = stage.options.speed, stage.options.bidders * pace
-    lead = timedelta(seconds=max(LEAD_SECONDS / speed, SOONEST_SECONDS + 3 * hurry))
+    lead = timedelta(seconds=max(LEAD_SECONDS / speed, SOONEST_SECONDS + 4 * hurry))
     t0 = (stage.services.clock.now() + lead).replace(microsecond=0) + timedelta(seconds=1)
     tender = cast.tender(t0, troupe=stage.troupe)
     lengths = cast.hastened(speed, LEAST_SECONDS + 2 * hurry)
