@@ -18,7 +18,6 @@ from web.answers import errors
 from web.answers.headers import SecurityHeaders
 from web.answers.problems import Problem
 from web.asking.sameorigin import same_origin
-from web.bootstrap import Services, services_of
 from web.door.porch import Porch
 from web.pages.templates import Pages
 from web.routes import (
@@ -47,6 +46,7 @@ from web.routes import (
     uploads,
 )
 from web.routes.reader import reader
+from web.services import Services, services_of
 
 
 def create_app(services: Services) -> FastAPI:

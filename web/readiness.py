@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sessions.watch.health import State
-from web.bootstrap import Services
+from web.services import Services
 
 PATIENCE: Final = 2.0  # seconds for the database: a monitor asks every few
 

@@ -28,7 +28,8 @@ from tests.support.bidders import DEADLINE, Bidder, Sealed, a_bidder, a_sealed_b
 from tests.support.hallkey import give_key
 from tests.support.team import database_url
 from web.app import create_app
-from web.bootstrap import Services, build
+from web.bootstrap import build
+from web.services import Services
 from web.settings import Settings
 
 T0 = datetime.fromisoformat(DEADLINE)

@@ -17,8 +17,9 @@ from sessions.announcing.announcement import make_plan
 from sessions.store.migrations import migrate
 from tests.support.house import one_time_code
 from tests.support.team import database_url
-from web.bootstrap import Services, build
+from web.bootstrap import build
 from web.demo import cast
+from web.services import Services
 from web.serving.server import HallServer
 from web.settings import Settings
 

@@ -20,8 +20,9 @@ from sessions.store.migrations import migrate
 from tests.support import postgres
 from tests.support.ports import free_port
 from tests.support.redis import RedisServer, a_redis
-from web.bootstrap import Services, build
+from web.bootstrap import build
 from web.demo import cast
+from web.services import Services
 from web.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -57,7 +57,7 @@ def test_a_hall_is_migrated_served_and_stopped(tmp_path: Path) -> None:
 
 
 def readiness(port: int) -> int:
-    for _ in range(200):
+    for _ in range(1200):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
                 return int(answer.status)

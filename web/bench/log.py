@@ -34,7 +34,8 @@ from sessions.store.grants import ask
 from sessions.store.migrations import migrate, pending
 from web.bench import machine, postgres, verifying
 from web.bench.fanout.servers import NOTE, SUPERVISOR, create, settings
-from web.bootstrap import Services, build
+from web.bootstrap import build
+from web.services import Services
 
 ACTS: Final = 500
 BIDDERS: Final = 300  # of the record that is verified

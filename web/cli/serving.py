@@ -15,9 +15,10 @@ from sessions.store.database import Database
 from sessions.store.grants import grant
 from sessions.store.integrity import AT_START, chained, readable, written_down
 from sessions.store.migrations import migrate, pending
-from web.bootstrap import NotMigrated, Place, build
+from web.bootstrap import Place, build
 from web.cli.doctor import examine
 from web.refused import Refused
+from web.services import NotMigrated
 from web.serving.logs import log_to
 from web.serving.media import processes
 from web.serving.server import BACKLOG, SWITCH, HallServer, reached_at, settle

@@ -29,7 +29,7 @@ from sessions.announcing.announcement import make_plan
 from sessions.clock import SystemClock
 from sessions.store.migrations import migrate
 from sessions.verify import verify
-from web.bootstrap import Services, build
+from web.bootstrap import build
 from web.demo import cast
 from web.demo.papers import stamps_and_seal
 from web.demo.people import BidderPerson, HostPerson, OfficerPerson, Person, WatchingPerson
@@ -37,6 +37,7 @@ from web.demo.revocation import Answering, answering
 from web.demo.witnesses import two_witnesses
 from web.participant.remote import Hall, HallRefused
 from web.refused import Refused
+from web.services import Services
 from web.serving.logs import log_to
 from web.serving.media import processes
 from web.serving.server import BACKLOG, HallServer

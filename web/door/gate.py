@@ -31,10 +31,10 @@ from web.answers.problems import SAYINGS, Problem
 from web.asking.addresses import client_address
 from web.asking.identity import audience_for
 from web.asking.sameorigin import own_origin
-from web.bootstrap import Services
 from web.door.line import LINE, Line
 from web.door.patience import PatientProtocol
 from web.process.descriptors import SPARE
+from web.services import Services
 
 LIVE: Final = b"/live/"
 MEDIA: Final = b"/media/"

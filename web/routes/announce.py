@@ -21,11 +21,11 @@ from web.answers.errors import said
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import visitor_of, visitor_required
-from web.bootstrap import services_of
 from web.forms.tender import Fault, blank, changed, fault_of, faults_of, form_of, tender_of, values
 from web.forms.tender_file import plan_of
 from web.routes.desks import login_of, to_login
 from web.routes.reader import Reader, reader
+from web.services import services_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

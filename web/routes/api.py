@@ -28,10 +28,10 @@ from web.answers.problems import KeyRefused, Problem
 from web.asking import bodies
 from web.asking.identity import actor_for, audience_for, bidder_acting, visitor_required
 from web.asking.statements import check_act, sign_for_staff
-from web.bootstrap import Services, services_of
 from web.forms.tender_file import read_tender, tender_file
 from web.routes.docs import command_schema
 from web.routes.streams import kept_for
+from web.services import Services, services_of
 
 router = APIRouter(prefix="/api/v1")
 

@@ -25,12 +25,12 @@ from sessions.roles import Role
 from web.answers.headers import devices_on_air
 from web.answers.problems import Problem
 from web.asking.identity import Visitor, actor_for, bidder_required, visitor_of
-from web.bootstrap import Services, services_of
 from web.media.tokens import NOTICE
 from web.pages.agenda import Entry, entry
 from web.pages.screen import rows_read
 from web.pages.showing import air_page, host_page, seat_page, supervise_page
 from web.routes.reader import newest_facts, reader
+from web.services import Services, services_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

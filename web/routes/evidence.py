@@ -18,7 +18,7 @@ from sessions.watch.heartbeat import LONGEST
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import actor_for, bidder_required, visitor_required
-from web.bootstrap import services_of
+from web.services import services_of
 
 router = APIRouter(prefix="/api/v1/sessions/{session}")
 

@@ -9,10 +9,10 @@ from sessions.archive.failure import failures
 from sessions.ids import SessionId
 from web.answers.problems import Problem
 from web.asking.identity import bidder_required, visitor_of
-from web.bootstrap import services_of
 from web.pages.evidence import figures
 from web.routes.desks import login_of, to_login
 from web.routes.reader import reader
+from web.services import services_of
 from web.wording.words import word
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

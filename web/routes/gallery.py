@@ -16,7 +16,6 @@ from fastapi.responses import HTMLResponse, Response
 from web.answers.errors import said
 from web.answers.headers import devices_on_air, policy_with_worker
 from web.answers.problems import Problem
-from web.bootstrap import services_of
 from web.forms.tender import blank, faults_of
 from web.forms.tender import values as form_values
 from web.forms.tender_file import plan_of
@@ -35,6 +34,7 @@ from web.pages.showing import (
     supervise_page,
 )
 from web.routes.reader import reader
+from web.services import services_of
 
 _BIDDER = "bidder:91430100MA4L1AAA1X"
 _SHOWN = ("s", "embed", "record", "seat", "host", "deputy", "supervise", "air", "mine")

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from web.asking.addresses import is_here
-from web.bootstrap import Services, services_of
 from web.readiness import look
+from web.services import Services, services_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -18,8 +18,8 @@ from sessions.watch.vigil import Incident, Vigil
 from sessions.wording.moments import BEIJING
 from sessions.wording.terms import DOUBTS, OUTAGES, STOPS
 from sessions.wording.words import length_words
-from web.bootstrap import services_of
 from web.routes.reader import reader
+from web.services import services_of
 from web.wording.i18n import Language
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

@@ -14,7 +14,7 @@ from sessions.ids import SessionId
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import audience_for
-from web.bootstrap import services_of
+from web.services import services_of
 
 router = APIRouter(prefix="/api/v1")
 

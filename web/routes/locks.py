@@ -18,7 +18,7 @@ from sessions.roles import STAFF
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import actor_for
-from web.bootstrap import services_of
+from web.services import services_of
 
 router = APIRouter(prefix="/api/v1")
 

@@ -17,7 +17,7 @@ from sessions.outside.opening_log import LogDoubted
 from sessions.plan import Watch
 from sessions.ports import Signed
 from web.answers.problems import Problem
-from web.bootstrap import Services, services_of
+from web.services import Services, services_of
 
 router = APIRouter(prefix="/api/v1")
 

@@ -15,9 +15,9 @@ from web.answers.errors import said
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import described, visitor_of, visitor_required
-from web.bootstrap import services_of
 from web.pages.showing import script_data
 from web.routes.reader import reader
+from web.services import services_of
 
 router = APIRouter()
 

@@ -21,8 +21,8 @@ from sessions.shape import rfc3339
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import actor_for
-from web.bootstrap import Services, services_of
 from web.media.tokens import NOTICE, Act, Grant, hindrance, source_of
+from web.services import Services, services_of
 
 router = APIRouter()
 

@@ -20,11 +20,11 @@ from sessions.store.vault import SecretDamaged
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import Visitor, visitor_of, visitor_required
-from web.bootstrap import Services, services_of
 from web.pages.agenda import entry
 from web.pages.binding import day
 from web.routes.desks import login_of, part_of, place_of, to_login
 from web.routes.reader import reader
+from web.services import Services, services_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

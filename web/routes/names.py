@@ -26,9 +26,9 @@ from sessions.wording.readings import LONGEST, MOST, NotPinyin, checked, is_chin
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import actor_for, visitor_of
-from web.bootstrap import Services, services_of
 from web.routes.desks import login_of, to_login
 from web.routes.reader import reader
+from web.services import Services, services_of
 
 router = APIRouter()
 

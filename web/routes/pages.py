@@ -25,7 +25,6 @@ from web.answers.headers import policy_with_worker, security_headers
 from web.answers.kept import KeptPages, served
 from web.answers.problems import Problem
 from web.asking.identity import visitor_of
-from web.bootstrap import Services, services_of
 from web.downloads.papers import Made
 from web.downloads.sheet_csv import sheet_csv
 from web.media.film import film_of, missing, sources_of
@@ -36,6 +35,7 @@ from web.pages.showing import calendar_values, live_page, record_page, script_da
 from web.routes import announce, desks
 from web.routes.login import local
 from web.routes.reader import Reader, newest_facts, reader
+from web.services import Services, services_of
 from web.wording.i18n import HTML_LANG, Language, sentence
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

@@ -17,9 +17,9 @@ from sessions.wording.refusals import refusal
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import Visitor, visitor_of, visitor_required
-from web.bootstrap import services_of
 from web.routes.desks import login_of, to_login
 from web.routes.reader import reader
+from web.services import services_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

@@ -13,7 +13,7 @@ from sessions.archive.row_proof import DECIDED, row_proof
 from sessions.ids import SessionId
 from sessions.visibility import Datum, sees
 from web.answers.problems import Problem
-from web.bootstrap import services_of
+from web.services import services_of
 
 router = APIRouter(prefix="/api/v1")
 

@@ -13,9 +13,9 @@ from fastapi.responses import Response
 from hall.rooms.room import Snapshot
 from hall.views.audience import Audience
 from sessions.ids import SessionId
-from web.bootstrap import Services
 from web.pages.showing import SHOWN_FACTS
 from web.pages.templates import Pages, Theme
+from web.services import Services
 from web.wording.i18n import HTML_LANG, LANGUAGES, Language, choose
 
 _YEAR: Final = 365 * 24 * 3600

@@ -16,7 +16,7 @@ from sessions.ids import Jws, SessionId
 from web.answers.problems import Problem
 from web.asking import bodies
 from web.asking.identity import bidder_required, visitor_required
-from web.bootstrap import services_of
+from web.services import services_of
 
 router = APIRouter(prefix="/api/v1/sessions/{session}/ready")
 

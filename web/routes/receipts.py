@@ -15,7 +15,7 @@ from sessions.errors import CommandRefused
 from sessions.ids import SessionId
 from sessions.logging_receipts import blinding
 from web.answers.problems import Problem
-from web.bootstrap import services_of
+from web.services import services_of
 
 router = APIRouter(prefix="/api/v1/sessions/{session}/log/intake")
 

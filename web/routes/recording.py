@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, Response
 
 from sessions.ids import SessionId
 from web.answers.problems import Problem
-from web.bootstrap import services_of
+from web.services import services_of
 
 router = APIRouter()
 

@@ -23,9 +23,9 @@ from sessions.roles import Role
 from web.answers.headers import UNDRESSED
 from web.answers.problems import Problem
 from web.asking.identity import audience_for
-from web.bootstrap import services_of
 from web.door.gate import cursor
 from web.door.line import line_of
+from web.services import services_of
 
 router = APIRouter()
 

@@ -22,7 +22,7 @@ from sessions.shape import rfc3339
 from web.answers.problems import Problem
 from web.asking import bodies, tus
 from web.asking.identity import bidder_acting, bidder_required
-from web.bootstrap import services_of
+from web.services import services_of
 
 router = APIRouter(prefix="/api/v1/sessions/{session}/uploads")
 

@@ -12,10 +12,10 @@ import uvicorn
 
 from hall.media.port.processes import Processes
 from web.app import create_app
-from web.bootstrap import Services
 from web.door.gate import HallGate, through
 from web.process.descriptors import allowed
 from web.process.notify import Notifier
+from web.services import Services
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: at T0 a crowd comes at once."""

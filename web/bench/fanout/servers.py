@@ -30,8 +30,9 @@ from sessions.roles import Actor, Role
 from sessions.store.migrations import migrate
 from web.answers.kept import Kept, KeptPages
 from web.bench import alone
-from web.bootstrap import Services, build
+from web.bootstrap import build
 from web.demo import cast
+from web.services import Services
 from web.serving.server import SWITCH, HallServer, settle
 from web.settings import Settings, load
 
