@@ -182,14 +182,18 @@ class Hub:
             )
 
     def _tell_soon(self, live: Live) -> None:
-        """At once after a quiet moment, else once a tick: ten events in one write cost little more than one."""
+        """At once after a quiet moment, else once a tick: ten events in one write cost little more than one.
+
+        Once a tick on average, that is. Facts that come each tick, some later than others, would else all be as late
+        as the latest: each would wait a whole tick after the one before (110 ms where their way takes 20).
+        """
         if live.flush is None and not self.closing:
             loop = asyncio.get_running_loop()
-            due = max(loop.time(), live.flushed_at + self.limits.tick.total_seconds())
-            live.flush = loop.call_at(due, self._tell, live)
+            live.flush = loop.call_at(max(loop.time(), live.next_flush), self._tell, live)
 
     def _tell(self, live: Live) -> None:
-        live.flush, live.flushed_at = None, asyncio.get_running_loop().time()
+        now, tick = asyncio.get_running_loop().time(), self.limits.tick.total_seconds()
+        live.flush, live.next_flush = None, max(live.next_flush + tick, now)
         live.last_word = self._clock.now()
         live.seats.tell()
 

@@ -33,7 +33,7 @@ class Live:
     doors: Counter[tuple[Form, Role]] = field(default_factory=Counter)
     empty_since: datetime | None = None
     flush: asyncio.TimerHandle | None = None
-    flushed_at: float = float("-inf")
+    next_flush: float = float("-inf")  # not before
     catching_up: asyncio.Task[None] | None = None
     heard_of: int = 0  # the highest number that the bus told of
     elsewhere: Elsewhere = field(default_factory=Elsewhere)

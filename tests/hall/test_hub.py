@@ -21,6 +21,7 @@ from sessions.errors import UnknownSession
 from sessions.events import Recorded, SessionEnded, Stream
 from sessions.ids import SessionId
 from sessions.roles import Role
+from tests.sim.virtual import VirtualLoop, run
 from tests.support.fake_clock import FakeClock
 from tests.support.following import follow
 from tests.support.hall_story import SESSION, T0, Story, a_full_story, bidder_id
@@ -149,6 +150,35 @@ async def test_events_close_together_travel_in_one_write() -> None:
         for record in full_story().records[6:16]:
             world.happen([record])
         assert numbers(await following) == list(range(7, 17))
+
+
+def _written_at(due: Sequence[float]) -> list[float]:
+    """Return when a reader was written to, in seconds, of facts that happened at ``due``, a tick being 100 ms."""
+
+    async def story(loop: VirtualLoop) -> list[float]:
+        written: list[float] = []
+        async with a_world(5, limits=Limits(tick=timedelta(milliseconds=100))) as world:
+            began = loop.time() + 0.3  # it has been quiet for a while
+            seat = await world.hub.attach(
+                SESSION, PUBLIC, 5, form=Form.LINES, write=lambda _: written.append(loop.time() - began), closed=print
+            )
+            seat.resume()
+            for number, moment in enumerate(due, start=5):
+                await asyncio.sleep(began + moment - loop.time())
+                world.happen(full_story().records[number : number + 1])
+            await asyncio.sleep(0.3)
+        return [round(moment, 3) for moment in written]
+
+    return run(story)
+
+
+def test_facts_that_come_each_tick_are_not_all_as_late_as_the_latest() -> None:
+    happened = [0.0, 0.11, 0.29, 0.31, 0.4, 0.5, 0.6, 0.7]  # the third was late
+    assert _written_at(happened) == happened
+
+
+def test_a_burst_is_two_writes_and_then_one_a_tick() -> None:
+    assert _written_at([number / 100 for number in range(25)]) == [0.0, 0.01, 0.1, 0.2, 0.3]
 
 
 async def test_what_an_announcement_left_out_is_read_from_the_log() -> None:
