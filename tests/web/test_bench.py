@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.support import postgres
-from web.bench import log, machine, opening, unseal
+from web.bench import limits, log, machine, opening, unseal
 from web.bench.fanout import contestants, goals, run, servers, turns
 from web.bench.fanout.contestants import Contestant
 from web.bench.fanout.crowd import NEEDLE, Crowd, Stream
@@ -283,6 +283,7 @@ def test_openings_with_one_t0_all_pass_their_barrier_on_two_workers() -> None:
     )
     longest = 1000 * (max(together[0]) - min(alone))
     assert figures["last key sent to barrier, waited for others, longest"] == pytest.approx(longest, abs=2)
+    assert "How long an opening waited for the others" in limits.part(report)
 
 
 # -- the command line ----------------------------------------------------------------------------------------------
@@ -303,6 +304,7 @@ def test_the_log_bench_prints_a_table_or_json(tmp_path: Path, monkeypatch: pytes
     report = json.loads(said("log", "--json"))
     assert report["what"].startswith("5 acts and a chain of 20 events")
     assert report["postgresql"]["fsync"]
+    assert limits.part(report | {"command": "kaibiao bench log"}).count("every check holds") >= 1
     ratios_are_of(report["postgresql"]["appending"], "ms", "ratio", log.SYNC)
     assert list(tmp_path.iterdir()) == []
 
@@ -350,4 +352,5 @@ def test_the_opening_bench_prints_json_or_a_table_with_every_milestone_in_order(
     assert figures["processor, hall"] > 0
     assert figures["facts delivered to spectators"] % 4 == 0  # everybody had the same
     assert {each["command"] for each in report["figures"]} == {report["command"]}
+    assert "## An opening with 3 bidders before 4 spectators, Solo" in limits.part(report)
     assert all(words in opening.table(report) for words in opening.MILESTONES.values())

@@ -1,19 +1,20 @@
 """Print docs/limits.md from what the benches measured: ``python -m web.bench.limits docs/limits/*.json``.
 
-A file is what ``kaibiao bench NAME --json`` printed. A report has a ``title``, else its command is one; ``tables``
-(title, columns, rows), ``figures`` (name, value, unit) or ``cases`` (figures by name); ``notes`` for people. Whatever
-else it holds is for machines. Rows of one command on one machine at one commit stand together.
+A file is what ``kaibiao bench NAME --json`` printed; web.bench.shown has the words for it. Figures of one command on
+one machine at one commit stand together.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from hall.limits import LIMITS, RATES
+from web.bench import shown
 from web.process.descriptors import SPARE
 from web.serving.server import BACKLOG
 
@@ -29,12 +30,11 @@ seconds and bytes a second do not.
 | what | limit | then |
 | --- | --- | --- |
 """
-_PLAIN: Final = (int, float, str)
 
 
 def document(reports: Iterable[Mapping[str, Any]]) -> str:
     """Return the whole page."""
-    return HEAD + "".join(_row(row) for row in designed()) + "".join(map(part, reports))
+    return HEAD + "".join(shown.row(row) for row in designed()) + "".join(map(part, reports))
 
 
 def designed() -> Iterator[Sequence[str]]:
@@ -74,68 +74,25 @@ def designed() -> Iterator[Sequence[str]]:
 
 def part(report: Mapping[str, Any]) -> str:
     """Return the part of one report."""
-    command = str(report.get("command", "kaibiao bench"))
-    lines = [f"\n## {report.get('title') or command}\n"]
-    lines += [f"{report['what']}.\n"] if "what" in report else []
-    where = [("machine", report.get("machine")), ("commit", report.get("commit")), ("date", report.get("date"))]
-    lines += ["| | |\n| --- | --- |"]
-    lines += [f"| {name} | {value} |" for name, value in where if value]
-    lines += [f"| command | `{command}` |"]
-    lines += [f"| load before | {report['load_average']} |"] if "load_average" in report else []
-    tables = [_table(each) for each in report.get("tables", ())] or [*_figures(report), *_cases(report)]
-    return "\n".join(lines) + "\n" + "".join(tables) + _notes(report)
-
-
-def _table(table: Mapping[str, Any]) -> str:
-    columns = [str(each) for each in table["columns"]]
-    title = f"\n**{table['title']}**\n" if table.get("title") else ""
-    ruler = ["---", *["---:"] * (len(columns) - 1)]
-    rows = [[*map(str, row), *[""] * (len(columns) - len(row))] for row in table["rows"]]
-    return f"{title}\n" + "".join(map(_row, (columns, ruler, *rows)))
-
-
-def _figures(report: Mapping[str, Any]) -> Iterator[str]:
-    if "figures" in report:
-        rows = [[each["name"], _shown(each["value"]), each.get("unit", "")] for each in report["figures"]]
-        yield _table({"columns": ["figure", "value", "unit"], "rows": rows})
-
-
-def _cases(report: Mapping[str, Any], within: str = "") -> Iterator[str]:
-    """Yield every member that holds figures by name, one to a line, however deep it lies."""
-    for name, cases in report.items():
-        if not isinstance(cases, Mapping) or not cases or name in ("turns", "peers"):
-            continue
-        title = within + name.replace("_", " ")
-        rows = {case: each for case, each in cases.items() if isinstance(each, Mapping)}
-        columns = list(dict.fromkeys(key for each in rows.values() for key in each if _is_plain(each[key])))
-        if rows and not columns:
-            yield f"\n{cases['what']}.\n" if "what" in cases else ""
-            yield from _cases(cases, f"{title}, ")
-        elif rows:
-            cells = [[case, *(_shown(each.get(key, "")) for key in columns)] for case, each in rows.items()]
-            yield _table({"title": title, "columns": ["", *columns], "rows": cells})
-        elif all(map(_is_plain, cases.values())):
-            yield _table({"columns": ["", title], "rows": [[k, _shown(v)] for k, v in cases.items()]})
+    told = shown.part(report)
+    where = [(name, report.get(name)) for name in ("machine", "commit", "date")]
+    where += [("command", f"`{report['command']}`"), ("load before", report.get("load_average"))]
+    lines = [f"\n## {told.title}\n", *([f"{told.what}\n"] if told.what else []), "| | |\n| --- | --- |"]
+    lines += [f"| {name} | {value} |" for name, value in where if value is not None]
+    tables = "".join(line for table in told.tables for line in shown.lines(table))
+    return "\n".join(lines) + "\n" + tables + _notes(report)
 
 
 def _notes(report: Mapping[str, Any]) -> str:
-    notes = [note for note in (report.get("note"), " ".join(report.get("notes", ()))) if note]
-    return "".join(f"\n{note}\n" for note in notes)
+    notes = [report.get("note"), " ".join(report.get("notes", ()))]
+    return "".join(f"\n{note[:1].upper()}{note[1:].removesuffix('.')}.\n" for note in notes if note)
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, _PLAIN) and not isinstance(value, bool)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float) and not value.is_integer():
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return f"{value:,.0f}" if isinstance(value, (int, float)) else str(value)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+def read(files: Iterable[Path]) -> list[Mapping[str, Any]]:
+    """Return the reports in files, smaller crowds before larger ones."""
+    by_number = sorted(files, key=lambda file: [part.zfill(9) for part in re.split(r"(\d+)", file.name)])
+    return [json.loads(file.read_text("utf-8")) for file in by_number]
 
 
 if __name__ == "__main__":
-    sys.stdout.write(document(json.loads(Path(name).read_text("utf-8")) for name in sorted(sys.argv[1:])))
+    sys.stdout.write(document(read(map(Path, sys.argv[1:]))))
