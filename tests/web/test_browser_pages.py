@@ -302,6 +302,7 @@ async def words_of(page: Page) -> str:
     """Return what the page says, but for what the clock alone moves."""
     await page.evaluate("document.getElementById('say').replaceChildren()")  # told once, to a screen reader
     await page.evaluate("document.getElementById('held')?.remove()")  # what this one browser has checked so far
+    await page.evaluate("document.querySelector('.reading')?.remove()")  # which row it is follows from its clock
     text = await page.inner_text("main")
     text = re.sub(r"±[\d.]+ s.*", "", text)
     text = re.sub(r"Watching now: \d+", "", text)
