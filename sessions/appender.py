@@ -98,6 +98,17 @@ class Tried:
     closes: datetime | None  # T0, if it closes the intake
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """T0, decided ahead: how the session stands after it, if by then it still stood as ``since`` and ``receipts``."""
+
+    since: Held
+    receipts: SoFar
+    held: Held
+    records: tuple[Recorded, ...]
+    log: ClosedLog | None
+
+
 class Guard(Protocol):
     """Watches over the hall itself (sessions.watch.vigil)."""
 
@@ -143,6 +154,8 @@ class Appender:
         self._public: str | None = None
         self._blinding: Blinding | None = None
         self._receipts = SoFar()
+        self._receipts_read = False
+        self._foreseen: Foreseen | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def handle(
@@ -170,8 +183,23 @@ class Appender:
             await self._session_public(held)
             if held.intake.plan.intake_log is not None:
                 await self._hidden_by()
-                self._receipts = await read_on(self._events, self._session, self._receipts)
-        return held.intake is not None and not held.intake.closed and held.due == held.intake.t0
+            self._receipts = await self._read_on()
+        comes = held.intake is not None and not held.intake.closed and held.due == held.intake.t0
+        self._foreseen = await self._foresee(held) if comes else None
+        return comes
+
+    async def _foresee(self, held: Held) -> Foreseen | None:
+        """Decide T0 ahead: what it brings follows from the log, which is compared with this when it comes.
+
+        Nothing is kept or told of it before. Not where what the time sources say at T0 is part of it.
+        """
+        if held.opening is None or held.intake is None or held.opening.plan.clock is not None:
+            return None
+        batch = Batch(held, held.intake.t0)
+        batch.settle()
+        self._receipts_read = True
+        log = await self._freeze(batch)
+        return Foreseen(since=held, receipts=self._receipts, held=batch.held, records=tuple(batch.records), log=log)
 
     @property
     def opening(self) -> Opening | None:
@@ -198,6 +226,10 @@ class Appender:
         """Whether T0 has come and bids that came before it are still being checked."""
         return self._waits_for_bids
 
+    def freezes(self, now: datetime) -> bool:
+        """Return whether T0 is being acted on: it has come, is not announced yet, and waits for no bids."""
+        return self._task is not None and not self._waits_for_bids and self._t0(now) is not None
+
     async def close(self) -> None:
         """Let the batch that is being written finish; what still waits is told to come back."""
         self.drop(Overloaded(1))
@@ -214,9 +246,8 @@ class Appender:
             while self._waiting:
                 batch: Sequence[Waiting] = ()
                 try:
-                    await self.held()
-                    now = self._clock.now()
-                    gated = self._waits_for_bids = await self._is_gated(now)
+                    now, gated = await self._up_to_date()
+                    self._waits_for_bids = gated
                     batch = self._take(gated)
                     if not batch:
                         asyncio.get_running_loop().call_later(LOOK_AGAIN, self.stir)
@@ -229,15 +260,37 @@ class Appender:
         finally:
             self._task = None
 
-    async def _is_gated(self, now: datetime) -> bool:
-        """Whether T0 has come and bids that were durable before it are still being checked.
+    async def _up_to_date(self) -> tuple[datetime, bool]:
+        """Follow the log; return what time it is then, and whether T0 has come and waits for bids.
 
-        Checking a large one takes seconds. What is sent after T0 waits meanwhile, except acts that carry their
-        moment (Batch.act).
+        That is while bids that were durable before it are still being checked: a large one takes seconds. What is
+        sent after T0 waits meanwhile, except acts that carry their moment (Batch.act).
         """
+        known, gated = self._t0(self._clock.now()), False
+        if known is None:
+            await self.held()
+        else:  # all that has to be asked at T0 is asked at once; the transaction finds out what changed since
+            _, gated, self._receipts = await asyncio.gather(
+                self.held(), self._intake.holding(self._session, known), self._read_on()
+            )
+            self._receipts_read = True
+        now = self._clock.now()
+        t0 = self._t0(now)
+        if t0 != known:
+            gated = t0 is not None and await self._intake.holding(self._session, t0)
+        return now, gated
+
+    def _t0(self, now: datetime) -> datetime | None:
+        """Return T0 if it has come, as far as this memory knows, and the intake is still open."""
         state = self._held.intake
-        due = state is not None and not state.closed and now >= state.t0
-        return due and state is not None and await self._intake.holding(self._session, state.t0)
+        return None if state is None or state.closed or now < state.t0 else state.t0
+
+    async def _read_on(self) -> SoFar:
+        """Return the log of receipts as it is, where there is one."""
+        state = self._held.intake
+        if state is None or state.plan.intake_log is None:
+            return self._receipts
+        return await read_on(self._events, self._session, self._receipts)
 
     def _take(self, gated: bool) -> list[Waiting]:
         if gated:
@@ -292,6 +345,9 @@ class Appender:
             log = await self._freeze(batch, until) or log
             batch.stop(found)
         if not any(isinstance(one.command, RecordFault) for one in waiting):  # it comes before the end it moves
+            if not (gated or findings) and (ahead := await self._came_true(now)) is not None:
+                batch, log = Batch(ahead.held, now), ahead.log
+                batch.records += ahead.records
             batch.settle()
         log = await self._freeze(batch) or log
         frozen_here = _is_frozen(batch.held) and not _is_frozen(self._held)
@@ -308,6 +364,16 @@ class Appender:
             closes=closes,
         )
 
+    async def _came_true(self, now: datetime) -> Foreseen | None:
+        """Return what T0 was foreseen to bring, if it has come and nothing was appended anywhere since."""
+        ahead, self._foreseen = self._foreseen, None
+        if ahead is None or ahead.since is not self._held or self._t0(now) is None:
+            return None
+        if not self._receipts_read:
+            self._receipts = await self._read_on()
+            self._receipts_read = True
+        return ahead if ahead.receipts is self._receipts else None
+
     async def _freeze(self, batch: Batch, until: datetime | None = None) -> ClosedLog | None:
         """Fix the sealed set if T0 is over, and return how that closed the log of receipts."""
         if not batch.waits_for_freezing or batch.held.opening is None:
@@ -316,7 +382,9 @@ class Appender:
         log = None
         if batch.held.intake is not None and (terms := batch.held.intake.plan.intake_log) is not None:
             by = await self._hidden_by()
-            self._receipts = await read_on(self._events, self._session, self._receipts)
+            if not self._receipts_read:
+                self._receipts = await self._read_on()
+            self._receipts_read = False
             log = close_log(batch.held.intake, terms, self._receipts, by)
         clock = None if self._guard is None else self._guard.compared(batch.held.opening.plan)
         batch.freeze(public, log, clock, until=until)

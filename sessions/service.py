@@ -21,7 +21,7 @@ from sessions.clock import Clock
 from sessions.codec import Command
 from sessions.commands import Schedule, Tick
 from sessions.errors import Fenced, UnknownSession
-from sessions.events import Recorded, Stream
+from sessions.events import Recorded, SetFrozen, Stream
 from sessions.ids import Digest, SessionId
 from sessions.intake import Intake
 from sessions.opening import Opening
@@ -53,6 +53,12 @@ KEPT = 256
 
 QUIET = timedelta(minutes=2)
 """How long before T0 a session may still go from one worker to another."""
+
+FIRST = timedelta(seconds=1)
+"""How long at most what follows an opening time waits for the others of that moment."""
+
+BREATH, PACE = 0.02, 0.01
+"""Seconds until it is looked again whether they are all announced, and between what then begins."""
 
 RECENT = timedelta(hours=1)
 """How long after its end a session is still looked at for what other workers appended."""
@@ -107,6 +113,8 @@ class Sessions:
         self._shared = holds is not None
         self._looked: dict[SessionId, int] = {}
         self._looking: dict[SessionId, asyncio.Task[None]] = {}
+        self._later: dict[SessionId, Held] = {}
+        self._beginning: asyncio.Task[None] | None = None
         self._queue = queue
         self._kept = kept
         self._listeners: list[Callable[[SessionId, Opening], None]] = []
@@ -126,7 +134,8 @@ class Sessions:
     def on_commit(self, listener: Callable[[SessionId, Opening], None]) -> None:
         """Tell ``listener`` of every opening that just changed and that this process leads.
 
-        It must return at once and never raise.
+        It must return at once and never raise. After an opening time it is told once the others of that moment are
+        announced too, and of what was committed meanwhile only the latest.
         """
         self._listeners.append(listener)
 
@@ -146,26 +155,33 @@ class Sessions:
 
     async def stop(self, sessions: Collection[SessionId]) -> None:
         """Leave the work of these to another worker."""
+        for session in sessions:
+            self._later.pop(session, None)
         await self._worker.stop(sessions)
 
     def lose(self) -> None:
         """Throw everything away that was decided here and is not in the log: this worker was fenced."""
         appenders, self._appenders = self._appenders, {}
         self._looked = {}
+        self._later.clear()
         for appender in appenders.values():
             appender.drop(Fenced())
 
     async def close(self) -> None:
         """Finish the commits and the work that have begun, and nothing more."""
-        for task in self._looking.values():
+        self._later.clear()
+        begun = [*self._looking.values(), *filter(None, [self._beginning])]
+        for task in begun:
             task.cancel()
-        await asyncio.gather(*self._looking.values(), return_exceptions=True)
+        await asyncio.gather(*begun, return_exceptions=True)
         await self._worker.close()
         for appender in list(self._appenders.values()):
             await appender.close()
 
     async def idle(self) -> None:
         """Return when no work is under way in this process; for tools and tests that wait for results."""
+        while self._beginning is not None:
+            await asyncio.wait({self._beginning})
         await self._worker.idle()
 
     async def create(self, plan: Plan) -> tuple[Recorded, ...]:
@@ -325,7 +341,7 @@ class Sessions:
         try:
             held = await self._held(session)
             if self._leading.leads(session) and self._looked.get(session, 0) < number:
-                self._look(held)
+                self._begin(held)
         except Exception:
             _log.exception("a session could not be followed; the next ring or round tries again")
         finally:
@@ -364,7 +380,47 @@ class Sessions:
         if public:
             self._announcer.announce(held.session, public)
             if self._leading.leads(held.session):
-                self._look(held)
+                frozen = any(isinstance(record.event, SetFrozen) for record in public)
+                self._begin(held, others=frozen and self._shared)
+
+    def _begin(self, held: Held, *, others: bool = False) -> None:
+        """Begin what follows from this commit: but nothing while the opening time of another session is acted on.
+
+        Fifty sessions may have one T0: what comes after it (checking seals, signing logs) takes twenty times as long
+        as freezing, and would let whoever is last wait for all of it. ``others``: ask of those led elsewhere too.
+        """
+        self._looked[held.session] = held.heads[Stream.OPENING].number
+        if self._beginning is None and not others and not self._freezing():
+            self._look(held)
+            return
+        self._later[held.session] = held
+        if self._beginning is None:
+            self._beginning = asyncio.get_running_loop().create_task(self._begin_later(), name="after T0")
+
+    async def _begin_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + FIRST.total_seconds()
+        try:
+            while loop.time() < until and (self._freezing() or await self._freezing_elsewhere()):
+                await asyncio.sleep(BREATH)  # only the store tells of those led elsewhere
+        except Exception:
+            _log.exception("nobody says what else is due; what follows an opening time begins")
+        try:
+            while self._later:
+                self._look(self._later.pop(next(iter(self._later))))
+                await asyncio.sleep(PACE)  # the news of other workers get their turn
+        finally:
+            self._beginning = None
+
+    def _freezing(self) -> bool:
+        """Whether this process acts on an opening time at this moment. What waits for bids may do so for long."""
+        now = self._clock.now()
+        return any(appender.freezes(now) for appender in self._appenders.values())
+
+    async def _freezing_elsewhere(self) -> bool:
+        now = self._clock.now()
+        due = [(session, due) for session, due in await self._stores.events.live() if due is not None]
+        return any(now - FIRST < each <= now and not self._leading.leads(session) for session, each in due)
 
     def _look(self, held: Held) -> None:
         self._looked[held.session] = held.heads[Stream.OPENING].number

@@ -88,6 +88,7 @@ class Worker:
             blobs=blobs,
             threads=self._threads,
         )
+        self._checks = asyncio.Semaphore(THREADS)  # sets of bids that are checked at a time
         self._running: dict[SessionId, asyncio.Task[None]] = {}
         self._answering: dict[SessionId, set[asyncio.Future[None]]] = {}
 
@@ -197,8 +198,9 @@ class Worker:
             case None | FreezeSet():  # the set is frozen in the transaction that closes intake
                 return None
             case CheckSeals() as work:
-                received = await taken_in(self._service, session)
-                results = await self._unsealing.check_seals(opening, work, received)
+                async with self._checks:
+                    received = await taken_in(self._service, session)
+                    results = await self._unsealing.check_seals(opening, work, received)
                 return SealChecks(results=results, proofs=await self._asked_again(opening, received) or None)
             case GatherEvidence():
                 return RecordEvidence(gathered=await gather(opening, self._evidence))

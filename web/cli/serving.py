@@ -21,7 +21,7 @@ from web.refused import Refused
 from web.services import NotMigrated
 from web.serving.logs import log_to
 from web.serving.media import processes
-from web.serving.server import BACKLOG, SWITCH, HallServer, reached_at, settle
+from web.serving.server import AT_A_TIME, BACKLOG, SWITCH, HallServer, reached_at, settle
 from web.serving.supervisor import Berth, GaveUp, Supervisor, again, listen
 from web.settings import Settings, load
 
@@ -89,15 +89,16 @@ def serve_in(berth: Berth, settings: Settings) -> None:
     sys.setswitchinterval(SWITCH)
     services = build(settings, place=Place(name=berth.name, instead_of=berth.instead_of))
     services.timekeeper.before_t0 = settle
-    server = HallServer(services)
+    server, door = HallServer(services, backlog=AT_A_TIME), berth.socket()
 
     def begun() -> None:
+        door.listen(BACKLOG)  # asyncio has one number for how many it accepts at a time and how many may wait
         settle()
         berth.serves()
         berth.watch(server.stop)
 
     server.begun = begun
-    server.run(sockets=[berth.socket()])
+    server.run(sockets=[door])
 
 
 def migrate_command(

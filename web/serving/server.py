@@ -20,6 +20,11 @@ from web.services import Services
 BACKLOG = 4096
 """Connections that may wait to be accepted: at T0 a crowd comes at once."""
 
+AT_A_TIME = 1
+"""Connections that one of several workers accepts before it looks at anything else. They accept from one socket, and
+whoever woke first took a whole crowd: the spectators of one session, who come together, then sat with one worker, and
+where another led it they all heard of T0 by way of the database."""
+
 SWITCH = 0.0005
 """Seconds that a thread may keep the interpreter from the event loop. A fan-out is a system call for each reader, and
 after each of them bids that are being checked may take their turn: 5 ms, Python's own, make it six times as long."""
