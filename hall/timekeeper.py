@@ -24,6 +24,9 @@ AFTER_FAILURE = timedelta(seconds=1)
 BEFORE = timedelta(seconds=10)
 """So long before something falls due the session is made ready for it: many may have the same moment."""
 
+LAST = timedelta(seconds=1)
+"""So long before it is made ready once more, by what has happened since."""
+
 
 class Settles(Protocol):
     """What the timekeeper needs of the service."""
@@ -56,12 +59,13 @@ class Timekeeper:
     ) -> None:
         """``late`` is told how long after it fell due something was taken up.
 
-        ``ready`` is called for each due moment once, some seconds before, for one session after the other.
+        ``ready`` is called for each due moment twice, some seconds and one second before, for one session after the
+        other.
         """
         self.before_t0: Callable[[], object] = lambda: None
         """Called once some seconds before an opening time, when every session that has it is ready."""
         self._ready = ready
-        self._made_ready: dict[SessionId, datetime] = {}
+        self._made_ready: dict[tuple[SessionId, bool], datetime] = {}  # the first time, the last time
         self._making_ready: asyncio.Task[None] | None = None
         self._service = service
         self._clock = clock
@@ -116,28 +120,30 @@ class Timekeeper:
                 ahead.append(due)
             elif session not in self._settling:
                 self._settling[session] = asyncio.get_running_loop().create_task(self._settle(session))
-        self._make_ready([(session, due) for session, due in falling if timedelta() < due - now < BEFORE])
+        self._make_ready([(session, due) for session, due in falling if timedelta() < due - now < BEFORE], now)
         self._expected = min(ahead, default=None)
         if self._expected is None:
             return LONGEST_REST
-        return min(LONGEST_REST, max(self._expected - self._clock.now(), SHORTEST_REST))
+        last = min((due - LAST for due in ahead if due - LAST > now), default=self._expected)
+        return min(LONGEST_REST, max(min(self._expected, last) - self._clock.now(), SHORTEST_REST))
 
-    def _make_ready(self, soon: Sequence[tuple[SessionId, datetime]]) -> None:
-        fresh = [(session, due) for session, due in soon if self._made_ready.get(session) != due]
+    def _make_ready(self, soon: Sequence[tuple[SessionId, datetime]], now: datetime) -> None:
+        known = {(session, due - now <= LAST): due for session, due in soon}
+        fresh = [each for each, due in known.items() if self._made_ready.get(each) != due]
         if self._ready is None or not fresh or (self._making_ready and not self._making_ready.done()):
             return
-        self._made_ready = dict(soon)
-        making = self._make_each_ready(self._ready, [session for session, _ in fresh])
+        self._made_ready = known | {each: due for each, due in self._made_ready.items() if due > now}
+        making = self._make_each_ready(self._ready, [session for session, _ in fresh], first=not fresh[0][1])
         self._making_ready = asyncio.get_running_loop().create_task(making, name="make ready")
 
-    async def _make_each_ready(self, ready: Ready, sessions: Sequence[SessionId]) -> None:
+    async def _make_each_ready(self, ready: Ready, sessions: Sequence[SessionId], *, first: bool) -> None:
         opens = False
         for session in sessions:
             try:
                 opens |= await ready(session)
             except Exception:
                 _log.exception("a session could not be made ready for what is due", extra={"session": session})
-        if opens:
+        if opens and first:
             self.before_t0()
 
     async def _settle(self, session: SessionId) -> None:

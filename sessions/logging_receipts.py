@@ -9,7 +9,7 @@ import asyncio
 import secrets as randomness
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from crypto.tlog import Tree
@@ -26,6 +26,9 @@ from sessions.shape import from_json
 
 AT_LENGTH = 1000
 """Entries that are hashed at once without a thread; a few milliseconds."""
+
+LEFT_TO_T0 = timedelta(seconds=1)
+"""A tick so near T0 is left to T0, which adds what is missing: both at once would be in each other's way."""
 
 SECRET = "intake-log"  # noqa: S105 - the name under which the vault keeps it
 
@@ -64,10 +67,12 @@ class ReceiptLogs:
         self._ticked: dict[SessionId, int] = {}  # ticks that are in the store and published
 
     async def falling_due(self) -> Sequence[tuple[SessionId, datetime]]:
-        """Return when the next tick comes in each session: now, while one is missing."""
+        """Return when the next tick comes in each session: now, while one is missing. None right before T0."""
         now = self._clock.now()
         coming: list[tuple[SessionId, datetime]] = []
         for summary, log in await self._logged():
+            if summary.t0 - now <= LEFT_TO_T0:
+                continue
             missing = self._missing(summary, log, now)
             moment = now if missing else intake_log.next_tick(log, summary.created_at, summary.t0, now)
             if moment is not None:

@@ -235,7 +235,7 @@ class Sessions:
 
         Harmless; it only is faster then.
         """
-        if await self._stores.events.summary(session) is None:
+        if session not in self._appenders and await self._stores.events.summary(session) is None:
             return False
         return await self._appender(session).ready()
 
@@ -401,8 +401,10 @@ class Sessions:
         loop = asyncio.get_running_loop()
         until = loop.time() + FIRST.total_seconds()
         try:
-            while loop.time() < until and (self._freezing() or await self._freezing_elsewhere()):
-                await asyncio.sleep(BREATH)  # only the store tells of those led elsewhere
+            while self._freezing() or await self._freezing_elsewhere():  # only the store tells
+                if loop.time() > until:
+                    break
+                await asyncio.sleep(BREATH)
         except Exception:
             _log.exception("nobody says what else is due; what follows an opening time begins")
         try:

@@ -58,9 +58,9 @@ class Together(Generic[Item]):
         try:
             await self._write([item for item, _ in batch])
         except self._own as error:
-            if len(batch) > 1:  # one of them cannot be written, which is no reason for the others
-                for one in batch:
-                    await self._put([one])
+            if half := len(batch) // 2:  # one of them cannot be written, which is no reason for the others to wait
+                await self._put(batch[:half])
+                await self._put(batch[half:])
                 return
             _answer(batch, error)
         except BaseException as error:
