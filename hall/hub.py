@@ -162,7 +162,7 @@ class Hub:
         if not live.room.add(records):
             self._catch_up(live, records[-1].number)
         if live.room.number > before:
-            self._tell_soon(live, now=True)
+            self._tell_soon(live)
 
     def _catch_up(self, live: Live, number: int) -> None:
         live.heard_of = max(live.heard_of, number)
@@ -181,19 +181,15 @@ class Hub:
                 "the log could not be read; the next ring or round tries again", extra={"session": session}
             )
 
-    def _tell_soon(self, live: Live, *, now: bool = False) -> None:
+    def _tell_soon(self, live: Live) -> None:
         """At once after a quiet moment, else once a tick: ten events in one write cost little more than one.
 
         Once a tick on average, that is. Facts that come each tick, some later than others, would else all be as late
         as the latest: each would wait a whole tick after the one before (110 ms where their way takes 20).
-        ``now``: before anything else is done here, or of fifty sessions frozen together the first waits for the last.
         """
         if live.flush is None and not self.closing:
             loop = asyncio.get_running_loop()
-            if now and live.next_flush <= loop.time():
-                self._tell(live)
-            else:
-                live.flush = loop.call_at(max(loop.time(), live.next_flush), self._tell, live)
+            live.flush = loop.call_at(max(loop.time(), live.next_flush), self._tell, live)
 
     def _tell(self, live: Live) -> None:
         now, tick = asyncio.get_running_loop().time(), self.limits.tick.total_seconds()
