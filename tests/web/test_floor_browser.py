@@ -17,7 +17,7 @@ from tests.support.house import NAMES, T0
 from tests.support.media import a_studio, decoded, in_processes, the_edge
 from tests.support.player import WATCHED, hears, plays_by, sees, without_a_freeze
 from tests.support.served import Served, served
-from tests.web.test_air_browser import choose, go, sources, state, watch
+from tests.web.test_air_browser import ask, choose, go, sources, state, watch
 from tests.web.test_api_ceremony import BIDDERS, People, open_all
 from web import assets
 
@@ -134,7 +134,7 @@ async def speak(browser: Browser, hall: Served) -> None:
     tokens: list[str | None] = []
     air.on("request", lambda sent: sent.url.endswith("/media/tokens") and tokens.append(sent.post_data))
     await expect(air.get_by_role("heading", name="Before you are seen and heard")).to_be_visible()
-    await air.click('[data-air="go"]')
+    await ask(air)
     await expect(air.locator('form[data-air="form"] [data-outcome]')).to_contain_text("agree to it first")
     assert [sent for sent in tokens if "check" not in (sent or "")] == []  # and nothing is sent before the consent
     await sources(hall.house, HOST)
