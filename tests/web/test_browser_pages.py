@@ -8,9 +8,9 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
@@ -84,30 +84,37 @@ async def browser() -> AsyncIterator[Browser]:
         yield opened
 
 
-@pytest.mark.parametrize(
-    ("scheme", "language", "pages"),
-    [
-        *((scheme, language, SHOWN) for scheme in ("light", "dark") for language in ("zh", "en")),
-        ("light", "zh", RARE),
-        ("dark", "en", RARE),
-    ],
-)
-async def test_every_page_is_accessible_and_reports_nothing(
-    browser: Browser, origin: str, scheme: Any, language: str, pages: tuple[str, ...]
-) -> None:
-    context = await browser.new_context(color_scheme=scheme)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gallery(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Browser, str]]:
+    """One browser and one hall, whose gallery shows every page and changes with nothing."""
+    async with (
+        a_house(tmp_path_factory.mktemp("gallery")) as house,
+        served(house.app) as address,
+        a_browser() as opened,
+    ):
+        yield opened, address
+
+
+EACH_WAY = [(scheme, language) for scheme in ("light", "dark") for language in ("zh", "en")]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("shown", SHOWN + RARE)
+async def test_every_page_is_accessible_and_reports_nothing(gallery: tuple[Browser, str], shown: str) -> None:
+    browser, origin = gallery
     found = {}
-    for shown in pages:
+    for scheme, language in EACH_WAY if shown in SHOWN else (("light", "zh"), ("dark", "en")):
+        context = await browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+        context.set_default_timeout(60_000)
         page = await context.new_page()
         heard = complaints(page)
         await page.goto(f"{origin}/_/gallery/{shown}?lang={language}")
         results = await Axe().run(page)
-        found[shown] = [
+        found[scheme, language] = [
             f"{one['id']}: {[node['target'] for node in one['nodes']][:3]}" for one in results.response["violations"]
         ] + heard
-        await page.close()
-    await context.close()
-    assert {shown: faults for shown, faults in found.items() if faults} == {}
+        await context.close()
+    assert {way: faults for way, faults in found.items() if faults} == {}
 
 
 async def test_no_page_scrolls_sideways_from_320_pixels_up(browser: Browser, origin: str) -> None:
