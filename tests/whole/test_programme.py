@@ -175,8 +175,8 @@ async def _where_no_udp_comes_through(browser: Browser, hall: OnAir) -> None:
             await page.wait_for_selector('#programme[data-state="playing"]', timeout=PATIENCE)
             return await told(page), await page.evaluate("localStorage.getItem('kaibiao.programme')")
 
-        said, remembered = await until(look, lambda found: found[0].startswith("WebRTC over TCP"))
-        assert remembered == "whep-tcp", said
+        # What plays after something that broke off is not remembered: a slow machine gets another chance.
+        await until(look, lambda found: found[0].startswith("WebRTC over TCP") and found[1] == "whep-tcp")
         await plays(page)
         await context.close()
 
