@@ -37,6 +37,9 @@ PackOf = Callable[[Request], Awaitable[RulePack | None]]
 
 KIND = "https://kaibiao.invalid/refusals/"
 
+BREATH = 5
+"""Seconds after which to come again to a hall that was refused memory."""
+
 _log = structlog.get_logger("kaibiao.incident")
 _BY_STATUS = {
     400: "malformed_request",
@@ -209,6 +212,7 @@ class Incidents:
     """Turn whatever nobody expected into an incident: a number for the reader, its place in the code for the log.
 
     Pure ASGI. When the answer had begun already, the connection is cut instead, so that nothing looks complete.
+    A hall that was refused memory asks to be asked again: by its key an act that was kept all the same is found.
     """
 
     def __init__(self, app: ASGIApp, *, page: ProblemPage | None = None) -> None:
@@ -231,7 +235,9 @@ class Incidents:
         except Exception as error:
             incident = log_incident(error, path=scope["path"])
             if not begun:
-                response = answer(Request(scope), said(Problem("fault"), incident=incident), self._page)
+                starved = isinstance(error, MemoryError)
+                problem = Problem("overloaded", retry_after=BREATH) if starved else Problem("fault")
+                response = answer(Request(scope), said(problem, incident=incident), self._page)
                 await response(scope, receive, send)
 
 
