@@ -210,9 +210,9 @@ class Membership:
         """Take what nobody leads: this worker's part at once, the rest if the others leave it."""
         if self._retired:
             return
-        if self._unsure:  # or nobody would ever lead them: the database may say that this worker does
-            await self._members.release(self._number, tuple(self._unsure))
-            self._unsure.clear()
+        if unsure := tuple(self._unsure):  # the database may say that this worker leads them, and nobody ever would
+            await self._members.release(self._number, unsure)
+            self._unsure -= set(unsure)  # meanwhile others may have come to it
         free = await self._members.free(self._clock.now() - RECENT)
         now = asyncio.get_running_loop().time()
         self._seen_free = {session: self._seen_free.get(session, now) for session in free}

@@ -195,6 +195,28 @@ async def test_a_session_that_was_taken_unheard_is_given_up_and_led(
     await database.close()
 
 
+async def test_what_cannot_be_given_up_while_another_is_given_back_is_given_back_in_its_turn(
+    hall: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, database = a_worker(hall)
+    await worker.start(Journal().duties())
+    first, second = SessionId("gx-8"), SessionId("gx-9")
+    given: list[Sequence[SessionId]] = []
+
+    async def release(number: int, sessions: Sequence[SessionId] | None = None) -> None:
+        given.append(tuple(sessions or ()))
+        if len(given) == 1:
+            worker._unsure.add(second)  # another task's, whose database did not answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker._members, "release", release)
+        worker._unsure.add(first)
+        await until(lambda: len(given) > 1)
+    assert given[:2] == [(first,), (second,)]
+    await worker.close()
+    await database.close()
+
+
 async def test_a_session_that_was_founded_here_is_led_here(hall: Shell) -> None:
     one, first = a_worker(hall)
     await one.start(Duties())

@@ -152,7 +152,7 @@ class SharedLog:
     """One machine's way to the log where several openings use it: what they append at a moment shares a write."""
 
     def __init__(self, machine: Machine, log: MemoryLog) -> None:
-        self._disk = machine.disk
+        self._disk, self._chance = machine.disk, machine.chance
         self._cable = Cable(machine, log)
         self._together = Together(self._write, own=(Stale, Unchecked))
         self._ends = Asking(self._cable.ends_of)
@@ -174,6 +174,7 @@ class SharedLog:
         sessions = [one.session for one in batch]
         self._disk.writing.update(sessions)
         try:
+            await asyncio.sleep(self._chance.uniform(0, 0.2))  # a busy disk, before which many gather
             await self._cable.append_all(batch)
         finally:
             self._disk.writing.subtract(sessions)

@@ -185,7 +185,7 @@ class MemoryMembers:
 
     async def release(self, number: int, sessions: Sequence[SessionId] | None = None) -> None:
         mine = [
-            each for each, by in self._disk.leases.items() if by == number and sessions in (None, [each], (each,))
+            each for each, by in self._disk.leases.items() if by == number and (sessions is None or each in sessions)
         ]
         for session in mine:
             del self._disk.leases[session]
