@@ -169,14 +169,19 @@ class Sessions:
 
     async def close(self) -> None:
         """Finish the commits and the work that have begun, and nothing more."""
+        await self._stop_following()
+        await self._worker.close()
+        for appender in list(self._appenders.values()):
+            await appender.close()
+        await self._stop_following()  # the last commits may have been opening times
+
+    async def _stop_following(self) -> None:
         self._later.clear()
         begun = [*self._looking.values(), *filter(None, [self._beginning])]
         for task in begun:
             task.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
-        await self._worker.close()
-        for appender in list(self._appenders.values()):
-            await appender.close()
+        self._beginning = None  # a task that never began has not tidied up
 
     async def idle(self) -> None:
         """Return when no work is under way in this process; for tools and tests that wait for results."""

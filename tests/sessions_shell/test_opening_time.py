@@ -98,3 +98,16 @@ async def test_what_follows_an_opening_time_waits_until_the_others_of_that_momen
         await asyncio.gather(*map(hall.sessions.settle, names))
         await hall.sessions.idle()
         assert announced[: len(names)] == [set(names)] * len(names)
+
+
+async def test_a_hall_that_closes_at_an_opening_time_leaves_nothing_under_way(tmp_path: Path) -> None:
+    names = [SessionId(f"gx-{number}") for number in range(1, 4)]
+    async with a_shell(tmp_path, clock := FakeClock()) as hall:
+        for name in names:
+            await hall.sessions.create(replace(a_plan(), session=name))
+        clock.set(T0)
+        settling = [asyncio.create_task(hall.sessions.settle(name)) for name in names]
+        await asyncio.sleep(0)
+        await hall.sessions.close()
+        await asyncio.gather(*settling, return_exceptions=True)
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "after T0"]
