@@ -225,7 +225,7 @@ WORDS: dict[str, Words] = {
         "会签该检查点的见证方不足。",
         (
             "Ask the hall for a checkpoint that more witnesses have seen.",
-            "请向开标大厅索取由更多见证方会签的检查点。",
+            "请向平台索取由更多见证方会签的检查点。",
         ),
     ),
 }

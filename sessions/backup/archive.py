@@ -32,7 +32,7 @@ digests only). Before the opening time it tells who has bid: guard it as you gua
 To restore: kaibiao restore THIS-FILE --into AN-EMPTY-FOLDER
 """
 WITH_KEYS: Final = (
-    "其中含大厅签名密钥与主密钥，以口令加密：知道口令者可以大厅名义签名。",
+    "其中含平台签名密钥与主密钥，以口令加密：知道口令者可以平台名义签名。",
     "It holds the hall's signing keys and master keys under a passphrase: whoever knows it can sign as the hall.",
 )
 WITHOUT_KEYS: Final = (

@@ -57,7 +57,7 @@ SENTENCES: Mapping[str, Words] = {
         "Intake closed at the announced opening time, exactly.",
     ),
     "time.barrier": _words(
-        "解密屏障之前没有打开任何一份；钥匙交齐或时间到之后，所有结果同时公布。",
+        "解密屏障之前没有打开任何一份；密钥交齐或时间到之后，所有结果同时公布。",
         "No bid was opened before the barrier; when every key was in or time was up, all results came together.",
     ),
     "locks.order": _words(

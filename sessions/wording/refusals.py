@@ -57,7 +57,7 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "没有留下证书状态的查验凭据。",
         "What is known of the certificate was not put on record.",
         "请重新提交；仍不成功请联系平台。",
-        "Send it again; if that does not help, call the platform.",
+        "Send it again; if that does not help, call the hall.",
     ),
     "revoked": (
         "证书已被吊销。",
@@ -223,7 +223,7 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
     "already_scheduled": ("这场开标已经公告。", "This session is announced already.", *_LOOK),
     "not_now": ("现在不能做这项操作。", "This cannot be done now.", *_LOOK),
     "room_not_open": (
-        "开标厅尚未开放或已经关闭。",
+        "尚未开放入场，或已经关闭。",
         "The room is not open.",
         "请在签到时间开始后进入。",
         "Come back when check-in has begun.",
@@ -296,7 +296,7 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "Wait until the clock is safe again; the operator's runbook says how.",
     ),
     "hall_down": (
-        "开标厅中断，尚未恢复正常。",
+        "平台中断，尚未恢复正常。",
         "The hall is out and does not work yet.",
         "恢复正常后才能继续，事件页上有进展。",
         "Go on when it works again; the page of incidents tells how it stands.",
@@ -340,8 +340,8 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
     "chair_empty": (
         "规则要求到场的人员还没有到齐。",
         "Somebody whose presence the rules require has not come in.",
-        "请有关人员进入开标厅后再开始解密。",
-        "Ask them to enter the room, then begin.",
+        "请有关人员到场后再开始解密。",
+        "Ask them to come in, then begin.",
     ),
     "not_witnessed": (
         "锁定的投标文件集合还没有得到足够的外部见证，不能开始解密。",
@@ -452,7 +452,7 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
         "Reload the page and try again, or call the hall.",
     ),
     "rescue_behind_locks": (
-        "本场钥匙分由多方保管，不能用备用文件代替。",
+        "本场密钥分由多方保管，不能用备用文件代替。",
         "The keys of this opening are shared among several: a rescue cannot take their place.",
         "请用密钥文件在席位上正常解密。",
         "Unlock at the seat, with the key file in place of the certificate.",
@@ -490,11 +490,11 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
     "before_barrier": (
         "解密屏障之前不能做这项操作。",
         "This cannot be done before the bids are opened.",
-        "请等钥匙交齐或时限结束。",
+        "请等密钥交齐或时限结束。",
         "Wait until every key is in or the window is over.",
     ),
     "not_released": (
-        "没有收到该投标人的钥匙，不能打开。",
+        "没有收到该投标人的密钥，不能打开。",
         "This bid's key was not released, so it cannot have been opened.",
         "请核对开标记录与系统日志。",
         "Compare the log with what the hall did.",
@@ -524,7 +524,7 @@ REFUSALS: Mapping[str, tuple[str, str, str, str]] = {
     ),
     # -- locks
     "wrong_session_key": (
-        "设有锁的开标没有会场密钥，没有锁的开标必须有。",
+        "设有锁的开标，平台没有本场密钥；没有锁的开标必须有。",
         "An opening behind locks has no session key, and one without locks must have one.",
         *_WAIT,
     ),

@@ -1,4 +1,8 @@
-"""The names of values as sentences use them, in both languages: roles, causes, consequences, acts."""
+"""The names of values as sentences use them, in both languages: roles, causes, consequences, acts.
+
+The record page of an archive is made of them, and both verifiers make it anew (sessions/ARCHIVE.md, ``record.page``):
+a name that stands in it stays to the letter, or archives of before would no longer verify.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
             return "开标公告发布。", "The opening was announced."
         case e.ChairTaken():
             role = ROLES[event.role]
-            return f"{role.zh}{event.name}进入开标厅。", f"{event.name} came in as {role.en}."
+            return f"{role.zh}{event.name}到场。", f"{event.name} came in as {role.en}."
         case e.HostHandedOver():
             return f"{event.name}接任主持：{event.reason}", f"{event.name} took over as host: {event.reason}"
         case e.T0Moved():
@@ -182,15 +182,15 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
         case e.EvidenceGathered():
             name = _name(o, event.bidder)
             return (
-                f"{name}没有交出钥匙，连接情况的证据已收齐，并记下摘要。",
+                f"{name}没有交出密钥，连接情况的证据已收齐，并记下摘要。",
                 f"{name} handed over no key; the evidence of who could reach whom is on record.",
             )
         case e.FaultMeasured():
             lost, more = _minutes(event.ended - event.began), _minutes(event.new - event.old)
             if event.new == event.old:
-                return f"开标厅曾中断 {lost[0]}，已记录。", f"The hall had stood still for {lost[1]}."
+                return f"平台曾中断 {lost[0]}，已记录。", f"The hall had stood still for {lost[1]}."
             return (
-                f"开标厅曾中断 {lost[0]}，解密时间自动补足 {more[0]}。",
+                f"平台曾中断 {lost[0]}，解密时间自动补足 {more[0]}。",
                 f"The hall had stood still for {lost[1]}; the window is longer by {more[1]}.",
             )
         case e.LateBidRefused():
@@ -298,7 +298,7 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
         case e.OutageBegan():
             zh, en = _listed(OUTAGES, event.reasons)
             return (
-                f"开标厅中断（{zh}），所有计时停止，任何期限都不到期。",
+                f"平台中断（{zh}），所有计时停止，任何期限都不到期。",
                 f"The hall is out ({en}): every clock has stopped and nothing falls due.",
             )
         case e.RecordingNoted():
@@ -311,7 +311,7 @@ def _sentence(event: e.Event, actor: Actor, o: Opening | None) -> tuple[str, str
         case e.OutageEnded():
             zh, en = _minutes(timedelta(milliseconds=event.lasted_ms))
             return (
-                f"开标厅恢复正常，中断共 {zh}。开标仍暂停，等待继续。",
+                f"平台恢复正常，中断共 {zh}。开标仍暂停，等待继续。",
                 f"The hall works again after {en}. The session still waits to go on.",
             )
         case _:
@@ -402,10 +402,10 @@ def _barrier(event: e.BarrierPassed, o: Opening | None) -> tuple[str, str]:
     zh = "现在可以移除各把锁。" if locked else "现在可以打开投标文件。"
     en = "the locks may now be removed." if locked else "the bids may now be opened."
     if event.reason == "all":
-        return f"钥匙全部交齐，{zh}", f"Every key is in: {en}"
+        return f"密钥全部交齐，{zh}", f"Every key is in: {en}"
     released, missing = len(event.released), len(event.missing)
     return (
-        f"解密时间到，{released} 家交出钥匙，{missing} 家没有。{zh}",
+        f"解密时间到，{released} 家交出密钥，{missing} 家没有。{zh}",
         f"The window is over: {released} released, {missing} did not. T{en[1:]}",
     )
 

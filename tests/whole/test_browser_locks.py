@@ -57,7 +57,7 @@ async def test_three_officers_remove_their_locks_in_their_own_browsers(tmp_path:
         await supervisor.enters_as_staff("supervise", "supervisor")
         await supervisor.presses("Take my chair")
         await tenderer.enters_as_staff("supervise", "tenderer")
-        await opens_the_key(host, keys / "host.p12", "打开并试用密钥", "钥匙已在本页试过")
+        await opens_the_key(host, keys / "host.p12", "打开并试用密钥", "密钥已在本页试过")
         await opens_the_key(supervisor, keys / "supervisor.p12", "Open and try the key", "The key was tried")
         await opens_the_key(tenderer, keys / "tenderer.p12", "Open and try the key", "The key was tried")
         member = hall.troupe.bidders[0]

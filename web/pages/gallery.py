@@ -23,7 +23,7 @@ _STEPS: Final = (
      "Bidders check in online; host and supervisor take their chairs. No names or numbers are shown before the opening time."),
     ("list", "公布投标人", "Bidders listed", "投标截止，名单和每份密封文件的指纹已经公布，此后不能增减。",
      "Intake is closed. The names and the fingerprint of every sealed bid are public; none can be added or dropped."),
-    ("check", "密封检查", "Seal check", "大厅重新读取每一份投标文件，核对与回执是否一致。",
+    ("check", "密封检查", "Seal check", "平台重新读取每一份投标文件，核对与回执是否一致。",
      "The hall reads every sealed bid again and compares it with its receipt."),
     ("ceiling", "公布限价", "Ceiling", "公布最高投标限价。此时还没有任何报价可见。",
      "The highest admissible price is announced, while no bid price is visible to anyone."),

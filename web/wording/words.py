@@ -40,7 +40,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
     },
     "why": {
         "locks": _w(
-            "投标人的钥匙已经交齐，但平台自己打不开。掌锁人正在各自的电脑上移除自己的锁，全部移除之前，任何地方都没有报价。",
+            "投标人的密钥已经交齐，但平台自己打不开。掌锁人正在各自的电脑上移除自己的锁，全部移除之前，任何地方都没有报价。",
             "The bidders' keys are in, and the hall cannot use them. The officers are removing their locks, each on its own "
             "machine; until every lock is off no price exists anywhere.",
         ),
@@ -96,13 +96,13 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "unused": _w("没有用到", "nothing was behind it"),
     },
     "before": {
-        "ready": _w("此前试过钥匙，可以打开，时间：", "tried the key beforehand, and it worked:"),
-        "failed": _w("此前试钥匙未通过，时间：", "tried the key beforehand, and it failed:"),
+        "ready": _w("此前试过密钥，可以打开，时间：", "tried the key beforehand, and it worked:"),
+        "failed": _w("此前试密钥未通过，时间：", "tried the key beforehand, and it failed:"),
     },
     "officer": {
-        "absent": _w("缺席，尚未试钥匙", "absent: has not tried the key"),
-        "ready": _w("就绪，钥匙已试过", "ready: the key was tried"),
-        "failed": _w("钥匙没有通过试验", "the key did not pass its test"),
+        "absent": _w("缺席，尚未试密钥", "absent: has not tried the key"),
+        "ready": _w("就绪，密钥已试过", "ready: the key was tried"),
+        "failed": _w("密钥没有通过试验", "the key did not pass its test"),
         "removed": _w("已移除自己的锁", "has removed the lock"),
     },
     "escrow": {
@@ -138,10 +138,10 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "last_attempt_code": _w("最后一次尝试的结果", "result of the last attempt"),
         "release_sha256": _w("最后一次提交的指纹", "digest of the last message"),
         "open_code": _w("开启时的结果", "result of opening"),
-        "others_released": _w("交出钥匙的其他投标人", "other bidders who released"),
+        "others_released": _w("交出密钥的其他投标人", "other bidders who released"),
         "seal": _w("密封检查", "seal check"),
         "beats": _w("收到的心跳", "signs of life that arrived"),
-        "key_state": _w("最后所报的钥匙状态", "state of the key as last reported"),
+        "key_state": _w("最后所报的密钥状态", "state of the key as last reported"),
         "lost": _w("自报未获应答的请求", "requests without an answer, by its own word"),
         "last_heard_at": _w("最后一次收到消息", "last heard"),
         "silent_s": _w("此后沉默（秒）", "silent since, seconds"),
@@ -551,7 +551,7 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "not_ready": _w(
             "有一项未通过，请按提示处理后再检查。", "Something needs a remedy, see above. Then check again."
         ),
-        "lock_ready": _w("钥匙已在本页试过，可以使用。", "The key was tried in this page, and works."),
+        "lock_ready": _w("密钥已在本页试过，可以使用。", "The key was tried in this page, and works."),
         "lock_removed": _w("锁已移除。", "The lock is removed."),
         "lock_part": _w(
             "已交出；其中 %s 份不符，可以再试一次。",

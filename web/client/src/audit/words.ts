@@ -69,7 +69,7 @@ export const SENTENCES: Table = {
   "rules.intake": { zh: "收标的每一个事件都符合规则，截止之后没有接收任何投标文件。", en: "Every event of intake is what the rules produce, and no bid was taken after the deadline." },
   "plan.announced": { zh: "规则、时限和参加人员与公告时一致，中途没有更换。", en: "Rules, windows and people are those announced, and were never exchanged." },
   "time.deadline": { zh: "停止接收发生在公告的开标时间，分毫不差。", en: "Intake closed at the announced opening time, exactly." },
-  "time.barrier": { zh: "解密屏障之前没有打开任何一份；钥匙交齐或时间到之后，所有结果同时公布。", en: "No bid was opened before the barrier; when every key was in or time was up, all results came together." },
+  "time.barrier": { zh: "解密屏障之前没有打开任何一份；密钥交齐或时间到之后，所有结果同时公布。", en: "No bid was opened before the barrier; when every key was in or time was up, all results came together." },
   "locks.order": { zh: "每一份投标都是在公告列明的人员移除了它的全部锁之后才打开的，人数达到公告的门槛。", en: "No bid was opened before every lock on it was off, by as many of the announced officers as it takes." },
   "set.root": { zh: "锁定的集合根值，正是各投标文件头摘要的默克尔根。", en: "The root locked at the opening time is the Merkle root over the headers of the bids." },
   "set.complete": { zh: "锁定的集合就是截止前收到的最后版本：没有多一份、少一份或换一份。", en: "The set is what had arrived by the deadline, each bidder's last version: none added, dropped or exchanged." },
