@@ -204,7 +204,9 @@ async def library(folder: Path, port: int) -> AsyncIterator[tuple[dict[str, Any]
     async def send() -> None:
         broadcast(everybody, fact)
 
-    async with serve(live, "127.0.0.1", port, compression=None, ping_interval=None, backlog=BACKLOG):
+    # It sends away whose handshake takes longer than 10 s, which is what 10,000 at once may take it.
+    unhurried: dict[str, Any] = {"open_timeout": None, "ping_interval": None, "compression": None}
+    async with serve(live, "127.0.0.1", port, backlog=BACKLOG, **unhurried):
         yield {}, send
 
 
