@@ -136,7 +136,5 @@ def test_a_busy_machine_is_told_of() -> None:
 
 
 def test_what_the_hall_limits_follows_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hall import limits as halls
-
-    monkeypatch.setattr(halls, "LIMITS", replace(halls.LIMITS, watchers=4_321))
+    monkeypatch.setattr(limits, "LIMITS", replace(limits.LIMITS, watchers=4_321))
     assert any("4,321" in row[1] for row in limits.designed())
