@@ -107,9 +107,11 @@ def upgrade(*more: str, without: str = "-", path: str = "/live/bench") -> bytes:
     return "\r\n".join([*kept, *more, "", ""]).encode()
 
 
-async def answered(hub: Alone, request: bytes) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
+async def answered(hub: Alone, *pieces: bytes) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
-    writer.write(request)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0.01)  # so that they come apart; if they do not, the answer is the same
     return await reader.readuntil(b"\r\n\r\n"), reader, writer
 
 
@@ -131,6 +133,9 @@ async def test_a_handshake_is_answered_by_the_book(request_: bytes, status: int)
     async with a_hub() as hub:
         head, _, writer = await answered(hub, request_)
         writer.close()
+        in_pieces, _, writer = await answered(hub, request_[:30], request_[30:])
+        writer.close()
+    assert head == in_pieces
     assert head.startswith(b"HTTP/1.1 %d " % status)
     if status == 101:
         assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head

@@ -31,6 +31,7 @@ from web.answers.problems import SAYINGS, Problem
 from web.asking.addresses import client_address
 from web.asking.identity import audience_for
 from web.asking.sameorigin import own_origin
+from web.door.doorstep import Doorstep, Head, Silent
 from web.door.line import LINE, Line
 from web.door.patience import PatientProtocol
 from web.process.descriptors import SPARE
@@ -122,15 +123,6 @@ class HallProtocol(PatientProtocol):
     _line: Line | None = None
     _upgrades: bool | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn's
-        """Take the connection, unless there is no descriptor for what it will ask for."""
-        super().connection_made(transport)
-        left = self.gate.descriptors - SPARE - len(self.connections)
-        if left < 0:
-            self._answer(503, "overloaded", {"retry-after": "5"})
-        elif left < SPARE:
-            self.gate.hub.shed(_MAKE_ROOM)
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Let a stream end with its connection."""
         super().connection_lost(exc)
@@ -177,44 +169,9 @@ class HallProtocol(PatientProtocol):
         if not self.url.startswith(LIVE):
             super().handle_websocket_upgrade()
             return
-        path, _, query = self.url.decode("latin-1").partition("?")
-        session = SessionId(unquote(path[len(LIVE) :]))
-        headers = self._heads()
-        try:
-            accepted = accept(self.scope["method"], self.headers)
-            if not self.gate.is_own_page(headers):
-                self._answer(403, "not_same_origin")
-                return
-            address = self.gate.address(self.client[0] if self.client else None, headers)
-            public = self.gate.spectator(headers)
-            if public:
-                self.gate.hub.refuse_crowd(PUBLIC, None)
-        except NoHandshake as no:
-            self._answer(no.status, "malformed_request", {"sec-websocket-version": "13"}, detail=str(no))
-            return
-        except FullHouse as full:
-            self._answer(503, full.code, {"retry-after": str(full.retry_after), "link": head_of(session)})
-            return
-        except HallRefused as refused:
-            self._answer(refused.status, refused.code, {"retry-after": "1"})
-            return
-        try:
-            after = self.gate.cursor(asked(query))
-        except BadCursor:
-            after = -1  # the hub refuses it as it does any other
-        audience = PUBLIC if public else self.gate.audience(session, self.headers)
-        arrival = Arrival(
-            session=session, after=after, address=address, deflated=accepted.deflated, audience=audience
-        )
-        door = Door(self.gate.hub, self.connections)
         self.connections.discard(self)
-        self.transport.set_protocol(door)
-        door.open(self.transport, accepted.answer, arrival)
+        let_in(self.gate, self.connections, self.transport, self.scope["method"], Head(self.url, self.headers))
         self.parser = None  # type: ignore[assignment]  # as uvicorn does: it and we hold each other, 2 KiB a reader
-
-    def _heads(self) -> dict[str, str]:
-        """The first of each name, as everywhere else; looked up in a dictionary, because five are asked for."""
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(self.headers)}
 
     def _hand_over(self) -> None:
         """Give a viewer of the programme, socket and all, to the process that makes it, and forget the viewer."""
@@ -226,7 +183,7 @@ class HallProtocol(PatientProtocol):
             return
         try:
             accepted = accept(self.scope["method"], [one for one in self.headers if one[0] != _EXTENSIONS])
-            if not self.gate.is_own_page(self._heads()):
+            if not self.gate.is_own_page(firsts(self.headers)):
                 self._answer(403, "not_same_origin")
                 return
             line = self.transport.get_extra_info("socket")
@@ -243,33 +200,103 @@ class HallProtocol(PatientProtocol):
         self.transport.abort()  # our copy of the descriptor; the line stays open in the other process
 
     def _answer(self, status: int, code: str, more: Mapping[str, str] | None = None, **members: str) -> None:
-        """Answer with a problem and close."""
-        saying = SAYINGS[code]
-        words = {"zh": saying.title.zh, "en": saying.title.en}
-        steps = {"zh": saying.next_step.zh, "en": saying.next_step.en}
-        problem = {"type": f"https://kaibiao.invalid/refusals/{code}", "title": words, "status": status, "code": code}
-        body = json.dumps(problem | {"next_step": steps} | members, ensure_ascii=False).encode()
-        headers = {
-            "content-type": "application/problem+json",
-            "content-length": str(len(body)),
-            "connection": "close",
-            "cache-control": "no-store",
-            "x-content-type-options": "nosniff",
-        } | dict(more or {})
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{head}\r\n".encode() + body)
-        self.transport.close()
+        refuse(self.transport, status, code, more, **members)
 
 
-def through(gate: Gate) -> type[HallProtocol]:
+def let_in(gate: Gate, connections: set[Any], transport: asyncio.Transport, method: str, head: Head) -> None:
+    """Shake hands and let the hall's door have the connection, or refuse and close."""
+    path, _, query = head.target.decode("latin-1").partition("?")
+    session = SessionId(unquote(path[len(LIVE) :]))
+    headers = firsts(head.headers)
+    try:
+        accepted = accept(method, head.headers)
+        if not gate.is_own_page(headers):
+            refuse(transport, 403, "not_same_origin")
+            return
+        peer = transport.get_extra_info("peername")
+        address = gate.address(peer[0] if isinstance(peer, tuple) else None, headers)
+        public = gate.spectator(headers)
+        if public:
+            gate.hub.refuse_crowd(PUBLIC, None)
+    except NoHandshake as no:
+        refuse(transport, no.status, "malformed_request", {"sec-websocket-version": "13"}, detail=str(no))
+        return
+    except FullHouse as full:
+        refuse(transport, 503, full.code, {"retry-after": str(full.retry_after), "link": head_of(session)})
+        return
+    except HallRefused as refused:
+        refuse(transport, refused.status, refused.code, {"retry-after": "1"})
+        return
+    try:
+        after = gate.cursor(asked(query))
+    except BadCursor:
+        after = -1  # the hub refuses it as it does any other
+    audience = PUBLIC if public else gate.audience(session, head.headers)
+    arrival = Arrival(session=session, after=after, address=address, deflated=accepted.deflated, audience=audience)
+    door = Door(gate.hub, connections)
+    transport.set_protocol(door)
+    door.open(transport, accepted.answer, arrival)
+
+
+def firsts(headers: RawHeaders) -> dict[str, str]:
+    """The first of each name, as everywhere else; looked up in a dictionary, because five are asked for."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(headers)}
+
+
+def refuse(
+    transport: asyncio.Transport, status: int, code: str, more: Mapping[str, str] | None = None, **members: str
+) -> None:
+    """Answer with a problem and close."""
+    saying = SAYINGS[code]
+    words = {"zh": saying.title.zh, "en": saying.title.en}
+    steps = {"zh": saying.next_step.zh, "en": saying.next_step.en}
+    problem = {"type": f"https://kaibiao.invalid/refusals/{code}", "title": words, "status": status, "code": code}
+    body = json.dumps(problem | {"next_step": steps} | members, ensure_ascii=False).encode()
+    headers = {
+        "content-type": "application/problem+json",
+        "content-length": str(len(body)),
+        "connection": "close",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    } | dict(more or {})
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    transport.write(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{head}\r\n".encode() + body)
+    transport.close()
+
+
+def through(gate: Gate) -> type[asyncio.Protocol]:
     """Return the protocol whose live sockets go through ``gate``: give it as ``http`` to ``uvicorn.Config``."""
+    silent = Silent()
 
-    class ThroughGate(HallProtocol):
-        def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: Any = None):
+    class Uvicorns(HallProtocol):
+        def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
             self.gate = gate
-            super().__init__(config, server_state, app_state, _loop)
+            super().__init__(config, server_state, app_state)
 
-    return ThroughGate
+    class Entrance(Doorstep):
+        __slots__ = ("_made_of", "gate")
+
+        def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: Any = None):
+            super().__init__(server_state.connections, silent)
+            self.gate = gate
+            self._made_of = config, server_state, app_state
+
+        def enter(self, head: Head) -> None:
+            let_in(gate, self._connections, self._transport, "GET", head)
+
+        def uvicorns(self) -> HallProtocol:
+            return Uvicorns(*self._made_of)
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            """Take the connection, unless there is no descriptor for what it will ask for."""
+            super().connection_made(transport)
+            left = gate.descriptors - SPARE - len(self._connections)
+            if left < 0:
+                refuse(transport, 503, "overloaded", {"retry-after": "5"})
+            elif left < SPARE:
+                gate.hub.shed(_MAKE_ROOM)
+
+    return Entrance
 
 
 def asked(query: str) -> Mapping[str, list[str]]:
