@@ -472,7 +472,7 @@ class Opening:
     clock_unsafe: bool = False
     outage: datetime | None = None  # since when the hall does not work
     lifted: datetime | None = None  # when the last of these two was over
-    recovered: datetime | None = None  # the end of the newest outage
+    heard: datetime | None = None  # of every outage that was noticed until then
     recorded: int = 0  # events of the recording that this log knows of
     filmed: Filmed | None = None
 

@@ -31,12 +31,17 @@ def stopped(o: Opening, at: datetime, event: ClockUnsafe | OutageBegan) -> Openi
     kind = CLOCK_STOP if isinstance(event, ClockUnsafe) else OUTAGE_STOP
     hold = o.hold or Hold(reason="", incident=True, by=CLOCK, since=at)
     held = replace(o, hold=replace(hold, stops=hold.stops | {kind}), lifted=None)
-    return replace(held, clock_unsafe=True) if kind == CLOCK_STOP else replace(held, outage=at)
+    if isinstance(event, ClockUnsafe):
+        return replace(held, clock_unsafe=True)
+    return replace(held, outage=at, heard=max(o.heard or at, event.noticed_at))
 
 
 def lifted(o: Opening, at: datetime, event: ClockSafe | OutageEnded) -> Opening:
     """Return the opening after the hall is well again; the hold stays."""
-    o = replace(o, clock_unsafe=False) if isinstance(event, ClockSafe) else replace(o, outage=None, recovered=at)
+    if isinstance(event, ClockSafe):
+        o = replace(o, clock_unsafe=False)
+    else:
+        o = replace(o, outage=None, heard=max(o.heard or at, at))
     return o if o.clock_unsafe or o.outage is not None else replace(o, lifted=at)
 
 

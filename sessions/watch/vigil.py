@@ -350,7 +350,7 @@ class Vigil:
             return False
         if held.founded is not None and held.founded.at >= until:
             return False
-        known = o.recovered is not None and o.recovered >= incident.noticed_at
+        known = o.heard is not None and o.heard >= incident.noticed_at
         return not known and _concerned(o, until)
 
 

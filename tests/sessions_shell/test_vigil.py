@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -102,6 +102,26 @@ async def test_when_the_hall_was_out_across_t0_nothing_closes_and_t0_moves(tmp_p
         frozen = (await hall.state()).frozen
         assert frozen is not None
         assert (frozen.at, frozen.received) == (o.t0, 4)
+
+
+async def test_an_outage_that_is_noticed_a_moment_after_an_act_began_is_told_once(
+    tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever decides took its moment before it asked, or another worker noticed meanwhile."""
+    made: list[Vigil] = []
+    async with a_shell(tmp_path, clock, watched=over(clock, made)) as hall:
+        await announced(hall, clock, made[0])
+
+        def a_moment_later() -> datetime:
+            clock.advance(SECOND / 100)
+            return clock.now()
+
+        monkeypatch.setattr(made[0], "_now", a_moment_later)
+        clock.advance(60 * SECOND)
+        for _ in range(3):
+            await hall.sessions.settle(SESSION)
+        log = await hall.log()
+        assert (log.count("OutageBegan"), log.count("OutageEnded")) == (1, 1)
 
 
 async def test_a_clock_that_was_set_stops_the_opening_in_the_same_breath(tmp_path: Path, clock: SetClock) -> None:
