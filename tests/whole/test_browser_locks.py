@@ -17,7 +17,7 @@ from web.participant.remote import Hall
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
-LEAD = timedelta(seconds=70)
+LEAD = timedelta(seconds=150)
 WINDOWS = {"checkin": 3600, "decrypt": 300, "confirm": 300, "objection": 300, "sign": 300}
 QUOTE = {"price": "12345678.90", "duration": "270", "quality": "合格", "manager": "李明远", "bond": "电子保函"}
 DRAWING = {"name": "图纸.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 drawing " * 400}
