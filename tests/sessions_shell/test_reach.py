@@ -18,7 +18,7 @@ from sessions.events import BarrierPassed, BidNotOpened, EvidenceGathered, Fault
 from sessions.ids import Jws
 from sessions.watch.heartbeat import BEAT, HEARD, LONGEST, beat_payload
 from tests.support.bidders import Sealed, a_bidder
-from tests.support.ceremony import MINUTE, SECOND, T0, a_plan
+from tests.support.ceremony import MINUTE, SECOND
 from tests.support.fake_clock import FakeClock
 from tests.support.hallkey import hall_key
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, the_actor
@@ -61,17 +61,8 @@ class Window:
 async def window(tmp_path: Path) -> AsyncIterator[Window]:
     clock = FakeClock()
     async with a_shell(tmp_path, clock) as hall:
-        await hall.sessions.create(a_plan())
         bids = [a_bid_for_this(name) for name in NAMES]
-        for bid in bids:
-            await hall.submit(bid)
-        clock.set(T0 - 30 * MINUTE)
-        await hall.host_takes_over_the_room()
-        clock.set(T0 + SECOND)
-        await hall.sessions.settle(SESSION)
-        await hall.work_done()
-        await hall.advance("ceiling")
-        await hall.advance("decrypt")
+        await hall.begin_to_decrypt(clock, bids)
         yield Window(hall, clock, bids)
 
 

@@ -19,7 +19,7 @@ from sessions.ids import BidderId
 from sessions.roles import Actor
 from sessions.verify import verify
 from tests.support.bidders import Sealed
-from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, T0, a_plan
+from tests.support.ceremony import DEPUTY, HOST
 from tests.support.fake_clock import FakeClock
 from tests.support.finished import Play, an_archive, declare_none
 from tests.support.shell import SESSION, Shell, a_bid_for_this, a_shell, everything_in, the_actor
@@ -71,17 +71,8 @@ class Window:
 async def window(tmp_path: Path) -> AsyncIterator[Window]:
     clock = FakeClock()
     async with a_shell(tmp_path, clock) as hall:
-        await hall.sessions.create(a_plan())
         bids = [a_bid_for_this(name, rescue_salt=SALT if name == NAMES[2] else None) for name in NAMES]
-        for bid in bids:
-            await hall.submit(bid)
-        clock.set(T0 - 30 * MINUTE)
-        await hall.host_takes_over_the_room()
-        clock.set(T0 + SECOND)
-        await hall.sessions.settle(SESSION)
-        await hall.work_done()
-        await hall.advance("ceiling")
-        await hall.advance("decrypt")
+        await hall.begin_to_decrypt(clock, bids)
         for bid in bids[:2]:
             await hall.release(bid)
         yield Window(hall, clock, bids)

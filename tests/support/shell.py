@@ -42,7 +42,7 @@ from sessions.store.opened import stores
 from sessions.watch.heartbeat import BEAT, beat_payload
 from sessions.watch.vigil import Vigil
 from tests.support.bidders import Bidder, Sealed, a_bidder, a_sealed_bid, the_authority
-from tests.support.ceremony import DEPUTY, HOST, SUPERVISOR, TENDER
+from tests.support.ceremony import DEPUTY, HOST, MINUTE, SECOND, SUPERVISOR, T0, TENDER, a_plan
 from tests.support.fake_clock import FakeClock
 from tests.support.officers import an_officer
 from tests.support.s3 import blobs_of
@@ -152,6 +152,19 @@ class Shell:
     async def host_takes_over_the_room(self) -> None:
         for chair in (HOST, DEPUTY, SUPERVISOR):
             await self.sessions.handle(SESSION, TakeChair(), chair)
+
+    async def begin_to_decrypt(self, clock: FakeClock, bids: list[Sealed]) -> None:
+        """Hold the opening of ``bids`` until its decrypt window has just begun."""
+        await self.sessions.create(a_plan())
+        for bid in bids:
+            await self.submit(bid)
+        clock.set(T0 - 30 * MINUTE)
+        await self.host_takes_over_the_room()
+        clock.set(T0 + SECOND)
+        await self.sessions.settle(SESSION)
+        await self.work_done()
+        await self.advance("ceiling")
+        await self.advance("decrypt")
 
     async def advance(self, step: str) -> None:
         await self.sessions.handle(SESSION, Advance(step=StepId(step)), HOST)
