@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,11 +16,13 @@ import pytest
 
 from sessions.clock import SystemClock
 from sessions.ids import SessionId
-from sessions.shape import moment
+from sessions.roles import Role
+from sessions.shape import moment, rfc3339
 from sessions.store.migrations import migrate
-from tests.support.ceremony import a_plan
+from tests.support.ceremony import HOST, TENDER
 from tests.support.ports import free_port
 from web.bootstrap import build
+from web.participant.remote import Hall
 from web.settings import Settings
 
 LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
@@ -31,14 +32,17 @@ SECOND = timedelta(seconds=1)
 
 @asynccontextmanager
 async def a_hall(folder: Path, t0_in: int) -> AsyncIterator[tuple[httpx.AsyncClient, Callable[[str], None]]]:
-    """Serve one opening whose time is near, in a process of its own; yield a client and what sets its clock."""
+    """Serve one opening whose time is near, in a process of its own; yield a client and what sets its clock.
+
+    It is announced when the hall serves: a busy machine may take longer to start one than there is until T0.
+    """
     port = free_port()
-    settings = Settings(data_dir=folder / "hall", port=port)
+    settings = Settings(data_dir=folder / "hall", port=port, rehearsal_allowed=True)
     services = build(settings)
     await migrate(services.database)
-    t0 = SystemClock().now().replace(microsecond=0) + t0_in * SECOND
     await services.start()
-    await services.sessions.create(replace(a_plan(), session=SESSION, t0=t0))
+    await services.accounts.create(HOST.id, HOST.name, "correct horse battery", {Role.HOST})
+    ticket = await services.identity.create_ticket(account=HOST.id)
     await services.stop()
     offset = folder / "offset"
 
@@ -56,6 +60,7 @@ async def a_hall(folder: Path, t0_in: int) -> AsyncIterator[tuple[httpx.AsyncCli
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "KAIBIAO_DATA_DIR": str(settings.data_dir),
         "KAIBIAO_PORT": str(port),
+        "KAIBIAO_REHEARSAL_ALLOWED": "true",
     }
     with (folder / "log").open("wb") as log:
         serving = await asyncio.create_subprocess_exec(
@@ -64,6 +69,10 @@ async def a_hall(folder: Path, t0_in: int) -> AsyncIterator[tuple[httpx.AsyncCli
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             await until(lambda: answers(client), 60)
+            async with Hall(settings.origin) as host:
+                await host.login_ticket(ticket)
+                t0 = SystemClock().now().replace(microsecond=0) + t0_in * SECOND
+                await host.announce({**TENDER, "session": SESSION, "deadline": rfc3339(t0), "rehearsal": True})
             yield client, step
     finally:
         serving.terminate()
