@@ -258,7 +258,11 @@ class Tail:
             return
         until, gaps = noted(recording, run.entered_at)
         note = NoteRecording(size=len(tree), root=Digest(tree.root().hex()), until=until, gaps=gaps)
-        await self._service.handle(session, note, CLOCK)
+        try:
+            await self._service.handle(session, note, CLOCK)
+        except CommandRefused as refused:
+            if refused.code != "session_over":  # since it was looked at: the next round closes the recording
+                raise
 
     async def _hold(self, opening: Opening) -> None:
         try:
