@@ -89,6 +89,7 @@ def doubt_clock(draft: Draft, command: DoubtClock) -> None:
     _ruled(draft.opening)
     if draft.opening.clock_unsafe:
         return
+    _set_fixed(draft.opening)
     if command.reason not in REASONS or command.since > max(command.noticed_at, draft.opening.at):
         raise CommandRefused("no_such_reason", reason=command.reason)
     event = ClockUnsafe(reason=command.reason, by_ms=command.by_ms, noticed_at=command.noticed_at)
@@ -106,6 +107,7 @@ def begin_outage(draft: Draft, command: RecordOutage) -> None:
     _ruled(draft.opening)
     if draft.opening.outage is not None:
         return
+    _set_fixed(draft.opening)
     known = tuple(cause for cause in CAUSES if cause in command.reasons)
     if not known or command.reasons != known or command.began > max(command.noticed_at, draft.opening.at):
         raise CommandRefused("no_such_reason", reason=" ".join(command.reasons))
@@ -118,6 +120,12 @@ def end_outage(draft: Draft) -> None:
     began = draft.opening.outage
     if began is not None:
         draft.put(OutageEnded(lasted_ms=(draft.now - began) // _MS))
+
+
+def _set_fixed(o: Opening) -> None:
+    """Refuse to stop between T0 and the frozen set: T0 has come, and no stop that is dated later moves it."""
+    if isinstance(work_due(o), FreezeSet):
+        raise CommandRefused("not_due")
 
 
 def _ruled(o: Opening) -> OutageRule:

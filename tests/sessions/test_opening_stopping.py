@@ -159,6 +159,16 @@ def test_an_unsafe_clock_does_not_close_the_intake_and_t0_moves_when_they_go_on(
     assert [(move.old, move.new, move.approved_by) for move in c.it.moves] == [(T0, c.it.t0, SUPERVISOR.id)]
 
 
+def test_no_stop_comes_between_t0_and_the_frozen_set() -> None:
+    c = in_the_room()
+    c.tick(T0)
+    assert c.it.step_complete
+    with pytest.raises(CommandRefused, match="not_due"):
+        c.send(DoubtClock(since=c.now, noticed_at=c.now, reason="offset", by_ms=5_000), CLOCK)
+    with pytest.raises(CommandRefused, match="not_due"):
+        c.send(RecordOutage(began=c.now, noticed_at=c.now, reasons=("gap",), votes={}), CLOCK)
+
+
 def test_a_t0_that_is_far_enough_stays_where_it_was_announced() -> None:
     c = in_the_room()
     out(c, MINUTE, 5 * MINUTE)

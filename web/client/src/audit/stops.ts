@@ -51,15 +51,20 @@ export function quotesClock(o: Opening, data: Data): boolean {
   return o.clock !== null && o.clock["offset_ms"] === data["clock_offset_ms"];
 }
 
+/** Whether T0 has come and the set is not frozen yet: no stop comes between. */
+function freezing(o: Opening): boolean {
+  return o.stepComplete && o.frozen === null;
+}
+
 export function doubts(o: Opening, { data, at }: Told): boolean {
-  return rule(o) !== null && !o.clockUnsafe && REASONS.includes(data["reason"] as string) && at <= Math.max(moment(data["noticed_at"]), o.at);
+  return rule(o) !== null && !freezing(o) && !o.clockUnsafe && REASONS.includes(data["reason"] as string) && at <= Math.max(moment(data["noticed_at"]), o.at);
 }
 
 export function fails(o: Opening, { data, at }: Told): boolean {
   const reasons = data["reasons"] as readonly string[];
   const known = CAUSES.filter((cause) => reasons.includes(cause));
   const said = reasons.length > 0 && known.join() === reasons.join();
-  return rule(o) !== null && o.outage === null && said && at <= Math.max(moment(data["noticed_at"]), o.at);
+  return rule(o) !== null && !freezing(o) && o.outage === null && said && at <= Math.max(moment(data["noticed_at"]), o.at);
 }
 
 export function recovers(o: Opening, { data, at }: Told): boolean {
