@@ -2,10 +2,11 @@
 
 import { Refused } from "./errors.js";
 import type { HallKey } from "./jws.js";
-import { Contradiction, counted, evidenceFile, type Source } from "./log/counted.js";
+import { Contradiction, counted, evidenceFile, newer, type Source } from "./log/counted.js";
 import type { Heard } from "./log/facts.js";
 import { ask, fetched, say, type Watch } from "./log/watch.js";
 import type { PageData } from "./page.js";
+import { verifyReceipt } from "./receipt.js";
 
 /** Refusals of the release that the receipt shows to be the hall's fault. */
 const OBJECTIONABLE = new Set(["not_in_set", "wrong_root", "wrong_receipt"]);
@@ -28,10 +29,15 @@ export class Logged {
     this.#place = `kaibiao-receipt-${session}`;
   }
 
-  /** Keep the newest receipt on this device: whoever dropped a bid would hardly give it again. */
-  keep(token: string): void {
+  /**
+   * Keep the newest receipt on this device: whoever dropped a bid would hardly give it again, and an older one from
+   * the hall does not make a newer one forgotten.
+   */
+  async keep(token: string, hall: HallKey): Promise<void> {
+    const receipt = await verifyReceipt(token, hall);
     try {
-      localStorage.setItem(this.#place, token);
+      const kept = localStorage.getItem(this.#place);
+      if (kept === null || (await newer(kept, receipt, hall)) === null) localStorage.setItem(this.#place, token);
     } catch {
       // Without storage there is the file that the bidder saved.
     }

@@ -357,9 +357,9 @@ async function showReceipt(): Promise<void> {
   link.href = `${data.source}/uploads/mine/${bid["tracker"] as string}`;
   link.download = `receipt-${bid["tracker"] as string}.json`;
   const file = await ask("GET", link.href);
-  logged.keep(file["receipt"] as string);
   box.querySelector<HTMLElement>("[data-logged]")!.hidden = file["proof"] === null;
   box.querySelector<HTMLElement>("[data-unlogged]")!.hidden = file["proof"] !== null;
+  await logged.keep(file["receipt"] as string, await hallKey());
 }
 
 following.start();

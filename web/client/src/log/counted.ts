@@ -72,8 +72,8 @@ export async function counted(
   }
 }
 
-/** A receipt of a later bid of the same bidder: a withdrawal takes the kept one away, so this one still counts. */
-async function newer(kept: string, than: Receipt, hall: HallKey): Promise<string | null> {
+/** `kept` if it is a receipt of a later bid of the same bidder: a withdrawal takes the kept one away, so it still counts. */
+export async function newer(kept: string, than: Receipt, hall: HallKey): Promise<string | null> {
   const mine = await verifyReceipt(kept, hall).catch(() => null);
   const same = mine !== null && mine.session === than.session && mine.bidder === than.bidder;
   return same && mine.receivedAt > than.receivedAt ? kept : null;
