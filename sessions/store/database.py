@@ -12,8 +12,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
+from threading import Thread
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
+import aiosqlite
 from sqlalchemy import URL, Row, Select, bindparam, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
@@ -96,7 +99,8 @@ class Database:
         """
         self.worker: int | None = None
         """The number under which this process writes, once it has joined (sessions.store.members)."""
-        self.engine = _engine(url, connections)
+        self._threads: WeakSet[Thread] = WeakSet()
+        self.engine = _engine(url, connections, self._threads)
         # SQLite has one writer, and those who wait for it poll: under a crowd the unlucky time out. Ours stand in
         # line first, and signs of life go to its head: only whoever is first in the line asks for the turn.
         self._line: AbstractAsyncContextManager[object] = nullcontext()
@@ -188,10 +192,16 @@ class Database:
         if self._apart is not None:
             (there, database), self._apart = self._apart, None
             await there.close(database.close)
-        pool, patience = self.engine.pool, time.monotonic() + GRACE
-        while isinstance(pool, QueuePool) and pool.checkedout() and time.monotonic() < patience:  # noqa: ASYNC110  # it tells nobody
-            await asyncio.sleep(0.01)
+        pool = self.engine.pool
+        await _until(lambda: not isinstance(pool, QueuePool) or not pool.checkedout())
         await self.engine.dispose()
+        await _until(lambda: not any(thread.is_alive() for thread in self._threads))
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    patience = time.monotonic() + GRACE
+    while not done() and time.monotonic() < patience:  # noqa: ASYNC110  # what is awaited tells nobody
+        await asyncio.sleep(0.001)
 
 
 def lost_the_race(error: DBAPIError) -> bool:
@@ -221,12 +231,12 @@ def _told_when_away() -> Iterator[None]:
         raise
 
 
-def _engine(url: str, connections: int) -> AsyncEngine:
+def _engine(url: str, connections: int, threads: WeakSet[Thread]) -> AsyncEngine:
     try:
         parsed = make_url(url)
         match parsed.get_backend_name():
             case "sqlite":
-                return create_async_engine(parsed)
+                return _sqlite(parsed, threads)
             case "postgresql" | "postgres":
                 return _postgresql(parsed.set(drivername="postgresql+asyncpg"), connections)
             case other:
@@ -235,6 +245,18 @@ def _engine(url: str, connections: int) -> AsyncEngine:
         raise DatabaseRefused("the database address cannot be read") from error
     except ModuleNotFoundError as error:
         raise DatabaseRefused(f"{error.name} is not installed: it comes with kaibiao[team]") from error
+
+
+def _sqlite(url: URL, threads: WeakSet[Thread]) -> AsyncEngine:
+    async def connect() -> aiosqlite.Connection:
+        # The driver gives each connection a thread that answers into the loop. Where connecting failed or was cut off
+        # it does so a moment later, into a loop that may be closed by then, unless whoever closes awaits its end.
+        connection = aiosqlite.connect(url.database or ":memory:")
+        connection._thread.daemon = True  # a process that ends without closing its database ends
+        threads.add(connection._thread)
+        return await connection
+
+    return create_async_engine(url, async_creator=connect)
 
 
 def _postgresql(url: URL, connections: int) -> AsyncEngine:
