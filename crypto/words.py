@@ -17,13 +17,8 @@ _RESEAL = ("Seal the bid again and submit the new file.", "请重新加密封装
 _UPLOAD = ("Compare the file with your copy and upload it again.", "请与本地文件核对后重新上传。")
 _CA = ("Ask your certificate authority, or use another certificate.", "请联系发证机构，或改用其他证书。")
 _KEY = ("Use the certificate and key the bid was sealed with.", "请使用加密封装时所用的证书和私钥。")
-_SMALLER = ("Reduce its size.", "请减小后重试。")
 _AUTHORITY = ("Ask again, or ask another authority.", "请重新申请，或改用其他时间戳机构。")
 _SHARES = ("Ask those who hold the shares to open theirs again.", "请份额持有人重新打开各自的份额。")
-_RESCUE = (
-    "Give the rescue file saved when sealing, or the 32 bytes of the key.",
-    "请提供封装时保存的备用文件，或 32 字节的密钥文件。",
-)
 _SENDER = ("Ask the sender for the original bytes.", "请向出具方索取原始数据。")
 
 

@@ -77,10 +77,9 @@ def deflated_frame(payload: bytes) -> bytes:
     return _head(0xC1, len(packed) - 4) + packed[:-4]
 
 
-def close_frame(code: int, reason: str = "") -> bytes:
-    """Return the frame that ends a conversation; ``reason`` has at most 123 bytes."""
-    payload = code.to_bytes(2, "big") + reason.encode()
-    return bytes((0x88, len(payload))) + payload
+def close_frame(code: int) -> bytes:
+    """Return the frame that ends a conversation."""
+    return bytes((0x88, 2)) + code.to_bytes(2, "big")
 
 
 def _chunk(data: bytes) -> bytes:

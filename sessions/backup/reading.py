@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -119,7 +119,6 @@ async def restore(
     database: Database,
     blobs: BlobStore,
     recordings: Path | None = None,
-    progress: Callable[[str, int], object] = lambda name, size: None,
 ) -> None:
     """Fill an empty database and an empty store of bids. The database is filled in one transaction, at the end.
 
@@ -133,11 +132,9 @@ async def restore(
         await blobs.discard(name)  # what an earlier try left half written
         await blobs.append(name, 0, backup.blob(name), member.count)
         await blobs.finish(name)
-        progress(name, member.count)
     if recordings is not None:
-        for name, member in (backup.manifest.media or {}).items():
+        for name in backup.manifest.media or {}:
             await media.put(recordings, name, backup.recording(name))
-            progress(name, member.count)
     async with database.writing() as connection:
         await connection.run_sync(upgrade, backup.manifest.revision)
         found = MetaData()
@@ -148,7 +145,7 @@ async def restore(
         await connection.run_sync(upgrade, "head")
 
 
-async def refuse_full(backup: Backup, database: Database, blobs: BlobStore, recordings: Path | None = None) -> None:
+async def refuse_full(backup: Backup, database: Database, blobs: BlobStore, recordings: Path | None) -> None:
     """Raise BackupRefused unless there is neither a table, a bid nor a recording of this backup in the target."""
     async with database.reading() as connection:
         there = await connection.run_sync(lambda sync: inspect(sync).get_table_names())

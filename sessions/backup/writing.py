@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -65,7 +65,6 @@ async def write(
     clock: Clock,
     recordings: Path | None = None,
     passphrase: bytes | None = None,
-    progress: Callable[[str, int], object] = lambda name, size: None,
 ) -> Manifest:
     """Write the backup to ``out``, whole and durable or not at all. With a passphrase the keys of ``folder`` too.
 
@@ -89,7 +88,6 @@ async def write(
             held: dict[str, Member] = {}
             for name in sorted(taken.blobs):
                 held[name] = await _blob(archive, blobs, name)
-                progress(name, held[name].count)
             media = None if recordings is None else await _media(archive, recordings, taken)
             manifest = Manifest(
                 at=rfc3339(at),

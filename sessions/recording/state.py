@@ -104,13 +104,13 @@ def evolve(recording: Recording, fact: e.Happening | e.Recorded) -> Recording:
             assert_never(event)
 
 
-def gaps(recording: Recording, since: datetime, until: datetime, track: str = PROGRAMME) -> Iterator[Gap]:
-    """Yield the stretches of the time from ``since`` to ``until`` of which a track has nothing.
+def gaps(recording: Recording, since: datetime, until: datetime) -> Iterator[Gap]:
+    """Yield the stretches of the time from ``since`` to ``until`` of which the programme has nothing.
 
     By the moments at which the parts' decode time was 0: nothing else ties a file to the clock on the wall.
     """
     reached = since
-    for begin, end in _covered(recording.track(track)):
+    for begin, end in _covered(recording.track(PROGRAMME)):
         if begin - reached > SEEN:
             yield Gap(since=reached, until=min(begin, until))
         reached = max(reached, end)

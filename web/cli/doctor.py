@@ -43,7 +43,6 @@ PACKAGES: Final = ("crypto", "sessions", "hall", "web")
 
 _ROOM: Final = 1 << 30  # bytes that must be free: below that, uploads are refused before the log is in danger
 _DESCRIPTORS: Final = 4096
-_TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
 
 
 async def examine(settings: Settings, clock: Clock) -> list[Finding]:

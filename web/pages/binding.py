@@ -18,7 +18,7 @@ data-rows     one child per member of the object at the path, made from the ``te
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -178,12 +178,10 @@ class Bound:
         now = ' aria-current="step"' if holds(condition, self.data) else ""
         return _markup(f' data-current="{escape(condition)}"{now}')
 
-    def rows(self, path: str, *, newest_first: bool = False) -> Markup:
+    def rows(self, path: str) -> Markup:
         """Return the attribute of a container whose children follow the members of the object at ``path``."""
-        order = ' data-order="reverse"' if newest_first else ""
-        return _markup(f' data-rows="{escape(path)}"{order}')
+        return _markup(f' data-rows="{escape(path)}"')
 
-    def keys(self, path: str, *, newest_first: bool = False) -> Iterable[str]:
+    def keys(self, path: str) -> list[str]:
         """Return the keys of the rows as they stand."""
-        keys = keys_in_order(at(self.data, path))
-        return reversed(keys) if newest_first else keys
+        return keys_in_order(at(self.data, path))

@@ -7,7 +7,7 @@ own riddle: one that came from a server could be the real share.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -42,20 +42,16 @@ def lock_of(view: Mapping[str, Any], account: str) -> str | None:
     return None
 
 
-def open_all(
-    sealed: Mapping[str, Any], officer: Credential, progress: Callable[[int, int], None] = lambda done, of: None
-) -> list[dict[str, Any]]:
+def open_all(sealed: Mapping[str, Any], officer: Credential) -> list[dict[str, Any]]:
     """Return what ``POST .../shares`` takes, from what ``GET .../shares`` gave. One that does not open is null.
 
     Raises CertificateRefused ``pair_mismatch`` if the shares are for another certificate.
     """
     if unb64u(sealed["cert"]) != _der(officer):
         raise CertificateRefused("pair_mismatch")
-    opened = []
-    for done, one in enumerate(sealed["shares"], start=1):
-        opened.append({"bidder": one["bidder"], "group": one["group"], "share": _open(one, officer)})
-        progress(done, len(sealed["shares"]))
-    return opened
+    return [
+        {"bidder": one["bidder"], "group": one["group"], "share": _open(one, officer)} for one in sealed["shares"]
+    ]
 
 
 def _open(one: Mapping[str, Any], officer: Credential) -> str | None:

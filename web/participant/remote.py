@@ -242,13 +242,11 @@ class Hall:
             for lock in tender.get("locks", ())
         )
 
-    async def remove_lock(
-        self, session: str, officer: Credential, progress: Callable[[int, int], None] = lambda done, of: None
-    ) -> dict[str, str]:
+    async def remove_lock(self, session: str, officer: Credential) -> dict[str, str]:
         """Open the shares sealed to this officer, here, and bring them; return the bids where one does not hold."""
         path = f"/api/v1/sessions/{session}/shares"
         sealed = await self._json("GET", path)
-        opened = await asyncio.to_thread(open_all, sealed, officer, progress)
+        opened = await asyncio.to_thread(open_all, sealed, officer)
         answer = await self._json("POST", path, {"shares": opened}, repeatable=True)
         failed: dict[str, str] = answer["failed"]
         return failed

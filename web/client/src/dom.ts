@@ -86,7 +86,6 @@ function fillOne(element: HTMLElement, data: Value, speech: Speech): void {
 
 function rows(list: HTMLElement, data: Value): void {
   const keys = keysInOrder(at(data, list.dataset["rows"]!) as Value);
-  if (list.dataset["order"] === "reverse") keys.reverse();
   const present = new Map<string, HTMLElement>();
   for (const row of list.querySelectorAll<HTMLElement>(":scope > [data-key]")) present.set(row.dataset["key"]!, row);
   let place: Element | null = list.firstElementChild;
