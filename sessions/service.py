@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sessions.appender import Appender, Guard
 from sessions.barrier.work import Worker
@@ -44,6 +45,7 @@ from sessions.ports import (
 from sessions.proofs import Proof
 from sessions.recording import Recording
 from sessions.roles import CLOCK, Actor
+from sessions.tasks import Tasks
 
 QUEUE = 4096
 """Commands of one session that may wait; beyond it callers are told to come back."""
@@ -112,7 +114,7 @@ class Sessions:
         self._leading = leading or LeadsAll()
         self._shared = holds is not None
         self._looked: dict[SessionId, int] = {}
-        self._looking: dict[SessionId, asyncio.Task[None]] = {}
+        self._looking = Tasks("follow")
         self._later: dict[SessionId, Held] = {}
         self._beginning: asyncio.Task[None] | None = None
         self._queue = queue
@@ -177,10 +179,10 @@ class Sessions:
 
     async def _stop_following(self) -> None:
         self._later.clear()
-        begun = [*self._looking.values(), *filter(None, [self._beginning])]
-        for task in begun:
-            task.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await self._looking.stop()
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.gather(self._beginning, return_exceptions=True)
         self._beginning = None  # a task that never began has not tidied up
 
     async def idle(self) -> None:
@@ -319,10 +321,8 @@ class Sessions:
     def heard(self, session: SessionId, number: int) -> None:
         """Follow what another worker appended, if this one leads the session. Returns at once and never raises."""
         self.forget(session)
-        known = session in self._looking or self._looked.get(session, 0) >= number
-        if self._shared and not known and self._leading.leads(session):
-            task = asyncio.get_running_loop().create_task(self._follow(session, number), name=f"follow {session}")
-            self._looking[session] = task
+        if self._shared and self._looked.get(session, 0) < number and self._leading.leads(session):
+            self._looking.begin(session, partial(self._follow, session, number))
 
     async def quiet(self, session: SessionId) -> bool:
         """Return whether nothing happens by itself in this session for a while, so that another may lead it."""
@@ -349,8 +349,6 @@ class Sessions:
                 self._begin(held)
         except Exception:
             _log.exception("a session could not be followed; the next ring or round tries again")
-        finally:
-            del self._looking[session]
 
     async def _held(self, session: SessionId) -> Held:
         if session not in self._appenders and await self._stores.events.summary(session) is None:

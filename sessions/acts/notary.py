@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from crypto.digest import sha256_hex
 from crypto.tlog import peek_checkpoint
@@ -37,6 +38,7 @@ from sessions.ports import (
 )
 from sessions.roles import CLOCK
 from sessions.service import Sessions
+from sessions.tasks import Tasks
 
 FIRST_REST, LONGEST_REST = 0.5, 30.0
 GREETING = 2.0
@@ -101,8 +103,7 @@ class Notary:
         self._outside = outside
         self._hall = hall
         self._clock = clock
-        self._running: dict[SessionId, asyncio.Task[None]] = {}
-        self._stirred: dict[SessionId, asyncio.Event] = {}
+        self._running = Tasks("notary")
         self._finished: set[SessionId] = set()
         self._waited: set[SessionId] = set()
         self._convictions: tuple[float, tuple[tuple[SessionId, str, str], ...]] | None = None
@@ -125,17 +126,11 @@ class Notary:
     async def start(self, sessions: Collection[SessionId] | None = None) -> None:
         """Take up what was interrupted, in these sessions or in all."""
         for opening in await self._recent(sessions):
-            self._look(opening)
+            self.look(opening.plan.session, opening)
 
     async def stop(self, sessions: Collection[SessionId]) -> None:
         """Leave these to another worker."""
-        tasks = [task for session, task in self._running.items() if session in sessions]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for session in sessions:  # a task that never began has not tidied up
-            self._running.pop(session, None)
-            self._stirred.pop(session, None)
+        await self._running.stop(sessions)
 
     async def _recent(self, sessions: Collection[SessionId] | None) -> list[Opening]:
         """Those of the openings that are not over, or have not been for long."""
@@ -146,15 +141,21 @@ class Notary:
 
     def look(self, session: SessionId, opening: Opening) -> None:
         """See whether something is to be asked, after every commit. Returns at once."""
-        self._look(opening)
+        watch = opening.plan.watch
+        if watch is None or session in self._finished:
+            return
+        known = self._outside.named(watch)
+        over = opening.status in OVER
+        if known and (over or any((kind, name) in known for _, kind, name in _pending(opening))):
+            self._running.begin(session, partial(self._work, session))
 
     async def finished(self, session: SessionId, patience: float) -> None:
         """Return when everybody has answered for the end of this session; it is waited for once, and not for ever."""
         opening = await self._sessions.state(session)
         if self._leading.leads(session):
-            self._look(opening)
-            if (task := self._running.get(session)) is not None and session not in self._waited:
-                await asyncio.wait([task], timeout=patience)
+            self.look(session, opening)
+            if session in self._running and session not in self._waited:
+                await self._running.wait(session, patience)
                 self._waited.add(session)
             return
         if session in self._waited:
@@ -195,44 +196,22 @@ class Notary:
 
     async def close(self) -> None:
         """Stop asking."""
-        await self.stop(tuple(self._running))
-
-    def _look(self, opening: Opening) -> None:
-        session, watch = opening.plan.session, opening.plan.watch
-        if watch is None or session in self._finished:
-            return
-        known = self._outside.named(watch)
-        over = opening.status in OVER
-        if not known or not (over or any((kind, name) in known for _, kind, name in _pending(opening))):
-            return
-        if session in self._running:
-            self._stirred[session].set()
-            return
-        self._stirred[session] = asyncio.Event()
-        task = asyncio.get_running_loop().create_task(self._work(session), name=f"notary {session}")
-        self._running[session] = task
+        await self._running.stop()
 
     async def _work(self, session: SessionId) -> None:
-        rest = FIRST_REST
-        try:
-            while True:
-                self._stirred[session].clear()
-                try:
-                    missing = await self._round(session)
-                except LogDoubted as doubt:
-                    _log.critical("the database is doubted", extra={"session": session, "why": str(doubt)})
-                    return
-                except Exception:
-                    _log.exception("the witnesses could not be asked, trying again", extra={"session": session})
-                    missing = 1
-                if not missing and not self._stirred[session].is_set():
-                    return
-                rest = FIRST_REST if not missing else min(2 * rest, LONGEST_REST)
-                if missing:
-                    await asyncio.sleep(rest)
-        finally:
-            self._running.pop(session, None)
-            self._stirred.pop(session, None)
+        rest, missing = FIRST_REST, 1
+        while missing:
+            try:
+                missing = await self._round(session)
+            except LogDoubted as doubt:
+                _log.critical("the database is doubted", extra={"session": session, "why": str(doubt)})
+                return
+            except Exception:
+                _log.exception("the witnesses could not be asked, trying again", extra={"session": session})
+                missing = 1
+            if missing:
+                rest = min(2 * rest, LONGEST_REST)
+                await asyncio.sleep(rest)
 
     async def _round(self, session: SessionId) -> int:
         """Ask everybody who is missing once; return how many still are."""

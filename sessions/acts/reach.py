@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from cryptography import x509
 
@@ -29,6 +30,7 @@ from sessions.plan import StepKind
 from sessions.ports import Evidence, Kind
 from sessions.roles import CLOCK, Actor
 from sessions.service import Sessions, Stores
+from sessions.tasks import Tasks
 from sessions.watch.heartbeat import acknowledge, probe_text, probes_file, read_beat, read_probes
 
 AT_ONCE = 8
@@ -36,6 +38,9 @@ AT_ONCE = 8
 
 MOST = 2000
 """Beats of one bidder in one session: eleven hours at the usual cadence."""
+
+AGAIN = 1.0
+"""Seconds until the hall tries again to note that it works."""
 
 HALL = BidderId("")
 
@@ -61,7 +66,7 @@ class Reach:
         self._clock = clock
         self._hall = hall
         self._run = secrets.token_hex(8)
-        self._watching: dict[SessionId, asyncio.Task[None]] = {}
+        self._watching = Tasks("reach")
         self._windows: dict[SessionId, Digest] = {}
 
     # -- bidders --------------------------------------------------------------------------------------------------
@@ -179,44 +184,37 @@ class Reach:
 
     async def stop(self, sessions: Collection[SessionId]) -> None:
         """Leave these to another worker."""
-        tasks = [task for session, task in self._watching.items() if session in sessions]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for session in sessions:  # a task that never began has not tidied up
-            self._watching.pop(session, None)
+        await self._watching.stop(sessions)
 
     async def _live(self, sessions: Collection[SessionId] | None) -> list[SessionId]:
         return [session for session in await self._sessions.live() if sessions is None or session in sessions]
 
     def look(self, session: SessionId, opening: Opening) -> None:
         """See whether keys are being handed over, after every commit. Returns at once."""
-        if session not in self._watching and self._is_on(opening):
-            task = asyncio.get_running_loop().create_task(self._watch(session), name=f"reach {session}")
-            self._watching[session] = task
+        if self._is_on(opening):
+            self._watching.begin(session, partial(self._watch, session))
 
     async def close(self) -> None:
         """Stop watching. What follows until the next start is time in which the hall stood still."""
-        await self.stop(tuple(self._watching))
+        await self._watching.stop()
 
     def _is_on(self, opening: Opening) -> bool:
         running = opening.kind is StepKind.DECRYPT and opening.barrier is None and not opening.step_complete
         return running and opening.plan.pack.evidence is not None and opening.ended_at is None
 
     async def _watch(self, session: SessionId) -> None:
-        try:
-            while True:
+        while True:
+            try:
                 opening = await self._sessions.state(session)
                 rule = opening.plan.pack.evidence
                 if rule is None or not self._is_on(opening):
                     return
-                try:
-                    await self._probe(opening)
-                except Exception:  # what could not be noted is missing afterwards, and a gap is what it is
-                    _log.exception("the hall could not note that it works", extra={"session": session})
-                await asyncio.sleep(measure(opening, rule).cadence.total_seconds())
-        finally:
-            self._watching.pop(session, None)
+                rest = measure(opening, rule).cadence.total_seconds()
+                await self._probe(opening)
+            except Exception:  # what could not be noted is missing afterwards, and a gap is what it is
+                _log.exception("the hall could not note that it works", extra={"session": session})
+                rest = AGAIN
+            await asyncio.sleep(rest)
 
     async def _probe(self, opening: Opening) -> None:
         """Write one sign of life, timed from asking to durable, and report a stretch without any."""

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol, assert_never
 
 from sessions.barrier.gathering import gather
@@ -26,6 +27,7 @@ from sessions.opening import CheckSeals, FreezeSet, GatherEvidence, OpenBids, Op
 from sessions.ports import BlobStore, EvidenceStore, Holds, IntakeStore, ProofStore, SecretStore
 from sessions.proofs import Proof, State
 from sessions.roles import CLOCK, Actor
+from sessions.tasks import Tasks
 
 THREADS = 2
 """The work hashes and decrypts at the disk's speed; more threads would only take the loop's processor."""
@@ -89,15 +91,14 @@ class Worker:
             threads=self._threads,
         )
         self._checks = asyncio.Semaphore(THREADS)  # sets of bids that are checked at a time
-        self._running: dict[SessionId, asyncio.Task[None]] = {}
+        self._running = Tasks("work")
         self._answering: dict[SessionId, set[asyncio.Future[None]]] = {}
 
     def look(self, held: Held) -> None:
         """Begin whatever work this session waits for, unless it is under way."""
         waits = None if held.opening is None else work_due(held.opening)
-        if waits is not None and not isinstance(waits, FreezeSet) and held.session not in self._running:
-            task = asyncio.get_running_loop().create_task(self._work(held.session), name=f"work {held.session}")
-            self._running[held.session] = task
+        if waits is not None and not isinstance(waits, FreezeSet):
+            self._running.begin(held.session, partial(self._work, held.session))
 
     @asynccontextmanager
     async def answering(self, session: SessionId, *, often: bool = False) -> AsyncIterator[None]:
@@ -119,23 +120,19 @@ class Worker:
         finally:
             done.set_result(None)
             self._answering[session].discard(done)
+            if not self._answering[session]:
+                del self._answering[session]
             if self._holds is not None and held:
                 with suppress(Exception):  # it ends by itself
                     await self._holds.let_go(held)
 
     async def idle(self) -> None:
         """Return when no session's work is under way."""
-        while self._running:
-            await asyncio.wait(set(self._running.values()))
+        await self._running.idle()
 
     async def stop(self, sessions: Collection[SessionId]) -> None:
         """Leave the work of these to another worker, once what is being answered here is: it knows of none of it."""
-        tasks = [task for session, task in self._running.items() if session in sessions]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for session in sessions:  # a task that never began has not tidied up
-            self._running.pop(session, None)
+        await self._running.stop(sessions)
         if self._holds is not None and (
             begun := {one for session in sessions for one in self._answering.get(session, ())}
         ):
@@ -143,27 +140,22 @@ class Worker:
 
     async def close(self) -> None:
         """Stop. Work that is cut off is found again at the next start."""
-        for task in self._running.values():
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await self._running.stop()
         self._threads.shutdown(wait=True)
 
     async def _work(self, session: SessionId) -> None:
         rest = FIRST_REST
-        try:
-            while True:
-                try:
-                    command = await self._next(session)
-                    if command is None:
-                        return
-                    await self._service.handle(session, command, CLOCK)
-                    rest = FIRST_REST
-                except Exception:
-                    _log.exception("the work of a session failed, trying again", extra={"session": session})
-                    await asyncio.sleep(rest)
-                    rest = min(2 * rest, LONGEST_REST)
-        finally:
-            self._running.pop(session, None)
+        while True:
+            try:
+                command = await self._next(session)
+                if command is None:
+                    return
+                await self._service.handle(session, command, CLOCK)
+                rest = FIRST_REST
+            except Exception:
+                _log.exception("the work of a session failed, trying again", extra={"session": session})
+                await asyncio.sleep(rest)
+                rest = min(2 * rest, LONGEST_REST)
 
     async def _answered(self, session: SessionId) -> None:
         """Wait for what came in time and is still being answered."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from functools import partial
 from typing import Protocol
 
 from crypto.receipt import log_leaf, verify_receipt
@@ -22,6 +23,7 @@ from sessions.outside.anchoring import Outside, answered, asking, convicting, co
 from sessions.outside.opening_log import LogDoubted, sign_head
 from sessions.plan import AnchorKind, Watch
 from sessions.ports import INTAKE, Anchor, CheckpointStore, EventStore, HoldsAnother, Kept, Signed
+from sessions.tasks import Tasks
 
 CHECKPOINT = "log/intake.checkpoint"
 FIRST_REST, LONGEST_REST = 1.0, 30.0
@@ -70,16 +72,15 @@ class ReceiptProofs:
         self._trees: dict[SessionId, Tree] = {}
         self._closed: dict[SessionId, int] = {}
         self._growing = asyncio.Lock()
-        self._asking: dict[SessionId, asyncio.Task[None]] = {}
-        self._closing: dict[SessionId, asyncio.Task[None]] = {}
+        self._asking = Tasks("hold log")
+        self._closing = Tasks("close log")
+        self._signed: set[SessionId] = set()  # after T0
 
     def look(self, session: SessionId, opening: Opening) -> None:
         """Sign the log that T0 has closed, after the commit that closed it. Returns at once."""
         self._note(opening)
-        if opening.frozen is None or opening.plan.intake_log is None or session in self._closing:
-            return
-        task = asyncio.get_running_loop().create_task(self._close(session), name=f"close log {session}")
-        self._closing[session] = task
+        if opening.frozen is not None and opening.plan.intake_log is not None and session not in self._signed:
+            self._closing.begin(session, partial(self._close, session))
 
     async def start(self, sessions: Collection[SessionId] | None = None) -> None:
         """Take up what was interrupted, in these sessions or in all."""
@@ -91,18 +92,14 @@ class ReceiptProofs:
 
     async def stop(self, sessions: Collection[SessionId]) -> None:
         """Leave these to another worker."""
-        running = (*self._asking.items(), *self._closing.items())
-        tasks = [task for session, task in running if session in sessions]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for session in sessions:  # a task that never began has not tidied up
-            self._asking.pop(session, None)
-            self._closing.pop(session, None)
+        await self._closing.stop(sessions)
+        await self._asking.stop(sessions)
+        self._signed -= set(sessions)
 
     async def close(self) -> None:
         """Stop asking."""
-        await self.stop({*self._asking, *self._closing})
+        await self._closing.stop()
+        await self._asking.stop()
 
     async def published(self, session: SessionId) -> Signed | None:
         """Return the signed checkpoint of the log as it stands, which is then held outside.
@@ -119,9 +116,8 @@ class ReceiptProofs:
         except LogDoubted as doubt:
             _log.critical("the database is doubted", extra={"session": session, "why": str(doubt)})
             return None
-        if session not in self._asking and self._outside.named(watch):
-            task = asyncio.get_running_loop().create_task(self._ask(session, watch), name=f"hold log {session}")
-            self._asking[session] = task
+        if self._outside.named(watch):
+            self._asking.begin(session, partial(self._ask, session, watch))
         return signed
 
     async def tree(self, session: SessionId) -> Tree:
@@ -189,31 +185,35 @@ class ReceiptProofs:
             self._closed[opening.plan.session] = opening.frozen.intake_log_size
 
     async def _close(self, session: SessionId) -> None:
-        try:
-            await self.published(session)
-        except Exception:
-            _log.exception("the closed log of receipts could not be signed; it is tried again at the next start")
+        rest = FIRST_REST
+        while session not in self._signed:
+            try:
+                await self.published(session)
+                self._signed.add(session)
+            except Exception:
+                _log.exception("the closed log of receipts was not signed, trying again", extra={"session": session})
+                await asyncio.sleep(rest)
+                rest = min(2 * rest, LONGEST_REST)
 
     async def _ask(self, session: SessionId, watch: Watch) -> None:
         """Ask until everybody has answered: witnesses for the newest checkpoint, authorities for each there is."""
-        rest = FIRST_REST
-        try:
-            while await self._round(session, watch):
+        rest, missing = FIRST_REST, True
+        while missing:
+            try:
+                missing = await self._round(session, watch)
+            except Exception:
+                _log.exception("the log of receipts was not held outside, trying again", extra={"session": session})
+            if missing:
                 await asyncio.sleep(rest)
                 rest = min(2 * rest, LONGEST_REST)
-                if (await self._service.state(session)).status in OVER:
-                    return
-        except Exception:
-            _log.exception("the log of receipts could not be held outside", extra={"session": session})
-        finally:
-            self._asking.pop(session, None)
 
     async def _round(self, session: SessionId, watch: Watch) -> bool:
-        """Ask everybody who is missing once; return whether somebody still is."""
+        """Ask everybody who is missing once; return whether to ask again: not once the session is over."""
         wanted = await self._wanted(session, watch)
         tree = await self.tree(session)
         await asyncio.gather(*(self._hold(session, anchor, signed, tree) for anchor, signed in wanted[:AT_ONCE]))
-        return bool(await self._wanted(session, watch))
+        missing = bool(await self._wanted(session, watch))
+        return missing and (await self._service.state(session)).status not in OVER
 
     async def _wanted(self, session: SessionId, watch: Watch) -> list[tuple[Anchor, Signed]]:
         origin = origin_of(watch)

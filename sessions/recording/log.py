@@ -55,33 +55,37 @@ class RecordingLog:
 
         A hall whose database is doubted signs nothing more, and the check of the bundle says so.
         """
-        watch = opening.plan.watch
+        session, watch = opening.plan.session, opening.plan.watch
         if watch is None:
             return
+        rest = FIRST_REST
+        for _ in range(ROUNDS):
+            try:
+                if not await self._round(opening, watch):
+                    return
+            except LogDoubted as doubt:
+                _log.critical("the database is doubted", extra={"session": session, "why": str(doubt)})
+                return
+            except Exception:
+                _log.exception("the recording was not held outside, trying again", extra={"session": session})
+            await asyncio.sleep(rest)
+            rest = min(2 * rest, LONGEST_REST)
+
+    async def answers(self, session: SessionId) -> int:
+        """Return how many outside hold the closed recording."""
+        return len(await self._checkpoints.kept(session, recording=True))
+
+    async def _round(self, opening: Opening, watch: Watch) -> bool:
+        """Ask everybody who is missing once; return whether somebody still is."""
         session, tree = opening.plan.session, await tree_of(self._events, opening.plan.session)
 
         async def grown() -> Tree:
             return tree
 
-        key, origin = self._hall.of(opening.plan), origin_of(watch)
-        try:
-            signed = await sign_head(self._checkpoints, key, session, origin, grown)
-        except LogDoubted as doubt:
-            _log.critical("the database is doubted", extra={"session": session, "why": str(doubt)})
-            return
-        rest = FIRST_REST
-        for _ in range(ROUNDS):
-            missing = await self._missing(session, watch)
-            if not missing:
-                return
-            await asyncio.gather(*(self._ask(opening, anchor, signed, tree) for anchor in missing))
-            if await self._missing(session, watch):
-                await asyncio.sleep(rest)
-                rest = min(2 * rest, LONGEST_REST)
-
-    async def answers(self, session: SessionId) -> int:
-        """Return how many outside hold the closed recording."""
-        return len(await self._checkpoints.kept(session, recording=True))
+        signed = await sign_head(self._checkpoints, self._hall.of(opening.plan), session, origin_of(watch), grown)
+        missing = await self._missing(session, watch)
+        await asyncio.gather(*(self._ask(opening, anchor, signed, tree) for anchor in missing))
+        return bool(await self._missing(session, watch))
 
     async def _missing(self, session: SessionId, watch: Watch) -> list[Anchor]:
         have = {(one.kind, one.by) for one in await self._checkpoints.kept(session, recording=True)}

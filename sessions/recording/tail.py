@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from sessions.clock import Clock
@@ -27,6 +28,7 @@ from sessions.recording.log import RecordingLog, tree_of
 from sessions.recording.rules import MOST
 from sessions.recording.state import Recording, noted
 from sessions.roles import CLOCK, Actor
+from sessions.tasks import Tasks
 
 LOOK = 0.5
 """Seconds between two looks at the files."""
@@ -84,20 +86,17 @@ class Tail:
         self._events = events
         self._log = log
         self._clock = clock
-        self._running: dict[SessionId, asyncio.Task[None]] = {}
+        self._running = Tasks("recording")
         self._stirred: dict[SessionId, asyncio.Event] = {}
-        self._holding: dict[SessionId, asyncio.Task[None]] = {}
+        self._holding = Tasks("hold recording")
         self._done: set[SessionId] = set()
 
     def look(self, session: SessionId, opening: Opening) -> None:
         """Begin with check-in, and look at once when something happened. Returns at once."""
         if not opening.plan.recording or session in self._done or opening.status is Status.SCHEDULED:
             return
-        if session not in self._running:
-            self._stirred[session] = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            self._running[session] = loop.create_task(self._work(session), name=f"recording {session}")
-        self._stirred[session].set()
+        self._stirred.setdefault(session, asyncio.Event()).set()
+        self._running.begin(session, partial(self._work, session))
 
     async def start(self, sessions: Collection[SessionId] | None = None) -> None:
         """Take up what was interrupted, in these sessions or in all."""
@@ -109,19 +108,13 @@ class Tail:
 
     async def stop(self, sessions: Collection[SessionId]) -> None:
         """Leave these to another worker."""
-        running = (*self._running.items(), *self._holding.items())
-        tasks = [task for session, task in running if session in sessions]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for session in sessions:
-            self._running.pop(session, None)
-            self._stirred.pop(session, None)
-            self._holding.pop(session, None)
+        await self._running.stop(sessions)
+        await self._holding.stop(sessions)
 
     async def close(self) -> None:
         """Stop following."""
-        await self.stop({*self._running, *self._holding})
+        await self._running.stop()
+        await self._holding.stop()
 
     async def finished(self, session: SessionId, patience: float) -> bool:
         """Return whether the recording of an opening that is over is closed, having waited for it, not for ever.
@@ -136,8 +129,7 @@ class Tail:
         while not closed and loop.time() < until:
             closed = (await self._service.recording(session)).closed
             await asyncio.sleep(0 if closed else LOOK / 2)
-        if (task := self._holding.get(session)) is not None and loop.time() < until:
-            await asyncio.wait([task], timeout=until - loop.time())
+        await self._holding.wait(session, max(0.0, until - loop.time()))
         return closed
 
     async def told(self, session: SessionId) -> str | None:
@@ -149,10 +141,11 @@ class Tail:
     async def _work(self, session: SessionId) -> None:
         files: dict[str, _File] = {}
         seen = _Seen()
-        while True:
+        while session not in self._done:
             try:
                 if await self._round(session, files, seen):
                     self._done.add(session)
+                    del self._stirred[session]
                     return
             except CommandRefused as refused:
                 _log.error("what was recorded does not follow", extra={"session": session, "code": refused.code})
@@ -186,9 +179,7 @@ class Tail:
                 await self._note(session, opening)
             if not last:
                 return False
-        if session not in self._holding:
-            loop = asyncio.get_running_loop()
-            self._holding[session] = loop.create_task(self._hold(opening), name=f"hold recording {session}")
+        self._holding.begin(session, partial(self._log.hold, opening))
         return True
 
     def _read(self, session: SessionId, files: dict[str, _File]) -> None:
@@ -263,12 +254,6 @@ class Tail:
         except CommandRefused as refused:
             if refused.code != "session_over":  # since it was looked at: the next round closes the recording
                 raise
-
-    async def _hold(self, opening: Opening) -> None:
-        try:
-            await self._log.hold(opening)
-        except Exception:
-            _log.exception("the recording could not be held outside", extra={"session": opening.plan.session})
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from crypto.certificates import Credential
 from crypto.digest import sha256_hex
 from crypto.errors import CryptoRefused
 from crypto.signing import sign, verify
-from sessions.acts.reach import AT_ONCE
-from sessions.errors import CommandRefused
+from sessions.acts.reach import AT_ONCE, HALL
+from sessions.errors import CommandRefused, Unanswered
 from sessions.events import BarrierPassed, BidNotOpened, EvidenceGathered, FaultMeasured
-from sessions.ids import Jws
+from sessions.ids import Jws, SessionId
+from sessions.opening import Opening
+from sessions.ports import Kind
 from sessions.watch.heartbeat import BEAT, HEARD, LONGEST, beat_payload
 from tests.support.bidders import Sealed, a_bidder
 from tests.support.ceremony import MINUTE, SECOND
@@ -166,3 +169,24 @@ async def test_without_that_the_window_ends_and_the_cause_is_the_halls(window: W
     assert int(gathered.facts["hall_down_s"]) > 1700
     (shut,) = await window.named(BidNotOpened)
     assert shut.cause == "P1"
+
+
+async def test_a_store_that_is_away_for_a_moment_does_not_end_the_halls_own_signs_of_life(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.acts.reach.AGAIN", 0.01)
+    hall, failures = window.hall, [Unanswered()]
+    state = hall.sessions.state
+
+    async def stumbling(session: SessionId) -> Opening:
+        if failures:
+            raise failures.pop()
+        return await state(session)
+
+    monkeypatch.setattr(hall.sessions, "state", stumbling)
+    hall.reach.look(SESSION, await state(SESSION))
+    async with asyncio.timeout(60):
+        while not await hall.stores.evidence.evidence(SESSION, Kind.PROBE, HALL):  # noqa: ASYNC110 - it is another task
+            await asyncio.sleep(0.01)
+    assert failures == []
+    await hall.reach.close()

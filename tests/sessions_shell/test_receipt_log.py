@@ -23,7 +23,7 @@ from crypto.tlog import (
     read_proof,
 )
 from sessions.commands import Abort, Approve
-from sessions.errors import Stale
+from sessions.errors import Stale, Unanswered
 from sessions.events import SetFrozen
 from sessions.keys.hallkey import HallKeys
 from sessions.logging_receipts import blinding
@@ -381,6 +381,37 @@ async def test_the_closed_log_is_signed_at_once_and_its_size_is_the_sets(tmp_pat
         event = await frozen(hall)
         assert (checkpoint.size, checkpoint.root.hex()) == (event.intake_log_size, event.intake_log_root)
         await proven.close()
+
+
+@pytest.mark.parametrize("asked", ["head", "sizes"])
+async def test_a_store_that_fails_once_after_t0_keeps_no_closed_log_from_being_signed_and_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setattr("sessions.outside.receipt_proofs.FIRST_REST", 0.01)
+    clock = FakeClock()
+    holder = Holder(WITNESSES[0].kind, WITNESSES[0].secret, clock)
+    async with a_shell(tmp_path, clock) as hall:
+        await announced(hall, clock)
+        proven = proofs(hall, holder)
+        once(monkeypatch, hall.stores.checkpoints, asked)
+        hall.sessions.on_commit(proven.look)
+        clock.set(T0)
+        await hall.sessions.settle(SESSION)
+        size = (await frozen(hall)).intake_log_size
+        await until(lambda: said(hall, size or 0, 1))
+        await proven.close()
+
+
+def once(monkeypatch: pytest.MonkeyPatch, store: object, name: str) -> None:
+    """Have a store fail at the next question of this name."""
+    answer, failures = getattr(store, name), [Unanswered()]
+
+    async def stumbling(*given: object, **named: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await answer(*given, **named)
+
+    monkeypatch.setattr(store, name, stumbling)
 
 
 async def test_two_workers_cannot_sign_two_logs(tmp_path: Path) -> None:

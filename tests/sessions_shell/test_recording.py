@@ -2,13 +2,16 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crypto.tlog import Checkpoint, Tree, sign_checkpoint
 from sessions import events as e
 from sessions.commands import CloseRecording, Pause
-from sessions.errors import CommandRefused
+from sessions.errors import CommandRefused, Unanswered
+from sessions.outside.opening_log import sign_head
+from sessions.ports import Signed
 from sessions.recording.log import CHECKPOINT
 from sessions.recording.tail import Tail
 from sessions.roles import CLOCK
@@ -127,6 +130,29 @@ async def test_the_closed_recording_is_signed_and_witnessed(tmp_path: Path) -> N
         await room.ends()
         files = unpack(await room.bundle())
         assert witness.name in files[CHECKPOINT].decode()
+        assert any(origin.endswith("/recording") for origin in witness.notes)
+
+
+async def test_a_store_that_fails_once_keeps_no_closed_recording_from_being_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.recording.log.FIRST_REST", 0.01)
+    witness = a_witness("w1.example", tmp_path)
+    async with a_recorded_room(tmp_path, witness) as room:
+        await room.check_in_begins()
+        room.films(CHECKIN)
+        await room.until(len(kept()[1]))
+        sign, failures = sign_head, [Unanswered()]
+
+        async def stumbling(*given: Any) -> Signed:
+            if failures:
+                raise failures.pop()
+            return await sign(*given)
+
+        monkeypatch.setattr("sessions.recording.log.sign_head", stumbling)
+        await room.ends()
+        assert await room.tail.finished(SESSION, 60)
+        assert failures == []
         assert any(origin.endswith("/recording") for origin in witness.notes)
 
 

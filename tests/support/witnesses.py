@@ -102,8 +102,7 @@ def watched(
 
 async def answered(notary: Notary) -> None:
     """Wait until everybody who was asked has answered."""
-    while notary._running:
-        await asyncio.gather(*notary._running.values())
+    await notary._running.idle()
 
 
 def a_log(shell: Shell) -> OpeningLog:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +21,8 @@ from crypto.tlog import (
 )
 from crypto.tlog.notes import unhash
 from crypto.tlog.tiles import tiles_of
-from sessions.acts.notary import Notary
 from tests.support.house import T0, TENDER, House, TurnedClock, a_house
+from tests.support.witnesses import answered
 from web.cli import doctor
 from web.demo.witnesses import NAMES, two_witnesses
 from web.outside.witnessing import read_witnesses
@@ -45,13 +44,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         assert (await house.act(host, "TakeChair")).status_code == 200
         await house.turn(T0 + timedelta(seconds=1))
         await house.services.sessions.idle()
-        await everybody_answered(house.services.notary)
+        await answered(house.services.notary)
         yield house
-
-
-async def everybody_answered(notary: Notary) -> None:
-    while notary._running:
-        await asyncio.gather(*notary._running.values())
 
 
 def key(house: House) -> HallPublicKey:
