@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from hall.media.edge.edge import Edge, Keep, Told
+from hall.media.edge.edge import Change, Edge, Keep, Told
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux
 from hall.media.edge.sdp import Kind
 from hall.media.edge.serving import serve
 from hall.media.packets.onair import OnAir
-from hall.media.port.engine import Change, Show, Source
+from hall.media.port.engine import Show, Source
 from hall.media.port.places import Places
 from hall.media.port.processes import Processes
 from sessions.clock import SystemClock

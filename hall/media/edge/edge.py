@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
@@ -24,7 +25,7 @@ from hall.media.edge.sdp import Chosen, Kind, Offer, Own, SdpRefused, Section, c
 from hall.media.packets.datagrams import Payload
 from hall.media.packets.onair import OnAir
 from hall.media.packets.rtp import ntp
-from hall.media.port.engine import PROGRAMME, Answer, Change, EngineRefused, MediaId, Show, Source
+from hall.media.port.engine import PROGRAMME, Answer, EngineRefused, MediaId, Show, Source
 from sessions.clock import Clock
 from sessions.ids import SessionId
 
@@ -45,6 +46,13 @@ START_KBIT: Final = 1200
 HOST: Final = Source("host")
 
 NUMBERS: Final = {Payload.H264: Kind.VIDEO, Payload.VP8: Kind.VIDEO, Payload.OPUS: Kind.AUDIO}
+
+
+class Change(StrEnum):
+    """What became of a source."""
+
+    UP = "up"
+    DOWN = "down"
 
 
 @dataclass(slots=True)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from hall.media.edge.edge import Edge, Told
+from hall.media.edge.edge import Change, Edge, Told
 from hall.media.edge.keeping import Keeper, Kept
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import Mux, listen_on, own_addresses
 from hall.media.packets.datagrams import NotADatagram, unpack
 from hall.media.packets.onair import NotOnAir, OnAir, pack
-from hall.media.port.engine import Change, MediaId, Show, Source
+from hall.media.port.engine import MediaId, Show, Source
 from hall.media.port.link import AGAIN, LinkServer, Method
 from hall.media.port.places import Places, short
 from sessions.clock import Clock
@@ -50,7 +50,7 @@ async def serve(
     keeper = Keeper(places, clock)
 
     def source(session: SessionId, source: Source, change: Change) -> None:
-        link.tell("source", session=session, source=source, change=change)
+        _log.info("a source came or went", extra={"session": session, "source": source, "change": change})
 
     def wanted(session: SessionId) -> None:
         edge.want_keyframe(session)

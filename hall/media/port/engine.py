@@ -6,7 +6,6 @@ call may raise ``Away``: then there is no picture for now, and the ceremony goes
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -41,28 +40,12 @@ class EngineRefused(Exception):
         self.code = code
 
 
-class Change(StrEnum):
-    """What became of a source."""
-
-    UP = "up"
-    DOWN = "down"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What WHIP and WHEP give back: the SDP answer, and the id of the connection."""
 
     id: MediaId
     sdp: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A source came, or went."""
-
-    session: SessionId
-    source: Source
-    change: Change
 
 
 class MediaEngine(Protocol):
@@ -94,6 +77,3 @@ class MediaEngine(Protocol):
 
     async def hang_up(self) -> None:
         """Ask nothing any more. What is carried goes on."""
-
-    def on_notice(self, tell: Callable[[Notice], object]) -> None:
-        """Have ``tell`` called when a source comes or goes."""

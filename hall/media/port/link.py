@@ -1,8 +1,8 @@
 """How the hall speaks with a media process: JSON, a line a message, over a Unix socket that only this user can open.
 
 A question is ``{"id": 1, "method": "watch", "params": {..}}``, its answer ``{"id": 1, "result": ..}`` or
-``{"id": 1, "refused": code}``; what nobody asked for is ``{"method": "source", "params": {..}}``. Either side may be
-started, and started again, at any time.
+``{"id": 1, "refused": code}``; what nobody asked for is ``{"method": "keyframe", "params": {..}}``. Either side may
+be started, and started again, at any time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from hall.media.port.engine import Answer, Away, Change, EngineRefused, MediaId, Notice, Show, Source
+from hall.media.port.engine import Answer, Away, EngineRefused, MediaId, Show, Source
 from hall.media.port.places import Places, short
 from sessions.ids import SessionId
 
@@ -232,14 +232,6 @@ class LinkedEngine:
     async def hang_up(self) -> None:
         """See MediaEngine."""
         await self.link.close()
-
-    def on_notice(self, tell: Callable[[Notice], object]) -> None:
-        """See MediaEngine. Call ``link.follow`` with the loop running, or nothing is heard."""
-
-        def heard(session: str, source: str, change: str) -> None:
-            tell(Notice(session=SessionId(session), source=Source(source), change=Change(change)))
-
-        self.link.on("source", heard)
 
 
 def _answer(said: Mapping[str, str]) -> Answer:

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from hall.media.edge.edge import Change
 from hall.media.edge.keyframes import Video
 from hall.media.edge.sdp import Kind
-from hall.media.port.engine import Change, Show, Source
+from hall.media.port.engine import Show, Source
 from tests.support.media import SESSION, Stage, a_page, a_studio, an_edge, carried_by, decoded
 from web.bench.air.lossy import LossyNetwork
 

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hall.media.edge import mux as mux_module
+from hall.media.edge.edge import Change
 from hall.media.edge.keyframes import Video
 from hall.media.edge.mux import WAITING
-from hall.media.port.engine import Change, EngineRefused, Show, Source
+from hall.media.port.engine import EngineRefused, Show, Source
 from tests.support.media import SESSION, Stage, an_edge
 from tests.support.offers import OFFER
 from web.bench.air.seat import Camera, Looking, Seat

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hall.media.edge.channel import Channel
+from hall.media.edge.edge import Change
 from hall.media.edge.keeping import Kept
 from hall.media.edge.keyframes import Video
 from hall.media.edge.limiter import EVERY
 from hall.media.edge.peers import Publisher
 from hall.media.edge.sdp import Kind
-from hall.media.port.engine import Change, Show, Source
+from hall.media.port.engine import Show, Source
 from sessions.ids import SessionId
 from tests.support.media import SESSION, Stage, an_edge
 from web.bench.air.seat import Camera, Looking

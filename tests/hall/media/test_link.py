@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hall.media.port.engine import Away, Change, EngineRefused, Notice, Source
+from hall.media.port.engine import Away, EngineRefused
 from hall.media.port.link import Link, LinkedEngine, LinkServer
 from hall.media.port.places import Places
 from sessions.ids import SessionId
@@ -88,22 +88,22 @@ async def test_who_dies_in_the_middle_of_a_question_is_away(places: Places) -> N
 
 
 async def test_whoever_follows_hears_what_nobody_asked_for_also_after_a_restart(places: Places) -> None:
-    engine = LinkedEngine(places)
-    heard: asyncio.Queue[Notice] = asyncio.Queue()
+    link = Link(places.edge)
+    heard: asyncio.Queue[str] = asyncio.Queue()
     there: asyncio.Queue[bool] = asyncio.Queue()
-    engine.on_notice(heard.put_nowait)
-    engine.link.on("connected", lambda: there.put_nowait(True))
-    engine.link.follow()
-    for change in (Change.UP, Change.DOWN):
+    link.on("keyframe", lambda session: heard.put_nowait(session))
+    link.on("connected", lambda: there.put_nowait(True))
+    link.follow()
+    for session in ("one", "two"):
         server = LinkServer(places.edge, {})
         await server.open()
         await there.get()
         while not server._writers:  # noqa: ASYNC110 - the server's side of the same connection
             await asyncio.sleep(0.01)
-        server.tell("source", session=SESSION, source="host", change=change)
-        assert await heard.get() == Notice(session=SESSION, source=Source("host"), change=change)
+        server.tell("keyframe", session=session)
+        assert await heard.get() == session
         await server.close()
-    await engine.link.close()
+    await link.close()
 
 
 def test_a_process_that_handles_bids_has_loaded_no_codec() -> None:
