@@ -87,7 +87,7 @@ LETS_IN: Mapping[tuple[str, ...], str] = {
         GET /s/{{session}}/record.pdf
         GET /s/{{session}}/recording/{{name}}
         GET /verify
-        GET /media/{{session}}/hls/{{name}}
+        GET /media/{{session}}/hls/{{name:path}}
         OPTIONS /media/{{session}}/{{way}}
         GET /_/gallery
         GET /_/gallery/calendar

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import av
 import pytest
-from playwright.async_api import Browser, BrowserContext, Route
+from playwright.async_api import Browser, BrowserContext, Page, Route
 
 from hall.media.mp4.boxes import Fragment, Init, cut
 from hall.media.port.places import Places
@@ -210,7 +210,7 @@ async def _where_three_packets_of_a_hundred_are_lost(browser: Browser, hall: OnA
 
 
 async def _a_phone_with_a_slow_line(browser: Browser, hall: OnAir) -> None:
-    """Sound alone, by keyboard; then files, where that is what worked last time."""
+    """Sound alone, by keyboard, and little by every way that carries it; then files, where that worked last time."""
     page = await browser.new_page(viewport={"width": 390, "height": 844})
     await page.goto(f"{hall.url}/s/{SESSION}?lang=zh")
     await plays_by(page, "whep-udp", "WebRTC")
@@ -220,14 +220,33 @@ async def _a_phone_with_a_slow_line(browser: Browser, hall: OnAir) -> None:
     assert (await left.value).status == 200
     await page.keyboard.press("ArrowDown")
     assert await page.is_checked('#programme input[value="sound"]')
-    video = page.locator("#programme video")
-    await until(
-        lambda: video.evaluate("video => [video.videoWidth, video.readyState]"), lambda found: found == [0, 4]
-    )
+    await _carries(page, "sound", "WebSocket", width=0)
+    await page.route_web_socket(re.compile("/media/"), lambda socket: socket.close())
+    await _carries(page, "sound", "WebRTC", width=0)
+    await _carries(page, "low", "HLS", width=640)
+    await page.route("**/whep", lambda route: route.abort())
+    await _carries(page, "sound", "HLS", width=0)
     assert await page.evaluate("() => document.documentElement.scrollWidth") <= 390
     await page.check('#programme input[value="full"]')  # the choice is remembered, and files have everything
     await plays_by(page, "hls", "HLS")
     await page.close()
+
+
+async def _carries(page: Page, variant: str, words: str, *, width: int) -> None:
+    """Choose ``variant`` and expect it by a way of this name, in a picture so wide (0: none), going on."""
+    video = page.locator("#programme video")
+    await page.check(f'#programme input[value="{variant}"]')
+
+    async def look() -> tuple[str, int, bool]:
+        await page.evaluate("name => localStorage.removeItem(name)", f"kaibiao.programme.{variant}")
+        await page.reload()
+        await page.wait_for_selector('#programme[data-state="playing"]', timeout=PATIENCE)
+        before = await video.evaluate("video => video.currentTime")
+        await asyncio.sleep(3)
+        after = await video.evaluate("video => [video.videoWidth, video.currentTime]")
+        return await told(page), after[0], after[1] > before
+
+    await until(look, lambda found: found[0].startswith(words) and found[1:] == (width, True))
 
 
 def _recorded(hall: OnAir) -> None:

@@ -21,4 +21,4 @@ def paths(settings: Settings, session: SessionId) -> dict[str, str | None] | Non
     place = f"/media/{quote(session, safe='')}"
     # What the programme sends to the edge is H.264: a hall that is set to VP8 has WebRTC for its seats alone.
     whep = f"{place}/whep" if settings.media_video == "h264" else None
-    return {"whep": whep, "ws": f"{place}/ws", "hls": f"{place}/hls/index.m3u8"}
+    return {"whep": whep, "ws": f"{place}/ws", "hls": f"{place}/hls/master.m3u8"}

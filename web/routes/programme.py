@@ -18,16 +18,19 @@ from web.services import services_of
 
 router = APIRouter()
 
-_NAME: Final = re.compile(r"index\.m3u8|init\d+\.mp4|s\d+-\d+\.m4s", re.ASCII)
+_NAME: Final = re.compile(r"master\.m3u8|((low|sound)/)?(index\.m3u8|init\d+\.mp4|s\d+-\d+\.m4s)", re.ASCII)
 _SESSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _TYPES: Final = {"m3u8": "application/vnd.apple.mpegurl", "mp4": "video/mp4", "m4s": "video/iso.segment"}
 _BRIEF: Final = {"cache-control": "public, max-age=1"}
 _FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-@router.get("/media/{session}/hls/{name}", summary="The public programme as files (HLS)")
+@router.get("/media/{session}/hls/{name:path}", summary="The public programme as files (HLS)")
 async def hls(request: Request, session: SessionId, name: str) -> Response:
-    """`index.m3u8` is the playlist; 404 while there is no programme."""
+    """`master.m3u8` names what there is, `index.m3u8` is the playlist of all of it, `low/` and `sound/` have less.
+
+    404 while there is no programme.
+    """
     places = Places(services_of(request).settings.data_dir)
     if _NAME.fullmatch(name) is None or _SESSION.fullmatch(session) is None:
         raise Problem("not_found")

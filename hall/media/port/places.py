@@ -52,9 +52,10 @@ class Places:
         """Where the programme is given the connections of its viewers (hall.media.programme.viewers)."""
         return self.run / "viewers.sock"
 
-    def hls(self, session: SessionId) -> Path:
-        """Where the files of a session's HLS stream lie, for any file server."""
-        return self.data / "hls" / session
+    def hls(self, session: SessionId, variant: str = "full") -> Path:
+        """Where the files of a session's HLS stream lie, for any file server; those of other variants below them."""
+        folder = self.data / "hls" / session
+        return folder if variant == "full" else folder / variant
 
     def recordings(self, session: SessionId) -> Path:
         """Where the recordings of ``session`` lie."""

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final
 
 from hall.media.mp4.boxes import Fragment, FragmentSink, Init
@@ -19,7 +18,7 @@ from hall.media.picture.stage import Stage, sound_alone
 from hall.media.programme.camera import Camera
 from hall.media.programme.encoder import FULL as FULL_FORMAT
 from hall.media.programme.encoder import LOW as LOW_FORMAT
-from hall.media.programme.encoder import Box, Canvas, Encoder, Packets, frame_of
+from hall.media.programme.encoder import Box, Canvas, Encoder, Packets, smaller
 from hall.media.programme.package import Crowd
 from hall.media.programme.viewers import FULL, LOW, SOUND, WORDS
 from hall.media.voice import readouts
@@ -79,7 +78,7 @@ class Broadcast:
         clock: Clock,
         speaker: Speaker,
         *,
-        folder: Callable[[datetime], FragmentSink],
+        folder: Callable[[str, datetime], FragmentSink],
         kept: Callable[[datetime], FragmentSink] | None = None,
         packets: Callable[[datetime], Packets] | None = None,
         linger: timedelta = LINGER,
@@ -87,13 +86,14 @@ class Broadcast:
     ) -> None:
         """``folder``, ``kept`` and ``packets`` are called with the moment of pts 0 and return who takes what comes.
 
-        Those of a fifth of a second go to ``folder``, for viewers; those of half a second to ``kept``, on disk.
+        Those of a fifth of a second go to ``folder`` of each variant, for viewers; those of half a second to
+        ``kept``, on disk.
         ``linger``: how long it stays on the air after the end.
         ``ask_keyframe`` asks whoever is on air for a picture that stands by itself.
         """
         self.session = session
-        self.crowds = {name: Crowd(name, partial(self._wanted, name)) for name in (FULL, LOW, SOUND)}
-        self.crowds[WORDS] = Crowd(WORDS)
+        self.crowds = {name: Crowd(name) for name in (LOW, SOUND, WORDS)}
+        self.crowds[FULL] = Crowd(FULL, self.want_keyframe)
         self._clock = clock
         self._speaker = speaker
         self._folder = folder
@@ -114,8 +114,9 @@ class Broadcast:
         self._speaking: set[asyncio.Task[None]] = set()
 
     def want_keyframe(self) -> None:
-        """Let the next picture of the full programme stand by itself."""
-        self._wanted(FULL)
+        """Let the next picture of the full programme stand by itself: somebody came who sees nothing yet."""
+        if FULL in self._encoders:
+            self._encoders[FULL].want_keyframe()
 
     def reads(self, readings: Mapping[str, str]) -> None:
         """Read names like this from now on (sessions.wording.readings)."""
@@ -147,7 +148,7 @@ class Broadcast:
         began, at = loop.time(), self._clock.now()
         self._open(at)
         done = 0  # ticks whose sound was made
-        canvas, frame, low = Canvas(self._stage.image), None, None
+        canvas, frame, low, slot = Canvas(self._stage.image), None, None, -1
         try:
             while not self.over:
                 tick = int((loop.time() - began) / TICK)
@@ -161,8 +162,9 @@ class Broadcast:
                     if changed or frame is None:
                         frame, low = canvas.frame(self._stage.image, changed), None
                     self._encoders[FULL].picture(frame, tick * 100)
-                    if LOW in self._encoders and tick % (10 // LOW_FORMAT.fps) == 0:
-                        low = low or frame_of(self._stage.image, LOW_FORMAT)
+                    if tick * LOW_FORMAT.fps // 10 != slot:
+                        slot = tick * LOW_FORMAT.fps // 10
+                        low = low or smaller(frame, LOW_FORMAT)
                         self._encoders[LOW].picture(low, tick * 100)
                 samples = (tick + 1 - done) * PER_TICK
                 pcm = self._mixer.take(samples, self.camera.sound(samples))
@@ -181,17 +183,12 @@ class Broadcast:
     def _open(self, at: datetime) -> None:
         kept = self._kept(at) if self._kept is not None else None
         packets = self._packets(at) if self._packets is not None else None
-        live = Outlets(self.crowds[FULL], self._folder(at))
+        live, low, heard = (Outlets(self.crowds[name], self._folder(name, at)) for name in (FULL, LOW, SOUND))
         self._encoders[FULL] = Encoder(FULL_FORMAT, live=live, kept=kept, packets=packets)
+        # Always, though few ask: nobody who serves the files can tell that somebody did. A fiftieth of a core.
+        self._encoders[LOW] = Encoder(LOW_FORMAT, live=low, heard=heard)
         for crowd in self.crowds.values():
             crowd.tell("began", rfc3339(at))
-
-    def _wanted(self, name: str) -> None:
-        """Somebody came who sees nothing yet: what is rarely asked for is only encoded from then on."""
-        if name in self._encoders:
-            self._encoders[name].want_keyframe()
-        elif FULL in self._encoders:
-            self._encoders[name] = Encoder(LOW_FORMAT if name == LOW else None, live=self.crowds[name])
 
     def _paint(self, now: datetime) -> list[Box]:
         assert self._view is not None  # asked before

@@ -113,15 +113,16 @@ class Crowd:
 
 
 class Folder:
-    """An HLS folder: ``index.m3u8``, a head, segments that begin with keyframes.
+    """An HLS folder: ``index.m3u8``, a head, segments that begin with keyframes. The first has ``master.m3u8`` too.
 
     The second it began in is in every name and number, so names never come twice, and players are told of a new
     encoder.
     """
 
-    def __init__(self, folder: Path, began: datetime) -> None:
-        """``began`` is the moment of decode time 0."""
+    def __init__(self, folder: Path, began: datetime, *, first: bool = False) -> None:
+        """``began`` is the moment of decode time 0. ``first``: others lie in folders below it (VARIANTS)."""
         self._folder = folder
+        self._first = first
         self._began = began
         self._life = int(began.timestamp())
         self._number = 0
@@ -137,6 +138,8 @@ class Folder:
         for left in self._folder.glob("*.m*"):
             left.unlink(missing_ok=True)
         self._write(self._head, init.data)
+        if self._first:
+            self._write(MASTER, MASTER_TEXT.encode())
 
     def take(self, fragment: Fragment) -> None:
         """See FragmentSink."""
@@ -181,6 +184,28 @@ class Folder:
 
 
 PLAYLIST: Final = "index.m3u8"
+MASTER: Final = "master.m3u8"
+
+TARGET: Final = 4
+"""Seconds of the longest segment, the small picture's: all lists of a master must say the same (RFC 8216, 6.2.4)."""
+
+PICTURE: Final = "avc1.42c01f,mp4a.40.2"
+SOUND: Final = "mp4a.40.2"
+MASTER_TEXT: Final = f"""\
+#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-STREAM-INF:BANDWIDTH=1000000,AVERAGE-BANDWIDTH=500000,CODECS="{PICTURE}",RESOLUTION=1280x720,FRAME-RATE=10.000
+{PLAYLIST}
+#EXT-X-STREAM-INF:BANDWIDTH=150000,AVERAGE-BANDWIDTH=110000,CODECS="{PICTURE}",RESOLUTION=640x360,FRAME-RATE=2.000
+low/{PLAYLIST}
+#EXT-X-STREAM-INF:BANDWIDTH=50000,AVERAGE-BANDWIDTH=45000,CODECS="{SOUND}"
+sound/{PLAYLIST}
+"""
+"""All that there is, for players of a browser's own, which choose by what the line carries (RFC 8216 section 4.3.4).
+
+Measured of the stage with and without somebody before a camera: 384 to 489 kbit/s, and 77 to 101.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +226,7 @@ def playlist(life: int, first: int, head: str, segments: Sequence[Segment]) -> s
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{max(1, round(longest / 1000))}",
+        f"#EXT-X-TARGETDURATION:{max(TARGET, round(longest / 1000))}",
         f"#EXT-X-MEDIA-SEQUENCE:{life * 1_000_000 + first}",
         f"#EXT-X-DISCONTINUITY-SEQUENCE:{life}",
         "#EXT-X-INDEPENDENT-SEGMENTS",

@@ -31,7 +31,7 @@ from hall.media.programme.broadcast import LINGER, Broadcast, Outlets
 from hall.media.programme.encoder import VIDEO_CLOCK
 from hall.media.programme.following import PublicDoor
 from hall.media.programme.package import Crowd, Folder
-from hall.media.programme.viewers import Reception
+from hall.media.programme.viewers import FULL, Reception
 from hall.media.voice.sound import SAMPLES
 from hall.media.voice.speaker import Speaker, methods
 from sessions.clock import Clock
@@ -216,7 +216,7 @@ class Programme:
             session,
             self._clock,
             self._speaker,
-            folder=partial(Folder, self._places.hls(session)),
+            folder=lambda variant, at: Folder(self._places.hls(session, variant), at, first=variant == FULL),
             kept=(lambda at: Outlets(kept(session, at))) if kept is not None else None,
             packets=partial(Edge, self._places, session, self._out),
             linger=self._linger,

@@ -70,7 +70,7 @@ async def until(told: bool, broadcast: Broadcast) -> None:
 async def test_whoever_is_on_air_is_in_the_picture_as_long_as_there_is_one(tmp_path: Path) -> None:
     sinks: list[Seen] = []
 
-    def folder(at: datetime) -> FragmentSink:
+    def folder(_: str, at: datetime) -> FragmentSink:
         sinks.append(Seen(at))
         return sinks[-1]
 

@@ -7,9 +7,10 @@ import io
 import av
 from PIL import Image
 
-from hall.media.mp4.boxes import Fragment, Init
+from hall.media.mp4.boxes import Fragment, Init, cut
 from hall.media.packets.rtp import units
-from hall.media.programme.encoder import FULL, LOW, Canvas, Encoder, Format, frame_of
+from hall.media.programme.encoder import FULL, LOW, Canvas, Encoder, Format, frame_of, smaller
+from hall.media.programme.package import MASTER_TEXT, PICTURE, SOUND
 from hall.media.voice.sound import SAMPLES, silence
 
 SMALL = Format(width=160, height=96, fps=10, gop=10)
@@ -90,14 +91,19 @@ def test_packets_for_webrtc_can_be_decoded_from_any_keyframe() -> None:
     assert times == [960 * number for number in range(len(times))]
 
 
-def test_sound_alone_needs_no_picture() -> None:
-    live = _Kept()
-    encoder = Encoder(None, live=live)
-    for tick in range(10):
+def test_sound_alone_is_the_sound_that_was_encoded_with_the_picture() -> None:
+    live, heard = _Kept(), _Kept()
+    encoder = Encoder(SMALL, live=live, heard=heard)
+    frame = frame_of(Image.new("RGB", (160, 96)), SMALL)
+    for tick in range(24):
+        encoder.picture(frame, tick * 100)
         encoder.sound(silence(SAMPLES // 10), tick * SAMPLES // 10)
     encoder.end()
-    with av.open(io.BytesIO(live.data)) as file:
+    with av.open(io.BytesIO(heard.data)) as file:
         assert [stream.type for stream in file.streams] == ["audio"]
+        assert 2.3 <= sum(frame.samples for frame in file.decode(audio=0)) / SAMPLES <= 2.5
+    assert all(fragment.keyframe for fragment in heard.fragments)
+    assert len(heard.data) < len(live.data)
 
 
 def test_a_picture_that_is_late_is_left_out_and_nothing_drifts() -> None:
@@ -114,6 +120,24 @@ def test_a_picture_that_is_late_is_left_out_and_nothing_drifts() -> None:
 
 def test_the_low_programme_carries_a_fraction_of_the_pictures() -> None:
     assert LOW.width * LOW.height * LOW.fps * 10 < FULL.width * FULL.height * FULL.fps
+    made = smaller(frame_of(Image.new("RGB", (1280, 720), (200, 30, 30))), LOW)
+    anew = frame_of(Image.new("RGB", (1280, 720), (200, 30, 30)), LOW)
+    assert (made.width, made.height) == (LOW.width, LOW.height)
+    for one, other in zip(made.planes, anew.planes, strict=True):
+        assert max(abs(a - b) for a, b in zip(bytes(one), bytes(other), strict=True)) <= 2
+
+
+def test_what_is_encoded_is_what_the_master_playlist_says_of_it() -> None:
+    for form in (FULL, LOW):
+        live, heard = _Kept(), _Kept()
+        encoder = Encoder(form, live=live, heard=heard)
+        encoder.picture(frame_of(Image.new("RGB", (1280, 720)), form), 0)
+        encoder.sound(silence(SAMPLES), 0)
+        encoder.end()
+        codecs = [cut(sink.data)[0].codecs for sink in (live, heard)]
+        assert codecs == [PICTURE, SOUND]
+        assert f'CODECS="{PICTURE}",RESOLUTION={form.width}x{form.height},FRAME-RATE={form.fps}.000' in MASTER_TEXT
+    assert f'CODECS="{SOUND}"' in MASTER_TEXT
 
 
 def test_converting_what_changed_gives_the_picture_converted_anew() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 
 from hall.media.mp4.boxes import Fragment, cut
-from hall.media.programme.package import BEHIND, KEPT, LISTED, PLAYLIST, Crowd, Folder, Segment, playlist
+from hall.media.programme.package import BEHIND, KEPT, LISTED, MASTER, PLAYLIST, Crowd, Folder, Segment, playlist
 from hall.wire.frames import binary_frame
 from tests.support.muxed import muxed
 
@@ -161,8 +161,34 @@ def test_the_end_is_said(tmp_path: Path) -> None:
     assert (tmp_path / PLAYLIST).read_text().endswith("#EXT-X-ENDLIST\n")
 
 
-def test_no_segment_is_longer_than_the_playlist_says() -> None:
-    segments = [Segment(name=name, length_ms=length, at=BEGAN) for name, length in (("a", 2400), ("b", 2600))]
-    text = playlist(1, 0, "init.mp4", segments)
-    assert "#EXT-X-TARGETDURATION:3" in text
-    assert "#EXTINF:2.600,\nb" in text
+def test_no_segment_is_longer_than_the_playlist_says_and_all_lists_say_the_same() -> None:
+    for lengths, said in (((2000, 2000), 4), ((2400, 4000), 4), ((2400, 5600), 6)):
+        segments = [Segment(name=str(length), length_ms=length, at=BEGAN) for length in lengths]
+        text = playlist(1, 0, "init.mp4", segments)
+        assert f"#EXT-X-TARGETDURATION:{said}\n" in text
+        assert f"#EXTINF:{lengths[1] / 1000:.3f},\n{lengths[1]}\n" in text
+
+
+def test_the_first_folder_names_the_others_and_clears_none_of_them_away(tmp_path: Path) -> None:
+    for life in (7, 9):
+        for variant in ("", "low", "sound"):
+            folder = Folder(tmp_path / variant, datetime.fromtimestamp(life, UTC), first=not variant)
+            folder.begin(INIT)
+            for fragment in FRAGMENTS:
+                folder.take(fragment)
+    named = [line for line in (tmp_path / MASTER).read_text().splitlines() if not line.startswith("#")]
+    assert named == [PLAYLIST, f"low/{PLAYLIST}", f"sound/{PLAYLIST}"]
+    assert all("s9-0.m4s" in (tmp_path / name).read_text() for name in named)
+    assert not (tmp_path / "low" / MASTER).exists()
+
+
+def test_sound_alone_lies_in_segments_too(tmp_path: Path) -> None:
+    init, fragments = cut(muxed(100, picture=False))
+    folder = Folder(tmp_path, BEGAN)
+    folder.begin(init)
+    for fragment in fragments:
+        folder.take(fragment)
+    listed = [line for line in (tmp_path / PLAYLIST).read_text().splitlines() if not line.startswith("#")]
+    assert len(listed) == 4
+    for name in listed:
+        assert sum(one.duration_ms for one in cut(init.data + (tmp_path / name).read_bytes())[1]) in range(1900, 2300)

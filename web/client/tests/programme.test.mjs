@@ -3,17 +3,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { after, begins, LADDER, ladder, pace, playlist, rest } from "../../static/js/media/ladder.js";
+import { after, begins, LADDERS, ladder, pace, playlist, rest } from "../../static/js/media/ladder.js";
 
 test("the ladder begins with the best, and on the next visit with what worked", () => {
-  assert.deepEqual(ladder(LADDER, null), ["whep-udp", "whep-tcp", "ws", "hls"]);
-  assert.deepEqual(ladder(LADDER, "ws"), ["ws", "hls", "whep-udp", "whep-tcp"]);
-  assert.deepEqual(ladder(["ws", "hls"], "whep-udp"), ["ws", "hls"]);
-  assert.deepEqual(ladder(["hls"], "nonsense"), ["hls"]);
+  assert.deepEqual(ladder("full", LADDERS.full, null), ["whep-udp", "whep-tcp", "ws", "hls"]);
+  assert.deepEqual(ladder("full", LADDERS.full, "ws"), ["ws", "hls", "whep-udp", "whep-tcp"]);
+  assert.deepEqual(ladder("full", ["ws", "hls"], "whep-udp"), ["ws", "hls"]);
+  assert.deepEqual(ladder("full", ["hls"], "nonsense"), ["hls"]);
+});
+
+test("what is less comes by every way that carries it, and everything where none does", () => {
+  assert.deepEqual(ladder("sound", LADDERS.full, null), ["ws", "whep-udp", "whep-tcp", "hls"]);
+  assert.deepEqual(ladder("sound", LADDERS.full, "whep-tcp"), ["whep-tcp", "hls", "ws", "whep-udp"]);
+  assert.deepEqual(ladder("low", LADDERS.full, "whep-udp"), ["ws", "hls"]);
+  assert.deepEqual(ladder("low", ["whep-udp", "whep-tcp", "hls"], null), ["hls"]);
+  assert.deepEqual(ladder("low", ["whep-udp", "whep-tcp"], null), ["whep-udp", "whep-tcp"]);
 });
 
 test("after a break the others come first, and what ends at the same place last", () => {
-  assert.deepEqual(after(LADDER, "whep-udp"), ["ws", "hls", "whep-udp", "whep-tcp"]);
+  assert.deepEqual(after(LADDERS.full, "whep-udp"), ["ws", "hls", "whep-udp", "whep-tcp"]);
   assert.deepEqual(after(["ws", "hls", "whep-udp", "whep-tcp"], "ws"), ["hls", "whep-udp", "whep-tcp", "ws"]);
   assert.deepEqual(after(["ws"], "ws"), ["ws"]);
 });

@@ -22,11 +22,20 @@ export function begins(query: string, chosen: string | null, saving: boolean): V
   return saving ? "low" : "full";
 }
 
-export const LADDER: readonly Way[] = ["whep-udp", "whep-tcp", "ws", "hls"];
+/** Which ways carry what, the best first. No small picture comes by WebRTC, and sound alone is least by a socket. */
+export const LADDERS: { readonly [variant in Variant]: readonly Way[] } = {
+  full: ["whep-udp", "whep-tcp", "ws", "hls"],
+  low: ["ws", "hls"],
+  sound: ["ws", "whep-udp", "whep-tcp", "hls"],
+};
 
-/** The ways in the order to try: of those that there are, from the one that worked last on, then the others. */
-export function ladder(there: readonly Way[], remembered: string | null): Way[] {
-  const ways = LADDER.filter((way) => there.includes(way));
+/**
+ * The ways in the order to try: of those that there are, from the one that worked last on, then the others. Where none
+ * has less than everything, those to everything.
+ */
+export function ladder(variant: Variant, there: readonly Way[], remembered: string | null): Way[] {
+  const ways = LADDERS[variant].filter((way) => there.includes(way));
+  if (ways.length === 0 && variant !== "full") return ladder("full", there, remembered);
   const first = ways.indexOf(remembered as Way);
   return first > 0 ? [...ways.slice(first), ...ways.slice(0, first)] : ways;
 }

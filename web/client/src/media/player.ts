@@ -17,7 +17,11 @@ interface Speech {
 const ON: readonly unknown[] = ["checkin", "live"];
 const PATIENT = 3_000; // milliseconds after a break in which another way may be found without a word
 const LINGER = 15_000; // the last words are said after the end
-const REMEMBERED = "kaibiao.programme";
+const REMEMBERED: { readonly [variant in Variant]: string } = {
+  full: "kaibiao.programme",
+  low: "kaibiao.programme.low",
+  sound: "kaibiao.programme.sound",
+};
 const CHOSEN = "kaibiao.variant";
 
 /** Play the programme in `section` while the opening is on. */
@@ -106,7 +110,7 @@ export class Player {
         this.#failures = 0;
         this.#brokeAt = NaN;
         // After a break, or where there is no other, it says nothing of what the network lets through.
-        if (this.#broken === null && this.#variant === "full") remember(REMEMBERED, way);
+        if (this.#broken === null) remember(REMEMBERED[this.#variant], way);
         this.#show("playing");
       },
       { signal: playing.signal, once: true },
@@ -126,10 +130,7 @@ export class Player {
   }
 
   #order(): Way[] {
-    const ways = there(this.#video, this.#paths);
-    const less = ways.filter((way) => way === "ws"); // nothing else has less than everything
-    if (this.#variant !== "full" && less.length > 0) return less;
-    const order = ladder(ways, recall(REMEMBERED));
+    const order = ladder(this.#variant, there(this.#video, this.#paths), recall(REMEMBERED[this.#variant]));
     return this.#broken === null ? order : after(order, this.#broken);
   }
 

@@ -8,6 +8,7 @@ import { relays } from "./relays.js";
 export interface Paths {
   readonly whep: string | null;
   readonly ws: string;
+  /** The master playlist; the lists of what it names lie beside it and below. */
   readonly hls: string;
 }
 
@@ -30,7 +31,7 @@ type Go = (video: HTMLVideoElement, paths: Paths, variant: Variant, told: Told) 
 
 const FIRST = 6_000; // milliseconds to the first fragment; then the next way is tried
 const SILENT = 8_000; // and between two
-const STALE = 10_000; // files that are older were left by a programme that is no more
+const STALE = 16_000; // files that are older were left by a programme that is no more
 const CONNECTED = 4_000; // to the first picture by WebRTC
 const QUIET = 4_000; // and between two: there are ten a second
 
@@ -43,11 +44,11 @@ export function there(video: HTMLVideoElement, paths: Paths): Way[] {
 }
 
 export const WAYS: { readonly [way in Way]: Go } = {
-  "whep-udp": (video, paths, _, told) => withWords(overWebRtc(video, paths.whep!, "udp", told), paths, told),
-  "whep-tcp": (video, paths, _, told) => withWords(overWebRtc(video, paths.whep!, "tcp", told), paths, told),
+  "whep-udp": (video, paths, variant, told) => withWords(overWebRtc(video, paths.whep!, "udp", variant, told), paths, told),
+  "whep-tcp": (video, paths, variant, told) => withWords(overWebRtc(video, paths.whep!, "tcp", variant, told), paths, told),
   ws: overSocket,
-  hls: (video, paths, _, told) =>
-    withWords(feeds() ? overFiles(video, paths.hls, told) : byItself(video, paths.hls), paths, told),
+  hls: (video, paths, variant, told) =>
+    withWords(feeds() ? overFiles(video, paths, variant, told) : byItself(video, paths, variant), paths, told),
 };
 
 function overSocket(video: HTMLVideoElement, paths: Paths, variant: Variant, told: Told): Going {
@@ -89,25 +90,26 @@ function overSocket(video: HTMLVideoElement, paths: Paths, variant: Variant, tol
 }
 
 /** Files, fed by ourselves: so the page knows how late it is, and begins with the newest. */
-function overFiles(video: HTMLVideoElement, address: string, told: Told): Going {
+function overFiles(video: HTMLVideoElement, paths: Paths, variant: Variant, told: Told): Going {
+  const address = files(paths, variant);
   const stop = new AbortController();
   let appender: Appender | null = null;
   const over = (async () => {
     let [head, next, first] = ["", -1, NaN];
     const failed = (): void => stop.abort();
     const get = async (name: string): Promise<Response> => {
-      const answer = await fetch(new URL(name, new URL(address, location.href)), { signal: stop.signal });
+      const answer = await fetch(new URL(name, address), { signal: stop.signal });
       if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
       return answer;
     };
     for (let unchanged = 0; unchanged < 12 && !stop.signal.aborted; unchanged++) {
-      const list: Playlist = playlist(await (await get(address)).text());
+      const list: Playlist = playlist(await (await get("")).text());
       if (list.head !== head) {
         const newest = list.segments.at(-1);
         if (newest === undefined || newest.at < told.now() - STALE) throw new Error("nothing new for long");
         head = list.head;
         appender?.close();
-        appender = new Appender(video, FILES, [0.5, 5], failed);
+        appender = new Appender(video, FILES[variant], variant === "low" ? [0.5, 9] : [0.5, 5], failed);
         appender.append(await (await get(list.head)).arrayBuffer());
         [next, first] = [newest.number, newest.at];
         start(video);
@@ -136,11 +138,21 @@ function overFiles(video: HTMLVideoElement, address: string, told: Told): Going 
   };
 }
 
-const FILES = 'video/mp4; codecs="avc1.42c01f,mp4a.40.2"';
+const PICTURE = 'video/mp4; codecs="avc1.42c01f,mp4a.40.2"';
+const FILES: { readonly [variant in Variant]: string } = {
+  full: PICTURE,
+  low: PICTURE,
+  sound: 'audio/mp4; codecs="mp4a.40.2"',
+};
 
-/** Files, by a player of the browser's own: where nothing can be fed. */
-function byItself(video: HTMLVideoElement, address: string): Going {
-  video.src = address;
+/** The list of files of a variant. */
+function files(paths: Paths, variant: Variant): URL {
+  return new URL(variant === "full" ? "index.m3u8" : `${variant}/index.m3u8`, new URL(paths.hls, location.href));
+}
+
+/** Files, by a player of the browser's own: where nothing can be fed. Of everything it takes what its line carries. */
+function byItself(video: HTMLVideoElement, paths: Paths, variant: Variant): Going {
+  video.src = variant === "full" ? paths.hls : files(paths, variant).href;
   start(video);
   const over = new Promise<void>((ended, failed) => {
     video.addEventListener("ended", () => ended(), { once: true });
@@ -153,7 +165,13 @@ function byItself(video: HTMLVideoElement, address: string): Going {
 export class Refused extends Error {}
 
 /** WHEP: an offer for an answer, then packets. `transport` is which of the answer's candidates are kept. */
-function overWebRtc(video: HTMLVideoElement, address: string, transport: "udp" | "tcp", told: Told): Going {
+function overWebRtc(
+  video: HTMLVideoElement,
+  address: string,
+  transport: "udp" | "tcp",
+  variant: Variant,
+  told: Told,
+): Going {
   const peer = new RTCPeerConnection({ iceServers: [] });
   const stop = new AbortController();
   let place: string | null = null;
@@ -167,7 +185,7 @@ function overWebRtc(video: HTMLVideoElement, address: string, transport: "udp" |
   const over = new Promise<void>((ended, failed) => {
     timer = setTimeout(() => failed(new Error("no connection")), CONNECTED);
     const stream = new MediaStream();
-    peer.addTransceiver("video", { direction: "recvonly" });
+    if (variant !== "sound") peer.addTransceiver("video", { direction: "recvonly" });
     peer.addTransceiver("audio", { direction: "recvonly" });
     peer.addEventListener("track", ({ track }) => {
       stream.addTrack(track);
@@ -219,16 +237,23 @@ function overWebRtc(video: HTMLVideoElement, address: string, transport: "udp" |
 
 const NTP_BEGINS = Date.UTC(1900, 0, 1); // what browsers count these milliseconds from
 
-/** How many pictures were seen (packets came, while nobody looks), and which moment is shown by the sender's clock (NaN while no report said so). */
+/**
+ * How many pictures were seen (packets came, while nobody looks or where there is no picture), and which moment is
+ * shown, or else heard, by the sender's clock (NaN while no report said so).
+ */
 function received(stats: RTCStatsReport): { count: number; shown: number } {
-  let [count, shown] = [0, NaN];
+  let [packets, pictures, shown, heard, seen] = [0, 0, NaN, NaN, false];
   stats.forEach((each: RTCInboundRtpStreamStats & { readonly estimatedPlayoutTimestamp?: number }) => {
     if (each.type !== "inbound-rtp") return;
-    count += (document.hidden ? each.packetsReceived : each.framesDecoded) ?? 0;
-    const moment = each.estimatedPlayoutTimestamp;
-    if (each.kind === "video" && moment !== undefined) shown = moment > 3e12 ? moment + NTP_BEGINS : moment;
+    packets += each.packetsReceived ?? 0;
+    pictures += each.framesDecoded ?? 0;
+    seen ||= each.kind === "video";
+    const moment = each.estimatedPlayoutTimestamp ?? NaN;
+    const epoch = moment > 3e12 ? moment + NTP_BEGINS : moment;
+    if (each.kind === "video") shown = epoch;
+    else heard = epoch;
   });
-  return { count, shown };
+  return seen ? { count: document.hidden ? packets : pictures, shown } : { count: packets, shown: heard };
 }
 
 /** The captions, beside a way that has none. Nothing waits for them. */
