@@ -343,6 +343,18 @@ def test_the_commands_say_what_is_in_it_and_what_is_next(tmp_path: Path) -> None
     assert (bare.returncode, bare.stdout) == (1, "")
 
 
+def test_a_bucket_that_is_away_is_told_and_no_half_backup_is_left(tmp_path: Path) -> None:
+    asyncio.run(a_small_backup(tmp_path))
+    (tmp_path / "key").write_text("id\nsecret\n")
+    away = {"blobs_url": "s3://bids/x?endpoint=http://127.0.0.1:1", "blobs_key_file": str(tmp_path / "key")}
+    database = team.database_url(tmp_path / "hall")
+    ran = kaibiao(tmp_path, "backup", "b2.zip", data_dir=str(tmp_path / "hall"), database_url=database, **away)
+    said, hint = ran.stderr.splitlines()
+    assert (ran.returncode, hint) == (1, "See with `kaibiao doctor` which, and try again.")
+    assert said.startswith("The database or the bucket does not answer: Generic S3 error")
+    assert not list(tmp_path.glob("b2*"))
+
+
 @pytest.mark.parametrize("to_bucket", [True, False], ids=["into another bucket", "into a folder"])
 async def test_bids_that_lie_in_a_bucket_are_in_the_backup_and_come_back(tmp_path: Path, *, to_bucket: bool) -> None:
     bucket = s3()

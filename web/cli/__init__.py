@@ -10,7 +10,7 @@ from importlib import import_module
 
 import typer
 
-from sessions.errors import CommandRefused
+from sessions.errors import CommandRefused, Unanswered
 from sessions.wording.refusals import refusal
 from web.process.hardening import protect
 
@@ -68,6 +68,11 @@ def main(*, guarded: bool = True) -> None:
     except CommandRefused as error:
         sentence, hint = refusal(error.code, error.facts)
         _say(sentence.en, hint.en)
+    except Unanswered as error:
+        reason = str(error.__cause__ or "").partition("\n")[0]
+        _say(
+            f"The database or the bucket does not answer: {reason}", "See with `kaibiao doctor` which, and try again."
+        )
     except OSError as error:
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error), "")
     except Exception as error:
