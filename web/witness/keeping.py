@@ -54,6 +54,7 @@ class Keeping:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self.close()
             raise InUse(str(self._folder)) from None
 
     def close(self) -> None:
