@@ -80,10 +80,7 @@ async def _play(folder: Path, off: timedelta) -> bytes:
         clock.advance(SECOND)
         await hall.sessions.handle(SESSION, Abort(reason="招标人要求终止"), HOST)
         await hall.sessions.handle(SESSION, Approve(proposal=1), DEPUTY)
-        for _ in range(500):
-            kept = await hall.stores.checkpoints.kept(SESSION)
-            if any(one.point == "final" for one in kept):
-                break
+        while not any(one.point == "final" for one in await hall.stores.checkpoints.kept(SESSION)):  # noqa: ASYNC110
             await sleep(0.01)
         await notary.close()
         return await an_archive(hall, {TRUE: ROOT.certificate, DOWN: ROOT.certificate}).bundle(SESSION)

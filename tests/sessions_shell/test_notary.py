@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
+from types import CoroutineType
 
 import pytest
 
@@ -12,6 +13,7 @@ from crypto.digest import sha256_hex
 from crypto.signing import HallKey
 from crypto.tlog import Checkpoint, sign_checkpoint
 from sessions import events as e
+from sessions.acts.notary import Notary
 from sessions.commands import Abort, Advance, Approve, Note, Tick
 from sessions.errors import CommandRefused
 from sessions.events import Recorded
@@ -47,13 +49,18 @@ async def to_the_frozen_set(shell: Shell, clock: FakeClock) -> None:
     await t0_comes(shell, clock)
 
 
-async def quiet(notary: object) -> None:
+async def quiet(notary: Notary) -> None:
     """Wait until the notary has nothing under way, or only sleeps between two attempts."""
-    for _ in range(200):
+    while not all(map(_rests, notary._running._tasks.values())):  # noqa: ASYNC110  # nobody is told
         await asyncio.sleep(0.005)
-        running = notary._running  # type: ignore[attr-defined]
-        if not running:
-            return
+
+
+def _rests(task: asyncio.Task[None]) -> bool:
+    inmost, names = task.get_coro(), []
+    while isinstance(inmost, CoroutineType):
+        names.append(inmost.__name__)
+        inmost = inmost.cr_await
+    return names[-2:] == ["_work", "sleep"]
 
 
 async def the_events(shell: Shell, kind: type) -> list[Recorded]:
@@ -124,6 +131,8 @@ async def test_a_witness_that_comes_back_is_asked_again(
         while one.asked < 2:  # noqa: ASYNC110  # it sleeps between two attempts
             await asyncio.sleep(0.005)
         one.dead = False
+        while not await the_events(shell, e.Anchored):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
         await quiet(notary)
         assert len(await the_events(shell, e.Anchored)) == 1
         await shell.advance("decrypt")
