@@ -42,7 +42,8 @@ async def test_a_head_that_never_ends_is_not_waited_for(hall: Served, head: byte
     assert await said_to(hall, head) == b""
 
 
-async def test_a_second_request_is_not_waited_for_either(hall: Served) -> None:
+async def test_a_second_request_is_not_waited_for_either(hall: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "patience", 1.5)  # a slow machine is in time with the first
     answer = await said_to(hall, REQUEST, b"GET /healthz HTTP/1.1\r\nHost:")
     assert answer.count(b"HTTP/1.1 200 OK") == 1
 
@@ -67,8 +68,9 @@ async def test_two_lengths_for_one_body_are_refused(hall: Served) -> None:
     assert b"200 OK" not in answer
 
 
-async def test_a_crowd_that_says_nothing_keeps_nobody_out(hall: Served) -> None:
+async def test_a_crowd_that_says_nothing_keeps_nobody_out(hall: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     silent = [await asyncio.open_connection("127.0.0.1", hall.port) for _ in range(100)]
+    monkeypatch.setattr(PatientProtocol, "patience", 60.0)  # with whoever does speak
     async with hall.client() as client:
         assert (await client.get("/healthz")).status_code == 200
     for reader, writer in silent:
@@ -76,12 +78,13 @@ async def test_a_crowd_that_says_nothing_keeps_nobody_out(hall: Served) -> None:
         writer.close()
 
 
-async def test_a_slow_answer_is_no_slow_question(hall: Served) -> None:
+async def test_a_slow_answer_is_no_slow_question(hall: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "patience", 1.5)
     await hall.house.announce()
     async with hall.live("/live/zb-1") as socket, hall.client() as client:
         await socket.recv()
         async with client.stream("GET", "/api/v1/sessions/zb-1/stream?after=1") as answer:
-            await asyncio.sleep(0.5)  # longer than the patience of this test's server
+            await asyncio.sleep(2)  # longer than the patience of this test's server
             await hall.house.act(await hall.house.staff("host"), "TakeChair")
             lines = [line async for line in _until(answer.aiter_lines(), "ChairTaken")]
     assert lines
