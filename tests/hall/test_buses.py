@@ -61,7 +61,7 @@ async def two(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[t
 
 async def until(true: Callable[[], object], *, again: Callable[[], object] = lambda: None) -> None:
     """Wait until it is so, doing something ``again`` meanwhile: nobody promises that the first ring is heard."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():
             again()
             await asyncio.sleep(0.05)

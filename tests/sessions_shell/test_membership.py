@@ -70,7 +70,7 @@ def a_worker(hall: Shell, *, alone: bool = False, instead_of: str | None = None)
 
 
 async def until(true: object) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():  # type: ignore[operator]  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -117,7 +117,7 @@ async def announced(hall: Shell, clock: FakeClock) -> None:
 
 async def until(condition: object) -> None:
     """Let the loop turn until what was begun in it is done."""
-    for _ in range(400):
+    for _ in range(3000):
         if await condition():  # type: ignore[operator]
             return
         await asyncio.sleep(0.01)

@@ -92,13 +92,13 @@ async def test_a_bid_on_the_disk_before_t0_is_taken_however_long_its_check(
 
     def slow(self: Submissions, *arguments: object) -> object:
         checking.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return check(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Submissions, "_check", slow)
     clock.set(T0 - MS)
     sending = asyncio.ensure_future(hall.submit(a_bid_for_this(NAME)))
-    assert await asyncio.to_thread(checking.wait, 20)
+    assert await asyncio.to_thread(checking.wait, 60)
     clock.set(T0 + SECOND)
     settling = asyncio.ensure_future(hall.sessions.settle(SESSION))
     noting = asyncio.ensure_future(hall.sessions.handle(SESSION, Note(text="waiting"), SUPERVISOR))
@@ -153,7 +153,7 @@ async def test_a_last_byte_that_came_before_t0_and_was_durable_after_it_is_late_
     clock.set(T0 - MS)
     upload = await hall.submissions.begin(SESSION, actor, len(sealed.data))
     with pytest.raises(Refused, match="late"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await hall.submissions.receive(SESSION, upload.id, actor, 0, just_before())
     await hall.sessions.settle(SESSION)
     assert (await hall.log(Stream.INTAKE))[-1] == "IntakeClosed"
@@ -442,13 +442,13 @@ async def test_a_sender_who_goes_away_at_the_end_has_still_bid(hall: Shell, monk
 
     def slow(self: Submissions, *arguments: object) -> object:
         checking.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return check(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Submissions, "_check", slow)
     sealed = a_bid_for_this(NAME)
     sending = asyncio.ensure_future(hall.submit(sealed))
-    assert await asyncio.to_thread(checking.wait, 20)
+    assert await asyncio.to_thread(checking.wait, 60)
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     go_on.set()

@@ -107,14 +107,14 @@ class SlowCheck:
         def slow(submissions: Submissions, *arguments: object) -> object:
             if not self.begun.is_set():
                 self.begun.set()
-                assert self.go_on.wait(20)
+                assert self.go_on.wait(60)
             return check(submissions, *arguments)  # type: ignore[arg-type]
 
         patch.setattr(Submissions, "_check", slow)
 
 
 async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
@@ -146,7 +146,7 @@ async def test_t0_waits_for_a_bid_that_another_worker_is_checking(
     check = SlowCheck(monkeypatch)
     clock.set(T0 - MS)
     sending = asyncio.ensure_future(other.submit(a_bid_for_this(NAME)))
-    assert await asyncio.to_thread(check.begun.wait, 20)
+    assert await asyncio.to_thread(check.begun.wait, 60)
     clock.set(T0 + SECOND)
     settling = asyncio.ensure_future(one.sessions.settle(SESSION))
     await asyncio.sleep(0.2)
@@ -167,7 +167,7 @@ async def test_a_bid_whose_worker_died_over_its_check_is_answered_by_the_leader_
     check = SlowCheck(monkeypatch)
     clock.set(T0 - MS)
     sending = asyncio.ensure_future(other.submit(a_bid_for_this(NAME)))
-    assert await asyncio.to_thread(check.begun.wait, 20)
+    assert await asyncio.to_thread(check.begun.wait, 60)
     clock.set(T0 + SECOND)
     settling = asyncio.ensure_future(one.sessions.settle(SESSION))
     for task in other.membership._tasks:
@@ -256,7 +256,7 @@ async def test_a_fenced_worker_tells_everybody_who_waits_to_ask_again(two: tuple
     with pytest.raises(Fenced):
         await one.sessions.handle(SESSION, Note(text="late"), SUPERVISOR, "key")
     await until(lambda: one.membership.leads(SESSION) or one.membership.number)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await one.sessions.handle(SESSION, Note(text="late"), SUPERVISOR, "key")

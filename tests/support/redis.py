@@ -41,7 +41,7 @@ class RedisServer:
         ]
         command = ["setpriv", "--pdeathsig", "KILL", "redis-server", *map(str, options)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(400):
+        for _ in range(3000):
             if self._process.poll() is not None:
                 raise RuntimeError("redis-server did not start")
             try:
@@ -55,7 +55,7 @@ class RedisServer:
     def say(self, *command: str) -> str:
         """Send a command, past the hall, and return the answer."""
         said = subprocess.run(
-            ["redis-cli", "-s", self.socket, *command], check=False, capture_output=True, text=True, timeout=20
+            ["redis-cli", "-s", self.socket, *command], check=False, capture_output=True, text=True, timeout=60
         )
         if said.returncode or "Could not connect" in said.stderr:
             raise RuntimeError(said.stderr)
@@ -65,7 +65,7 @@ class RedisServer:
         """End it at once, as a crash would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
         self.socket.unlink(missing_ok=True)
 

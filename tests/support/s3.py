@@ -93,7 +93,7 @@ def _make_bucket(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> N
         client_options={"allow_http": True},
         retry_config={"max_retries": 0},
     )
-    for _ in range(300):
+    for _ in range(900):
         if server.poll() is not None:
             raise RuntimeError(log.read_text()[-2000:])
         try:

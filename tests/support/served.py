@@ -36,7 +36,7 @@ class Served:
 
     def client(self, other: httpx.AsyncClient | None = None) -> httpx.AsyncClient:
         """Return a program that connects; logged in like ``other``, if there is one."""
-        return httpx.AsyncClient(base_url=self.url, headers={"x-kaibiao": "1", "cookie": _cookie(other)}, timeout=20)
+        return httpx.AsyncClient(base_url=self.url, headers={"x-kaibiao": "1", "cookie": _cookie(other)}, timeout=60)
 
     def live(self, path: str, other: httpx.AsyncClient | None = None, **more: Any) -> connect:
         """Return a WebSocket connection to open."""

@@ -39,7 +39,7 @@ class Hand:
     """Somebody at the database itself, past the hall; every statement is a transaction of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self._sqlite = None if TEAM else sqlite3.connect(folder / "kaibiao.db", timeout=10, isolation_level=None)
+        self._sqlite = None if TEAM else sqlite3.connect(folder / "kaibiao.db", timeout=60, isolation_level=None)
         if self._sqlite is None:
             self._apart = ThreadPoolExecutor(1)
             self._loop = self._apart.submit(asyncio.new_event_loop).result()

@@ -51,7 +51,7 @@ def test_a_hall_is_migrated_served_and_stopped(tmp_path: Path) -> None:
             assert readiness(port) == 200
         finally:
             serving.send_signal(signal.SIGTERM)
-            _, said = serving.communicate(timeout=30)
+            _, said = serving.communicate(timeout=100)
     assert "Application shutdown complete" in said
     assert "Traceback" not in said
 

@@ -31,7 +31,7 @@ async def test_whoever_connects_as_a_hall_stops_is_answered_or_closed(tmp_path: 
         await hall.server.shutdown()
         await calling
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 for caller in callers:
                     try:
                         while await loop.sock_recv(caller, 1 << 16):

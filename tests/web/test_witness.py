@@ -202,7 +202,7 @@ class Served:
     key: WitnessKey
 
     def ask(self, body: str) -> httpx.Response:
-        return httpx.post(f"{self.url}/add-checkpoint", content=body.encode())
+        return httpx.post(f"{self.url}/add-checkpoint", content=body.encode(), timeout=60)
 
 
 @contextmanager
@@ -225,9 +225,9 @@ def served(folder: Path, port: int) -> Iterator[Served]:
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, env=os.environ)
     try:
         url = f"http://127.0.0.1:{port}"
-        for _ in range(400):
+        while True:
             try:
-                httpx.get(url)
+                httpx.get(url, timeout=60)
                 break
             except httpx.TransportError:
                 assert process.poll() is None, process.stderr and process.stderr.read()
