@@ -353,8 +353,8 @@ def _floor(speaks: int, *asks: int) -> View:
 
 def _record(*signers: str) -> View:
     people = {
-        "host": {"role": "host", "name": "李明", "at": _time("09:37:02")},
-        "supervisor": {"role": "supervisor", "name": "张立", "at": _time("09:37:15")},
+        "li": {"role": "host", "name": "李明", "at": _time("09:37:02")},
+        "zhang": {"role": "supervisor", "name": "张立", "at": _time("09:37:35")},
         **{
             bidder[0]: {"role": "bidder", "name": bidder[1], "at": _time(f"09:37:2{i}")}
             for i, bidder in enumerate(_BIDDERS[:4])
@@ -368,7 +368,7 @@ def _record(*signers: str) -> View:
 
 
 def _ended() -> View:
-    signers = ["host", "supervisor", *(bidder[0] for bidder in _BIDDERS[:4])]
+    signers = ["li", "zhang", *(bidder[0] for bidder in _BIDDERS[:4])]
     objections = _objections()
     objections["2"] |= {
         "state": "answered",
@@ -488,7 +488,7 @@ _STATES: Final[Mapping[str, Callable[[], View]]] = {
         52, "09:35:12", "objection", due=_time("09:39:00"), objections=_objections(), bids=_opened(confirmed="yes"), floor=_floor(1, 4)
     ),
     "sign": lambda: _after(
-        60, "09:37:20", "sign", due=_time("09:52:00"), record=_record("host", "supervisor", _BIDDERS[1][0]),
+        60, "09:37:22", "sign", due=_time("09:52:00"), record=_record("li", _BIDDERS[1][0]),
         bids={k: {**v, "signed": k == "2"} for k, v in _opened(confirmed="yes", none_declared=True).items()},
     ),
     "ended": _ended,
@@ -680,7 +680,7 @@ _TOLD: Final = (
     ("09:36:01", "ObjectionAnswered", "回避申请 2 已答复", "Recusal request 2 was answered"),
     ("09:37:00", "RecordDrawn", "开标记录已形成", "The record was drawn up"),
     ("09:37:02", "RecordSigned", "主持人李明签字", "Li Ming, host, signed the record"),
-    ("09:37:15", "RecordSigned", "监督人张立签字", "Zhang Li, supervisor, signed the record"),
+    ("09:37:35", "RecordSigned", "监督人张立签字", "Zhang Li, supervisor, signed the record"),
     ("09:38:20", "SessionEnded", "开标结束，记录完整", "The opening ended, and its record is complete"),
 )  # fmt: skip
 _HELD: Final = (

@@ -27,6 +27,7 @@ def screen(view: View, reading: int = 0) -> dict[str, Any]:
             **_time(view),
             **_reading(view, reading),
             "counts": _counts(view),
+            "raised": _raised(view),
             "locks": _locks(view),
             "next": _next(view),
             **_tasks(view),
@@ -203,6 +204,15 @@ def _locks(view: View) -> dict[str, int]:
     return {
         "waiting": sum(lock["state"] == "waiting" and lock["kind"] != "escrow" for lock in locks),
         "holding": sum(lock["state"] == "holding" for lock in locks) if view["status"] == "live" else 0,
+    }
+
+
+def _raised(view: View) -> dict[str, Any]:
+    """Return who raised each objection, by its number: the name on its row."""
+    bids = view.get("bids") or {}
+    return {
+        number: (bids.get(str(one.get("row"))) or {}).get("name")
+        for number, one in (view.get("objections") or {}).items()
     }
 
 

@@ -5,6 +5,7 @@ Pure: equal arguments give equal bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -44,7 +45,6 @@ _PUBLIC_WORDS: Final = (
     "cause",
     "consequence",
     "flag",
-    "late",
     "lock",
     "officer",
     "before",
@@ -156,16 +156,14 @@ def host_page(pages: Pages, view: View, facts: Sequence[View], language: Languag
     """Return the console of the host or the deputy, as ``role`` says; ``on_air``: whether the hall has a picture."""
     given = {"on_air": False, **given}
     causes = tuple(cause for cause in WORDS["cause"] if cause != "unknown")
-    lock = _lock_of(view, given)
-    return opening_page(pages, "host.html", view, facts, language, causes=causes, lock=lock, **given)
+    return opening_page(pages, "host.html", view, facts, language, causes=causes, **_whose(view, given), **given)
 
 
 def supervise_page(
     pages: Pages, view: View, facts: Sequence[View], language: Language, *, tiles: Sequence[Entry] = (), **given: Any
 ) -> bytes:
     """Return a supervisor's desk. ``tiles`` are the other openings under the same supervision."""
-    lock = _lock_of(view, given)
-    return opening_page(pages, "supervise.html", view, facts, language, tiles=tiles, lock=lock, **given)
+    return opening_page(pages, "supervise.html", view, facts, language, tiles=tiles, **_whose(view, given), **given)
 
 
 def air_page(
@@ -179,9 +177,14 @@ def air_page(
     return opening_page(pages, "air.html", view, (), language, media=media, place=place, extra=media, **given)
 
 
-def _lock_of(view: View, given: Mapping[str, Any]) -> str | None:
-    """Return the lock of whoever the page is for (``extra.account``), if it is an officer of one."""
-    return lock_of(view, str((given.get("extra") or {}).get("account", "")))
+def _whose(view: View, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what depends on whom the page is for (``extra.account``): its lock, and when it has not signed yet.
+
+    An account that is no path into the view is asked to sign until the end; the hall refuses it a second time.
+    """
+    account = str((given.get("extra") or {}).get("account", ""))
+    unsigned = f"!record.signatures.{account}" if re.fullmatch(r"[\w-]+", account) else ""
+    return {"lock": lock_of(view, account), "unsigned": unsigned}
 
 
 def record_page(

@@ -21,6 +21,7 @@ export function screen(view: View, reading: number, said: Said): Members {
       ...time(view),
       ...row(view, reading),
       counts: counts(view),
+      raised: raised(view),
       locks: locks(view),
       next: next(view),
       ...tasks(view),
@@ -200,6 +201,13 @@ function locks(view: View): Members {
     waiting: all.filter((lock) => lock["state"] === "waiting" && lock["kind"] !== "escrow").length,
     holding: view["status"] === "live" ? all.filter((lock) => lock["state"] === "holding").length : 0,
   };
+}
+
+/** Who raised each objection, by its number: the name on its row. */
+function raised(view: View): Members {
+  const bids = (view["bids"] ?? {}) as Record<string, Members>;
+  const objections = Object.entries((view["objections"] ?? {}) as Record<string, Members>);
+  return Object.fromEntries(objections.map(([number, one]) => [number, bids[String(one["row"])]?.["name"] ?? null]));
 }
 
 function counts(view: View): Members {
