@@ -174,9 +174,6 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "hall_error": _w("平台故障", "a fault of the hall"),
         "revocation_unavailable": _w("证书状态服务不可用", "the revocation service is down"),
     },
-    "late": {
-        "late": _w("逾期送达，拒收", "arrived late, refused"),
-    },
     "role": {
         "host": _w("主持人", "Host"),
         "deputy": _w("备岗", "Deputy"),
