@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,19 +16,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from sessions.ids import SessionId
 from sessions.roles import Role
-from sessions.store.migrations import migrate
-from tests.support.ceremony import a_plan
-from tests.support.ports import free_port
-from web.bootstrap import build
+from tests.support.served_alone import SESSION, announced, environment
 from web.participant.remote import Hall
-from web.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-SESSION = SessionId("gx-1")
 DESCRIPTORS = 256
 CROWD = 160
 
@@ -48,25 +40,10 @@ class Small:
 @asynccontextmanager
 async def a_small_hall(folder: Path) -> AsyncIterator[Small]:
     """Serve an opening whose check-in is open from a process that may have 256 files open."""
-    settings = Settings(data_dir=folder / "hall", port=free_port(), rehearsal_allowed=True)
-    services = build(settings)
-    await migrate(services.database)
-    await services.start()
-    t0 = (services.clock.now() + timedelta(minutes=20)).replace(microsecond=0)
-    await services.sessions.create(replace(a_plan(), session=SESSION, t0=t0))
-    await services.accounts.create("lin", "林敏", "correct horse battery", {Role.HOST})
-    ticket = await services.identity.create_ticket(account="lin")
-    await services.stop()
+    settings, ticket = await announced(folder, "林敏", Role.HOST, timedelta(minutes=20))
     words = ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}", sys.executable, "-m", "web.cli", "serve"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KAIBIAO_")}
-    environment |= {
-        "PYTHONPATH": str(ROOT),
-        "KAIBIAO_DATA_DIR": str(settings.data_dir),
-        "KAIBIAO_PORT": str(settings.port),
-        "KAIBIAO_REHEARSAL_ALLOWED": "true",
-    }
     with (folder / "log").open("wb") as log:
-        serving = await asyncio.create_subprocess_exec(*words, env=environment, stdout=log, stderr=log)
+        serving = await asyncio.create_subprocess_exec(*words, env=environment(settings), stdout=log, stderr=log)
     try:
         async with httpx.AsyncClient(base_url=settings.origin) as client, asyncio.timeout(90):
             while not await _answers(client):

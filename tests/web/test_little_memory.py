@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import sys
 import uuid
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,21 +19,15 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from sessions.events import Recorded, Stream, SupervisorNoted
-from sessions.ids import SessionId
 from sessions.roles import Role
 from sessions.store.database import Database
 from sessions.store.events import SqlEvents
 from sessions.store.integrity import chained, readable
-from sessions.store.migrations import migrate
-from tests.support.ceremony import a_plan
-from tests.support.ports import free_port
-from web.bootstrap import build
+from tests.support.served_alone import SESSION, announced, environment
 from web.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-SESSION = SessionId("gx-1")
 CROWD = 24
 NOTES = 8
 MARGINS = [16, 0]
@@ -55,18 +48,11 @@ class House:
         return self.settings.origin
 
     async def watch(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("KAIBIAO_")}
-        environment |= {
-            "PYTHONPATH": str(ROOT),
-            "KAIBIAO_DATA_DIR": str(self.settings.data_dir),
-            "KAIBIAO_PORT": str(self.settings.port),
-            "KAIBIAO_REHEARSAL_ALLOWED": "true",
-            "KAIBIAO_MEDIA": "off",
-        }
+        told = environment(self.settings, KAIBIAO_MEDIA="off")
         words = [sys.executable, "-m", "web.cli", "serve"]
         with self.log.open("ab") as log:
             while True:
-                self.serving = await asyncio.create_subprocess_exec(*words, env=environment, stdout=log, stderr=log)
+                self.serving = await asyncio.create_subprocess_exec(*words, env=told, stdout=log, stderr=log)
                 self.died.append(await self.serving.wait())
 
     def may_take(self, megabytes: int | None) -> None:
@@ -81,15 +67,7 @@ class House:
 @asynccontextmanager
 async def a_house(folder: Path) -> AsyncIterator[tuple[House, str]]:
     """Serve an opening whose check-in is open; return the house and its supervisor's ticket."""
-    settings = Settings(data_dir=folder / "hall", port=free_port(), rehearsal_allowed=True)
-    services = build(settings)
-    await migrate(services.database)
-    await services.start()
-    t0 = (services.clock.now() + timedelta(minutes=25)).replace(microsecond=0)
-    await services.sessions.create(replace(a_plan(), session=SESSION, t0=t0))
-    await services.accounts.create("gu", "顾言", "correct horse battery", {Role.SUPERVISOR})
-    ticket = await services.identity.create_ticket(account="gu")
-    await services.stop()
+    settings, ticket = await announced(folder, "顾言", Role.SUPERVISOR, timedelta(minutes=25))
     house = House(settings, folder / "log")
     watching = asyncio.create_task(house.watch())
     try:
