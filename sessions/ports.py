@@ -468,6 +468,13 @@ class Kept:
     size: int
     said: Said
 
+    @property
+    def stream(self) -> Stream:
+        """Whose log it is about; the intake's is that of receipts. The opening has no points of their names."""
+        if self.point.startswith(INTAKE):
+            return Stream.INTAKE
+        return Stream.RECORDING if self.point == RECORDING else Stream.OPENING
+
 
 INTAKE = "intake-"
 """How the points of the log of receipts begin."""
@@ -504,12 +511,8 @@ class CheckpointStore(Protocol):
     async def sizes(self, origin: str) -> tuple[int, ...]:
         """Return the sizes of every checkpoint signed of a log, rising."""
 
-    async def kept(self, session: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
-        """Return what was said to the opening's log, or to that of receipts or of the recording, by size and name.
-
-        The points of the log of receipts are ``intake-SIZE``, and the recording's is ``recording``; the opening has
-        none of such names.
-        """
+    async def kept(self, session: SessionId, of: Stream = Stream.OPENING) -> tuple[Kept, ...]:
+        """Return what was said to one of the session's logs, by size and name; the intake's is that of receipts."""
 
     async def convict(self, session: SessionId, by: str, note: str) -> None:
         """Keep a note that proves that the hall signed another log; harmless when it is kept already."""

@@ -172,9 +172,9 @@ class Archive:
                 opening,
                 await self._checkpoints.kept(session),
                 self._authorities,
-                await self._checkpoints.kept(session, intake=True),
+                await self._checkpoints.kept(session, Stream.INTAKE),
                 proofs=self._proofs,
-                recording=await self._checkpoints.kept(session, recording=True) if opening.plan.recording else (),
+                recording=await self._checkpoints.kept(session, Stream.RECORDING) if opening.plan.recording else (),
             )
             | await closed_checkpoint(session, opening, self._events, self._checkpoints, self._hall),
             entries=await self._events.entries(session),

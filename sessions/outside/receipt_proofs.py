@@ -16,6 +16,7 @@ from crypto.receipt import log_leaf, verify_receipt
 from crypto.receipt_file import ReceiptFile, Stamp
 from crypto.tlog import Tree, write_proof
 from sessions.clock import Clock
+from sessions.events import Stream
 from sessions.ids import Jws, SessionId
 from sessions.keys.hallkey import HallKeys
 from sessions.opening import OVER, Opening
@@ -153,7 +154,7 @@ class ReceiptProofs:
         index = await self._events.place(session, log_leaf(verify_receipt(token, hall)))
         if watch is None or index is None:
             return file
-        kept = await self._checkpoints.kept(session, intake=True)
+        kept = await self._checkpoints.kept(session, Stream.INTAKE)
         enough = witnessed(kept, watch.quorum, index + 1)
         if enough is None:
             signed = await self._checkpoints.from_size(origin_of(watch), index + 1)
@@ -178,7 +179,7 @@ class ReceiptProofs:
             return None
         origin = origin_of(watch)
         signed = await (self._checkpoints.head(origin) if size is None else self._checkpoints.at(origin, size))
-        return None if signed is None else cosigned(signed, await self._checkpoints.kept(session, intake=True))
+        return None if signed is None else cosigned(signed, await self._checkpoints.kept(session, Stream.INTAKE))
 
     def _note(self, opening: Opening) -> None:
         if opening.frozen is not None and opening.frozen.intake_log_size is not None:
@@ -217,7 +218,7 @@ class ReceiptProofs:
 
     async def _wanted(self, session: SessionId, watch: Watch) -> list[tuple[Anchor, Signed]]:
         origin = origin_of(watch)
-        have = {(one.kind, one.by, one.size) for one in await self._checkpoints.kept(session, intake=True)}
+        have = {(one.kind, one.by, one.size) for one in await self._checkpoints.kept(session, Stream.INTAKE)}
         sizes = await self._checkpoints.sizes(origin)
         wanted: list[tuple[Anchor, Signed]] = []
         for (kind, name), anchor in self._outside.named(watch).items():
@@ -262,4 +263,4 @@ async def closed_checkpoint(
         signed = await sign_head(checkpoints, hall.of(opening.plan), session, origin_of(watch), grown)
     except LogDoubted:
         return {}
-    return {CHECKPOINT: cosigned(signed, await checkpoints.kept(session, intake=True)).encode()}
+    return {CHECKPOINT: cosigned(signed, await checkpoints.kept(session, Stream.INTAKE)).encode()}

@@ -102,7 +102,7 @@ async def collect(
         except LogDoubted:
             pass
         else:
-            kept = await checkpoints.kept(opening.plan.session, recording=True)
+            kept = await checkpoints.kept(opening.plan.session, Stream.RECORDING)
             members[CHECKPOINT] = cosigned(signed, kept).encode()
     if store is not None:
         files = await asyncio.to_thread(lambda: dict(_files(opening, log, recorded, recording, store)))

@@ -73,7 +73,7 @@ class RecordingLog:
 
     async def answers(self, session: SessionId) -> int:
         """Return how many outside hold the closed recording."""
-        return len(await self._checkpoints.kept(session, recording=True))
+        return len(await self._checkpoints.kept(session, Stream.RECORDING))
 
     async def _round(self, opening: Opening, watch: Watch) -> bool:
         """Ask everybody who is missing once; return whether somebody still is."""
@@ -88,7 +88,7 @@ class RecordingLog:
         return bool(await self._missing(session, watch))
 
     async def _missing(self, session: SessionId, watch: Watch) -> list[Anchor]:
-        have = {(one.kind, one.by) for one in await self._checkpoints.kept(session, recording=True)}
+        have = {(one.kind, one.by) for one in await self._checkpoints.kept(session, Stream.RECORDING)}
         return [anchor for who, anchor in self._outside.named(watch).items() if who not in have]
 
     async def _ask(self, opening: Opening, anchor: Anchor, signed: Signed, tree: Tree) -> None:

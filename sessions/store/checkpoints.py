@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from crypto.encoding import canonical, parse_canonical
 from sessions.errors import Stale
+from sessions.events import Stream
 from sessions.ids import SessionId
 from sessions.plan import AnchorKind
 from sessions.ports import INTAKE, RECORDING, Kept, Said, Signed
@@ -30,9 +31,11 @@ _ANCHORS: Final = (
     .order_by(_anchor.size, _anchor.kind, _anchor.by)
 )
 _IS_OF_RECEIPTS: Final = _anchor.point.startswith(INTAKE, autoescape=True)
-_OF_RECEIPTS: Final = _ANCHORS.where(_IS_OF_RECEIPTS)
-_OF_RECORDING: Final = _ANCHORS.where(_anchor.point == RECORDING)
-_OF_OPENING: Final = _ANCHORS.where(not_(or_(_IS_OF_RECEIPTS, _anchor.point == RECORDING)))
+_OF_LOG: Final = {
+    Stream.OPENING: _ANCHORS.where(not_(or_(_IS_OF_RECEIPTS, _anchor.point == RECORDING))),
+    Stream.INTAKE: _ANCHORS.where(_IS_OF_RECEIPTS),
+    Stream.RECORDING: _ANCHORS.where(_anchor.point == RECORDING),
+}
 
 
 class SqlCheckpoints:
@@ -74,8 +77,7 @@ class SqlCheckpoints:
             async with self._database.writing() as connection:
                 await connection.execute(tables.anchors.insert().values(row))
         except IntegrityError:
-            receipts, recording = kept.point.startswith(INTAKE), kept.point == RECORDING
-            others = await self.kept(kept.session, intake=receipts, recording=recording)
+            others = await self.kept(kept.session, kept.stream)
             return next(one for one in others if (one.point, one.kind, one.by) == (kept.point, kept.kind, kept.by))
         return kept
 
@@ -89,10 +91,9 @@ class SqlCheckpoints:
         found = await self._database.ask(select(kept.size).where(kept.origin == origin).order_by(kept.size))
         return tuple(row.size for row in found)
 
-    async def kept(self, session: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
+    async def kept(self, session: SessionId, of: Stream = Stream.OPENING) -> tuple[Kept, ...]:
         """See CheckpointStore."""
-        wanted = _OF_RECEIPTS if intake else _OF_RECORDING if recording else _OF_OPENING
-        return tuple(map(_kept, await self._database.ask(wanted, session=session)))
+        return tuple(map(_kept, await self._database.ask(_OF_LOG[of], session=session)))
 
     async def convict(self, session: SessionId, by: str, note: str) -> None:
         """See CheckpointStore."""

@@ -15,6 +15,7 @@ from crypto.timestamps import DRIFT
 from sessions.acts.notary import Notary, Outside
 from sessions.clock import Clock
 from sessions.commands import BeginTrack
+from sessions.events import Stream
 from sessions.ids import Digest
 from sessions.keys.hallkey import HallKeys
 from sessions.outside.opening_log import OpeningLog
@@ -146,4 +147,4 @@ async def test_an_answer_from_another_time_is_not_kept_and_the_next_is(
 
 async def _kept(hall: Shell) -> tuple[Kept, ...]:
     of = hall.stores.checkpoints.kept
-    return (*await of(SESSION), *await of(SESSION, intake=True), *await of(SESSION, recording=True))
+    return (*await of(SESSION), *await of(SESSION, Stream.INTAKE), *await of(SESSION, Stream.RECORDING))

@@ -24,7 +24,7 @@ from crypto.tlog import (
 )
 from sessions.commands import Abort, Approve
 from sessions.errors import Stale, Unanswered
-from sessions.events import SetFrozen
+from sessions.events import SetFrozen, Stream
 from sessions.keys.hallkey import HallKeys
 from sessions.logging_receipts import blinding
 from sessions.outside.receipt_proofs import ReceiptProofs
@@ -345,7 +345,7 @@ async def test_witnesses_cosign_and_authorities_stamp_every_checkpoint_by_the_wa
 
 
 async def said(hall: Shell, size: int, count: int) -> bool:
-    kept = await hall.stores.checkpoints.kept(SESSION, intake=True)
+    kept = await hall.stores.checkpoints.kept(SESSION, Stream.INTAKE)
     return sum(one.size == size for one in kept) == count
 
 

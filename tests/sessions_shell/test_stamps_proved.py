@@ -163,7 +163,7 @@ async def test_no_log_keeps_a_stamp_that_the_rules_do_not_take(
         assert await log.answers(SESSION) == 0
         switch.on = True
         await holding
-        assert [one.said.proof is not None for one in await kept.checkpoints.kept(SESSION, recording=True)] == [True]
+        assert [bool(one.said.proof) for one in await kept.checkpoints.kept(SESSION, Stream.RECORDING)] == [True]
 
 
 async def test_a_stamp_by_a_revoked_certificate_is_none(tmp_path: Path) -> None:

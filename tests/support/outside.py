@@ -22,6 +22,7 @@ from crypto.signing import HallKey, sign
 from crypto.tlog import Checkpoint, Tree, WitnessSecret, cosign, sign_checkpoint
 from sessions import commands as c
 from sessions.barrier.nonces import nonce
+from sessions.events import Stream
 from sessions.ids import BidderId, Digest, SessionId
 from sessions.opening import Opening
 from sessions.opening.evidence import Probe
@@ -93,10 +94,8 @@ class Checkpoints:
     async def at(self, origin: str, size: int) -> Signed | None:
         return self.signed.get((origin, size))
 
-    async def kept(self, _: SessionId, *, intake: bool = False, recording: bool = False) -> tuple[Kept, ...]:
-        kept = (
-            one for one in self.given if (one.point.startswith(INTAKE), one.point == RECORDING) == (intake, recording)
-        )
+    async def kept(self, _: SessionId, of: Stream = Stream.OPENING) -> tuple[Kept, ...]:
+        kept = (one for one in self.given if one.stream is of)
         return tuple(sorted(kept, key=lambda one: (one.size, one.kind, one.by)))
 
     async def convictions(self) -> tuple[tuple[SessionId, str, str], ...]:
