@@ -112,6 +112,45 @@ async def test_a_dead_address_is_left_alone_for_a_while(clock: FakeClock) -> Non
     await of.close()
 
 
+async def test_an_answer_that_is_used_is_renewed_before_it_ends_and_others_are_forgotten(clock: FakeClock) -> None:
+    used, ended = certified(), certified()
+    there = Authority(clock, used)
+    of = authorities(clock, there)
+    await asked(of, used)
+    there.subject = ended
+    await asked(of, ended)
+    kept, other = of._kept.values()
+    clock.advance((kept.until - clock.now()) * 9 / 10)
+    other.until, there.subject = clock.now(), used
+    await of._renew()
+    (renewed,) = of._kept.values()
+    assert (len(there.asked), renewed.subject) == (3, used.certificate)
+    assert renewed.until > kept.until
+    await of.close()
+
+
+async def test_what_is_pushed_out_while_another_is_renewed_ends_no_round(clock: FakeClock) -> None:
+    used, ended = certified(), certified()
+    there = Authority(clock, used)
+    of = authorities(clock, there)
+    await asked(of, used)
+    there.subject = ended
+    await asked(of, ended)
+    kept, other = of._kept.values()
+    clock.advance((kept.until - clock.now()) * 9 / 10)
+    other.until, there.subject = clock.now(), used
+    answer = there.fetch
+
+    def crowded(*given: Any) -> bytes:
+        of._kept.clear()
+        return answer(*given)
+
+    of._fetch = crowded
+    await of._renew()
+    assert [each.subject for each in of._kept.values()] == [used.certificate]
+    await of.close()
+
+
 async def test_the_list_is_fetched_where_the_responder_is_silent(clock: FakeClock) -> None:
     who = certified(crl="http://ca.example/crl")
     there = Authority(clock, who, broken="http://ca.example/ocsp")

@@ -196,12 +196,22 @@ class Authorities:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(_AHEAD.total_seconds())
-            now = self._clock.now()
-            for key, kept in list(self._kept.items()):
-                if kept.until <= now or kept.wanted + WANTED <= now:
-                    del self._kept[key]
-                elif kept.until - now <= max((kept.until - kept.had) / 5, 2 * _AHEAD):
-                    await self._once(key, kept.url, kept.subject, kept.issuer, lists=kept.lists)
+            try:
+                await self._renew()
+            except Exception:
+                _log.exception("what authorities said could not be renewed; the next round tries again")
+
+    async def _renew(self) -> None:
+        """Ask again for what is used and ends soon; forget what ended, or was not used for long."""
+        now = self._clock.now()
+        for key in tuple(self._kept):
+            kept = self._kept.get(key)
+            if kept is None:  # pushed out while another was asked for
+                continue
+            if kept.until <= now or kept.wanted + WANTED <= now:
+                del self._kept[key]
+            elif kept.until - now <= max((kept.until - kept.had) / 5, 2 * _AHEAD):
+                await self._once(key, kept.url, kept.subject, kept.issuer, lists=kept.lists)
 
 
 def _list(data: bytes, issuer: x509.Certificate, now: datetime) -> tuple[bytes, datetime]:
