@@ -18,11 +18,11 @@ from functools import partial
 from cryptography import x509
 
 from crypto.certificates import fingerprint
-from sessions.barrier.nonces import nonce, window_digest
+from sessions.barrier.nonces import Nonces
 from sessions.clock import Clock
 from sessions.commands import RecordFault
 from sessions.errors import CommandRefused, Stale
-from sessions.ids import BidderId, Digest, Jws, SessionId
+from sessions.ids import BidderId, Jws, SessionId
 from sessions.keys.hallkey import HallKeys
 from sessions.opening import Opening
 from sessions.opening.evidence import Probe, measure, outages
@@ -67,7 +67,7 @@ class Reach:
         self._hall = hall
         self._run = secrets.token_hex(8)
         self._watching = Tasks("reach")
-        self._windows: dict[SessionId, Digest] = {}
+        self._nonces = Nonces(sessions.events)
 
     # -- bidders --------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ class Reach:
         if rule is None:
             raise CommandRefused("no_evidence_asked")
         return Terms(
-            nonce=await self._nonce(opening, actor),
+            nonce=await self._nonces.of(opening, actor.id),
             cadence=measure(opening, rule).cadence,
             next=1 + max((piece.number for piece in known), default=0),
             acks=tuple(Jws(piece.answer) for piece in known),
@@ -103,7 +103,7 @@ class Reach:
             bid = (await self._sessions.intake(session)).bids.get(BidderId(actor.id))
             if bid is None or bid.signing_certificate != fingerprint(certificate).hex():
                 raise CommandRefused("other_certificate")
-            window = await self._nonce(opening, actor)
+            window = await self._nonces.of(opening, actor.id)
             said = [read_beat(token, certificate, session=session, bidder=actor.id, nonce=window) for token in tokens]
             known = {piece.number: piece for piece in await self._known(session, actor)}
             last = max(known, default=0)
@@ -156,14 +156,6 @@ class Reach:
         if opening.bid(actor.id) is None:
             raise CommandRefused("no_bid")
         return opening
-
-    async def _nonce(self, opening: Opening, actor: Actor) -> str:
-        session = opening.plan.session
-        window = self._windows.get(session) or window_digest(opening, await self._sessions.events(session))
-        if window is None:
-            raise CommandRefused("window_closed", step=opening.step or "")
-        self._windows[session] = window
-        return nonce(window, BidderId(actor.id))
 
     # -- the hall itself ------------------------------------------------------------------------------------------
 

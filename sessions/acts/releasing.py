@@ -26,7 +26,7 @@ from crypto.locks import check_split_release
 from crypto.release import open_release
 from crypto.signing import peek
 from sessions.barrier.behind import crypto_locks
-from sessions.barrier.nonces import nonce, window_digest
+from sessions.barrier.nonces import Nonces
 from sessions.barrier.signers import named
 from sessions.clock import Clock
 from sessions.commands import RecordRelease
@@ -98,7 +98,7 @@ class Releasing:
         self._stores = stores
         self._clock = clock
         self._certifying = certifying
-        self._windows: dict[SessionId, Digest] = {}
+        self._nonces = Nonces(sessions.events)
         self._bids: dict[tuple[SessionId, Digest], tuple[Answer, _Bid]] = {}
 
     async def challenge(self, session: SessionId, actor: Actor, group: str) -> Challenge:
@@ -116,7 +116,7 @@ class Releasing:
             header_sha256=bid.header_sha256,
             header=found.container.header_bytes,
             slots=tuple(Slot(certificate=slot.cert.hex(), data=slot.data) for slot in slots),
-            nonce=await self._nonce(opening, actor),
+            nonce=await self._nonces.of(opening, actor.id),
             session_key=frozen.session_key or None,
             locks=opening.plan.locks,
             headers=frozen.headers,
@@ -192,7 +192,7 @@ class Releasing:
             _, found = await self._sealed(session, actor, bid.header_sha256)
             split = bool(opening.plan.locks)
             key = None if split else await session_key(self._stores.secrets, session)
-            challenge = await self._nonce(opening, actor)
+            challenge = await self._nonces.of(opening, actor.id)
             signer, *offered = _signer(token, found.certificates, certificates)
             proof = await self._certifying.check_signer((signer, *offered), at=at)
             pack = opening.plan.pack
@@ -259,14 +259,6 @@ class Releasing:
             if answer.code is None and answer.header_sha256 == header:
                 return answer
         raise CommandRefused("no_bid")
-
-    async def _nonce(self, opening: Opening, actor: Actor) -> str:
-        session = opening.plan.session
-        window = self._windows.get(session) or window_digest(opening, await self._sessions.events(session))
-        if window is None:
-            raise CommandRefused("window_closed", step=opening.step or "")
-        self._windows[session] = window  # an event never changes, and reading the log for each bidder is the square
-        return nonce(window, BidderId(actor.id))
 
 
 def _signer(

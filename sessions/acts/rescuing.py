@@ -62,7 +62,7 @@ class Rescuing(Releasing):
             bidder=bidder,
             header=found.container.header_bytes,
             header_sha256=bid.header_sha256,
-            nonce=await self._nonce(opening, owner),
+            nonce=await self._nonces.of(opening, owner.id),
             session_key=frozen.session_key,
             groups=tuple(sorted(opening.groups)),
         )
@@ -86,7 +86,7 @@ class Rescuing(Releasing):
             if bid is None:
                 raise CommandRefused("no_bid")
             found = await asyncio.to_thread(self._read, await self._answer(session, owner, bid.header_sha256))
-            header, challenge = found.container.header, await self._nonce(opening, owner)
+            header, challenge = found.container.header, await self._nonces.of(opening, owner.id)
             if kind == PLAIN and header.part("quote").pc is None:
                 raise SealedBidRefused("no_rescue")
             if kind == KEY:
