@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
-from hall.hub import Hub
+from hall.hub import Hub, Terms
 from hall.limits import Limits
 from hall.rooms.seat import Seat
 from hall.views.audience import Audience
@@ -44,15 +44,6 @@ class Arrival:
     @property
     def form(self) -> Form:
         return Form.DEFLATED if self.deflated else Form.WEBSOCKET
-
-
-class Terms(TypedDict):
-    """How the hub deals with a seat."""
-
-    form: Form
-    write: Callable[[bytes], object]
-    closed: Callable[[int], object]
-    address: str
 
 
 class Door(asyncio.Protocol):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import NotRequired, Protocol, TypedDict, Unpack
 
 from hall.buses.bus import Bus, LocalBus
 from hall.limits import LIMITS, Limits
@@ -68,6 +68,15 @@ class Log(Protocol):
 
     async def heads(self, sessions: Sequence[SessionId]) -> Mapping[SessionId, int]:
         """Return the number of the last event of each opening that exists."""
+
+
+class Terms(TypedDict):
+    """How the hub deals with a reader. ``closed`` is called with a close code once the hub wants it gone."""
+
+    form: Form
+    write: Write
+    closed: Callable[[int], object]
+    address: NotRequired[str | None]
 
 
 class Hub:
@@ -204,63 +213,47 @@ class Hub:
         session: SessionId,
         audience: Audience,
         after: int,
-        *,
-        form: Form,
-        write: Write,
-        closed: Callable[[int], object],
-        address: str | None = None,
+        **terms: Unpack[Terms],
     ) -> Seat:
         """Take in a reader of what ``audience`` may see after fact ``after``: without a task, for crowds.
 
         Call ``seat.resume`` to begin, ``seat.pause`` and ``seat.resume`` as the transport's buffer fills and drains,
-        ``seat.leave`` when the connection is gone. ``closed`` is called with a close code once the hub wants it gone.
+        ``seat.leave`` when the connection is gone.
 
         Raises:
             UnknownSession, BadCursor, TooManyWatchers, GoingAway: nobody was taken in.
         """
-        self.refuse_crowd(audience, address)  # before anything is read for it
+        self.refuse_crowd(audience, terms.get("address"))  # before anything is read for it
         live = await self.warm(session)
         if after > live.room.number and self._bus.lossy:  # another worker showed what was not rung for here yet
             await self._read_missing(live)
-        self.refuse_crowd(audience, address)
-        return self._seat(live, audience, after, form, write, closed, address)
+        self.refuse_crowd(audience, terms.get("address"))
+        return self._seat(live, audience, after, terms)
 
     def attach_now(
         self,
         session: SessionId,
         audience: Audience,
         after: int,
-        *,
-        form: Form,
-        write: Write,
-        closed: Callable[[int], object],
-        address: str | None = None,
+        **terms: Unpack[Terms],
     ) -> Seat | None:
         """Do as ``attach`` does if nothing has to be read for it, else return None."""
-        self.refuse_crowd(audience, address)
+        self.refuse_crowd(audience, terms.get("address"))
         live = self._live.get(session)
         if live is None or (after > live.room.number and self._bus.lossy):
             return None
-        return self._seat(live, audience, after, form, write, closed, address)
+        return self._seat(live, audience, after, terms)
 
-    def _seat(
-        self,
-        live: Live,
-        audience: Audience,
-        after: int,
-        form: Form,
-        write: Write,
-        closed: Callable[[int], object],
-        address: str | None,
-    ) -> Seat:
+    def _seat(self, live: Live, audience: Audience, after: int, terms: Terms) -> Seat:
         if audience.bidder is not None and live.devices[audience.bidder] >= self.limits.watchers_per_bidder:
             raise TooManyWatchers(retry_after=30)
         if not 0 <= after <= live.room.number:
             raise BadCursor
+        form, address = terms["form"], terms.get("address")
         self._count(live, audience, form, address, 1)
         watcher = Watcher(audience, form, after=after)
         gone = partial(self._count, live, audience, form, address, -1)
-        seat = Seat(live.seats, watcher, write, closed, gone)
+        seat = Seat(live.seats, watcher, terms["write"], terms["closed"], gone)
         live.seats.behind[seat] = None
         return seat
 

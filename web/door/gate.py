@@ -26,8 +26,8 @@ from hall.views.audience import PUBLIC, Audience
 from hall.wire.errors import BadCursor, FullHouse, HallRefused, TooManyWatchers
 from hall.wire.handshake import NoHandshake, accept
 from sessions.ids import SessionId
-from web.answers.errors import head_of
-from web.answers.problems import SAYINGS, Problem
+from web.answers.errors import head_of, said
+from web.answers.problems import Problem
 from web.asking.addresses import client_address
 from web.asking.identity import audience_for
 from web.asking.sameorigin import own_origin
@@ -247,11 +247,9 @@ def refuse(
     transport: asyncio.Transport, status: int, code: str, more: Mapping[str, str] | None = None, **members: str
 ) -> None:
     """Answer with a problem and close."""
-    saying = SAYINGS[code]
-    words = {"zh": saying.title.zh, "en": saying.title.en}
-    steps = {"zh": saying.next_step.zh, "en": saying.next_step.en}
-    problem = {"type": f"https://kaibiao.invalid/refusals/{code}", "title": words, "status": status, "code": code}
-    body = json.dumps(problem | {"next_step": steps} | members, ensure_ascii=False).encode()
+    retry_after = int(more["retry-after"]) if more and "retry-after" in more else None
+    problem = said(Problem(code, retry_after=retry_after, **members)) | {"status": status}
+    body = json.dumps(problem, ensure_ascii=False).encode()
     headers = {
         "content-type": "application/problem+json",
         "content-length": str(len(body)),
