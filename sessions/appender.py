@@ -54,7 +54,7 @@ Done = dict[tuple[str, str], tuple[Digest, Result]]
 """Results by actor and idempotency key, with what was asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Waiting:
     """A command and whoever waits for its result. ``at``: see Batch.act."""
 

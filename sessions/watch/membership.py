@@ -215,8 +215,9 @@ class Membership:
             self._unsure -= set(unsure)  # meanwhile others may have come to it
         free = await self._members.free(self._clock.now() - RECENT)
         now = asyncio.get_running_loop().time()
+        self._rest_until = {session: until for session, until in self._rest_until.items() if until > now}
         self._seen_free = {session: self._seen_free.get(session, now) for session in free}
-        ready = [session for session in free if self._rest_until.get(session, 0.0) <= now]
+        ready = [session for session in free if session not in self._rest_until]
         if ready:
             part = share(len(ready), await self._members.holders(), self._number)
             left = [session for session in ready[part:] if now - self._seen_free[session] > 3 * ROUND]

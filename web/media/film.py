@@ -129,6 +129,8 @@ def _keep(path: Path, content: Iterator[bytes]) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
             file.writelines(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut leaves half of it under its name, and it is never made again
         except BaseException:
             os.unlink(file.name)
             raise

@@ -22,7 +22,7 @@ from hall.media.port.link import LinkedEngine
 from hall.media.port.places import Places
 from sessions.clock import Clock
 from sessions.ids import BidderId, SessionId
-from sessions.opening.state import Opening, Status
+from sessions.opening import OVER, Opening, Status
 from sessions.roles import Actor, Role
 from sessions.store.once import SqlOnce
 from web.media.whereabouts import on_air
@@ -33,7 +33,6 @@ NOTICE: Final = 1
 """Number of the notice that whoever is seen or heard accepts first (templates/air.html): what becomes of it."""
 
 OPEN: Final = frozenset({Status.CHECKIN, Status.LIVE})
-OVER: Final = frozenset({Status.ENDED, Status.FAILED, Status.ABORTED})
 
 
 class Act(StrEnum):

@@ -12,12 +12,12 @@ from itertools import groupby
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from sessions.opening import OVER, Status
 from sessions.ports import Summary
 from web.pages.binding import BEIJING, at, day
 from web.wording.i18n import Language
 
 STATUSES: Final = ("checkin", "live", "scheduled", "ended", "failed", "aborted")
-_OVER: Final = frozenset({"ended", "failed", "aborted"})
 _PAST_SHOWN: Final = 60
 _LENGTH: Final = timedelta(hours=1)
 """What an opening takes in a calendar program: nobody knows before, and the feed must say something."""
@@ -103,8 +103,8 @@ def entry(summary: Summary, language: Language) -> Entry:
 def arrange(entries: Iterable[Entry], now: datetime, language: Language, filters: Filters) -> Calendar:
     """Return the calendar as it stands at ``now``: live ones first, then by day, then the past, newest first."""
     chosen = sorted((one for one in entries if filters.admit(one)), key=lambda one: (one.when, one.id))
-    coming = [one for one in chosen if one.status not in _OVER and one.status != "live"]
-    past = [one for one in chosen if one.status in _OVER]
+    coming = [one for one in chosen if one.status not in OVER and one.status != Status.LIVE]
+    past = [one for one in chosen if one.status in OVER]
     today = now.astimezone(BEIJING).date()
     return Calendar(
         live=tuple(one for one in chosen if one.status == "live"),
