@@ -14,7 +14,7 @@ from sessions.opening.locked import comes_off
 from sessions.opening.state import (
     Barrier,
     Chair,
-    Missed,
+    Locks,
     Opening,
     Proposal,
     Readiness,
@@ -108,28 +108,15 @@ def chairs(taken: tuple[Chair, ...], acting: str | None, pack: RulePack) -> dict
     }
 
 
-def locks(
-    plan: Plan,
-    tries: tuple[tuple[Readiness, ...], tuple[Readiness, ...]],
-    removals: tuple[Removal, ...],
-    missed: tuple[Missed, ...],
-    barrier: Barrier | None,
-    opened: bool,
-    escrowed: int,
-) -> dict[str, Any]:
-    """The locks of this opening: who is ready, who is still waited for and since when, which are off.
-
-    ``tries``: how the officers' keys fared since check-in began, and on the days before.
-    """
-    readiness, beforehand = tries
-    tried = {(one.lock, one.account): one for one in readiness}
-    before = {(one.lock, one.account): one for one in beforehand}
+def locks(plan: Plan, found: Locks, barrier: Barrier | None, opened: bool, escrowed: int) -> dict[str, Any]:
+    """The locks of this opening: who is ready, who is still waited for and since when, which are off."""
+    before = {(one.lock, one.account): one for one in found.beforehand}
+    roles = {seat.account: seat.role for seat in plan.seats}
     shown: dict[str, Any] = {}
     for order, lock in enumerate(plan.every_lock):
         kind = lock.id if lock.id in (TENDERER, ESCROW) else "lock"
-        brought = [one for one in removals if one.lock == lock.id]
+        brought = found.brought(lock)
         came = {one.account: one for one in reversed(brought)}
-        roles = {seat.account: seat.role for seat in plan.seats}
         officers = {
             str(n): {
                 "order": n,
@@ -137,13 +124,12 @@ def locks(
                 "name": officer.name,
                 "role": roles.get(officer.account),
                 "certificate": sha256_hex(unb64u(officer.certificate)),
-                **_officer(tried.get((lock.id, officer.account)), came.get(officer.account)),
+                **_officer(found.rehearsed(lock, officer.account), came.get(officer.account)),
                 **_beforehand(before.get((lock.id, officer.account))),
             }
             for n, officer in enumerate(lock.officers, start=1)
         }
-        ready = sum(one.passed for one in readiness if one.lock == lock.id)
-        given_up = next((one for one in missed if one.lock == lock.id), None)
+        ready, given_up = found.ready(lock), found.given_up(lock)
         held = 0 if barrier is None else escrowed if kind == ESCROW else len(barrier.released)
         if kind == "lock":
             held -= min(held, escrowed)
@@ -314,15 +300,15 @@ def hold(opening: Opening) -> dict[str, Any] | None:
         "since": rfc3339(held.since),
         "by": person(held.by),
         "kind": _kind(opening),
-        "lifted": bool(held.stops) and not opening.clock_unsafe and opening.outage is None,
+        "lifted": bool(held.stops) and opening.hall.well,
     }
 
 
 def _kind(opening: Opening) -> str:
     """What the hold is for people: the worst that is in force, else the worst that was."""
-    if opening.clock_unsafe:
+    if opening.hall.clock_unsafe:
         return CLOCK_STOP
-    if opening.outage is not None:
+    if opening.hall.outage is not None:
         return OUTAGE_STOP
     stops = opening.hold.stops if opening.hold else frozenset()
     return next((kind for kind in (CLOCK_STOP, OUTAGE_STOP) if kind in stops), "pause")

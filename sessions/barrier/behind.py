@@ -28,7 +28,6 @@ from sessions.barrier.signers import Known, signer_of
 from sessions.errors import CommandRefused
 from sessions.ids import BidderId, Digest, Jws, SessionId
 from sessions.opening import Opening
-from sessions.opening.locked import missed
 from sessions.opening.locks import SHARE_MISMATCH
 from sessions.plan import ESCROW, TENDERER, Lock, Plan
 from sessions.ports import BlobStore
@@ -233,9 +232,9 @@ def shut_for_good(opening: Opening, behind: Behind) -> str | None:
     """Return the code of a bid whose lock two persons went on without, if it has one."""
     plan = opening.plan
     layered = any(group.kct is not None for group in behind.header.groups)
-    if layered and plan.tenderer_share is not None and missed(opening, plan.tenderer_share):
+    if layered and plan.tenderer_share is not None and opening.locks.given_up(plan.tenderer_share):
         return TENDERER_MISSING
-    if behind.escrowed and plan.escrow is not None and missed(opening, plan.escrow):
+    if behind.escrowed and plan.escrow is not None and opening.locks.given_up(plan.escrow):
         return ESCROW_MISSING
     return None
 

@@ -9,7 +9,6 @@ from crypto.errors import EncodingRefused
 from crypto.shares import Share
 from sessions.ids import BidderId
 from sessions.opening import Opening
-from sessions.opening.locked import removals
 from sessions.plan import Lock
 from sessions.ports import SecretStore
 
@@ -23,7 +22,7 @@ async def keep(
     secrets: SecretStore, opening: Opening, lock: Lock, account: str, shares: Mapping[Place, bytes]
 ) -> dict[Place, bytes]:
     """Keep what an officer brings now, and return what is kept: an attempt that was cut off goes before this one."""
-    attempt = len(removals(opening, lock, account)) + 1
+    attempt = len(opening.locks.brought(lock, account)) + 1
     written = canonical([[bidder, group, b64u(value)] for (bidder, group), value in sorted(shares.items())])
     return _read(await secrets.keep(opening.plan.session, _name(lock, account, attempt), written))
 
@@ -34,7 +33,7 @@ async def kept(secrets: SecretStore, opening: Opening) -> dict[Place, list[tuple
     for lock in opening.plan.every_lock:
         for number, officer in enumerate(lock.officers, start=1):
             mine: dict[Place, bytes] = {}
-            for attempt in range(1, len(removals(opening, lock, officer.account)) + 1):
+            for attempt in range(1, len(opening.locks.brought(lock, officer.account)) + 1):
                 sealed = await secrets.get(opening.plan.session, _name(lock, officer.account, attempt))
                 mine |= {} if sealed is None else _read(sealed)
             for place, value in mine.items():

@@ -139,7 +139,7 @@ def _may(o: Opening, right: Right, kind: type[c.OpeningCommand], actor: Actor) -
         and _is_now(o, right.when)
         and (actor.role is not Role.BIDDER or o.bid(actor.id) is not None)
         and not (o.hold and not right.held)
-        and not (kind is c.Resume and (o.hold is None or o.clock_unsafe or o.outage is not None))
+        and not (kind is c.Resume and (o.hold is None or not o.hall.well))
         and _has_locks_for(o, kind, actor)
         and not (actor.role in _HOSTS and (right.acting or _host_acts(kind, actor)) and o.acting != actor.id)
     )

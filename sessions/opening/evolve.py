@@ -103,14 +103,15 @@ def _after(o: Opening, at: datetime, actor: Actor, event: e.OpeningEvent) -> Ope
             return replace(o, barrier=barrier, phase=Phase.OPENED)
         case e.OfficerReady():
             tried = Readiness(lock=event.lock, account=event.officer, at=at, passed=event.passed)
-            others = (one for one in o.readiness if (one.lock, one.account) != (tried.lock, tried.account))
-            return replace(o, readiness=(*others, tried))
+            others = (one for one in o.locks.readiness if (one.lock, one.account) != (tried.lock, tried.account))
+            return replace(o, locks=replace(o.locks, readiness=(*others, tried)))
         case e.LockOpened():
             removal = Removal(lock=event.lock, account=event.officer, at=at, opened=event.opened, failed=event.failed)
-            return replace(o, removals=(*o.removals, removal))
+            return replace(o, locks=replace(o.locks, removals=(*o.locks.removals, removal)))
         case e.LockMissed():
             missed = Missed(lock=event.lock, at=at, reason=event.reason, by=actor, approved_by=event.approved_by)
-            return _done(replace(o, missed=(*o.missed, missed)), "MissLock", {"lock": event.lock})
+            went_on = replace(o, locks=replace(o.locks, missed=(*o.locks.missed, missed)))
+            return _done(went_on, "MissLock", {"lock": event.lock})
         case e.EscrowRequested():
             return _row(o, event.bidder, escrow_asked_at=at)
         case e.EscrowGranted():
@@ -327,7 +328,7 @@ def _entered(o: Opening, at: datetime, event: e.StepEntered) -> Opening:
     draw = Draw() if step.kind is StepKind.DRAW else o.draw
     entered = floor.lapsed(replace(o, status=status, phase=phase, runs=runs, draw=draw, proposals=lapsed))
     if step.kind is StepKind.CHECKIN:  # a key that worked last week shows nobody to be here
-        return replace(entered, readiness=(), beforehand=o.readiness)
+        return replace(entered, locks=replace(o.locks, readiness=(), beforehand=o.locks.readiness))
     return entered
 
 
@@ -397,7 +398,7 @@ def _objected(o: Opening, at: datetime, event: e.ObjectionRaised) -> Opening:
 
 def _resumed(o: Opening, at: datetime, actor: Actor, event: e.SessionResumed) -> Opening:
     pauses = (*o.pauses, Interruption(hold=o.hold, until=at)) if o.hold else o.pauses
-    moved = replace(o, hold=None, lifted=None, pauses=pauses)
+    moved = replace(o, hold=None, hall=replace(o.hall, lifted=None), pauses=pauses)
     if event.t0 is not None:
         stops = tuple(sorted(o.hold.stops)) if o.hold else ()
         move = Move(at=at, old=o.t0, new=event.t0, reason="", by=actor, approved_by=event.approved_by, stops=stops)

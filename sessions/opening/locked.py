@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sessions.opening.state import Bid, BidState, Missed, Opening, Readiness, Removal
+from sessions.opening.state import Bid, BidState, Opening, Removal
 from sessions.plan import ESCROW, TENDERER, Lock
 
 MISSABLE = frozenset({TENDERER, ESCROW})
@@ -28,33 +28,15 @@ def behind(o: Opening, lock: Lock) -> tuple[Bid, ...]:
             return tuple(bid for bid in released if not bid.escrowed)
 
 
-def rehearsed(o: Opening, lock: Lock, account: str) -> Readiness | None:
-    """Return what the officer's last rehearsal showed, if there was one: from check-in on only those since then."""
-    return next((one for one in o.readiness if (one.lock, one.account) == (lock.id, account)), None)
-
-
-def removals(o: Opening, lock: Lock, account: str | None = None) -> tuple[Removal, ...]:
-    """Return what officers brought for ``lock``, in order; of one officer if ``account`` is given."""
-    return tuple(one for one in o.removals if one.lock == lock.id and account in (None, one.account))
-
-
-def missed(o: Opening, lock: Lock) -> Missed | None:
-    return next((one for one in o.missed if one.lock == lock.id), None)
-
-
-def ready_officers(o: Opening, lock: Lock) -> int:
-    return sum(one.passed for one in o.readiness if one.lock == lock.id)
-
-
 def not_ready(o: Opening) -> tuple[Lock, ...]:
     """Return the locks with fewer ready officers than remove them. Trustees come only when somebody asks for them."""
     locks = (lock for lock in o.plan.every_lock if lock.id != ESCROW)
-    return tuple(lock for lock in locks if ready_officers(o, lock) < lock.threshold)
+    return tuple(lock for lock in locks if o.locks.ready(lock) < lock.threshold)
 
 
 def is_off(o: Opening, lock: Lock) -> bool:
     """Return whether ``lock`` keeps nobody waiting any more. Which bids it lets open, each bid shows."""
-    return comes_off(lock, removals(o, lock))
+    return comes_off(lock, o.locks.brought(lock))
 
 
 def comes_off(lock: Lock, brought: Sequence[Removal]) -> bool:
@@ -70,8 +52,8 @@ def comes_off(lock: Lock, brought: Sequence[Removal]) -> bool:
 def can_open(o: Opening, bid: Bid) -> bool:
     """Return whether on every lock of ``bid`` enough officers brought a share that holds."""
     return all(
-        missed(o, lock) is None
-        and len({one.account for one in removals(o, lock) if bid.bidder in one.opened}) >= lock.threshold
+        o.locks.given_up(lock) is None
+        and len({one.account for one in o.locks.brought(lock) if bid.bidder in one.opened}) >= lock.threshold
         for lock in o.plan.every_lock
         if lock.id == TENDERER or (lock.id == ESCROW) is bid.escrowed
     )
@@ -79,6 +61,5 @@ def can_open(o: Opening, bid: Bid) -> bool:
 
 def still_locked(o: Opening) -> tuple[Lock, ...]:
     """Return the locks that keep the bids shut behind the barrier."""
-    return tuple(
-        lock for lock in o.plan.every_lock if behind(o, lock) and not is_off(o, lock) and missed(o, lock) is None
-    )
+    locks = (lock for lock in o.plan.every_lock if o.locks.given_up(lock) is None)
+    return tuple(lock for lock in locks if behind(o, lock) and not is_off(o, lock))

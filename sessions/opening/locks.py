@@ -10,7 +10,7 @@ from sessions.commands import GrantEscrow, MissLock, OpenLock, ReadyOfficer, Req
 from sessions.errors import CommandRefused
 from sessions.events import EscrowRequested, LockOpened, OfficerReady
 from sessions.opening.draft import Draft
-from sessions.opening.locked import MISSABLE, behind, is_off, missed, rehearsed, removals
+from sessions.opening.locked import MISSABLE, behind, is_off
 from sessions.opening.state import BidState, Opening
 from sessions.plan import Lock
 from sessions.proofs import Act
@@ -25,7 +25,7 @@ def ready(draft: Draft, command: ReadyOfficer) -> None:
     """Record what an officer's rehearsal showed; the same again adds nothing, but for the first since check-in."""
     o = draft.opening
     lock = officers_lock(o, command.lock, draft.actor.id)
-    last = rehearsed(o, lock, draft.actor.id)
+    last = o.locks.rehearsed(lock, draft.actor.id)
     if not o.opened and (last is None or last.passed is not command.passed):
         draft.put(OfficerReady(lock=lock.id, officer=draft.actor.id, passed=command.passed))
 
@@ -34,7 +34,7 @@ def open_lock(draft: Draft, command: OpenLock) -> None:
     """Record an officer's shares; brought again they count only for bids on which none of its shares held before."""
     o = draft.opening
     lock = officers_lock(o, command.lock, draft.actor.id)
-    if missed(o, lock) is not None:
+    if o.locks.given_up(lock) is not None:
         raise CommandRefused("lock_missed", lock=lock.id)
     held = {bid.bidder for bid in behind(o, lock)}
     named = [*command.opened, *command.failed]
@@ -42,7 +42,7 @@ def open_lock(draft: Draft, command: OpenLock) -> None:
         raise CommandRefused("wrong_set")
     if not FAILURES.issuperset(command.failed.values()):
         raise CommandRefused("wrong_set")
-    past = removals(o, lock, draft.actor.id)
+    past = o.locks.brought(lock, draft.actor.id)
     known = {bidder for one in past for bidder in one.opened}
     if held and (not past or set(command.opened) - known):
         event = LockOpened(lock=lock.id, officer=draft.actor.id, opened=command.opened, failed=dict(command.failed))
@@ -65,7 +65,7 @@ def missable(o: Opening, act: MissLock) -> None:
     lock = o.plan.lock(act.lock)
     if lock is None or lock.id not in MISSABLE:
         raise CommandRefused("lock_needed", lock=act.lock)
-    if not behind(o, lock) or is_off(o, lock) or missed(o, lock) is not None:
+    if not behind(o, lock) or is_off(o, lock) or o.locks.given_up(lock) is not None:
         raise CommandRefused("not_due")
 
 

@@ -104,7 +104,7 @@ def _watch(o: Opening, watch: Watch) -> dict[str, Any]:
 
 
 def _lock(o: Opening, lock: Lock) -> dict[str, Any]:
-    given_up = next((one for one in o.missed if one.lock == lock.id), None)
+    given_up = o.locks.given_up(lock)
     names = {officer.account: officer.name for officer in lock.officers}
     return {
         "id": lock.id,
@@ -113,8 +113,7 @@ def _lock(o: Opening, lock: Lock) -> dict[str, Any]:
         "of": len(lock.officers),
         "removed": [
             {"account": one.account, "name": names[AccountId(one.account)], "at": one.at, "failed": one.failed}
-            for one in o.removals
-            if one.lock == lock.id
+            for one in o.locks.brought(lock)
         ],
         "missed": {"at": given_up.at, "reason": given_up.reason, "by": given_up.by.name} if given_up else None,
     }

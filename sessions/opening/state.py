@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sessions.commands import Gap, SealedBid
 from sessions.ids import BidderId, Digest, Jws, StepId
-from sessions.plan import AnchorKind, Phase, Plan, Step, StepKind
+from sessions.plan import AnchorKind, Lock, Phase, Plan, Step, StepKind
 from sessions.proofs import State
 from sessions.roles import Actor, Role
 from sessions.shape import LATER
@@ -252,6 +252,47 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Locks:
+    """What became of the locks: who is ready, what officers brought, and without which two persons went on."""
+
+    readiness: tuple[Readiness, ...] = ()  # the last of each officer, since check-in began
+    beforehand: tuple[Readiness, ...] = ()  # the same of the days before
+    removals: tuple[Removal, ...] = ()
+    missed: tuple[Missed, ...] = ()
+
+    def rehearsed(self, lock: Lock, account: str) -> Readiness | None:
+        """Return what an officer's last rehearsal showed, if there was one: from check-in on only one since then."""
+        return next((one for one in self.readiness if (one.lock, one.account) == (lock.id, account)), None)
+
+    def ready(self, lock: Lock) -> int:
+        """Return how many of its officers are ready."""
+        return sum(one.passed for one in self.readiness if one.lock == lock.id)
+
+    def brought(self, lock: Lock, account: str | None = None) -> tuple[Removal, ...]:
+        """Return what officers brought for it, in order; of one officer if ``account`` is given."""
+        return tuple(one for one in self.removals if one.lock == lock.id and account in (None, one.account))
+
+    def given_up(self, lock: Lock) -> Missed | None:
+        """Return how two persons went on without it, if they did."""
+        return next((one for one in self.missed if one.lock == lock.id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hall:
+    """How the hall itself is, as this opening has heard."""
+
+    clock_unsafe: bool = False
+    outage: datetime | None = None  # since when it does not work
+    lifted: datetime | None = None  # when the last of these two was over
+    heard: datetime | None = None  # of every outage that was noticed until then
+
+    @property
+    def well(self) -> bool:
+        """Whether it works, and knows what time it is."""
+        return not self.clock_unsafe and self.outage is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filmed:
     """What the recording had come to by the newest note of it: the picture ends at ``until``, the gaps lie before."""
 
@@ -449,10 +490,7 @@ class Opening:
     late: tuple[LateBid, ...] = ()
     ceiling_announced: bool = False
     barrier: Barrier | None = None
-    readiness: tuple[Readiness, ...] = ()  # the last of each officer, since check-in began
-    beforehand: tuple[Readiness, ...] = ()  # the same of the days before
-    removals: tuple[Removal, ...] = ()
-    missed: tuple[Missed, ...] = ()
+    locks: Locks = Locks()
     faults: tuple[Fault, ...] = ()
     opened: bool = False  # the results of all bids are recorded
     draw: Draw | None = None  # from its step on
@@ -469,10 +507,7 @@ class Opening:
     points: tuple[Point, ...] = ()  # only with plan.watch
     disputes: tuple[Dispute, ...] = ()
     clock: ClockState | None = None
-    clock_unsafe: bool = False
-    outage: datetime | None = None  # since when the hall does not work
-    lifted: datetime | None = None  # when the last of these two was over
-    heard: datetime | None = None  # of every outage that was noticed until then
+    hall: Hall = Hall()
     recorded: int = 0  # events of the recording that this log knows of
     filmed: Filmed | None = None
 

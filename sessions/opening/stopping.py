@@ -87,7 +87,7 @@ def check_clock(draft: Draft, command: CheckClock) -> None:
 def doubt_clock(draft: Draft, command: DoubtClock) -> None:
     """Stop because the clock is unsafe; said once until it is safe again."""
     _ruled(draft.opening)
-    if draft.opening.clock_unsafe:
+    if draft.opening.hall.clock_unsafe:
         return
     _set_fixed(draft.opening)
     if command.reason not in REASONS or command.since > max(command.noticed_at, draft.opening.at):
@@ -98,14 +98,14 @@ def doubt_clock(draft: Draft, command: DoubtClock) -> None:
 
 def trust_clock(draft: Draft, command: TrustClock) -> None:
     """Say that the clock is right again."""
-    if draft.opening.clock_unsafe:
+    if draft.opening.hall.clock_unsafe:
         draft.put(ClockSafe(by_ms=command.by_ms))
 
 
 def begin_outage(draft: Draft, command: RecordOutage) -> None:
     """Stop because the hall failed; said once until it works again."""
     _ruled(draft.opening)
-    if draft.opening.outage is not None:
+    if draft.opening.hall.outage is not None:
         return
     _set_fixed(draft.opening)
     known = tuple(cause for cause in CAUSES if cause in command.reasons)
@@ -117,7 +117,7 @@ def begin_outage(draft: Draft, command: RecordOutage) -> None:
 
 def end_outage(draft: Draft) -> None:
     """Say that the hall works again."""
-    began = draft.opening.outage
+    began = draft.opening.hall.outage
     if began is not None:
         draft.put(OutageEnded(lasted_ms=(draft.now - began) // _MS))
 
@@ -141,9 +141,9 @@ def resumable(o: Opening) -> None:
     """Refuse to go on while what the hall stopped for is still there."""
     if o.hold is None:
         raise CommandRefused("not_held")
-    if o.clock_unsafe:
+    if o.hall.clock_unsafe:
         raise CommandRefused("clock_unsafe")
-    if o.outage is not None:
+    if o.hall.outage is not None:
         raise CommandRefused("hall_down")
 
 
@@ -174,13 +174,13 @@ def resumed(o: Opening, now: datetime, *, approved_by: str | None = None) -> Ses
 def resumption(o: Opening) -> Happening | None:
     """Return the event with which a stop ends by itself, if it may: nothing is under way yet, or the pack says so."""
     rule, hold = o.plan.pack.outage, o.hold
-    if rule is None or hold is None or o.clock_unsafe or o.outage is not None or o.lifted is None:
+    if rule is None or hold is None or not o.hall.well or o.hall.lifted is None:
         return None
     ours = hold.by.role is Role.CLOCK
     unattended = o.status is Status.SCHEDULED  # nobody has come yet who could decide, and nothing waits for them
     if not ours or not (unattended or (rule.resume is Resumes.AUTO and hold.stops == {OUTAGE_STOP})):
         return None
-    at = max(o.lifted + measures(o, rule).healthy, o.at)
+    at = max(o.hall.lifted + measures(o, rule).healthy, o.at)
     return by_clock(at, resumed(o, at))
 
 

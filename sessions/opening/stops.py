@@ -30,19 +30,21 @@ def stopped(o: Opening, at: datetime, event: ClockUnsafe | OutageBegan) -> Openi
     """Return the opening after the hall stopped it; a pause that is in force becomes a stop."""
     kind = CLOCK_STOP if isinstance(event, ClockUnsafe) else OUTAGE_STOP
     hold = o.hold or Hold(reason="", incident=True, by=CLOCK, since=at)
-    held = replace(o, hold=replace(hold, stops=hold.stops | {kind}), lifted=None)
+    hall = replace(o.hall, lifted=None)
     if isinstance(event, ClockUnsafe):
-        return replace(held, clock_unsafe=True)
-    return replace(held, outage=at, heard=max(o.heard or at, event.noticed_at))
+        hall = replace(hall, clock_unsafe=True)
+    else:
+        hall = replace(hall, outage=at, heard=max(hall.heard or at, event.noticed_at))
+    return replace(o, hold=replace(hold, stops=hold.stops | {kind}), hall=hall)
 
 
 def lifted(o: Opening, at: datetime, event: ClockSafe | OutageEnded) -> Opening:
     """Return the opening after the hall is well again; the hold stays."""
     if isinstance(event, ClockSafe):
-        o = replace(o, clock_unsafe=False)
+        hall = replace(o.hall, clock_unsafe=False)
     else:
-        o = replace(o, outage=None, heard=max(o.heard or at, at))
-    return o if o.clock_unsafe or o.outage is not None else replace(o, lifted=at)
+        hall = replace(o.hall, outage=None, heard=max(o.hall.heard or at, at))
+    return replace(o, hall=replace(hall, lifted=at) if hall.well else hall)
 
 
 def made_up(pauses: Iterable[Interruption], began: datetime, ended: datetime) -> timedelta:

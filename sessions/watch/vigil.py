@@ -311,16 +311,16 @@ class Vigil:
             others = any(vote.clock_unsafe for vote in self._fresh(now) if vote.worker != self._worker)
             last = self.clock.last
             by = None if last is None else milliseconds(last.offset)
-            return (TrustClock(by_ms=by),) if o.clock_unsafe and not others else ()
+            return (TrustClock(by_ms=by),) if o.hall.clock_unsafe and not others else ()
         could_be = max(now, now + doubt.by)  # by any of the clocks that disagree
-        if o.clock_unsafe or not _concerned(o, could_be):
+        if o.hall.clock_unsafe or not _concerned(o, could_be):
             return ()
         by = milliseconds(doubt.by)
         return (DoubtClock(since=min(doubt.since, now), noticed_at=now, reason=doubt.reason, by_ms=by),)
 
     def _of_outages(self, held: Held, o: Opening, now: datetime) -> tuple[OpeningCommand, ...]:
         said: list[OpeningCommand] = []
-        out = o.outage is not None
+        out = o.hall.outage is not None
         lasting = False
         for incident in self._incidents:
             if incident.kind != OUTAGE_STOP:
@@ -350,7 +350,7 @@ class Vigil:
             return False
         if held.founded is not None and held.founded.at >= until:
             return False
-        known = o.heard is not None and o.heard >= incident.noticed_at
+        known = o.hall.heard is not None and o.hall.heard >= incident.noticed_at
         return not known and _concerned(o, until)
 
 

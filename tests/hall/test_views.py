@@ -12,10 +12,11 @@ from hall.rooms.lane import encode
 from hall.rooms.room import Room
 from hall.views import parts
 from hall.views.audience import Audience
+from hall.views.kept import Kept
 from hall.views.patch import apply, without_nulls
 from hall.views.seen import view
 from sessions.announcing.rulebook import load
-from sessions.events import Recorded
+from sessions.events import Recorded, RowConfirmed
 from sessions.opening import Status, evolve
 from sessions.opening.state import Chair
 from sessions.roles import Role
@@ -86,6 +87,20 @@ SEEN_BY = {
 }
 
 MEMBERS = {"n", "at", "type", "actor", "data", "prev", "digest", "private_digest", "words", "patch"}
+
+
+def test_what_an_event_did_not_touch_is_not_made_again() -> None:
+    kept, opening, before = Kept(), None, dict[str, Any]()
+    pieces = ("session", "steps", "fields", "chairs", "watch", "locks")
+    confirmed = 0
+    for record in full_story().records:
+        opening = evolve(opening, record)
+        after = view(opening, PUBLIC, record.number, record.at, record.digest, kept=kept)
+        if isinstance(record.event, RowConfirmed):
+            confirmed += 1
+            assert [name for name in pieces if after[name] is not before[name]] == []
+        before = after
+    assert confirmed
 
 
 def test_the_story_has_nearly_every_event_there_is() -> None:

@@ -115,7 +115,8 @@ def test_keys_are_rehearsed_days_ahead_and_tried_again_on_the_day() -> None:
     assert story.ready(HOST, "host") == []
     assert len(story.ready(SUPERVISOR, "supervisor", passed=False)) == 1
     story.frozen().checked()
-    assert [(one.account, one.passed) for one in story.it.beforehand] == [(HOST.id, True), (SUPERVISOR.id, False)]
+    before = story.it.locks.beforehand
+    assert [(one.account, one.passed) for one in before] == [(HOST.id, True), (SUPERVISOR.id, False)]
     assert {lock.id for lock in not_ready(story.it)} == {"host", "supervisor"}
     story.advance("ceiling")
     assert refused(story, Advance(step=StepId("decrypt")), HOST) == "lock_not_ready"
@@ -377,7 +378,7 @@ def test_the_page_of_the_record_says_who_held_each_lock_and_who_removed_it_when(
     (host,) = (lock for lock in story.it.plan.every_lock if lock.id == "host")
     assert "、".join(officer.name for officer in host.officers) in rows[0][2]
     assert "1 / 2" in rows[0][3]
-    assert f"{story.it.removals[0].at:%Y}" in rows[0][4]
+    assert f"{story.it.locks.removals[0].at:%Y}" in rows[0][4]
     assert "1 份不符" in rows[0][4]
     assert "招标人代表失联" in rows[2][4]
     assert "开标锁" not in record_html(record(Ceremony(a_plan()).it), Ceremony(a_plan()).it, "00")

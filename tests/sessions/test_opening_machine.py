@@ -579,7 +579,7 @@ class Openings(RuleBasedStateMachine):
             assert lock.officer(fact.actor.id) is not None
             assert fact.actor.id == fact.event.officer
         if isinstance(fact.event, e.StepEntered) and fact.event.step == "decrypt":
-            ready = {(one.lock, one.account) for one in self.replayed.readiness if one.passed}
+            ready = {(one.lock, one.account) for one in self.replayed.locks.readiness if one.passed}
             for lock in self.replayed.plan.every_lock:
                 able = [one for one in lock.officers if (lock.id, one.account) in ready]
                 assert len(able) >= lock.threshold or lock.id == "escrow"
@@ -703,7 +703,7 @@ class Openings(RuleBasedStateMachine):
             assert sum(turn.speaking for turn in o.turns) <= 1
         if o.hold is not None and o.frozen is not None:
             assert next_due(o) is None or o.stopped
-        if o.clock_unsafe or o.outage is not None:
+        if not o.hall.well:
             assert o.stopped
             assert next_due(o) is None
 

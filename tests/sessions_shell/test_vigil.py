@@ -132,14 +132,14 @@ async def test_a_clock_that_was_set_stops_the_opening_in_the_same_breath(tmp_pat
         clock.advance(10 * SECOND)
         await hall.sessions.settle(SESSION)
         o = await hall.state()
-        assert o.clock_unsafe
+        assert o.hall.clock_unsafe
         assert o.frozen is None
         assert await a_late_try(hall) == "intake_held"
         await made[0].recover()
         clock.step(DAY)
         await made[0].recover()
         await hall.sessions.settle(SESSION)
-        assert not (await hall.state()).clock_unsafe
+        assert not (await hall.state()).hall.clock_unsafe
         await going_on(hall)
         assert (await hall.state()).t0 > clock.now()
         assert [(one.kind, one.reasons) for one in await made[0].incidents()][-1] == ("clock", ("stepped",))
@@ -163,7 +163,7 @@ async def test_a_hall_that_was_down_for_an_hour_settles_nothing_of_it(tmp_path: 
     clock.advance(60 * MINUTE)
     async with a_shell(tmp_path, clock, watched=over(clock, made, name="w2")) as hall:
         o = await hall.state()
-        assert (o.frozen, o.outage, o.stopped) == (None, None, True)
+        assert (o.frozen, o.hall.outage, o.stopped) == (None, None, True)
         assert [one.reasons for one in await made[1].incidents()][-1] == ("gap",)
 
 
@@ -192,7 +192,7 @@ async def test_a_hall_that_was_set_back_a_day_and_restarted_knows_it_by_its_own_
     earlier = SetClock(clock.now() - DAY)
     async with a_shell(tmp_path, earlier, watched=over(earlier, made, name="w2")) as hall:
         await hall.sessions.settle(SESSION)
-        assert (await hall.state()).clock_unsafe
+        assert (await hall.state()).hall.clock_unsafe
         last = (await hall.sessions.events(SESSION))[-1]
         assert last.at >= T0 - 4 * MINUTE  # recorded times never go back
 
@@ -230,14 +230,14 @@ async def test_everybody_cut_off_at_once_is_an_outage_until_they_are_back(tmp_pa
         clock.advance(2 * SECOND)
         await made[0].recover()
         await hall.sessions.settle(SESSION)
-        assert (await hall.state()).outage is not None
+        assert (await hall.state()).hall.outage is not None
         with pytest.raises(CommandRefused, match="hall_down"):
             await hall.sessions.handle(SESSION, Resume(reason="恢复正常"), DEPUTY)
         room.present = 11
         clock.advance(2 * SECOND)
         await made[0].recover()
         await hall.sessions.settle(SESSION)
-        assert (await hall.state()).outage is None
+        assert (await hall.state()).hall.outage is None
         began = next(r.event for r in await hall.sessions.events(SESSION) if type(r.event).__name__ == "OutageBegan")
         assert "12" not in str(began)  # nothing that is said of it tells how many there were
 
