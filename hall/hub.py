@@ -141,6 +141,15 @@ class Hub:
                 _log.exception("an announcement could not be taken", extra={"session": session})
         self._bus.ring(session, opening[-1].number)
 
+    def foresee(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
+        """Have at hand what is told of these once they are announced (sessions.ports.Announcer). Never raises."""
+        live = self._live.get(session)
+        if live is not None:
+            try:
+                live.room.foresee(records)
+            except Exception:  # it is told then as if nobody had foreseen it
+                _log.exception("what is expected could not be prepared", extra={"session": session})
+
     def _heard(self, session: SessionId, number: int) -> None:
         live = self._live.get(session)
         if live is not None and number > live.room.number:

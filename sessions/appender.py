@@ -107,6 +107,7 @@ class Foreseen:
     held: Held
     records: tuple[Recorded, ...]
     log: ClosedLog | None
+    public: tuple[Recorded, ...]  # of the records
 
 
 class Guard(Protocol):
@@ -188,6 +189,11 @@ class Appender:
         self._foreseen = await self._foresee(held) if comes else None
         return comes
 
+    @property
+    def foreseen(self) -> tuple[Recorded, ...]:
+        """What T0 brings to the opening's stream if nothing comes before it; the same object while that stands."""
+        return () if self._foreseen is None else self._foreseen.public
+
     async def _foresee(self, held: Held) -> Foreseen | None:
         """Decide T0 ahead: what it brings follows from the log, which is compared with this when it comes.
 
@@ -202,7 +208,14 @@ class Appender:
         batch.settle()
         self._receipts_read = True
         log = await self._freeze(batch)
-        return Foreseen(since=held, receipts=self._receipts, held=batch.held, records=tuple(batch.records), log=log)
+        return Foreseen(
+            since=held,
+            receipts=self._receipts,
+            held=batch.held,
+            records=tuple(batch.records),
+            log=log,
+            public=tuple(record for record in batch.records if record.stream is Stream.OPENING),
+        )
 
     @property
     def opening(self) -> Opening | None:

@@ -373,6 +373,12 @@ class Announcer(Protocol):
     def announce(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
         """Tell the halls what was appended to the ``opening`` stream. Must return at once and never raise."""
 
+    def foresee(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
+        """Prepare to announce these very records, of which nothing is told before, and perhaps never.
+
+        Must return soon and never raise.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToAnchor:

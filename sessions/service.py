@@ -244,7 +244,10 @@ class Sessions:
         """
         if session not in self._appenders and await self._stores.events.summary(session) is None:
             return False
-        return await self._appender(session).ready()
+        appender = self._appender(session)
+        comes = await appender.ready()
+        self._announcer.foresee(session, appender.foreseen)
+        return comes
 
     async def state(self, session: SessionId) -> Opening:
         """Return the opening as it stands. Raises UnknownSession."""

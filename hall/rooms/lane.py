@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from copy import copy
+from typing import Any, Protocol, Self
 
 from hall.views.audience import BIDDERS, Audience
 from hall.views.kept import Kept
@@ -39,6 +40,12 @@ class SharedLane:
         self._facts: list[bytes] = []
         self._kept = Kept()
 
+    def copy(self) -> Self:
+        """Return another lane that has the same, and goes on by itself."""
+        other = copy(self)
+        other._facts, other._kept = list(self._facts), self._kept.copy()
+        return other
+
     def fact(self, number: int) -> bytes:
         return self._facts[number - 1]
 
@@ -65,6 +72,11 @@ class BiddersLane(SharedLane):
         self._own: dict[BidderId, OwnLane] = {}
         self._bids: tuple[Bid, ...] = ()
         self._rows: dict[BidderId, Bid] = {}
+
+    def copy(self) -> Self:
+        other = super().copy()
+        other._own = {bidder: lane.copy(other) for bidder, lane in self._own.items()}
+        return other
 
     def own(self, bidder: BidderId) -> OwnLane:
         """Return the lane of one bidder, whether it has a bid here or not."""
@@ -110,6 +122,12 @@ class OwnLane:
         self._endings = {1: encode(self.slice)[1:-1]}
         self._bid: Bid | None = None
         self._objections: object = ()
+
+    def copy(self, shared: BiddersLane) -> OwnLane:
+        """Return another lane that has the same, and goes on with ``shared``."""
+        other = copy(self)
+        other._shared, other._whole, other._endings = shared, dict(self._whole), dict(self._endings)
+        return other
 
     def fact(self, number: int) -> bytes:
         whole = self._whole.get(number)

@@ -5,21 +5,20 @@ Sans-I/O. Facts come in by number, without gaps; readers take them out by number
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hall.limits import LIMITS, Limits
-from hall.rooms.lane import BiddersLane, Joins, Lane, OwnLane, SharedLane, encode
-from hall.views.audience import BIDDERS, Audience
+from hall.rooms.lane import Joins, Lane, OwnLane, encode
+from hall.rooms.told import Told
+from hall.views.audience import Audience
 from hall.wire.errors import BadCursor
 from hall.wire.frames import Form, signal_frame
-from sessions.chaining import core
 from sessions.errors import UnknownSession
 from sessions.events import Recorded
 from sessions.ids import SessionId
-from sessions.opening import Opening, evolve
-from sessions.wording.words import describe
+from sessions.opening import Opening
 
 _SNAPSHOTS_KEPT = 64
 """Every bidder has a view of its own; a large one is 300 kB."""
@@ -52,46 +51,60 @@ class Room:
 
     def __init__(self, session: SessionId, limits: Limits = LIMITS) -> None:
         self.session = session
-        self.opening: Opening | None = None
-        self.number = 0
         self.signalled = 0
         self._limits = limits
-        self._log: list[Recorded] = []
-        self._begun: Opening | None = None
-        self._lanes: dict[Audience, SharedLane] = {}
+        self._told = Told()
+        self._foreseen: tuple[Sequence[Recorded], Told] | None = None
         self._joins: dict[Audience, Joins] = {}
         self._signals: dict[str, Signal] = {}
         self._snapshots: dict[Audience, Snapshot] = {}
 
     # -- facts in --------------------------------------------------------------------------------------------
 
+    @property
+    def opening(self) -> Opening | None:
+        """The opening as it stands."""
+        return self._told.opening
+
+    @property
+    def number(self) -> int:
+        """The number of the newest fact."""
+        return self._told.number
+
+    def foresee(self, records: Sequence[Recorded]) -> None:
+        """Have at hand what is told of ``records`` once they happen; nothing of it comes out before.
+
+        Encoding them takes much longer than all else there is to do at an opening time, which many may share.
+        """
+        known, begins = self._foreseen, records[0].number if records else 0
+        if begins != self.number + 1 or (known is not None and known[0] is records):
+            return
+        told = self._told.copy()
+        for recorded in records:
+            told.add(recorded)
+        self._foreseen = records, told
+
     def add(self, records: Iterable[Recorded]) -> bool:
         """Take what comes next; pass over what is known. Return False, having stopped, where a number is missing."""
-        for recorded in records:
-            if recorded.number <= self.number:
-                continue
+        new = [recorded for recorded in records if recorded.number > self.number]
+        if new:
+            self._snapshots.clear()
+            new = self._came_true(new)
+        for recorded in new:
             if recorded.number != self.number + 1:
                 return False
-            self._add(recorded)
+            self._told.add(recorded)
         return True
 
-    def _add(self, recorded: Recorded) -> None:
-        before, self.opening = self.opening, self._after(self.opening, recorded)
-        self._log.append(recorded)
-        self.number = recorded.number
-        if self._lanes:
-            words, chained = describe(recorded, before), core(recorded)
-            for lane in self._lanes.values():
-                lane.add(recorded, self.opening, words, chained)
-        self._snapshots.clear()
-
-    def _after(self, before: Opening | None, recorded: Recorded) -> Opening:
-        """Return the opening after a fact; the first is read once: its plan is as dear as a hundred others."""
-        if before is not None:
-            return evolve(before, recorded)
-        if self._begun is None:
-            self._begun = evolve(None, recorded)
-        return self._begun
+    def _came_true(self, records: list[Recorded]) -> list[Recorded]:
+        """Tell what was foreseen if these begin with those very records; return what is left to be told."""
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is not None:
+            expected, told = foreseen
+            if len(expected) <= len(records) and all(a is b for a, b in zip(expected, records, strict=False)):
+                self._told = told
+                return records[len(expected) :]
+        return records
 
     # -- facts out -------------------------------------------------------------------------------------------
 
@@ -130,27 +143,15 @@ class Room:
 
     def lane(self, audience: Audience) -> Lane:
         """Return the audience's lane, made from the log when this is the first reader of its kind."""
-        shared = self._lanes.get(audience.shared)
-        if shared is None:
-            shared = self._lanes[audience.shared] = self._made(audience.shared)
-        if audience.bidder is not None and isinstance(shared, BiddersLane):
-            return shared.own(audience.bidder)
-        return shared
-
-    def _made(self, audience: Audience) -> SharedLane:
-        lane = BiddersLane() if audience == BIDDERS else SharedLane(audience)
-        opening: Opening | None = None
-        for recorded in self._log:
-            before, opening = opening, self._after(opening, recorded)
-            lane.add(recorded, opening, describe(recorded, before), core(recorded))
-        return lane
+        return self._told.lane(audience)
 
     def _snapshot(self, audience: Audience) -> Snapshot:
-        if not self._log:
+        log = self._told.log
+        if not log:
             raise UnknownSession(self.session)
         view = self.lane(audience).view()
         return Snapshot(
-            number=self.number, etag=f'"{self.number}-{self._log[-1].digest}"', view=view, body=encode({"view": view})
+            number=self.number, etag=f'"{self.number}-{log[-1].digest}"', view=view, body=encode({"view": view})
         )
 
     def _join(self, audience: Audience) -> Joins:

@@ -20,6 +20,12 @@ class Kept:
     def __init__(self) -> None:
         self._pieces: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
 
+    def copy(self) -> Kept:
+        """Return another that remembers the same."""
+        other = Kept()
+        other._pieces = dict(self._pieces)
+        return other
+
     def piece(self, name: Hashable, make: Callable[..., T], *sources: Any) -> T:
         """Return ``make(*sources)``, or what it returned last time if every source is the same object as then.
 

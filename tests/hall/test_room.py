@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.support.hall_story import SESSION, Story, a_full_story, a_plan, bidde
 
 PUBLIC = Audience(Role.PUBLIC)
 BIDDER = Audience(Role.BIDDER, bidder_id(2))
+HOST = Audience(Role.HOST)
 
 full_story = cache(a_full_story)
 
@@ -95,6 +97,55 @@ def test_a_bidder_shares_the_bytes_of_its_role_where_nothing_is_its_own() -> Non
     room = a_room()
     first, second = (room.since(Audience(Role.BIDDER, bidder_id(n)), 55, Form.SSE)[0] for n in (4, 5))
     assert first is second
+
+
+FROM = 12  # bids are listed soon after, which gives each bidder a lane of its own
+
+
+@pytest.mark.parametrize("cut", [FROM, 40, 55])
+def test_what_was_foreseen_is_told_as_if_nobody_had_and_not_before(cut: int) -> None:
+    records = full_story().records
+    ready, cold = Room(SESSION), Room(SESSION)
+    for room in (ready, cold):
+        room.add(records[:cut])
+        for audience in (PUBLIC, BIDDER, HOST):
+            room.lane(audience)
+    coming = records[cut : cut + 9]
+    ready.foresee(coming)
+    assert same(ready, cold)
+    ready.add(records[cut:])
+    assert not same(ready, cold)
+    cold.add(records[cut:])
+    assert same(ready, cold)
+
+
+@pytest.mark.parametrize("comes", ["other", "less", "gap"])
+def test_what_was_foreseen_and_does_not_come_is_not_told(comes: str) -> None:
+    records = full_story().records
+    ready, cold = Room(SESSION), Room(SESSION)
+    for room in (ready, cold):
+        room.add(records[:FROM])
+        room.lane(BIDDER)
+    coming = [replace(record, actor=replace(record.actor, name="nobody")) for record in records[FROM : FROM + 9]]
+    ready.foresee(coming)
+    came = {"other": records[FROM:], "less": coming[:4], "gap": coming[4:]}[comes]
+    for room in (ready, cold):
+        assert room.add(came) is (comes != "gap")
+    assert same(ready, cold)
+    for room in (ready, cold):
+        room.add(records)
+    assert same(ready, cold)
+
+
+def same(one: Room, other: Room) -> bool:
+    """Whether both tell every audience the same."""
+    every = (PUBLIC, HOST, BIDDER, Audience(Role.BIDDER, bidder_id(4)))
+    return all(
+        everything(one, each, 0) == everything(other, each, 0)
+        and one.snapshot(each).body == other.snapshot(each).body
+        and one.snapshot(each).etag == other.snapshot(each).etag
+        for each in every
+    )
 
 
 def test_two_hundred_bidders_cost_about_one_encoding_an_event(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,9 @@ class Deadly:
         if self._die_at is not None and records[-1].number >= self._die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def foresee(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
+        pass
+
 
 async def write(folder: Path, die_at: int | None) -> None:
     database = Database(database_url(folder))

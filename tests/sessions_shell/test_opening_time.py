@@ -62,6 +62,20 @@ async def test_nothing_is_kept_or_told_before_it_comes(tmp_path: Path) -> None:
         assert not (await hall.sessions.intake(SESSION)).closed
 
 
+async def test_the_halls_are_told_ahead_of_the_very_records_that_are_announced(tmp_path: Path) -> None:
+    async with a_shell(tmp_path, clock := FakeClock()) as hall:
+        await hall.sessions.create(a_plan(intake_log=LOG))
+        clock.set(T0 - SECOND)
+        await hall.sessions.settle(SESSION)
+        before = len(hall.bell.rung)
+        await hall.sessions.ready(SESSION)
+        clock.set(T0)
+        await hall.sessions.settle(SESSION)
+        announced = hall.bell.rung[before : before + len(hall.bell.foreseen)]
+        assert any(isinstance(record.event, SetFrozen) for record in announced)
+        assert [*map(id, announced)] == [*map(id, hall.bell.foreseen)]
+
+
 @pytest.mark.parametrize("later", [a_bid(B), None])
 async def test_a_bid_that_comes_after_it_was_foreseen_is_in_the_set(tmp_path: Path, later: object) -> None:
     async with a_shell(tmp_path, clock := FakeClock()) as hall:

@@ -59,9 +59,13 @@ class Bell:
     """An announcer that remembers what it was told."""
 
     rung: list[Recorded] = field(default_factory=list)
+    foreseen: tuple[Recorded, ...] = ()
 
     def announce(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
         self.rung += records
+
+    def foresee(self, session: SessionId, records: tuple[Recorded, ...]) -> None:
+        self.foreseen = records
 
 
 @dataclass

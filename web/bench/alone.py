@@ -48,7 +48,7 @@ class Echo(Room):
     def put(self, body: bytes) -> None:
         """Add a fact, of one line."""
         self._bodies.append(body)
-        self.number += 1
+        self._told.number += 1
 
     def fact(self, number: int) -> bytes:
         """See hall.rooms.lane.Lane."""
