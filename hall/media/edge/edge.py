@@ -304,13 +304,16 @@ class Edge:
 
     def _whole(self, session: SessionId, room: Room, source: Source, kind: Kind, data: bytes, timestamp: int) -> None:
         """A whole frame came, in order: to be kept, and to be painted into the programme if it is on air."""
+        sent = room.clocks[source].sent(kind, timestamp)
         if (kept := room.kept.get(source)) is not None:
-            kept.take(kind, data, timestamp, room.clocks[source].sent(kind, timestamp))
+            kept.take(kind, data, timestamp, sent)
             if kind is Kind.VIDEO and kept.asks():
                 room.publishers[source].ask_keyframe()
         if room.channels[Show.FLOOR].wanted == source:
             payload = Payload.OPUS if kind is Kind.AUDIO else Payload[self._video.name]
-            self._told.on_air(OnAir(session=session, source=source, payload=payload, timestamp=timestamp, data=data))
+            self._told.on_air(
+                OnAir(session=session, source=source, payload=payload, timestamp=timestamp, sent=sent, data=data)
+            )
 
     def _up(self, session: SessionId, room: Room, source: Source, kinds: set[Kind], *, keep: bool) -> None:
         for stream in room.channels[Show.FLOOR].streams.values():

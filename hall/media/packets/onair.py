@@ -2,11 +2,13 @@
 
 A datagram socket of the kernel holds ten packets and a keyframe has fifty, so this is a stream of messages: length
 in four bytes; version; what it carries (``Payload``, or 0 for nobody on air any more); session and source, each
-behind its length in one byte; the time, in ticks of the source, in eight bytes; the frame.
+behind its length in one byte; the time, in ticks of the source, in eight bytes; when that was, in seconds of the
+source's clock, as a double (NaN while its reports did not say); the frame.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from hall.media.packets.datagrams import Payload
 from hall.media.port.engine import Source
 from sessions.ids import SessionId
 
-VERSION: Final = 1
+VERSION: Final = 2
 LARGEST: Final = 1 << 20
 NOTHING: Final = 0
 NOBODY: Final = Source("")
@@ -34,6 +36,7 @@ class OnAir:
     source: Source = NOBODY
     payload: Payload | None = None
     timestamp: int = 0
+    sent: float | None = None  # hall.media.edge.moments
     data: bytes = b""
 
 
@@ -44,7 +47,7 @@ def pack(frame: OnAir) -> bytes:
         raise NotOnAir
     payload = NOTHING if frame.payload is None else frame.payload
     inside = bytes((VERSION, payload, len(session))) + session + bytes((len(source),)) + source
-    inside += struct.pack("!Q", frame.timestamp % 2**64) + frame.data
+    inside += struct.pack("!Q", frame.timestamp % 2**64) + moment(frame.sent) + frame.data
     return struct.pack("!L", len(inside)) + inside
 
 
@@ -83,7 +86,19 @@ def unpack(message: bytes) -> OnAir:
             source=Source(source),
             payload=None if payload == NOTHING else Payload(payload),
             timestamp=timestamp,
-            data=message[at + 9 + named :],
+            sent=moment_of(message, at + 9 + named),
+            data=message[at + 17 + named :],
         )
     except (IndexError, struct.error, ValueError):
         raise NotOnAir from None
+
+
+def moment(sent: float | None) -> bytes:
+    """Return when something was sent, as eight bytes."""
+    return struct.pack("!d", math.nan if sent is None else sent)
+
+
+def moment_of(message: bytes, at: int) -> float | None:
+    """Return what ``moment`` wrote there. Raises struct.error."""
+    sent: float = struct.unpack_from("!d", message, at)[0]
+    return sent if math.isfinite(sent) else None

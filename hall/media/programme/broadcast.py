@@ -157,6 +157,8 @@ class Broadcast:
                     return
                 now = at + timedelta(seconds=tick * TICK)
                 self.camera.tick()
+                samples = (tick + 1 - done) * PER_TICK
+                live = self.camera.sound(samples)  # before the picture that belongs to it
                 if self._view is not None:
                     changed = self._paint(now)
                     if changed or frame is None:
@@ -166,8 +168,7 @@ class Broadcast:
                         slot = tick * LOW_FORMAT.fps // 10
                         low = low or smaller(frame, LOW_FORMAT)
                         self._encoders[LOW].picture(low, tick * 100)
-                samples = (tick + 1 - done) * PER_TICK
-                pcm = self._mixer.take(samples, self.camera.sound(samples))
+                pcm = self._mixer.take(samples, live)
                 for encoder in self._encoders.values():
                     encoder.sound(pcm, done * PER_TICK)
                 done = tick + 1

@@ -21,7 +21,7 @@ from hall.media.packets.onair import OnAir, pack
 from hall.media.port.engine import Source
 from hall.media.port.processes import killed
 from hall.media.programme.decoder import Asked, Heard, Shown, read
-from hall.media.voice.sound import SAMPLES, silence
+from hall.media.programme.lips import Lips
 
 ENGINE: Final = (sys.executable, "-m", "hall.media.programme.decoder")
 WATCHED: Final = 2.0
@@ -37,36 +37,8 @@ REST: Final = 3.0
 ASK_EVERY: Final = 1.0
 BEHIND: Final = 1 << 20  # bytes in its pipe from which on it is too slow
 LARGEST: Final = 4 << 20
-_AHEAD: Final = SAMPLES // 5  # samples of sound that wait before it is heard: what a network and a tick shake it
-_MOST: Final = SAMPLES * 3 // 5
 
 _log = logging.getLogger(__name__)
-
-
-class Line:
-    """Sound as it comes in, taken out evenly. A line that ran dry begins again a fifth of a second later."""
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-        self._on = False
-
-    def add(self, pcm: bytes) -> None:
-        """Take sound; the oldest is left out when too much waits."""
-        self._held += pcm
-        if len(self._held) > 2 * _MOST:
-            del self._held[: len(self._held) - 2 * _AHEAD]
-
-    def take(self, samples: int) -> bytes | None:
-        """Return the next samples; None for silence."""
-        self._on = self._on or len(self._held) >= 2 * max(_AHEAD, samples)
-        if not self._on:
-            return None
-        out = bytes(self._held[: 2 * samples])
-        del self._held[: 2 * samples]
-        if len(out) < 2 * samples:
-            self._on = False
-            out += silence(samples - len(out) // 2)
-        return out
 
 
 class Camera:
@@ -77,8 +49,7 @@ class Camera:
         self._engine = engine
         self._process: Process | None = None
         self._running: asyncio.Task[None] | None = None
-        self._line = Line()
-        self._picture: Image.Image | None = None
+        self._lips = Lips()
         self._source: Source | None = None
         self._wanted: Source | None = None
         self._seen = self._heard = self._moved = self._given = self._answered = self._asked = self._again = float(
@@ -110,18 +81,21 @@ class Camera:
     def source(self) -> Source | None:
         """Who is seen now, or heard and not expected to be seen; None for nobody."""
         now = _now()
-        awaited = self._picture is None and now - self._moved < WATCHED
+        awaited = self._lips.picture is None and now - self._moved < WATCHED
         at = self._seen if awaited else max(self._seen, self._heard)
         return self._source if now - at < WATCHED else None
 
     @property
     def picture(self) -> Image.Image | None:
-        """Return the newest picture, the same object as long as it is the same; None for the stage alone."""
-        return self._picture if _now() - self._seen < WATCHED else None
+        """Return the picture that belongs to the sound that was taken last; None for the stage alone.
+
+        It is the same object as long as it is the same.
+        """
+        return self._lips.picture if _now() - self._seen < WATCHED else None
 
     def sound(self, samples: int) -> bytes | None:
         """Return the next samples of what is heard; None for silence."""
-        return self._line.take(samples)
+        return self._lips.take(samples)
 
     def tick(self) -> None:
         """Watch the decoder."""
@@ -171,15 +145,18 @@ class Camera:
         self._answered = now
         if made.source != self._wanted:
             return
+        if isinstance(made, Asked):
+            self._want_keyframe(now)
+            return
+        if made.source != self._source:
+            self._source, self._lips = made.source, Lips()
         match made:
             case Shown():
-                self._picture = Image.frombytes("RGB", (made.width, made.height), made.data)
-                self._source, self._seen = made.source, now
+                self._lips.see(Image.frombytes("RGB", (made.width, made.height), made.data), made.sent)
+                self._seen = now
             case Heard():
-                self._line.add(made.pcm)
-                self._source, self._heard = made.source, now
-            case Asked():
-                self._want_keyframe(now)
+                self._lips.hear(made.pcm, made.sent)
+                self._heard = now
 
     def _want_keyframe(self, now: float) -> None:
         if now - self._asked >= ASK_EVERY:
@@ -187,9 +164,9 @@ class Camera:
             self._ask()
 
     def _over(self) -> None:
-        self._wanted = self._source = self._picture = None
+        self._wanted = self._source = None
         self._seen = self._heard = self._moved = float("-inf")
-        self._line = Line()
+        self._lips = Lips()
 
     def _end(self) -> None:
         if self._process is not None:

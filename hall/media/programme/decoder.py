@@ -2,8 +2,8 @@
 
 It reads messages as the edge sends them (hall.media.packets.onair) and writes pictures, small enough for the
 programme's frame, and sound at the programme's rate: length in four bytes, ``P``, ``S`` or ``K``, the source behind
-its length, and for a picture width and height in two bytes each before its RGB. ``K`` asks for a keyframe. What
-breaks a decoder breaks this process, and the programme goes on without the camera.
+its length, when it was sent as the edge says it, and for a picture width and height in two bytes each before its RGB.
+``K`` asks for a keyframe. What breaks a decoder breaks this process, and the programme goes on without the camera.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from hall.media.packets.coded import H264, Unreadable, Vp8
 from hall.media.packets.datagrams import Payload
-from hall.media.packets.onair import LARGEST, NotOnAir, OnAir, unpack
+from hall.media.packets.onair import LARGEST, NotOnAir, OnAir, moment, moment_of, unpack
 from hall.media.port.engine import Source
 from hall.media.voice.sound import SAMPLES
 
@@ -38,6 +38,7 @@ class Shown:
     """A picture of ``source``, as RGB."""
 
     source: Source
+    sent: float | None
     width: int
     height: int
     data: bytes
@@ -48,6 +49,7 @@ class Heard:
     """Sound of ``source``, 48 kHz mono s16."""
 
     source: Source
+    sent: float | None
     pcm: bytes
 
 
@@ -112,7 +114,7 @@ class Decoder:
         for picture in pictures:
             if self._shown is None or not 0 <= frame.timestamp - self._shown < EVERY:
                 self._shown = frame.timestamp
-                yield _small(self._source, picture)
+                yield _small(self._source, frame.sent, picture)
 
     def _sound(self, frame: OnAir) -> Iterator[Made]:
         packet = av.Packet(frame.data)
@@ -120,7 +122,8 @@ class Decoder:
         try:
             for heard in self._opus.decode(packet):
                 for made in self._resampler.resample(heard):
-                    yield Heard(source=self._source, pcm=bytes(made.planes[0])[: 2 * made.samples])
+                    pcm = bytes(made.planes[0])[: 2 * made.samples]
+                    yield Heard(source=self._source, sent=frame.sent, pcm=pcm)
         except (av.FFmpegError, ValueError):  # also when the format of what is heard changes in between
             self._resampler = av.AudioResampler("s16", "mono", SAMPLES)
 
@@ -130,9 +133,9 @@ def written(made: Made) -> bytes:
     source = made.source.encode()
     match made:
         case Shown():
-            kind, data = b"P", struct.pack("!HH", made.width, made.height) + made.data
+            kind, data = b"P", moment(made.sent) + struct.pack("!HH", made.width, made.height) + made.data
         case Heard():
-            kind, data = b"S", made.pcm
+            kind, data = b"S", moment(made.sent) + made.pcm
         case Asked():
             kind, data = b"K", b""
     inside = kind + bytes((len(source),)) + source + data
@@ -146,12 +149,12 @@ def read(message: bytes) -> Made:
         source, data = Source(message[2:at].decode()), message[at:]
         match message[:1]:
             case b"P":
-                width, height = struct.unpack_from("!HH", data)
-                if len(data) != 4 + 3 * width * height:
+                width, height = struct.unpack_from("!HH", data, 8)
+                if len(data) != 12 + 3 * width * height:
                     raise ValueError("a picture of another size")
-                return Shown(source=source, width=width, height=height, data=data[4:])
+                return Shown(source=source, sent=moment_of(data, 0), width=width, height=height, data=data[12:])
             case b"S":
-                return Heard(source=source, pcm=data)
+                return Heard(source=source, sent=moment_of(data, 0), pcm=data[8:])
             case b"K":
                 return Asked(source=source)
     except (IndexError, struct.error):
@@ -180,12 +183,12 @@ def _video(payload: Payload) -> VideoCodecContext:
     return context
 
 
-def _small(source: Source, picture: av.VideoFrame) -> Shown:
+def _small(source: Source, sent: float | None, picture: av.VideoFrame) -> Shown:
     """Return a picture so small that it fits, whole."""
     scale = min(WIDTH / picture.width, HEIGHT / picture.height)
     width, height = max(2, round(picture.width * scale) & ~1), max(2, round(picture.height * scale) & ~1)
     image = picture.to_image(width=width, height=height)  # type: ignore[no-untyped-call]  # says PyAV
-    return Shown(source=source, width=width, height=height, data=image.tobytes())
+    return Shown(source=source, sent=sent, width=width, height=height, data=image.tobytes())
 
 
 if __name__ == "__main__":

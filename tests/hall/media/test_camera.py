@@ -12,13 +12,15 @@ import pytest
 pytest.importorskip("av", reason="needs the extra `media`")
 
 from hall.media.edge.keyframes import Video
+from hall.media.edge.moments import RATES
 from hall.media.edge.sdp import Kind
 from hall.media.packets.datagrams import Payload
 from hall.media.packets.onair import OnAir
 from hall.media.port.engine import Source
 from hall.media.programme import camera as cameras
-from hall.media.programme.camera import Camera, Line
+from hall.media.programme.camera import Camera
 from hall.media.programme.decoder import Asked, Decoder, Heard, Made, Shown, read, written
+from hall.media.programme.lips import Line
 from hall.media.voice.sound import SAMPLES
 from sessions.ids import SessionId
 from tests.support.camera import Sent, both, pictures, sounds
@@ -29,7 +31,14 @@ SESSION, HOST, BIDDER = SessionId("s-1"), Source("host"), Source("bidder:a")
 def frames(sent: Iterable[Sent], video: Video = Video.H264, source: Source = HOST) -> list[OnAir]:
     payloads = {Kind.AUDIO: Payload.OPUS, Kind.VIDEO: Payload[video.name]}
     return [
-        OnAir(session=SESSION, source=source, payload=payloads[one.kind], timestamp=one.timestamp, data=one.data)
+        OnAir(
+            session=SESSION,
+            source=source,
+            payload=payloads[one.kind],
+            timestamp=one.timestamp,
+            sent=one.timestamp / RATES[one.kind],
+            data=one.data,
+        )
         for one in sent
     ]
 

@@ -19,6 +19,7 @@ FRAMES = st.builds(
     source=st.text(max_size=60).map(Source),
     payload=st.sampled_from([None, *Payload]),
     timestamp=st.integers(0, 2**64 - 1),
+    sent=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     data=st.binary(max_size=300),
 )
 
