@@ -136,11 +136,12 @@ class Accounts:
         now = self._clock.now()
         if found.disabled or (found.locked_until is not None and now < found.locked_until):
             raise LoginRefused
-        if step is not None and await self._store.use_step(found.id, step):
+        if step is not None and await self._store.use_step(found.id, step, now):
             return
-        failures = found.failures + 1
-        rest = min(LOCK * 2 ** min(failures - TRIES, 4), LONGEST_LOCK) if failures >= TRIES else None
-        await self._store.fail(found.id, failures, now + rest if rest else None)
+        failures = await self._store.fail(found.id)
+        if failures >= TRIES:
+            rest = min(LOCK * 2 ** min(failures - TRIES, 4), LONGEST_LOCK)
+            await self._store.change(found.id, locked_until=now + rest)
         raise LoginRefused
 
     def _step(self, found: StoredAccount | None, code: str) -> int | None:

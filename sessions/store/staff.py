@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from crypto.digest import sha256_hex
@@ -79,14 +79,19 @@ class SqlAccounts:
         async with self._database.writing() as connection:
             await connection.execute(update(tables.accounts).where(tables.accounts.c.id == account).values(values))
 
-    async def fail(self, account: str, failures: int, locked_until: datetime | None) -> None:
-        """Count a failed try."""
-        await self.change(account, failures=failures, locked_until=locked_until)
+    async def fail(self, account: str) -> int:
+        """Count a failed try, and return the how manieth in a row it is: many at once are as many."""
+        row = tables.accounts.c
+        failed = update(tables.accounts).where(row.id == account).values(failures=row.failures + 1)
+        async with self._database.writing() as connection:
+            return int((await connection.execute(failed.returning(row.failures))).scalar_one())
 
-    async def use_step(self, account: str, step: int) -> bool:
-        """Use a time step up and forget the failures; return False if it, or a later one, was used before."""
-        mine = (tables.accounts.c.id == account) & (tables.accounts.c.totp_used < step)
-        used = update(tables.accounts).where(mine).values(totp_used=step, failures=0, locked_until=None)
+    async def use_step(self, account: str, step: int, now: datetime) -> bool:
+        """Use a time step up and forget the failures; False if it, or a later one, was used, or the account rests."""
+        row = tables.accounts.c
+        awake = or_(row.locked_until.is_(None), row.locked_until <= now)
+        mine = update(tables.accounts).where(row.id == account, row.totp_used < step, awake)
+        used = mine.values(totp_used=step, failures=0, locked_until=None)
         async with self._database.writing() as connection:
             return bool((await connection.execute(used)).rowcount)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,8 @@ class Staff:
     """Accounts over a file, and an authenticator for the one that was created."""
 
     def __init__(self, database: Database, clock: FakeClock) -> None:
-        self.accounts = Accounts(SqlAccounts(database), MasterKey(MASTER), clock)
+        self.store = SqlAccounts(database)
+        self.accounts = Accounts(self.store, MasterKey(MASTER), clock)
         self.logins = SqlLogins(database)
         self.clock = clock
         self.secret = b""
@@ -109,6 +111,22 @@ async def test_after_five_wrong_tries_the_account_rests(staff: Staff) -> None:
     assert await staff.is_refused("lin", PASSWORD, staff.code())
     staff.clock.advance(SECOND)
     assert await staff.accounts.verify("lin", PASSWORD, staff.code())
+
+
+async def test_wrong_tries_at_once_count_as_so_many(staff: Staff) -> None:
+    assert all(await asyncio.gather(*(staff.is_refused("lin", "wrong", staff.code()) for _ in range(5))))
+    assert await staff.is_refused("lin", PASSWORD, staff.code())
+    staff.clock.advance(MINUTE)
+    await staff.accounts.verify("lin", PASSWORD, staff.code())
+
+
+async def test_whoever_was_let_try_before_the_account_rested_is_not_let_in_after(staff: Staff) -> None:
+    async def late(account: str, step: int, now: datetime) -> bool:
+        await asyncio.gather(*(staff.is_refused("lin", "wrong", staff.code()) for _ in range(5)))
+        return await use_step(account, step, now)
+
+    use_step, staff.store.use_step = staff.store.use_step, late  # type: ignore[method-assign]
+    assert await staff.is_refused("lin", PASSWORD, staff.code())
 
 
 async def test_the_rest_grows_to_fifteen_minutes_and_not_beyond(staff: Staff) -> None:
