@@ -29,6 +29,7 @@ from hall.media.voice.speaker import Speaker
 from hall.views.readout import rows_read
 from sessions.clock import Clock
 from sessions.ids import SessionId
+from sessions.opening import OVER
 from sessions.shape import rfc3339
 
 TICK: Final = 0.1
@@ -126,6 +127,8 @@ class Broadcast:
         """Go on with ``view``, after ``facts`` that were not told before."""
         self._view = view
         self._seen.set()
+        if view["status"] in OVER:
+            self._ended = self._ended or self._clock.now()
         for fact in facts:
             if line := readouts.of_fact(fact, view):
                 self._say(line)
@@ -133,8 +136,6 @@ class Broadcast:
             self._prepared = True
             ahead = readouts.of_reading(view)
             self._later(self._speaker.prepare([(line.words.zh, "zh") for line in ahead], self._readings))
-        if view["status"] in {"ended", "failed", "aborted"}:
-            self._ended = self._ended or self._clock.now()
 
     @property
     def over(self) -> bool:

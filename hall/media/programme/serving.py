@@ -229,11 +229,14 @@ class Programme:
     async def _broadcast(self, broadcast: Broadcast) -> None:
         async def read() -> None:
             async for view, facts in self._door.follow(broadcast.session):
-                # With the list the names are public, and so is how they are read; the host may mend it until then
-                # and later, and each step asks again.
-                if view.get("bids") and (not facts or any(fact["type"] in ASKED_AT for fact in facts)):
-                    broadcast.reads(await self._door.readings(broadcast.session))
-                broadcast.shows(view, facts)
+                try:
+                    # With the list the names are public, and so is how they are read; the host may mend it until then
+                    # and later, and each step asks again.
+                    if view.get("bids") and (not facts or any(fact["type"] in ASKED_AT for fact in facts)):
+                        broadcast.reads(await self._door.readings(broadcast.session))
+                    broadcast.shows(view, facts)
+                except Exception:  # or the picture would stand still for good, and never hear of the end
+                    _log.exception("a view could not be shown", extra={"session": broadcast.session})
 
         reading = asyncio.get_running_loop().create_task(read())
         try:
