@@ -46,6 +46,28 @@ async def test_bytes_of_a_broken_request_that_come_in_late_are_not_sent_twice(
         assert mine["bid"]["tracker"] == accepted.tracker
 
 
+async def test_a_hall_that_is_busy_for_a_moment_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bidder = a_bidder()
+    sealed = a_bid(bidder)
+    asked: list[str] = []
+    send = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def busy(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        if asked.count("PATCH") == 1 and request.method == "PATCH":
+            return httpx.Response(503, json={"code": "unanswered"}, request=request)
+        return await send(self, request)
+
+    async with served(tmp_path) as hall, Hall(hall.url) as client:
+        await hall.house.announce()
+        await client.login_certificate(bidder.sign)
+        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", busy)
+        assert (await client.submit(hall.house.session, sealed.file, len(sealed.data))).receipt
+    assert asked == ["POST", "PATCH", "HEAD", "PATCH"]
+
+
 async def test_a_refusal_is_final_at_once(tmp_path: Path) -> None:
     bidder = a_bidder()
     async with served(tmp_path) as hall, Hall(hall.url) as client:

@@ -149,7 +149,8 @@ class Hall:
     ) -> Accepted:
         """Upload a sealed bid, resuming where the hall last had every byte; return its receipt.
 
-        A broken request may still have brought bytes, so ``wrong_offset`` is no refusal: the hall is asked again.
+        A broken request may still have brought bytes, so ``wrong_offset`` is no refusal: the hall is asked again. Nor
+        is 503, by which a hall that is busy, or whose store is away, asks to come again.
         """
         created = await self._http.post(
             f"/api/v1/sessions/{session}/uploads", headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(length)}
@@ -175,7 +176,8 @@ class Hall:
                     raise _refusal(answer)
             except (httpx.TransportError, HallRefused) as error:
                 failures += 1
-                if failures > TRIES or (isinstance(error, HallRefused) and error.code != "wrong_offset"):
+                final = isinstance(error, HallRefused) and error.code != "wrong_offset" and error.status != 503
+                if final or failures > TRIES:
                     raise
                 await asyncio.sleep(2**failures / 10)
                 offset = await self._standing(place, offset)
