@@ -12,11 +12,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
-from threading import Thread
 from typing import Any, Final, TypeVar
-from weakref import WeakSet
 
-import aiosqlite
 from sqlalchemy import URL, Row, Select, bindparam, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
@@ -25,12 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import QueuePool
 
 from sessions.errors import Fenced, Unanswered
-from sessions.store import failing, tables
+from sessions.store import failing, sqlite, tables
 from sessions.store.apart import GRACE, Apart
 
 T = TypeVar("T")
-
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "recursive_triggers=ON")
 
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 20
@@ -99,8 +94,7 @@ class Database:
         """
         self.worker: int | None = None
         """The number under which this process writes, once it has joined (sessions.store.members)."""
-        self._threads: WeakSet[Thread] = WeakSet()
-        self.engine = _engine(url, connections, self._threads)
+        self.engine, self._drivers = _engine(url, connections)
         # SQLite has one writer, and those who wait for it poll: under a crowd the unlucky time out. Ours stand in
         # line first, and signs of life go to its head: only whoever is first in the line asks for the turn.
         self._line: AbstractAsyncContextManager[object] = nullcontext()
@@ -121,8 +115,7 @@ class Database:
             self._line, self._turn = asyncio.Lock(), asyncio.Lock()
             self._reader = self._asked = self.engine
             self._writer = self.engine.execution_options(kaibiao_writes=True)
-            event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
-            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+            event.listen(self.engine.sync_engine, "begin", sqlite.begin)
 
     async def reach(self) -> None:
         """Raise DatabaseSilent unless the database answers."""
@@ -192,16 +185,12 @@ class Database:
         if self._apart is not None:
             (there, database), self._apart = self._apart, None
             await there.close(database.close)
-        pool = self.engine.pool
-        await _until(lambda: not isinstance(pool, QueuePool) or not pool.checkedout())
+        pool, patience = self.engine.pool, time.monotonic() + GRACE
+        while isinstance(pool, QueuePool) and pool.checkedout() and time.monotonic() < patience:  # noqa: ASYNC110  # it tells nobody
+            await asyncio.sleep(0.01)
         await self.engine.dispose()
-        await _until(lambda: not any(thread.is_alive() for thread in self._threads))
-
-
-async def _until(done: Callable[[], bool]) -> None:
-    patience = time.monotonic() + GRACE
-    while not done() and time.monotonic() < patience:  # noqa: ASYNC110  # what is awaited tells nobody
-        await asyncio.sleep(0.001)
+        if self._drivers is not None:
+            await self._drivers.end(GRACE)
 
 
 def lost_the_race(error: DBAPIError) -> bool:
@@ -231,32 +220,21 @@ def _told_when_away() -> Iterator[None]:
         raise
 
 
-def _engine(url: str, connections: int, threads: WeakSet[Thread]) -> AsyncEngine:
+def _engine(url: str, connections: int) -> tuple[AsyncEngine, sqlite.Drivers | None]:
     try:
         parsed = make_url(url)
         match parsed.get_backend_name():
             case "sqlite":
-                return _sqlite(parsed, threads)
+                drivers = sqlite.Drivers(parsed.database or ":memory:")
+                return create_async_engine(parsed, async_creator=drivers.open), drivers
             case "postgresql" | "postgres":
-                return _postgresql(parsed.set(drivername="postgresql+asyncpg"), connections)
+                return _postgresql(parsed.set(drivername="postgresql+asyncpg"), connections), None
             case other:
                 raise DatabaseRefused(f"no database of the kind {other!r} is supported")
     except ArgumentError as error:  # its text may have the address in it, and that a password
         raise DatabaseRefused("the database address cannot be read") from error
     except ModuleNotFoundError as error:
         raise DatabaseRefused(f"{error.name} is not installed: it comes with kaibiao[team]") from error
-
-
-def _sqlite(url: URL, threads: WeakSet[Thread]) -> AsyncEngine:
-    async def connect() -> aiosqlite.Connection:
-        # The driver gives each connection a thread that answers into the loop. Where connecting failed or was cut off
-        # it does so a moment later, into a loop that may be closed by then, unless whoever closes awaits its end.
-        connection = aiosqlite.connect(url.database or ":memory:")
-        connection._thread.daemon = True  # a process that ends without closing its database ends
-        threads.add(connection._thread)
-        return await connection
-
-    return create_async_engine(url, async_creator=connect)
 
 
 def _postgresql(url: URL, connections: int) -> AsyncEngine:
@@ -292,18 +270,3 @@ def _refuse_cut_connection(connection: Any, record: Any, _: object) -> None:
             connection.ping()
         except Exception as error:
             raise DisconnectionError from error
-
-
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    # The driver's own, half automatic transactions off: _begin_sqlite says when one begins, and of which kind.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    # A transaction that reads first and writes later fails at once when somebody wrote in between; IMMEDIATE queues.
-    writes = connection.get_execution_options().get("kaibiao_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

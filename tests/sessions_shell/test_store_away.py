@@ -16,7 +16,7 @@ from sessions.commands import Note
 from sessions.errors import Unanswered
 from sessions.events import SupervisorNoted
 from sessions.service import Sessions
-from sessions.store import database as databases
+from sessions.store import sqlite
 from sessions.store.database import Database
 from sessions.store.opened import stores
 from tests.support import postgres
@@ -128,8 +128,8 @@ def numbers(frame: str | bytes) -> list[int]:
 async def test_a_second_writer_of_the_file_is_waited_for_and_then_told_to_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = tuple("busy_timeout=300" if "busy_timeout" in each else each for each in databases.PRAGMAS)
-    monkeypatch.setattr(databases, "PRAGMAS", short)
+    short = tuple("busy_timeout=300" if "busy_timeout" in each else each for each in sqlite.PRAGMAS)
+    monkeypatch.setattr(sqlite, "PRAGMAS", short)
     monkeypatch.setattr(appender, "ATTEMPTS", 2)
     async with a_shell(tmp_path) as hall:
         await hall.sessions.create(a_plan())
