@@ -1,4 +1,8 @@
-"""Rule packs: the law and practice of one procedure, as ``packs/*.toml``. No number or article lives in code."""
+"""Rule packs: the law and practice of one procedure, as ``packs/*.toml``. No number or article lives in code.
+
+A plan holds its pack whole and names the digest of its file. So a pack that was published is never changed: a new one
+takes its place with a new version, and the old one goes to ``packs/VERSION/``, where its digest can still be checked.
+"""
 
 from __future__ import annotations
 

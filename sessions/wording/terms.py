@@ -92,7 +92,7 @@ STOPS: Mapping[str, Words] = {
 }
 
 OUTAGES: Mapping[str, Words] = {
-    "gap": _words("开标厅停止运行", "the hall stood still"),
+    "gap": _words("平台停止运行", "the hall stood still"),
     "database": _words("数据库不可用", "its database did not answer"),
     "loop": _words("服务停滞", "its server hung"),
     "seats": _words("在场各方同时掉线", "those present were cut off at once"),

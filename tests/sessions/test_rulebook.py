@@ -19,6 +19,15 @@ DATA = {
     *("objection_text", "notes", "proposals", "attendance"),
 }
 
+PUBLISHED = {
+    "cn-gov 2026.1": "761cdfa11572cb36",
+    "cn-gov 2026.2": "f49080bc24085c91",
+    "cn-works 2026.1": "dca2055af82ec298",
+    "cn-works 2026.2": "05930badcb20fe6d",
+    "intl-two-role 2026.1": "c1995687eb70c359",
+    "intl-two-role 2026.2": "f38cd27cd584c9f4",
+}
+
 
 def source(pack: str = "cn-works") -> str:
     return (files("sessions") / "packs" / f"{pack}.toml").read_text(encoding="utf-8")
@@ -36,6 +45,13 @@ def test_three_packs_come_with_the_hall() -> None:
 def test_a_pack_is_named_by_the_digest_of_its_file(pack: str) -> None:
     assert load(pack).id == pack
     assert load(pack).digest == hashlib.sha256(source(pack).encode()).hexdigest()
+
+
+def test_no_pack_that_was_published_is_ever_changed() -> None:
+    root = files("sessions") / "packs"
+    published = [path for folder in root.iterdir() if folder.is_dir() for path in folder.iterdir()]
+    packs = [parse(path.read_bytes()) for path in published] + [load(pack) for pack in available()]
+    assert {f"{pack.id} {pack.version}": pack.digest[:16] for pack in packs} == PUBLISHED
 
 
 @pytest.mark.parametrize("pack", available())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sessions.plan import Words
-from sessions.wording.terms import OUTAGES, STOPS
+from sessions.wording.terms import OUTAGES
 from web.pages import gallery
 from web.pages.agenda import entry
 from web.pages.evidence import figures
@@ -61,7 +61,7 @@ def _incidents(language: Language, state: str, *, ended: bool) -> Page:
     began, over = ("2026-11-23 09:05:00", "2026-11-23 09:06:30")
     reason = next(iter(OUTAGES.values()))
     one = {
-        "what": _say(STOPS[kind], language),
+        "what": word("stop", kind, language),
         "why": [_say(reason, language)] if kind == "outage" else [],
         "began": {"iso": f"{began.replace(' ', 'T')}+08:00", "text": began},
         "ended": {"iso": f"{over.replace(' ', 'T')}+08:00", "text": over} if ended else None,

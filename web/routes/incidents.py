@@ -16,11 +16,12 @@ from sessions.watch.health import State
 from sessions.watch.steady import milliseconds
 from sessions.watch.vigil import Incident, Vigil
 from sessions.wording.moments import BEIJING
-from sessions.wording.terms import DOUBTS, OUTAGES, STOPS
+from sessions.wording.terms import DOUBTS, OUTAGES
 from sessions.wording.words import length_words
 from web.routes.reader import reader
 from web.services import services_of
 from web.wording.i18n import Language
+from web.wording.words import word
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -79,7 +80,7 @@ def _row(incident: Incident, language: Language) -> dict[str, Any]:
     return {
         "number": incident.id,
         "kind": incident.kind,
-        "what": _said(STOPS[incident.kind], language),
+        "what": word("stop", incident.kind, language),
         "why": [_said(reasons[reason], language) for reason in incident.reasons if reason in reasons],
         "began": _moment(incident.began),
         "ended": None if incident.ended is None else _moment(incident.ended),

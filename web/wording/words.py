@@ -781,6 +781,10 @@ WORDS: Final[Mapping[str, Mapping[str, Words]]] = {
         "missed": _w("外部见证不足，已公开说明", "Too few witnesses outside; this was made public"),
         "disputed": _w("有见证方持有另一份日志", "A witness holds another log"),
     },
+    "stop": {
+        "clock": _w("平台时钟不可信", "the hall's clock was unsafe"),
+        "outage": _w("平台中断", "the hall was out"),
+    },
     "dispute": {
         "split": _w("同一段日志，平台签过两个不同的版本", "the hall signed two versions of the same stretch"),
         "behind": _w("平台签过的事件，现在的日志里没有", "events that the hall signed are missing from its log now"),
