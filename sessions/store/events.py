@@ -8,14 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, or_, select, true, tuple_, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Integer,
+    Row,
+    String,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,6 +61,25 @@ _OF: Final = (
 )
 _EVENTS: Final = select(tables.events).where(*_OF).order_by(_event.number)
 _FEW_EVENTS: Final = _EVENTS.limit(bindparam("most", type_=Integer))
+# What several want from different places on, in one question that is put into words once: an OR of so many is made
+# and planned anew each time. Both databases read an object of JSON as rows of key and value.
+_ASKED: Final = func.json_each(bindparam("asked", type_=JSON)).table_valued(column("key", String), column("value"))
+_AFTER: Final = cast(cast(_ASKED.c.value, String), Integer)
+_NEWS: Final = (
+    select(tables.events)
+    .join_from(_ASKED, tables.events, and_(_event.session == _ASKED.c.key, _event.number > _AFTER))
+    .where(_event.stream == bindparam("stream"))
+    .order_by(_event.number)
+)
+_ENTRIES: Final = (
+    select(tables.entries.c.session, tables.entries.c.entry)
+    .join_from(
+        _ASKED,
+        tables.entries,
+        and_(tables.entries.c.session == _ASKED.c.key, tables.entries.c.index >= _AFTER),
+    )
+    .order_by(tables.entries.c.index)
+)
 _DIGESTS: Final = select(_event.digest).where(*_OF).order_by(_event.number)
 _PLACE_OF: Final = select(tables.entries.c.index).where(
     tables.entries.c.session == bindparam("session"), tables.entries.c.entry == bindparam("entry")
@@ -92,6 +127,7 @@ class SqlEvents:
         self._together = Together(self._append_all, own=(Stale, Unchecked))
         self._ends = Asking(self._read_ends)
         self._entries = Asking(self._read_entries)
+        self._news = Asking(self._read_news)
         self._few = asyncio.Semaphore(TURNS)  # whoever has a turn reads besides, from the same pool
         self._turn: ContextVar[tuple[SessionId, AsyncConnection] | None] = ContextVar("turn", default=None)
         self._plans: dict[str, Mapping[str, object]] = {}
@@ -158,7 +194,9 @@ class SqlEvents:
     async def read(
         self, session: SessionId, stream: Stream, *, after: int = 0, limit: int | None = None
     ) -> tuple[Recorded, ...]:
-        """See EventStore."""
+        """See EventStore. Who goes on from where it was wants little, and whoever does so at one moment asks once."""
+        if after and limit is None:
+            return await self._news.ask((session, stream, after)) or ()
         place = {"session": session, "stream": stream.value, "after": after}
         rows = await (
             self._database.ask(_EVENTS, **place)
@@ -181,18 +219,25 @@ class SqlEvents:
         """See EventStore. Fifty openings with one T0 close their logs of receipts at one moment: they ask once."""
         return await self._entries.ask((session, after)) or ()
 
+    async def _read_news(
+        self, asked: Sequence[tuple[SessionId, Stream, int]]
+    ) -> Mapping[tuple[SessionId, Stream, int], tuple[Recorded, ...]]:
+        found: dict[tuple[SessionId, Stream], list[Recorded]] = {}
+        for stream in {stream for _, stream, _ in asked}:
+            since = _first((session, after) for session, of, after in asked if of is stream)
+            for row in await self._database.ask(_NEWS, asked=since, stream=stream.value):
+                found.setdefault((SessionId(row.session), stream), []).append(_recorded(row))
+        return {
+            (session, stream, after): tuple(r for r in found.get((session, stream), ()) if r.number > after)
+            for session, stream, after in asked
+        }
+
     async def _read_entries(
         self, asked: Sequence[tuple[SessionId, int]]
     ) -> Mapping[tuple[SessionId, int], tuple[bytes, ...]]:
-        entry = tables.entries.c
-        since: dict[SessionId, int] = {}
-        for session, after in asked:
-            since[session] = min(after, since.get(session, after))
-        mine = (and_(entry.session == session, entry.index >= after) for session, after in since.items())
+        since = _first(asked)
         found: dict[SessionId, list[bytes]] = {}
-        for row in await self._database.ask(
-            select(entry.session, entry.entry).where(or_(*mine)).order_by(entry.index)
-        ):
+        for row in await self._database.ask(_ENTRIES, asked=since):
             found.setdefault(SessionId(row.session), []).append(row.entry)
         return {(session, after): tuple(found.get(session, ())[after - since[session] :]) for session, after in asked}
 
@@ -278,6 +323,14 @@ class SqlEvents:
             found = await self._database.ask(select(session.id, session.plan).where(session.id.in_(missing)))
             self._plans |= {row.id: json.loads(row.plan) for row in found}
         return tuple(_summary(row, self._plans[row.id]) for row in rows)
+
+
+def _first(asked: Iterable[tuple[SessionId, int]]) -> dict[SessionId, int]:
+    """Return from where on each session is wanted by all who ask."""
+    first: dict[SessionId, int] = {}
+    for session, after in asked:
+        first[session] = min(after, first.get(session, after))
+    return first
 
 
 async def _put_summaries(connection: AsyncConnection, batch: Sequence[Append]) -> None:
