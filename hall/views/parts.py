@@ -65,12 +65,15 @@ def steps(plan: Plan, runs: tuple[StepRun, ...], kept: Kept) -> dict[str, Any]:
     entered = {run.step.id: run for run in runs}
     standing = [(step, entered.get(step.id)) for step in plan.pack.steps if wanted(plan, step)]
     return {
-        step.id: kept.piece(("step", step.id), _step, plan, step, order, run, _state(run, runs))
+        step.id: kept.piece(
+            ("step", step.id), _step, kept.piece(("said", step.id), _said, plan, step, order), run, _state(run, runs)
+        )
         for order, (step, run) in enumerate(standing)
     }
 
 
-def _step(plan: Plan, step: Step, order: int, run: StepRun | None, state: str) -> dict[str, Any]:
+def _said(plan: Plan, step: Step, order: int) -> dict[str, Any]:
+    """What was announced of a step."""
     return {
         "order": order,
         "kind": step.kind,
@@ -78,9 +81,11 @@ def _step(plan: Plan, step: Step, order: int, run: StepRun | None, state: str) -
         "why": to_json(step.why),
         "article": article(plan.pack, step.article),
         "starts": step.starts,
-        "state": state,
-        "due": moment(run.due) if run else None,
     }
+
+
+def _step(said: dict[str, Any], run: StepRun | None, state: str) -> dict[str, Any]:
+    return {**said, "state": state, "due": moment(run.due) if run else None}
 
 
 def _state(run: StepRun | None, runs: tuple[StepRun, ...]) -> str:
