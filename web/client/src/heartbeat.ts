@@ -15,6 +15,7 @@ import { sha256 } from "./kdf.js";
 const AT_ONCE = 8;
 const KEPT = 400;
 const ROUND = 1_000;
+const BUSY = new Set([429, 503]); // the hall asks to come again: what it did not take is brought again
 
 /** What a sign of life says of this page at its moment. */
 export interface State {
@@ -123,7 +124,7 @@ export class Heartbeat {
 
   #failed(error: unknown): void {
     this.#lost++;
-    if (error instanceof Declined) {
+    if (error instanceof Declined && !BUSY.has(error.status)) {
       // Another device of this bidder was faster, or the window is over: ask anew.
       this.#terms = null;
       this.#unsent = [];
