@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -60,6 +61,8 @@ from web.outside.witnessing import Watching
 from web.process.pulse import Pulse
 from web.settings import Settings
 from web.sntp import TimeSources
+
+_log = logging.getLogger(__name__)
 
 
 class NotMigrated(Exception):
@@ -192,36 +195,40 @@ class Services:
         await self.membership.retire()
 
     async def stop(self) -> None:
-        """Send the readers home, then finish what has begun, so that nothing acknowledged is lost."""
-        await self.hub.close()
-        await self.lags.close()
-        await self.time_sources.close()
-        if self.mailing is not None:
-            await self.mailing.close()
-        if self.vigil is not None:
-            await self.vigil.close()
-        await self.membership.retire()
-        await self.timekeeper.stop()
-        await self.receipt_ticks.stop()
-        await self.reach.close()
-        await self.receipt_proofs.close()
-        await self.submissions.close()
-        await self.revocation.close()
-        await self.notary.close()
-        await self.tail.close()
-        await self.sessions.close()
-        await self.membership.close()
-        if self.shared_buckets is not None:
-            await self.shared_buckets.close()
-        await self.asking.aclose()
-        if self.media is not None:
-            await self.media.hang_up()
-        if self.voice is not None:
-            await self.voice.hang_up()
-        if self.metrics_door is not None:
-            await self.metrics_door.close()
-        await self.pulse.stop()
-        await self.database.close()
+        """Send the readers home, then finish what has begun, so that nothing acknowledged is lost.
+
+        What fails at it is logged and keeps nothing after it from ending.
+        """
+        ends = (
+            self.hub.close,
+            self.lags.close,
+            self.time_sources.close,
+            *((self.mailing.close,) if self.mailing is not None else ()),
+            *((self.vigil.close,) if self.vigil is not None else ()),
+            self.membership.retire,
+            self.timekeeper.stop,
+            self.receipt_ticks.stop,
+            self.reach.close,
+            self.receipt_proofs.close,
+            self.submissions.close,
+            self.revocation.close,
+            self.notary.close,
+            self.tail.close,
+            self.sessions.close,
+            self.membership.close,
+            *((self.shared_buckets.close,) if self.shared_buckets is not None else ()),
+            self.asking.aclose,
+            *((self.media.hang_up,) if self.media is not None else ()),
+            *((self.voice.hang_up,) if self.voice is not None else ()),
+            *((self.metrics_door.close,) if self.metrics_door is not None else ()),
+            self.pulse.stop,
+            self.database.close,
+        )
+        for end in ends:
+            try:
+                await end()
+            except Exception:
+                _log.exception("a part of this hall did not end in good order")
 
     @property
     def quorum(self) -> int:

@@ -6,6 +6,9 @@ import asyncio
 import socket
 from pathlib import Path
 
+import pytest
+
+from tests.support.house import a_house
 from tests.support.served import served
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Kaibiao: 1\r\n\r\n"
@@ -42,3 +45,19 @@ async def test_whoever_connects_as_a_hall_stops_is_answered_or_closed(tmp_path: 
             for caller in callers:
                 caller.close()
     assert callers
+
+
+async def test_a_part_that_fails_as_it_ends_keeps_no_other_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_house(tmp_path) as house:
+        services, end = house.services, house.services.lags.close
+
+        async def broken() -> None:
+            await end()
+            raise ConnectionError("somebody outside hung up first")
+
+        monkeypatch.setattr(services.lags, "close", broken)
+    assert services.membership.number is None
+    assert services.pulse._task is None or services.pulse._task.done()
+    assert [record.message for record in caplog.records].count("a part of this hall did not end in good order") == 1
