@@ -175,7 +175,8 @@ def test_what_nobody_stamped_is_said_and_is_no_fault() -> None:
 @pytest.mark.parametrize("member", ["stamps/close-1.tst", "stamps/final-1.tst", "trust/stamps-1.pem"])
 def test_a_changed_member_is_found_even_when_the_hall_signs_it(member: str) -> None:
     files = the_files()
-    middle = len(files[member]) // 2
+    half = len(files[member]) // 2  # and no end of a line of PEM, which may be spelt in more than one way
+    middle = half + (files[member][half : half + 1] == b"\n")
     files[member] = files[member][:middle] + bytes([files[member][middle] ^ 1]) + files[member][middle + 1 :]
     assert "stamps.tokens" in anew(files)
 

@@ -7,8 +7,9 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from struct import unpack_from
@@ -263,11 +264,9 @@ async def test_a_byte_that_changed_is_noticed_and_nothing_is_restored(tmp_path: 
 
 
 def _tables(folder: Path) -> list[str]:
-    import sqlite3
-
     if not (folder / "kaibiao.db").exists():
         return []
-    with sqlite3.connect(folder / "kaibiao.db") as database:
+    with closing(sqlite3.connect(folder / "kaibiao.db")) as database:
         return [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
 
