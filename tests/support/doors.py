@@ -1,21 +1,15 @@
-"""Servers of tests that close without forgetting who has just come in."""
+"""Servers of tests that close without forgetting who has just come in, and who is still there."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Sequence
 
-TURNS = 3  # of the loop, until an accepted connection stands in its server's list
+from hall.accepting import accept_no_more
 
 
-async def shut(doors: Sequence[socket.socket]) -> None:
-    """Accept nobody more, and wait until the server knows everybody it has accepted.
-
-    asyncio forgets, open, a connection whose server closes right after accepting it (Python 3.11,
-    ``Server._attach``), and a later test is told of it.
-    """
-    for door in doors:
-        asyncio.get_running_loop().remove_reader(door)
-    for _ in range(TURNS):
-        await asyncio.sleep(0)
+async def closed(server: asyncio.Server) -> None:
+    """Close a server, and wait until every connection to it has ended: what stays open a later test is told of."""
+    await accept_no_more(server)
+    server.close()
+    while getattr(server, "_active_count", 0):  # noqa: ASYNC110  # ``wait_closed`` waits for them from Python 3.12 on
+        await asyncio.sleep(0.005)

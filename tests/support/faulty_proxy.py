@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from hall.accepting import accept_no_more
+
 PIECE = 65_536
 
 
@@ -202,5 +204,6 @@ async def faulty_proxy(target: str | tuple[str, int], *, host: str = "127.0.0.1"
     try:
         yield proxies[0]
     finally:
+        await accept_no_more(server)
         server.close()
         await proxies[0].close()

@@ -15,6 +15,8 @@ from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
+from tests.support.doors import closed
+
 USER, PASSWORD = "hall@example.org", "p 密 word"
 
 
@@ -82,5 +84,4 @@ async def a_mail_server(
     try:
         yield box
     finally:
-        server.close()
-        await server.wait_closed()
+        await closed(server)

@@ -13,6 +13,7 @@ import pytest
 from sessions.clock import SystemClock
 from tests.support import team
 from tests.support.commands import kaibiao
+from tests.support.doors import closed
 from tests.support.house import T0, a_house
 from tests.support.proxies import NAME, certificate
 from tests.web.test_locks import LOCKS
@@ -64,6 +65,7 @@ async def test_what_people_are_shown_is_looked_at_as_they_see_it(
         stranger = await tls(settings, NOW)
         monkeypatch.setattr(doctor_team.ssl, "create_default_context", lambda: trust)
         soon = await tls(settings, datetime.now(UTC))
+        await closed(server)
     gone = await tls(settings, NOW)
     assert [found is not None for found in (stranger, soon, gone)] == [True] * 3
     assert "browsers know" in stranger.fix  # type: ignore[union-attr]

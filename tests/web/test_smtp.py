@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sessions.notices.mailing import MailAway, MailDeferred, MailRefused
+from tests.support.doors import closed
 from tests.support.mail import PASSWORD, USER, Letterbox, a_mail_server, silent_port
 from tests.support.proxies import certificate
 from web.cli.doctor import mail
@@ -100,6 +101,7 @@ async def test_nobody_there_and_a_server_that_hangs_up_are_away() -> None:
         port = hangs_up.sockets[0].getsockname()[1]
         with pytest.raises(MailAway):
             await MailServer(host="127.0.0.1", port=port, tls=Tls.NEVER, sender=FROM).send(a_message())
+        await closed(hangs_up)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,12 @@ from crypto.errors import TimestampRefused
 from crypto.signing import HallKey
 from crypto.timestamps import verify_token
 from crypto.tlog import Checkpoint, sign_checkpoint
+from hall.accepting import accept_no_more
 from sessions.clock import SystemClock
 from sessions.outside.stamping import Stamping, TimestampAuthority, Unreachable
 from sessions.plan import AnchorKind
 from sessions.ports import NotAnchored, ToAnchor
-from tests.support.doors import shut
+from tests.support.doors import closed
 from tests.support.fake_clock import FakeClock
 from web.outside import stamps
 from web.outside.stamps import AuthoritiesRefused, post, read_authorities
@@ -47,7 +48,7 @@ async def an_authority() -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
     finally:
-        await shut(server.servers[0].sockets)
+        await accept_no_more(*server.servers)
         server.should_exit = True
         await running
 
@@ -69,8 +70,7 @@ async def somebody(speak: Speak) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     finally:
-        await shut(server.sockets)
-        server.close()
+        await closed(server)
         await asyncio.gather(*filter(None, answering))
 
 

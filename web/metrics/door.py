@@ -12,6 +12,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from hall.accepting import accept_no_more
+
 PATIENCE: Final = 5.0  # seconds for a whole request
 HEAD: Final = 8192  # bytes of one
 
@@ -38,6 +40,7 @@ class MetricsDoor:
     async def close(self) -> None:
         """Stop listening."""
         if self._server is not None:
+            await accept_no_more(self._server)
             self._server.close()
             await self._server.wait_closed()
 

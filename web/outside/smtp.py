@@ -86,9 +86,12 @@ class MailServer:
         except (SMTPException, OSError, TimeoutError) as error:
             raise MailAway(type(error).__name__) from None
         finally:
+            line = server.transport
             with suppress(SMTPException, OSError, TimeoutError):
                 await server.quit(timeout=1)
             server.close()
+            if isinstance(line, asyncio.WriteTransport):  # TLS would wait half a minute for its own farewell
+                line.abort()
 
 
 def mail_server(settings: Settings) -> MailServer | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from hall.accepting import accept_no_more
 from hall.media.port.processes import Processes
 from web.app import create_app
 from web.door.gate import HallGate, through
@@ -79,24 +80,8 @@ class HallServer(uvicorn.Server):
             await asyncio.wait({self._media})
         await self._services.hub.close()
         await self._services.retire()
-        await self._stop_accepting()
+        await accept_no_more(*self.servers)  # those just taken get as far as being told that the hall stops
         await super().shutdown(sockets)
-
-    async def _stop_accepting(self) -> None:
-        """Take no more connections, and let those just taken get as far as being told that the hall stops.
-
-        asyncio forgets, open and unread, a connection whose server closes between ``accept`` and its first callback
-        (Python 3.11, ``Server._attach``): whoever is on it would wait for this process to end.
-        """
-        loop = asyncio.get_running_loop()
-        for server in self.servers:
-            for door in server.sockets:
-                loop.remove_reader(door)
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
-
-
-_TURNS = 3  # of the loop, until an accepted connection stands in the server's list
 
 
 def reached_at(host: str, port: int) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
+from hall.accepting import accept_no_more
 from hall.media.edge import stun
 from hall.media.edge.stun import NotStun
 
@@ -148,10 +149,11 @@ class Mux:
         """Send everybody away."""
         if self._sweeping is not None:
             self._sweeping.cancel()
+        if self._server is not None:
+            await accept_no_more(self._server)
+            self._server.close()
         for path in tuple(self._paths.values()):
             path.close()
-        if self._server is not None:
-            self._server.close()
         for peer in tuple(self.tcp):
             peer.end()
         if self._udp is not None:

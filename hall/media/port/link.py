@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from hall.accepting import accept_no_more
 from hall.media.port.engine import Answer, Away, EngineRefused, MediaId, Show, Source
 from hall.media.port.places import Places, short
 from sessions.ids import SessionId
@@ -54,6 +55,7 @@ class LinkServer:
     async def close(self) -> None:
         """Send everybody away."""
         if self._server is not None:
+            await accept_no_more(self._server)
             self._server.close()
         for task in self._tasks:
             task.cancel()

@@ -19,6 +19,7 @@ from typing import Final
 
 import httpx
 
+from hall.accepting import accept_no_more
 from hall.media.mp4.boxes import FragmentSink
 from hall.media.mp4.record import Recorder
 from hall.media.packets.datagrams import Payload, pack
@@ -117,6 +118,7 @@ class OnAirDoor:
     async def close(self) -> None:
         """Hang up."""
         if self._server is not None:
+            await accept_no_more(self._server)
             self._server.close()
         for line in tuple(self._lines):
             line.cancel()
