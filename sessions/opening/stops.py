@@ -34,7 +34,7 @@ def stopped(o: Opening, at: datetime, event: ClockUnsafe | OutageBegan) -> Openi
     if isinstance(event, ClockUnsafe):
         hall = replace(hall, clock_unsafe=True)
     else:
-        hall = replace(hall, outage=at, heard=max(hall.heard or at, event.noticed_at))
+        hall = replace(hall, outage=at, heard=max(event.noticed_at, hall.heard or at))
     return replace(o, hold=replace(hold, stops=hold.stops | {kind}), hall=hall)
 
 
