@@ -23,6 +23,9 @@ BELIEVED: Final = 2.0
 SURE: Final = 10
 """Pictures in a row, a second of them, that came too late for their voice, before it waits for them."""
 
+SELDOM: Final = 0.3
+"""Seconds between two pictures that show no lips: of a page that is shared no voice waits for the next."""
+
 WAITING: Final = 32  # pictures: more than there are in BELIEVED
 _TICK: Final = 0.1  # the voice of a tick is heard while one picture is shown, of the middle of it
 _AHEAD: Final = SAMPLES // 5  # samples that wait before they are heard
@@ -83,6 +86,7 @@ class Lips:
         self._waiting: deque[tuple[float | None, Image.Image]] = deque(maxlen=WAITING)
         self._shown: Image.Image | None = None
         self._late: list[float] = []
+        self._sent: float | None = None
 
     def hear(self, pcm: bytes, sent: float | None) -> None:
         """Take sound that came, and when it was sent, in seconds of the source's clock."""
@@ -91,11 +95,11 @@ class Lips:
     def see(self, picture: Image.Image, sent: float | None) -> None:
         """Take a picture that came."""
         self._waiting.append((sent, picture))
-        heard = self._line.heard
-        if heard is None or sent is None or heard - sent > BELIEVED:
+        heard, before, self._sent = self._line.heard, self._sent, sent
+        if heard is None or sent is None or before is None or heard - sent > BELIEVED:
             return
         self._late.append(heard - sent)
-        if self._late[-1] <= APART:
+        if self._late[-1] <= APART or sent - before > SELDOM:
             self._late.clear()
         elif len(self._late) == SURE:
             self._line.wait(max(self._late))

@@ -256,11 +256,12 @@ def together(
     picture: float,
     lost: Callable[[float], bool] = lambda _: False,
     known: bool = True,
+    every: float = 0.1,
 ) -> list[Told]:
     """Run a source whose ``sound`` and ``picture`` come so much later than they were sent; a line for each tick."""
     lips, at, told = Lips(), {}, []
     came = [(n / 50 + 0.02 + sound, n / 50, True) for n in range(int(seconds * 50)) if not lost(n / 50)]
-    came += [(n / 10 + picture, n / 10, False) for n in range(int(seconds * 10))]
+    came += [(n * every + picture, n * every, False) for n in range(int(seconds / every))]
     queue = deque(sorted(came))
     for tick in range(int(seconds * 10)):
         while queue and queue[0][0] <= tick / 10:
@@ -297,6 +298,12 @@ def test_what_was_lost_on_the_way_is_silence_and_moves_nothing() -> None:
     assert apart([one for one in told if one.heard is not None and not 9 < one.heard < 14]) <= 0.1 + APART
     assert sum(one.heard is None for one in told) > 30
     assert told[-1].heard == pytest.approx(20 - 0.3 - 0.2, abs=0.3)
+
+
+def test_no_voice_waits_for_pictures_that_are_seldom() -> None:
+    told = together(20, sound=0.1, picture=1.0, every=1.0)[20:]
+    assert told[-1].heard == pytest.approx(20 - 0.1 - 0.2, abs=0.2)
+    assert all(one.heard is not None for one in told)
 
 
 def test_without_reports_everything_is_taken_as_it_comes() -> None:
