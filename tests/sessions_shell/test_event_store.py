@@ -202,3 +202,21 @@ async def test_what_many_sessions_append_at_once_is_all_there_but_for_who_lost_a
         assert (found.status, found.step) == (("live", session) if went_on else ("scheduled", None))
         assert len(await store.outcomes(session, [("host:lin", "k1")])) == went_on
         assert await store.entries(session) == ((session.encode(),) if went_on else ())
+
+
+async def test_whoever_reads_on_at_the_same_moment_gets_what_follows_its_own_place(store: EventStore) -> None:
+    written = {
+        (session, stream): events("一", "two", "three", "four", session=session, stream=stream)
+        for session in map(SessionId, ("gx-1", "gx-2", '区"3'))
+        for stream in (Stream.OPENING, Stream.INTAKE)
+    }
+    for session in {session for session, _ in written}:
+        of = [*written[session, Stream.OPENING], *written[session, Stream.INTAKE]]
+        log = Entries(first=0, added=tuple(bytes([number]) * 32 for number in range(4)))
+        await store.append(session, of, summary=a_summary(session), entries=log)
+    places = [(*log, after) for log in written for after in (1, 2, 3, 4, 9)]
+    await asyncio.gather(*(store.read(*log, after=1) for log in written))  # the next ones share what comes then
+    found = await asyncio.gather(*(store.read(session, stream, after=after) for session, stream, after in places))
+    assert [list(one) for one in found] == [written[session, stream][after:] for session, stream, after in places]
+    logs = await asyncio.gather(*(store.entries(session, after=after) for session, _, after in places))
+    assert [len(one) for one in logs] == [max(4 - after, 0) for _, _, after in places]
