@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tests.support.logs import logging_to_text
 from tests.support.ports import free_port
 from web.cli import doctor
 from web.cli.doctor import Finding
+from web.process.descriptors import allowed
 from web.settings import Settings
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -98,6 +100,16 @@ def test_a_doctor_names_what_to_put_right(tmp_path: Path) -> None:
     assert lines[lines.index("fix  Database: an older form, or empty") + 1].strip() == "Run `kaibiao migrate`."
     assert any(line.startswith("fix  Trust: no CA is trusted") for line in lines)
     assert any(line.startswith("ok   Python") for line in lines)
+
+
+def test_what_a_shell_gives_at_first_is_no_fault_where_the_hall_may_take_more() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, soft), hard))
+    try:
+        assert doctor.descriptors().found == f"{allowed()} files and connections"
+        assert hard == resource.RLIM_INFINITY or allowed() == hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_rehearsal_needs_no_more_than_a_database(tmp_path: Path) -> None:

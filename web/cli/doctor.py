@@ -6,7 +6,6 @@ import asyncio
 import ctypes
 import importlib.util
 import os
-import resource
 import secrets
 import shutil
 import sys
@@ -37,6 +36,7 @@ from web.outside.smtp import Tls, mail_server
 from web.outside.stamps import AuthoritiesRefused, post, read_authorities
 from web.outside.trust import TrustFolders, TrustRefused
 from web.outside.witnessing import client, read_witnesses, remote
+from web.process.descriptors import allowed
 from web.settings import Settings, SettingsRefused
 
 PACKAGES: Final = ("crypto", "sessions", "hall", "web")
@@ -53,7 +53,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     findings += [*await timestamps(settings, clock), seal(settings, now), *await witnesses(settings)]
     findings += [proxy(settings), *filter(None, [await tls(settings, now)])]
     findings += await clock_sources(settings, clock)
-    findings += [await bus(settings), readers(resource.getrlimit(resource.RLIMIT_NOFILE)[0], settings)]
+    findings += [await bus(settings), readers(allowed(), settings)]
     findings += [media(settings), await mail(settings), *about_secrets(settings)]
     if findings[2].ok:
         database = [finding async for finding in about_database(settings)]
@@ -152,8 +152,8 @@ def room(place: Path) -> Finding:
 
 
 def descriptors() -> Finding:
-    """Look how many connections the process may hold."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    """Look how many connections a hall may hold here, which takes all that the machine allows."""
+    limit = allowed()
     return Finding(
         about="Descriptors",
         found=f"{limit} files and connections",
