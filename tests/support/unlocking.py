@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from crypto.envelope import unlock as open_group
 from crypto.release import load_session_public, make_release
 from tests.support.bidders import Bidder, Sealed
 from tests.support.house import T0, House
+from tests.support.witnesses import answered
 
 
 async def the_window_opens(house: House) -> None:
@@ -20,15 +20,9 @@ async def the_window_opens(house: House) -> None:
     assert (await house.act(host, "TakeChair")).status_code == 200
     await house.turn(T0 + timedelta(seconds=2))
     await house.services.sessions.idle()
-    await everybody_answered(house)
+    await answered(house.services.notary)
     answer = await house.act(host, "Advance", step="decrypt")
     assert answer.status_code == 200, answer.text
-
-
-async def everybody_answered(house: House) -> None:
-    """Wait until the witnesses that were asked have answered."""
-    while running := house.services.notary._running:
-        await asyncio.gather(*running.values())
 
 
 async def bids_are_unlocked(house: House, bids: Iterable[tuple[Bidder, Sealed]]) -> None:
