@@ -5,7 +5,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -112,7 +112,8 @@ async def test_a_dead_address_is_left_alone_for_a_while(clock: FakeClock) -> Non
     await of.close()
 
 
-async def test_an_answer_that_is_used_is_renewed_before_it_ends_and_others_are_forgotten(clock: FakeClock) -> None:
+async def one_used_one_ended(clock: FakeClock) -> tuple[Authorities, Authority, datetime]:
+    """Have two answers kept: one that is used and ends soon, and when; and one that nobody needs any more."""
     used, ended = certified(), certified()
     there = Authority(clock, used)
     of = authorities(clock, there)
@@ -122,23 +123,20 @@ async def test_an_answer_that_is_used_is_renewed_before_it_ends_and_others_are_f
     kept, other = of._kept.values()
     clock.advance((kept.until - clock.now()) * 9 / 10)
     other.until, there.subject = clock.now(), used
+    return of, there, kept.until
+
+
+async def test_an_answer_that_is_used_is_renewed_before_it_ends_and_others_are_forgotten(clock: FakeClock) -> None:
+    of, there, until = await one_used_one_ended(clock)
     await of._renew()
     (renewed,) = of._kept.values()
-    assert (len(there.asked), renewed.subject) == (3, used.certificate)
-    assert renewed.until > kept.until
+    assert (len(there.asked), renewed.subject) == (3, there.subject.certificate)
+    assert renewed.until > until
     await of.close()
 
 
 async def test_what_is_pushed_out_while_another_is_renewed_ends_no_round(clock: FakeClock) -> None:
-    used, ended = certified(), certified()
-    there = Authority(clock, used)
-    of = authorities(clock, there)
-    await asked(of, used)
-    there.subject = ended
-    await asked(of, ended)
-    kept, other = of._kept.values()
-    clock.advance((kept.until - clock.now()) * 9 / 10)
-    other.until, there.subject = clock.now(), used
+    of, there, _ = await one_used_one_ended(clock)
     answer = there.fetch
 
     def crowded(*given: Any) -> bytes:
@@ -147,7 +145,7 @@ async def test_what_is_pushed_out_while_another_is_renewed_ends_no_round(clock: 
 
     of._fetch = crowded
     await of._renew()
-    assert [each.subject for each in of._kept.values()] == [used.certificate]
+    assert [each.subject for each in of._kept.values()] == [there.subject.certificate]
     await of.close()
 
 
